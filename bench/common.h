@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What every C program of the bench shares: the clock, the memory of this process, the line a figure is printed on.
+ *
+ * A program is called as `PROGRAM WORK [COUNT]` and prints one line per figure: its name and a number. Servers print
+ * `port N` and then serve until they are killed. bench/run reads both. */
+#pragma once
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define UNUSED __attribute__((unused))
+
+static UNUSED int64_t clock_read(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Nanoseconds of the wall, for what waits; of this process's CPU, for what overlaps with waiting. */
+static UNUSED int64_t wall(void) { return clock_read(CLOCK_MONOTONIC); }
+static UNUSED int64_t cpu(void) { return clock_read(CLOCK_PROCESS_CPUTIME_ID); }
+
+static UNUSED void figure(const char *name, double value)
+{
+    printf("%s %.6g\n", name, value);
+    fflush(stdout);
+}
+
+static UNUSED __attribute__((noreturn)) void die(const char *what, int error)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(error < 0 ? -error : error));
+    exit(1);
+}
+
+/* Bytes this process holds in memory, its page tables counted: what VmRSS alone does not show. */
+static UNUSED int64_t memory(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib, sum = 0;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1 || sscanf(line, "VmPTE: %ld", &kib) == 1)
+            sum += kib;
+    if (file)
+        fclose(file);
+    return (int64_t)sum * 1024;
+}
+
+static UNUSED long argument(int argc, char **argv, int index, long otherwise)
+{
+    return argc > index ? atol(argv[index]) : otherwise;
+}
+
+/* Returns a listening socket of a free port on loopback, its number printed. */
+static UNUSED int listen_anywhere(int flags)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+        die("listen", errno);
+    printf("port %d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    return listener;
+}
