@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend over epoll: it imitates completions. A system call is tried first; only when that would block is the
+ * descriptor watched, once and for both directions, edge-triggered, until it is closed.
+ *
+ * READY    Each handle remembers what the kernel last said of it. A bit is set by an event, and cleared by -EAGAIN or,
+ *          on TCP, by a transfer shorter than asked: then the next call would only say -EAGAIN, and the next edge is
+ *          certain. But after a hang-up, an error or urgent data (READ_ON) there may be no further edge, and reading
+ *          goes on until -EAGAIN or the end.
+ * POLL     While an OP_POLL is armed the registration is level-triggered, for what is waited for and nothing else;
+ *          changing a registration makes the kernel report again, so no edge is lost on the way.
+ * ACTIVE   Handles with work that no event will announce (the bound of one poll was reached, or readiness is already
+ *          known) are in the active list, and the next poll does not wait.
+ * WAKE     An eventfd, edge-triggered: each write is an edge, so nobody ever has to read it. */
+#include "backend/posix.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    EVENTS = 256,         /* taken from the kernel in one poll */
+    ACCEPTS = 64,         /* connections taken from one listener in one poll */
+    SENDS = 16,           /* system calls of one OP_SEND before others have their turn */
+};
+
+enum { READY_IN = 1, READY_OUT = 2, READ_ON = 4 };
+
+#define EDGE ((uint32_t)EPOLLET | EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
+
+struct handle {
+    struct descriptor descriptor;
+    struct list link;         /* in the active list, or alone */
+    struct op *reader;        /* OP_RECV or OP_ACCEPT, pending */
+    struct op *writer;        /* OP_SEND or OP_CONNECT, pending */
+    struct op *poll_in, *poll_out;
+    uint32_t registered;      /* the events the kernel watches, 0: it does not */
+    bool is_edge;             /* an op has blocked: watched until closed */
+    uint8_t ready;
+};
+
+struct epoll {
+    struct posix posix;
+    int number, wake;
+    bool has_pwait2;
+    bool is_exported;         /* somebody polls our descriptor: it must show the active list too */
+    struct list active;
+    struct epoll_event events[EVENTS];
+};
+
+#define WAKE_DATA UINT64_MAX
+
+static struct epoll *epoll_of(struct backend *backend)
+{
+    return (struct epoll *)(void *)backend;
+}
+
+static uint64_t data_of(const struct handle *handle)
+{
+    return (uint64_t)handle->descriptor.entry.generation << 32 | handle->descriptor.entry.index;
+}
+
+static bool is_alive(const struct handle *handle, uint32_t generation)
+{
+    return handle->descriptor.entry.generation == generation;
+}
+
+static uint32_t interest(const struct handle *handle)
+{
+    if (!handle->poll_in && !handle->poll_out)
+        return handle->is_edge ? EDGE : 0;
+    return (handle->poll_in || handle->reader ? EPOLLIN : 0U) | (handle->poll_out || handle->writer ? EPOLLOUT : 0U);
+}
+
+/* Brings the kernel's registration in line with what is pending. */
+static int watch(struct epoll *epoll, struct handle *handle)
+{
+    uint32_t events = interest(handle);
+    if (events == handle->registered)
+        return 0;
+    int what = !handle->registered ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+    struct epoll_event event = { .events = events, .data.u64 = data_of(handle) };
+    if (epoll_ctl(epoll->number, what, handle->descriptor.number, &event) < 0)
+        return -errno;
+    handle->registered = events;
+    return 0;
+}
+
+static int watch_edges(struct epoll *epoll, struct handle *handle)
+{
+    handle->is_edge = true;
+    return watch(epoll, handle);
+}
+
+static void backend_wake(struct backend *backend)
+{
+    int saved = errno;
+    ssize_t n = write(epoll_of(backend)->wake, &(uint64_t){ 1 }, sizeof(uint64_t));
+    (void)n;   /* full after 2^64 writes; and then it is an edge nevertheless */
+    errno = saved;
+}
+
+static void activate(struct epoll *epoll, struct handle *handle)
+{
+    if (!list_empty(&handle->link))
+        return;
+    list_append(&epoll->active, &handle->link);
+    if (epoll->is_exported)
+        backend_wake(&epoll->posix.backend);
+}
+
+/* ---- the ops: each tries, and says OP_PENDING when it has to wait for an event ---- */
+
+static int try_recv(struct epoll *epoll, struct handle *handle, struct op *op)
+{
+    if (!(handle->ready & READY_IN))
+        return OP_PENDING;
+    int n = asyncio__posix_recv(&epoll->posix, &handle->descriptor, op->data, op->size);
+    if (n == -EAGAIN) {
+        handle->ready &= (uint8_t)~(READY_IN | READ_ON);
+        return OP_PENDING;
+    }
+    size_t asked = op->size < epoll->posix.chop ? op->size : epoll->posix.chop;
+    if (n > 0 && (size_t)n < asked && handle->descriptor.is_tcp && !(handle->ready & READ_ON))
+        handle->ready &= (uint8_t)~READY_IN;
+    return n;
+}
+
+static int try_send(struct epoll *epoll, struct handle *handle, struct op *op)
+{
+    for (int i = 0; i < SENDS; i++) {
+        if (!asyncio__posix_send_left(op))
+            return asyncio__posix_send_result(op);
+        if (!(handle->ready & READY_OUT))
+            return OP_PENDING;
+        bool is_short = false;
+        int n = asyncio__posix_send(&epoll->posix, &handle->descriptor, op, &is_short);
+        if (n == -EAGAIN || (is_short && handle->descriptor.is_tcp))
+            handle->ready &= (uint8_t)~READY_OUT;
+        else if (n < 0)
+            return n;
+    }
+    if (!asyncio__posix_send_left(op))
+        return asyncio__posix_send_result(op);
+    if (handle->ready & READY_OUT)
+        activate(epoll, handle);
+    return OP_PENDING;
+}
+
+static int try_connect(struct handle *handle)
+{
+    if (!(handle->ready & READY_OUT))
+        return OP_PENDING;
+    int r = asyncio__posix_connect_result(&handle->descriptor);
+    if (r == -EINPROGRESS) {
+        handle->ready = 0;
+        return OP_PENDING;
+    }
+    return r;
+}
+
+static int start_connect(struct handle *handle, struct op *op)
+{
+    const struct sockaddr *address = (const struct sockaddr *)op->address;
+    if (connect(handle->descriptor.number, address, op->address_size) == 0) {
+        handle->ready = READY_IN | READY_OUT;
+        return 0;
+    }
+    if (errno != EINPROGRESS && errno != EINTR)   /* interrupted: it goes on by itself */
+        return -errno;
+    handle->ready = 0;
+    return OP_PENDING;
+}
+
+/* ---- completing ---- */
+
+static int finish(struct op **slot, int result)
+{
+    struct op *op = *slot;
+    *slot = NULL;
+    op->state = OP_IDLE;
+    op->complete(op, result);
+    return 1;
+}
+
+/* Takes what connections there are. The op stays armed unless an attempt failed for want of something. */
+static int run_accept(struct epoll *epoll, struct handle *handle)
+{
+    struct op *op = handle->reader;
+    uint32_t generation = handle->descriptor.entry.generation;
+    int completed = 0;
+    for (int i = 0; i < ACCEPTS; i++) {
+        int r = asyncio__table_reserve(&epoll->posix.table);   /* first: an accepted connection must not be lost */
+        if (r < 0)
+            return completed + finish(&handle->reader, r);
+        int number = accept4(handle->descriptor.number, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (number < 0) {
+            if (errno == EAGAIN) {
+                handle->ready &= (uint8_t)~(READY_IN | READ_ON);
+                return completed;
+            }
+            if (asyncio__posix_accept_is_transient(errno))
+                continue;
+            return completed + finish(&handle->reader, -errno);
+        }
+        sock accepted = SOCK_NONE;
+        r = asyncio__posix_accepted(&epoll->posix, &handle->descriptor, number, &accepted);
+        if (r < 0)
+            return completed + finish(&handle->reader, r);
+        struct handle *made = posix_get(&epoll->posix.backend, accepted);
+        list_init(&made->link);
+        made->ready = READY_IN | READY_OUT;
+        op->accepted = accepted;
+        op->complete(op, 0);
+        completed++;
+        if (!is_alive(handle, generation) || handle->reader != op)
+            return completed;
+    }
+    activate(epoll, handle);
+    return completed;
+}
+
+/* Goes on with what is pending on the handle, as far as it is ready. */
+static int run(struct epoll *epoll, struct handle *handle)
+{
+    uint32_t generation = handle->descriptor.entry.generation;
+    int completed = 0;
+    if (handle->reader && handle->ready & READY_IN) {
+        if (handle->reader->kind == OP_ACCEPT) {
+            completed += run_accept(epoll, handle);
+        } else {
+            int r = try_recv(epoll, handle, handle->reader);
+            if (r != OP_PENDING)
+                completed += finish(&handle->reader, r);
+        }
+        if (!is_alive(handle, generation))
+            return completed;
+    }
+    if (handle->writer && handle->ready & READY_OUT) {
+        int r = handle->writer->kind == OP_CONNECT ? try_connect(handle) : try_send(epoll, handle, handle->writer);
+        if (r != OP_PENDING)
+            completed += finish(&handle->writer, r);
+    }
+    return completed;
+}
+
+static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
+{
+    uint32_t generation = handle->descriptor.entry.generation;
+    bool is_level = !(handle->registered & (uint32_t)EPOLLET);
+    if (events & ~(uint32_t)EPOLLOUT)
+        handle->ready |= READY_IN;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        handle->ready |= READY_OUT;
+    if (events & (EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR))
+        handle->ready |= READ_ON;
+    int completed = run(epoll, handle);
+    if (!is_level || !is_alive(handle, generation))
+        return completed;
+    if (handle->poll_in && events & ~(uint32_t)EPOLLOUT) {
+        handle->poll_in->complete(handle->poll_in, 1);
+        completed++;
+    }
+    if (is_alive(handle, generation) && handle->poll_out && events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+        handle->poll_out->complete(handle->poll_out, 1);
+        completed++;
+    }
+    if (is_alive(handle, generation))
+        watch(epoll, handle);   /* a reader or writer is done: no level of its own any more */
+    return completed;
+}
+
+/* ---- the slots ---- */
+
+static struct op **slot_of(struct handle *handle, const struct op *op)
+{
+    switch ((enum op_kind)op->kind) {
+    case OP_RECV: case OP_ACCEPT: return &handle->reader;
+    case OP_SEND: case OP_CONNECT: return &handle->writer;
+    case OP_POLL_IN: return &handle->poll_in;
+    case OP_POLL_OUT: return &handle->poll_out;
+    }
+    return NULL;
+}
+
+static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
+{
+    switch ((enum op_kind)op->kind) {
+    case OP_RECV:
+        return try_recv(epoll, handle, op);
+    case OP_SEND:
+        op->done = 0;
+        return try_send(epoll, handle, op);
+    case OP_CONNECT:
+        return start_connect(handle, op);
+    case OP_ACCEPT:
+        if (handle->registered && handle->ready & READY_IN)
+            activate(epoll, handle);
+        return OP_PENDING;
+    default:
+        return OP_PENDING;
+    }
+}
+
+static int backend_submit(struct backend *backend, struct op *op)
+{
+    struct epoll *epoll = epoll_of(backend);
+    struct handle *handle = posix_get(backend, op->socket);
+    if (!handle)
+        return -EBADF;
+    struct op **slot = slot_of(handle, op);
+    if (!slot)
+        return -EINVAL;
+    if (*slot)
+        return -EBUSY;
+    bool is_poll = op->kind == OP_POLL_IN || op->kind == OP_POLL_OUT;
+    int r = is_poll ? 0 : asyncio__posix_prepare(&handle->descriptor);
+    if (r < 0)
+        return r;
+    r = try_now(epoll, handle, op);
+    if (r != OP_PENDING)
+        return r;
+    *slot = op;
+    r = is_poll ? watch(epoll, handle) : watch_edges(epoll, handle);
+    if (r < 0) {
+        *slot = NULL;
+        return r;
+    }
+    op->state = OP_QUEUED;
+    return OP_PENDING;
+}
+
+static int backend_cancel(struct backend *backend, struct op *op)
+{
+    struct handle *handle = posix_get(backend, op->socket);
+    struct op **slot = handle ? slot_of(handle, op) : NULL;
+    op->state = OP_IDLE;
+    if (slot && *slot == op) {
+        *slot = NULL;
+        watch(epoll_of(backend), handle);
+    }
+    return 1;
+}
+
+/* Ends the handle, and the kernel's watch with it: a duplicate elsewhere would keep that alive. */
+static int forget(struct epoll *epoll, struct handle *handle)
+{
+    int number = handle->descriptor.number;
+    if (handle->registered)
+        epoll_ctl(epoll->number, EPOLL_CTL_DEL, number, NULL);
+    list_remove(&handle->link);
+    table_retire(&handle->descriptor.entry);
+    table_release(&epoll->posix.table, &handle->descriptor.entry);
+    return number;
+}
+
+static int backend_close(struct backend *backend, sock socket)
+{
+    struct handle *handle = posix_get(backend, socket);
+    if (!handle)
+        return -EBADF;
+    int number = forget(epoll_of(backend), handle);
+    return close(number) < 0 && errno != EINTR ? -errno : 0;   /* the number is free, interrupted or not */
+}
+
+static int backend_detach(struct backend *backend, sock socket, int *ret_descriptor)
+{
+    struct handle *handle = posix_get(backend, socket);
+    if (!handle)
+        return -EBADF;
+    *ret_descriptor = forget(epoll_of(backend), handle);
+    return 0;
+}
+
+static int made(struct backend *backend, int r, const sock *socket)
+{
+    if (r >= 0) {
+        struct handle *handle = posix_get(backend, *socket);
+        list_init(&handle->link);
+        handle->ready = READY_IN | READY_OUT;   /* unknown, so the first call finds out */
+    }
+    return r;
+}
+
+static int backend_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+{
+    return made(backend, asyncio__posix_socket(backend, family, type, protocol, ret_socket), ret_socket);
+}
+
+static int backend_adopt(struct backend *backend, int number, sock *ret_socket)
+{
+    return made(backend, asyncio__posix_adopt(backend, number, ret_socket), ret_socket);
+}
+
+static int wait_events(struct epoll *epoll, int64_t timeout_ns)
+{
+    int n;
+    if (epoll->has_pwait2 && timeout_ns > 0) {
+        struct { int64_t seconds, nanoseconds; } limit = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+        n = (int)syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &limit, NULL, 0);
+    } else {
+        int64_t milliseconds = timeout_ns <= 0 ? timeout_ns : (timeout_ns - 1) / 1000000 + 1;
+        int limit = milliseconds < 0 ? -1 : milliseconds > INT_MAX ? INT_MAX : (int)milliseconds;
+        n = epoll_wait(epoll->number, epoll->events, EVENTS, limit);
+    }
+    return n >= 0 ? n : errno == EINTR ? 0 : -errno;
+}
+
+static int backend_poll(struct backend *backend, int64_t timeout_ns)
+{
+    struct epoll *epoll = epoll_of(backend);
+    struct list active = LIST_INIT(active);
+    list_splice(&active, &epoll->active);   /* what gets active from here on belongs to the next poll */
+    int n = wait_events(epoll, list_empty(&active) ? timeout_ns : 0);
+    int completed = 0;
+    for (struct list *link; (link = list_pop(&active));)
+        completed += run(epoll, container_of(link, struct handle, link));
+    for (int i = 0; i < n; i++) {
+        uint64_t data = epoll->events[i].data.u64;
+        if (data == WAKE_DATA)
+            continue;
+        struct handle *handle = posix_get(backend, (sock){ (uint32_t)data, (uint32_t)(data >> 32) });
+        if (handle)
+            completed += on_event(epoll, handle, epoll->events[i].events);
+    }
+    return n < 0 ? n : completed;
+}
+
+static bool backend_ready(struct backend *backend)
+{
+    return !list_empty(&epoll_of(backend)->active);
+}
+
+static int backend_fileno(struct backend *backend)
+{
+    struct epoll *epoll = epoll_of(backend);
+    epoll->is_exported = true;
+    if (!list_empty(&epoll->active))
+        backend_wake(backend);
+    return epoll->number;
+}
+
+static int backend_init(struct backend *backend, const struct backend_limits *limits)
+{
+    struct epoll *epoll = epoll_of(backend);
+    asyncio__posix_init(&epoll->posix, limits, sizeof(struct handle));
+    list_init(&epoll->active);
+    epoll->number = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll->number < 0)
+        return -errno;
+    epoll->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct epoll_event event = { .events = EPOLLIN | (uint32_t)EPOLLET, .data.u64 = WAKE_DATA };
+    if (epoll->wake < 0 || epoll_ctl(epoll->number, EPOLL_CTL_ADD, epoll->wake, &event) < 0) {
+        int r = -errno;
+        if (epoll->wake >= 0)
+            close(epoll->wake);
+        close(epoll->number);
+        return r;
+    }
+    struct { int64_t seconds, nanoseconds; } none = { 0, 0 };
+    epoll->has_pwait2 = syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &none, NULL, 0) >= 0;
+    return 0;
+}
+
+static void backend_fini(struct backend *backend)
+{
+    struct epoll *epoll = epoll_of(backend);
+    asyncio__posix_fini(&epoll->posix);
+    close(epoll->wake);
+    close(epoll->number);
+}
+
+const struct backend_type asyncio__backend_epoll = {
+    .name = "epoll",
+    .size = sizeof(struct epoll),
+    .init = backend_init,
+    .fini = backend_fini,
+    .now = asyncio__posix_now,
+    .poll = backend_poll,
+    .ready = backend_ready,
+    .wake = backend_wake,
+    .fileno = backend_fileno,
+    .socket = backend_socket,
+    .adopt = backend_adopt,
+    .detach = backend_detach,
+    .descriptor = asyncio__posix_descriptor,
+    .bind = asyncio__posix_bind,
+    .listen = asyncio__posix_listen,
+    .setsockopt = asyncio__posix_setsockopt,
+    .getsockopt = asyncio__posix_getsockopt,
+    .getsockname = asyncio__posix_getsockname,
+    .getpeername = asyncio__posix_getpeername,
+    .shutdown = asyncio__posix_shutdown,
+    .close = backend_close,
+    .submit = backend_submit,
+    .cancel = backend_cancel,
+};

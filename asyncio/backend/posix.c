@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* What epoll and io_uring share: handles over descriptors, and the system calls that never wait. See posix.h. */
+#include "backend/posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The kernel's own limit for one transfer; what comes back fits an int. */
+#define TRANSFER_MAX ((size_t)0x7ffff000)
+
+void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits, size_t entry_size)
+{
+    asyncio__table_init(&posix->table, entry_size);
+    posix->chop = limits && limits->chop ? limits->chop : SIZE_MAX;
+}
+
+void asyncio__posix_fini(struct posix *posix)
+{
+    for (uint32_t i = 0; i < posix->table.count; i++) {
+        struct descriptor *descriptor = (struct descriptor *)(void *)table_at(&posix->table, i);
+        if (entry_is_live(&descriptor->entry))
+            close(descriptor->number);
+    }
+    asyncio__table_fini(&posix->table);
+}
+
+int64_t asyncio__posix_now(struct backend *backend)
+{
+    (void)backend;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+{
+    struct table *table = &((struct posix *)backend)->table;
+    int r = asyncio__table_reserve(table);
+    if (r < 0)
+        return r;
+    int number = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (number < 0)
+        return -errno;
+    struct descriptor *descriptor = asyncio__table_new(table);
+    descriptor->number = number;
+    descriptor->is_socket = descriptor->is_prepared = true;
+    descriptor->is_tcp = (family == AF_INET || family == AF_INET6) && (type & 0xf) == SOCK_STREAM
+        && (protocol == 0 || protocol == IPPROTO_TCP);
+    *ret_socket = entry_sock(&descriptor->entry);
+    return 0;
+}
+
+int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
+{
+    struct stat status;
+    if (fstat(number, &status) < 0)
+        return -errno;
+    struct descriptor *descriptor = asyncio__table_new(&((struct posix *)backend)->table);
+    if (!descriptor)
+        return -ENOMEM;
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    descriptor->number = number;
+    descriptor->is_socket = S_ISSOCK(status.st_mode);
+    descriptor->is_tcp = descriptor->is_socket
+        && getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+    *ret_socket = entry_sock(&descriptor->entry);
+    return 0;
+}
+
+int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number, sock *ret_socket)
+{
+    struct descriptor *descriptor = asyncio__table_new(&posix->table);
+    if (!descriptor) {
+        close(number);
+        return -ENOMEM;
+    }
+    descriptor->number = number;
+    descriptor->is_socket = descriptor->is_prepared = true;
+    descriptor->is_tcp = listener->is_tcp;
+    *ret_socket = entry_sock(&descriptor->entry);
+    return 0;
+}
+
+int asyncio__posix_prepare(struct descriptor *descriptor)
+{
+    if (descriptor->is_prepared)
+        return 0;
+    int flags = fcntl(descriptor->number, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    if (!(flags & O_NONBLOCK) && fcntl(descriptor->number, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    if (descriptor->number > STDERR_FILENO && fcntl(descriptor->number, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;   /* children keep their standard streams */
+    descriptor->is_prepared = true;
+    return 0;
+}
+
+int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, void *data, size_t size)
+{
+    if (size > posix->chop)
+        size = posix->chop;
+    if (size > TRANSFER_MAX)
+        size = TRANSFER_MAX;
+    ssize_t n;
+    do
+        n = descriptor->is_socket ? recv(descriptor->number, data, size, 0) : read(descriptor->number, data, size);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : (int)n;
+}
+
+bool asyncio__posix_send_left(struct op *op)
+{
+    while (op->iov_count && op->iov->iov_len == 0) {
+        op->iov++;
+        op->iov_count--;
+    }
+    return op->iov_count != 0;
+}
+
+int asyncio__posix_send_result(const struct op *op)
+{
+    return op->done > INT_MAX ? INT_MAX : (int)op->done;
+}
+
+void asyncio__posix_send_advance(struct op *op, size_t sent)
+{
+    op->done += sent;
+    while (sent) {
+        size_t part = sent < op->iov->iov_len ? sent : op->iov->iov_len;
+        op->iov->iov_base = (char *)op->iov->iov_base + part;
+        op->iov->iov_len -= part;
+        sent -= part;
+        asyncio__posix_send_left(op);
+    }
+}
+
+/* A write to a pipe or the like. There is no flag that spares us SIGPIPE here, so it is held back and, when the write
+ * has just caused one that was not pending before, taken away. */
+static ssize_t write_quietly(int number, const struct iovec *iov, int count)
+{
+    sigset_t pipe, before, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    sigpending(&pending);
+    ssize_t n = writev(number, iov, count);
+    int error = errno;
+    if (n < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
+        while (sigtimedwait(&pipe, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
+            ;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return n;
+}
+
+int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op, bool *ret_short)
+{
+    struct iovec part = *op->iov;
+    struct iovec *iov = op->iov;
+    unsigned count = op->iov_count < IOV_MAX ? op->iov_count : IOV_MAX;
+    if (posix->chop != SIZE_MAX) {
+        part.iov_len = part.iov_len < posix->chop ? part.iov_len : posix->chop;
+        iov = &part;
+        count = 1;
+    }
+    size_t asked = 0;
+    for (unsigned i = 0; i < count; i++)
+        asked += iov[i].iov_len;
+    ssize_t n;
+    do {
+        if (!descriptor->is_socket)
+            n = write_quietly(descriptor->number, iov, (int)count);
+        else if (count == 1)
+            n = send(descriptor->number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+        else
+            n = sendmsg(descriptor->number, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = count }, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    asyncio__posix_send_advance(op, (size_t)n);
+    *ret_short = (size_t)n < asked;
+    return (int)n;
+}
+
+bool asyncio__posix_accept_is_transient(int error)
+{
+    switch (error) {   /* accept(2): errors of the connection or of the network, delivered early */
+    case ECONNABORTED: case EPROTO: case ENOPROTOOPT: case ENETDOWN: case EHOSTDOWN: case ENONET: case EHOSTUNREACH:
+    case ENETUNREACH: case EPERM: case EINTR: case ETIMEDOUT: case ECONNRESET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int asyncio__posix_connect_result(const struct descriptor *descriptor)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(descriptor->number, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    if (error)
+        return -error;
+    /* No error, yet perhaps no connection either: a socket that was watched before it connects says "hung up". */
+    struct sockaddr_storage peer;
+    size = sizeof peer;
+    if (getpeername(descriptor->number, (struct sockaddr *)&peer, &size) == 0)
+        return 0;
+    return errno == ENOTCONN ? -EINPROGRESS : -errno;
+}
+
+int asyncio__posix_descriptor(struct backend *backend, sock socket)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    return descriptor ? descriptor->number : -EBADF;
+}
+
+int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    return bind(descriptor->number, address, size) < 0 ? -errno : 0;
+}
+
+int asyncio__posix_listen(struct backend *backend, sock socket, int backlog)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    return listen(descriptor->number, backlog) < 0 ? -errno : 0;
+}
+
+int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
+                              socklen_t size)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    if (setsockopt(descriptor->number, level, name, value, size) < 0)
+        return -errno;
+    if (level == IPPROTO_TCP && name == TCP_ULP)
+        descriptor->is_tcp = false;   /* kernel TLS reads record by record: a short read says nothing */
+    return 0;
+}
+
+int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
+                              socklen_t *size)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    return getsockopt(descriptor->number, level, name, value, size) < 0 ? -errno : 0;
+}
+
+int asyncio__posix_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                               socklen_t *size)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    struct sockaddr_storage name = { 0 };
+    socklen_t length = sizeof name;
+    if (getsockname(descriptor->number, (struct sockaddr *)&name, &length) < 0)
+        return -errno;
+    *address = name;
+    *size = length;
+    return 0;
+}
+
+int asyncio__posix_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                               socklen_t *size)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    struct sockaddr_storage name = { 0 };
+    socklen_t length = sizeof name;
+    if (getpeername(descriptor->number, (struct sockaddr *)&name, &length) < 0)
+        return -errno;
+    *address = name;
+    *size = length;
+    return 0;
+}
+
+int asyncio__posix_shutdown(struct backend *backend, sock socket, int how)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    return shutdown(descriptor->number, how) < 0 ? -errno : 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two backends over real descriptors share: the handle's system side and the calls that never wait.
+ *
+ * Both begin with a `struct posix`, and both have a table whose entries begin with a `struct descriptor`. The slots
+ * below can be put into a backend_type as they are; closing and detaching are each backend's own. */
+#pragma once
+
+#include "backend/backend.h"
+#include "backend/table.h"
+
+struct posix {
+    struct backend backend;
+    struct table table;      /* of things that begin with struct descriptor */
+    size_t chop;             /* no transfer is larger; SIZE_MAX: no limit */
+};
+
+struct descriptor {
+    struct entry entry;
+    int number;
+    bool is_socket;
+    bool is_prepared;        /* is non-blocking and close-on-exec */
+    bool is_tcp;             /* a short transfer means: nothing left, or no room left, at that moment */
+};
+
+void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits, size_t entry_size);
+/* Closes what is still open. */
+void asyncio__posix_fini(struct posix *posix);
+
+/* The handle `socket` names, or NULL. */
+static inline void *posix_get(struct backend *backend, sock socket)
+{
+    return table_get(&((struct posix *)backend)->table, socket);
+}
+
+/* Makes a handle of a non-blocking descriptor that accept gave, like its listener; takes it, also on failure. */
+int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number, sock *ret_socket);
+/* Non-blocking and close-on-exec before the first transfer: what is only polled is left as its owner has it. */
+int asyncio__posix_prepare(struct descriptor *descriptor);
+
+/* One system call each: bytes, 0 or more, or -errno; -EAGAIN as it comes, EINTR never. */
+int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, void *data, size_t size);
+/* Advances the op's iovecs and `done`; the result is what this call sent, *ret_short: less than it was asked to. */
+int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op, bool *ret_short);
+/* Drops empty iovecs in front. False: nothing is left to send. */
+bool asyncio__posix_send_left(struct op *op);
+/* What OP_SEND gives when all is sent. */
+int asyncio__posix_send_result(const struct op *op);
+/* Moves `sent` bytes out of the op's iovecs. */
+void asyncio__posix_send_advance(struct op *op, size_t sent);
+/* True for an accept that failed by itself, while the listener is as well as before. */
+bool asyncio__posix_accept_is_transient(int error);
+/* Of a connect under way: 0, -EINPROGRESS, or its error. */
+int asyncio__posix_connect_result(const struct descriptor *descriptor);
+
+int64_t asyncio__posix_now(struct backend *backend);
+int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket);
+int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket);
+int asyncio__posix_descriptor(struct backend *backend, sock socket);
+int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size);
+int asyncio__posix_listen(struct backend *backend, sock socket, int backlog);
+int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
+                              socklen_t size);
+int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
+                              socklen_t *size);
+int asyncio__posix_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                               socklen_t *size);
+int asyncio__posix_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                               socklen_t *size);
+int asyncio__posix_shutdown(struct backend *backend, sock socket, int how);
