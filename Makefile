@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# The front door. Meson is the build description; this looks for what is missing, installs it, and calls it.
+PREFIX = /usr/local
+DIR = docs
+PORT = 8080
+WORK =
+
+build:
+	@tools/setup run && tools/build default
+run:
+	@tools/setup run && tools/build default && tools/run "$(DIR)" "$(PORT)"
+test:
+	@tools/setup run test && tools/test
+test-all:
+	@tools/setup run test full && tools/test all
+sweeps:
+	@tools/setup run test full && tools/test sweeps $(if $(BUDGET),--budget $(BUDGET))
+asan tsan ubsan clang valgrind:
+	@tools/setup run test full && tools/test $@
+bench:
+	@tools/setup run bench && tools/bench $(WORK)
+install:
+	@tools/setup run && tools/build install --prefix="$(abspath $(PREFIX))" --libdir=lib -Dtests=disabled \
+		-Dexamples=false && meson install -C build/install --no-rebuild
+man:
+	@tools/setup run && tools/manpages.py build/man
+help:
+	@cat tools/help.txt
+
+.PHONY: build run test test-all sweeps asan tsan ubsan clang valgrind bench install man help
