@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What is current in this thread: the one place that says so.
+ *
+ * `env` points to the environment of whatever runs: a task's, a callback's, or the thread's own outside of loops. The
+ * task floor moves it at every switch, so that context variables and error records need to know nothing of tasks. */
+#pragma once
+
+struct asyncio_loop;
+struct asyncio_task;
+struct asyncio_context;
+struct error_record;
+
+/* What code runs in. Both are owned references, NULL: an empty context, no record. */
+struct env {
+    struct asyncio_context *context;
+    struct error_record *record;
+};
+
+struct thread_state {
+    struct env *env;                  /* NULL: `own` */
+    struct asyncio_task *task;        /* the running task, or NULL */
+    struct asyncio_loop *loop;        /* the running loop, or NULL */
+    struct asyncio_loop *set_loop;    /* by asyncio_set_event_loop, an owned reference */
+    struct env own;                   /* outside of loops */
+};
+
+/* initial-exec: one instruction to reach, and the library is linked, not dlopen'ed late with much TLS. */
+extern _Thread_local struct thread_state asyncio__thread __attribute__((tls_model("initial-exec")));
+
+/* The environment of whatever runs now. */
+static inline struct env *asyncio__env(void)
+{
+    struct thread_state *thread = &asyncio__thread;
+    return thread->env ? thread->env : &thread->own;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* libasyncio: Python's asyncio for C. All of it; each header is the manual of its part. */
+#pragma once
+
+#include <asyncio/alloc.h>
+#include <asyncio/context.h>
+#include <asyncio/coroutine.h>
+#include <asyncio/error.h>
+#include <asyncio/exit_stack.h>
+#include <asyncio/future.h>
+#include <asyncio/loop.h>
+#include <asyncio/runner.h>
+#include <asyncio/stream.h>
+#include <asyncio/task.h>
+#include <asyncio/task_group.h>
+#include <asyncio/threads.h>
+#include <asyncio/timeout.h>
+#include <asyncio/wait.h>
+#include <asyncio/watchdog.h>

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The machinery of the public macros: attributes, argument counting, keyword arguments. Nothing here is meant to be
+ * called by name.
+ *
+ * KEYWORD ARGUMENTS  A macro f(a, b, .key = value) appends a comma (`f_(__VA_ARGS__, )`), so that "none at all" leaves an
+ *                    empty initialiser behind, and passes an options struct whose defaults stand first. The override
+ *                    warning is silenced inside the macro only.
+ * FUNCTIONS          The bare name of every public macro is a function with the same parameters and a pointer to its
+ *                    options last, NULL for the defaults: what asyncio_coro(asyncio_sleep, 1.0) and other languages call. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__cplusplus)
+#define ASYNCIO__BEGIN extern "C" {
+#define ASYNCIO__END }
+#else
+#define ASYNCIO__BEGIN
+#define ASYNCIO__END
+#endif
+
+/* The result of this call must be looked at: it can suspend, fail or create. */
+#define ASYNCIO_MUST_CHECK __attribute__((warn_unused_result))
+#define ASYNCIO_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#if defined(ASYNCIO__BUILD)
+#define ASYNCIO_API __attribute__((visibility("default")))
+#else
+#define ASYNCIO_API
+#endif
+
+/* None where Python takes None for a time or a limit. */
+#define ASYNCIO_NONE (-1.0e308)
+
+#define ASYNCIO__PRAGMA(x) _Pragma(#x)
+#define ASYNCIO__CAT(a, b) ASYNCIO__CAT_(a, b)
+#define ASYNCIO__CAT_(a, b) a##b
+
+/* 1 to 16. */
+#define ASYNCIO__COUNT(...)                                                                        \
+    ASYNCIO__COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define ASYNCIO__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) count
+
+#define ASYNCIO__MAP(m, ...) ASYNCIO__CAT(ASYNCIO__MAP_, ASYNCIO__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
+#define ASYNCIO__MAP_1(m, a) m(a)
+#define ASYNCIO__MAP_2(m, a, ...) m(a), ASYNCIO__MAP_1(m, __VA_ARGS__)
+#define ASYNCIO__MAP_3(m, a, ...) m(a), ASYNCIO__MAP_2(m, __VA_ARGS__)
+#define ASYNCIO__MAP_4(m, a, ...) m(a), ASYNCIO__MAP_3(m, __VA_ARGS__)
+#define ASYNCIO__MAP_5(m, a, ...) m(a), ASYNCIO__MAP_4(m, __VA_ARGS__)
+#define ASYNCIO__MAP_6(m, a, ...) m(a), ASYNCIO__MAP_5(m, __VA_ARGS__)
+#define ASYNCIO__MAP_7(m, a, ...) m(a), ASYNCIO__MAP_6(m, __VA_ARGS__)
+#define ASYNCIO__MAP_8(m, a, ...) m(a), ASYNCIO__MAP_7(m, __VA_ARGS__)
+#define ASYNCIO__MAP_9(m, a, ...) m(a), ASYNCIO__MAP_8(m, __VA_ARGS__)
+#define ASYNCIO__MAP_10(m, a, ...) m(a), ASYNCIO__MAP_9(m, __VA_ARGS__)
+#define ASYNCIO__MAP_11(m, a, ...) m(a), ASYNCIO__MAP_10(m, __VA_ARGS__)
+#define ASYNCIO__MAP_12(m, a, ...) m(a), ASYNCIO__MAP_11(m, __VA_ARGS__)
+#define ASYNCIO__MAP_13(m, a, ...) m(a), ASYNCIO__MAP_12(m, __VA_ARGS__)
+#define ASYNCIO__MAP_14(m, a, ...) m(a), ASYNCIO__MAP_13(m, __VA_ARGS__)
+#define ASYNCIO__MAP_15(m, a, ...) m(a), ASYNCIO__MAP_14(m, __VA_ARGS__)
+#define ASYNCIO__MAP_16(m, a, ...) m(a), ASYNCIO__MAP_15(m, __VA_ARGS__)
+
+#if defined(__cplusplus)
+/* C++20 has designated initialisers too, in the order of the fields: Python's defaults come from member initialisers. */
+#define ASYNCIO__OPTIONS(type, defaults, ...)                                                      \
+    [&]() {                                                                                        \
+        ASYNCIO__PRAGMA(GCC diagnostic push)                                                       \
+        ASYNCIO__PRAGMA(GCC diagnostic ignored "-Wmissing-field-initializers")                     \
+        type asyncio__o = type { __VA_ARGS__ };                                                    \
+        ASYNCIO__PRAGMA(GCC diagnostic pop)                                                        \
+        asyncio__o.size = sizeof(type);                                                            \
+        return asyncio__o;                                                                         \
+    }()
+#define ASYNCIO__DEFAULT(value) = value
+#else
+#define ASYNCIO__OPTIONS(type, defaults, ...)                                                      \
+    __extension__({                                                                                \
+        ASYNCIO__PRAGMA(GCC diagnostic push)                                                       \
+        ASYNCIO__PRAGMA(GCC diagnostic ignored "-Woverride-init")                                  \
+        type asyncio__o = { .size = sizeof(type), ASYNCIO__DEFAULTS defaults __VA_ARGS__ };        \
+        ASYNCIO__PRAGMA(GCC diagnostic pop)                                                        \
+        asyncio__o;                                                                                \
+    })
+#define ASYNCIO__DEFAULTS(...) __VA_ARGS__
+#define ASYNCIO__DEFAULT(value)
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams: TCP connections and servers, for straight-line code.
+ *
+ * MODEL      A stream is Python's StreamReader and StreamWriter in one. Reading suspends until there is something; writing accepts all
+ *            bytes or none (sends what the socket takes, keeps a copy of the rest) and then suspends while too much is unsent.
+ *            One task may read at a time (a second gets -EBUSY); writers queue, and their writes never interleave.
+ * LENT       asyncio_stream_fill, _peek, _consume and _readuntil_view lend the stream's own buffer: valid until the next read, fill or consume.
+ * LIMIT      `.limit` (64 KiB) bounds what readline and readuntil look through; the buffer stops reading at twice that.
+ * CANCEL     Bytes that arrived stay in the stream when the read is cancelled.
+ * OWNERSHIP  A handler owns nothing: its stream is flushed and closed when it returns. asyncio_open_connection returns new. Calls on a
+ *            closed stream return -ECONNRESET.
+ * SOURCE     CPython's Lib/asyncio/streams.py. */
+#pragma once
+
+#include <asyncio/loop.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+ASYNCIO__BEGIN
+
+typedef struct asyncio_stream asyncio_stream;
+typedef struct asyncio_server asyncio_server;
+
+typedef struct asyncio_open_connection_options {
+    size_t size;
+    size_t limit;                   /* bytes */
+    const char *local_host;         /* bind to it first; None is NULL */
+    int local_port;
+    int family;                     /* AF_INET, AF_INET6, 0: either */
+} asyncio_open_connection_options;
+
+/* Connects to `host` (a name or a literal address) and `port`, trying its addresses in turn. ret_stream returns new. -ASYNCIO_RESOLVE, the error of the
+ * last attempt, -ECANCELED, -ENOMEM. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_open_connection(const char *host, int port, asyncio_stream **ret_stream,
+                                                           const asyncio_open_connection_options *options);
+#define asyncio_open_connection(...) asyncio__open_connection_m(__VA_ARGS__, )
+#define asyncio__open_connection_m(host, port, ret_stream, ...)                                    \
+    asyncio__open_connection_v(host, port, ret_stream,                                             \
+                               ASYNCIO__OPTIONS(asyncio_open_connection_options, (.limit = 65536, ), \
+                                                __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__open_connection_v(const char *host, int port,
+                                                                asyncio_stream **ret_stream,
+                                                                asyncio_open_connection_options options)
+{
+    return (asyncio_open_connection)(host, port, ret_stream, &options);
+}
+
+/* Handles one connection, in a task of its own. */
+typedef int asyncio_client_connected(asyncio_stream *stream, void *data);
+
+typedef struct asyncio_start_server_options {
+    size_t size;
+    size_t limit;                   /* bytes, of each stream */
+    int backlog;
+    int family;                     /* AF_INET, AF_INET6, 0: either */
+    int reuse_address;
+    int reuse_port;
+    size_t stack_size;              /* of the handlers' tasks */
+    unsigned max_connections;       /* accepts no more than this at a time; 0: no limit */
+    void *data;                     /* the handler's second argument */
+    void (*destroy)(void *data);    /* called once, with the server */
+} asyncio_start_server_options;
+
+/* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs `handler(stream, data)` as a task for each connection; it may
+ * leave out `data`. A handler's negative result, but -ECANCELED, goes to the exception handler. ret_server returns new. -EADDRINUSE,
+ * -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_server(asyncio_client_connected *handler, const char *host, int port,
+                                                        asyncio_server **ret_server,
+                                                        const asyncio_start_server_options *options);
+
+/* Serves until cancelled, then closes and waits for the connections. -ECANCELED; -ASYNCIO_INVALID_STATE when it is closed or served by another
+ * task. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_serve_forever(asyncio_server *server);
+
+/* Stops listening; connections live on. Twice is harmless. Does not suspend. */
+ASYNCIO_API void asyncio_server_close(asyncio_server *server);
+
+/* Waits until it is closed and the last connection has ended. -ECANCELED. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_wait_closed(asyncio_server *server);
+
+/* Closes every connection: what is unsent goes out first. Does not suspend. */
+ASYNCIO_API void asyncio_server_close_clients(asyncio_server *server);
+
+/* Ends every connection at once. Does not suspend. */
+ASYNCIO_API void asyncio_server_abort_clients(asyncio_server *server);
+
+/* 1 while it listens. */
+ASYNCIO_API int asyncio_server_is_serving(const asyncio_server *server);
+
+/* The port it listens on, of its first socket. -ASYNCIO_INVALID_STATE when it is closed. */
+ASYNCIO_API int asyncio_server_port(const asyncio_server *server);
+
+/* How many connections are open. */
+ASYNCIO_API size_t asyncio_server_connections(const asyncio_server *server);
+
+/* Takes one more reference and returns it. NULL allowed. */
+ASYNCIO_API asyncio_server *asyncio_server_ref(asyncio_server *server);
+
+/* Gives a reference back; the last one closes it. NULL allowed. */
+ASYNCIO_API void asyncio_server_unref(asyncio_server *server);
+
+/* Reads what there is, at most `size` bytes, and returns how many: as soon as it is one; 0 at the end of the stream (or for size 0). The rest of its errors:
+ * -ECONNRESET, -EBUSY, -ECANCELED. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_read(asyncio_stream *stream, void *buffer, size_t size);
+
+/* Reads exactly `size` bytes and returns 0. -ASYNCIO_INCOMPLETE_READ when the stream ends before: *ret_got (NULL: not wanted) tells how many bytes were
+ * stored. Cancelled, nothing is consumed. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer, size_t size,
+                                                              size_t *ret_got);
+
+/* Reads a line with its newline into `buffer`, ends it with NUL, and returns its length; a last line may lack the newline; 0 at the end. A line longer than
+ * the buffer or the limit: -ASYNCIO_LIMIT_OVERRUN, and it is dropped, as Python's readline does. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size);
+
+/* Reads up to and with `separator` (not empty) into `buffer` and returns the length. -ASYNCIO_INCOMPLETE_READ when the stream ends before,
+ * -ASYNCIO_LIMIT_OVERRUN when it does not fit or is past the limit: the data stays. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil(asyncio_stream *stream, const void *separator,
+                                                            size_t separator_size, void *buffer, size_t size);
+
+/* As readuntil, but lends the bytes: *ret_data points to them. They count as read. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_view(asyncio_stream *stream, const void *separator,
+                                                                 size_t separator_size, const char **ret_data);
+
+/* Waits until at least `size` bytes are buffered (1: something) and returns how many are; fewer at the end of the stream, 0 when it is over.
+ * -ASYNCIO_LIMIT_OVERRUN for more than twice the limit. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_fill(asyncio_stream *stream, size_t size);
+
+/* Lends what is buffered: *ret_data, and its length is returned. Does not suspend. */
+ASYNCIO_API size_t asyncio_stream_peek(asyncio_stream *stream, const char **ret_data);
+
+/* Counts `size` buffered bytes as read; at most what is buffered. Does not suspend. */
+ASYNCIO_API void asyncio_stream_consume(asyncio_stream *stream, size_t size);
+
+/* 1 when the stream is over and nothing is buffered. Does not suspend. */
+ASYNCIO_API int asyncio_stream_at_eof(const asyncio_stream *stream);
+
+/* Writes all of `data`, in order, then waits while more than the high-water mark is unsent. 0. `data` is the caller's again when it returns. -EPIPE, -ECONNRESET,
+ * -ENOMEM (nothing was written), -ECANCELED (all was accepted). Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size);
+
+/* As write, for several pieces at once. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_writelines(asyncio_stream *stream, const struct iovec *pieces,
+                                                             size_t count);
+
+/* Python's bare write: accepts all or nothing and never waits. Follow it with drain. Does not suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write_nowait(asyncio_stream *stream, const void *data, size_t size);
+
+/* Waits until what is unsent has fallen to the low-water mark, if it was above the high one. 0, -ECONNRESET, -EPIPE, -ECANCELED. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_drain(asyncio_stream *stream);
+
+/* Ends the writing side, after what is unsent; reading goes on. -ECONNRESET. Does not suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write_eof(asyncio_stream *stream);
+
+/* 1: TCP streams can. */
+ASYNCIO_API int asyncio_stream_can_write_eof(const asyncio_stream *stream);
+
+/* Bytes accepted and not sent yet. */
+ASYNCIO_API size_t asyncio_stream_get_write_buffer_size(const asyncio_stream *stream);
+
+/* Sets the water marks in bytes: writing waits above `high` until `low`. -EINVAL unless high >= low. */
+ASYNCIO_API int asyncio_stream_set_write_buffer_limits(asyncio_stream *stream, size_t high, size_t low);
+
+/* Closes: what is unsent goes out first, reading ends now. Twice is harmless. Does not suspend. */
+ASYNCIO_API void asyncio_stream_close(asyncio_stream *stream);
+
+/* Ends it at once; what is unsent is lost. Does not suspend. */
+ASYNCIO_API void asyncio_stream_abort(asyncio_stream *stream);
+
+/* 1 once close or abort was called or the connection is lost. */
+ASYNCIO_API int asyncio_stream_is_closing(const asyncio_stream *stream);
+
+/* Waits until it is closed: 0, or what it was lost by. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_wait_closed(asyncio_stream *stream);
+
+/* Stores "address:port" ("[address]:port" for IPv6) of the peer in `text`; 0, -ENOSPC, or why it is not known. */
+ASYNCIO_API int asyncio_stream_peername(const asyncio_stream *stream, char *text, size_t size);
+
+/* As peername, of this end. */
+ASYNCIO_API int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size);
+
+/* Takes one more reference and returns it. NULL allowed. */
+ASYNCIO_API asyncio_stream *asyncio_stream_ref(asyncio_stream *stream);
+
+/* Gives a reference back; the last one closes it. NULL allowed. */
+ASYNCIO_API void asyncio_stream_unref(asyncio_stream *stream);
+
+ASYNCIO_MUST_CHECK static inline int asyncio__start_server_v(asyncio_client_connected *handler, const char *host, int port,
+                                                             asyncio_server **ret_server,
+                                                             asyncio_start_server_options options)
+{
+    return asyncio_start_server(handler, host, port, ret_server, &options);
+}
+
+ASYNCIO__END
+
+#if !defined(__cplusplus)
+#define ASYNCIO__CLIENT_CONNECTED(fn)                                                              \
+    ((asyncio_client_connected *)(void (*)(void))_Generic((fn),                                    \
+        int (*)(asyncio_stream *, void *): (fn),                                                   \
+        int (*)(asyncio_stream *): (fn)))
+#endif
+
+#define asyncio_start_server(...) asyncio__start_server_m(__VA_ARGS__, )
+#define asyncio__start_server_m(handler, host, port, ret_server, ...)                              \
+    asyncio__start_server_v(ASYNCIO__CLIENT_CONNECTED(handler), host, port, ret_server,            \
+                            ASYNCIO__OPTIONS(asyncio_start_server_options,                         \
+                                             (.limit = 65536, .backlog = 100, .reuse_address = 1, ), __VA_ARGS__))

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The watchdog: tells who blocks the loop.
+ *
+ * MODEL    A thread of the library looks at the loop now and then. When one callback or task step has run for longer than the limit, the report says which
+ *          task it is, for how long, and by which C frames, taken while it still blocks. Cheap enough for production: the loop itself only counts.
+ * REPORTS  To `.report`, in the watchdog's thread; by default to standard error. */
+#pragma once
+
+#include <asyncio/loop.h>
+
+ASYNCIO__BEGIN
+
+typedef struct asyncio_watchdog_report {
+    const char *task;               /* its name; NULL: a plain callback */
+    double blocked;                 /* seconds so far */
+    const asyncio_frame *frames;    /* innermost first */
+    size_t frame_count;
+} asyncio_watchdog_report;
+
+typedef struct asyncio_watchdog_options {
+    size_t size;
+    double limit;                   /* seconds that one step may take */
+    void (*report)(const asyncio_watchdog_report *report, void *data);
+    void *data;
+} asyncio_watchdog_options;
+
+/* Watches `loop`. -EALREADY when it is watched, -ENOMEM, -EAGAIN. Loop's thread. Does not suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_start_watchdog(asyncio_loop *loop,
+                                                               const asyncio_watchdog_options *options);
+#define asyncio_loop_start_watchdog(...) asyncio__loop_start_watchdog_m(__VA_ARGS__, )
+#define asyncio__loop_start_watchdog_m(loop, ...)                                                  \
+    asyncio__loop_start_watchdog_v(                                                                \
+        loop, ASYNCIO__OPTIONS(asyncio_watchdog_options, (.limit = 0.1, ), __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__loop_start_watchdog_v(asyncio_loop *loop,
+                                                                    asyncio_watchdog_options options)
+{
+    return (asyncio_loop_start_watchdog)(loop, &options);
+}
+
+/* Ends it; closing the loop does too. Loop's thread. Does not suspend. */
+ASYNCIO_API void asyncio_loop_stop_watchdog(asyncio_loop *loop);
+
+ASYNCIO__END
