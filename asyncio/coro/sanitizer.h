@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What ASan, TSan and valgrind must know about stacks and switches, in one place: each function is empty without the
+ * tool, so the code that calls it has no #ifdef. coro/coro.h works out which sanitizer is on.
+ *
+ * ASan     wants to be told where the stack is that comes next, before a switch, and that it has arrived, after.
+ * TSan     has a state per flow ("fiber") and is switched along; a switch is a synchronisation.
+ * valgrind finds by itself that the stack pointer moved far, but takes it for a huge frame unless the stacks are
+ *          registered; that is a search through a list, so only slots that were used are registered. */
+#pragma once
+
+#include "coro/coro.h"
+
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(ASYNCIO__SANITIZE_THREAD)
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/memcheck.h>
+#include <valgrind/valgrind.h>
+#define ASYNCIO__VALGRIND 1
+#endif
+#endif
+
+#if defined(ASYNCIO__SANITIZE_FIBERS)
+
+/* Not instrumented: between the tool's switch and the machine's, a record would go to the wrong flow. */
+#if defined(__clang__)
+#define SANITIZER_UNSEEN __attribute__((noinline, disable_sanitizer_instrumentation))
+#else
+#define SANITIZER_UNSEEN __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+#endif
+
+static inline void sanitizer_flow_init_thread(struct coro *self)
+{
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    self->fiber = __tsan_get_current_fiber();
+#else
+    (void)self;
+#endif
+}
+
+static inline void sanitizer_flow_init(struct coro *self)
+{
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    self->fiber = __tsan_create_fiber(0);
+#else
+    (void)self;
+#endif
+}
+
+static inline void sanitizer_flow_fini(struct coro *self)
+{
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    if (self->fiber)
+        __tsan_destroy_fiber(self->fiber);
+    self->fiber = NULL;
+#else
+    (void)self;
+#endif
+}
+
+/* Last thing on the old stack. `is_last`: the flow will not run again. */
+static inline void sanitizer_leave(struct coro *from, struct coro *to, int is_last)
+{
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
+    __sanitizer_start_switch_fiber(is_last ? NULL : &from->fake_stack, to->bottom, to->size);
+#endif
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+    (void)from;
+    (void)to;
+    (void)is_last;
+}
+
+/* First thing on the new stack. Also learns where the old stack was: for a thread's own, only ASan knows. */
+static inline void sanitizer_arrive(struct coro *self, struct coro *previous)
+{
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
+    const void *bottom;
+    size_t size;
+    __sanitizer_finish_switch_fiber(self->fake_stack, &bottom, &size);
+    if (previous && !previous->bottom) {
+        previous->bottom = bottom;
+        previous->size = size;
+    }
+#endif
+    (void)self;
+    (void)previous;
+}
+
+#endif
+
+/* A slot is handed out again: what the last flow's frames poisoned on it is forgotten. */
+static inline void sanitizer_slot_reuse(void *bottom, void *top)
+{
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
+    __asan_unpoison_memory_region(bottom, (size_t)((char *)top - (char *)bottom));
+#endif
+#if defined(ASYNCIO__VALGRIND)
+    VALGRIND_MAKE_MEM_UNDEFINED(bottom, (size_t)((char *)top - (char *)bottom));
+#endif
+    (void)bottom;
+    (void)top;
+}
+
+/* Whether slots have to be registered at all. */
+static inline int sanitizer_slots_register(void)
+{
+#if defined(ASYNCIO__VALGRIND)
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return 0;
+#endif
+}
+
+/* A slot is used for the first time. Returns what sanitizer_slot_fini wants. */
+static inline unsigned sanitizer_slot_init(void *bottom, void *top)
+{
+#if defined(ASYNCIO__VALGRIND)
+    return VALGRIND_STACK_REGISTER(bottom, (char *)top - 1);
+#else
+    (void)bottom;
+    (void)top;
+    return 0;
+#endif
+}
+
+static inline void sanitizer_slot_fini(unsigned id)
+{
+#if defined(ASYNCIO__VALGRIND)
+    VALGRIND_STACK_DEREGISTER(id);
+#endif
+    (void)id;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The switch on AArch64 (AAPCS64). Contract: coro/coro.h.
+ *
+ * A suspended flow's `sp` points at (low to high)
+ *      x29 x30  x19 .. x28  d8 .. d15  caught, uncaught (C++ exception globals)
+ * Like on x86-64 the return is a branch through a register, which the return predictor has no say in; but with
+ * branch target identification it must be a `ret`, since return addresses are no landing pads. Nothing is signed
+ * across the switch: callers built with pac-ret authenticate their own frames. */
+
+#define SP 0         /* struct coro */
+#define EXCEPTIONS 8
+#define FRAME 176
+
+#if defined(__ARM_FEATURE_BTI_DEFAULT)
+#define RETURN ret
+#else
+#define RETURN br x30
+#endif
+#define BTI_C hint #34
+
+#define SAVE(a, b, offset)       \
+    stp a, b, [sp, offset];     \
+    .cfi_rel_offset a, offset;   \
+    .cfi_rel_offset b, offset + 8
+#define LOAD(a, b, offset)       \
+    ldp a, b, [sp, offset];     \
+    .cfi_restore a;              \
+    .cfi_restore b
+
+/* From a frame as drawn above, with x2 = the exception globals, to the flow's own code. */
+#define RESUME                   \
+    ldp x3, x4, [sp, #160];      \
+    stp x3, x4, [x2];            \
+    LOAD(d14, d15, 144);         \
+    LOAD(d12, d13, 128);         \
+    LOAD(d10, d11, 112);         \
+    LOAD(d8, d9, 96);            \
+    LOAD(x27, x28, 80);          \
+    LOAD(x25, x26, 64);          \
+    LOAD(x23, x24, 48);          \
+    LOAD(x21, x22, 32);          \
+    LOAD(x19, x20, 16);          \
+    LOAD(x29, x30, 0);           \
+    add sp, sp, #FRAME;          \
+    .cfi_def_cfa_offset 0;       \
+    RETURN
+
+#define FUNCTION(name)           \
+    .globl name;                 \
+    .hidden name;                \
+    .type name, %function;       \
+    .p2align 5;                  \
+name:                            \
+    .cfi_startproc
+#define END(name)                \
+    .cfi_endproc;                \
+    .size name, . - name
+
+    .text
+
+/* void asyncio__coro_swap(struct coro *from, struct coro *to) */
+FUNCTION(asyncio__coro_swap)
+    BTI_C
+    ldr x2, [x0, #EXCEPTIONS]
+    sub sp, sp, #FRAME
+    .cfi_def_cfa_offset FRAME
+    SAVE(x29, x30, 0)
+    SAVE(x19, x20, 16)
+    SAVE(x21, x22, 32)
+    SAVE(x23, x24, 48)
+    SAVE(x25, x26, 64)
+    SAVE(x27, x28, 80)
+    SAVE(d8, d9, 96)
+    SAVE(d10, d11, 112)
+    SAVE(d12, d13, 128)
+    SAVE(d14, d15, 144)
+    ldp x3, x4, [x2]
+    stp x3, x4, [sp, #160]
+    mov x5, sp
+    str x5, [x0, #SP]
+    ldr x6, [x1, #SP]
+    mov sp, x6
+    RESUME
+END(asyncio__coro_swap)
+
+/* void asyncio__coro_jump(struct coro *from, struct coro *to): as above, but nothing of `from` is kept */
+FUNCTION(asyncio__coro_jump)
+    BTI_C
+    ldr x2, [x0, #EXCEPTIONS]
+    ldr x6, [x1, #SP]
+    mov sp, x6
+    .cfi_def_cfa_offset FRAME
+    .cfi_rel_offset x29, 0
+    .cfi_rel_offset x30, 8
+    .cfi_rel_offset x19, 16
+    .cfi_rel_offset x20, 24
+    .cfi_rel_offset x21, 32
+    .cfi_rel_offset x22, 40
+    .cfi_rel_offset x23, 48
+    .cfi_rel_offset x24, 56
+    .cfi_rel_offset x25, 64
+    .cfi_rel_offset x26, 72
+    .cfi_rel_offset x27, 80
+    .cfi_rel_offset x28, 88
+    .cfi_rel_offset d8, 96
+    .cfi_rel_offset d9, 104
+    .cfi_rel_offset d10, 112
+    .cfi_rel_offset d11, 120
+    .cfi_rel_offset d12, 128
+    .cfi_rel_offset d13, 136
+    .cfi_rel_offset d14, 144
+    .cfi_rel_offset d15, 152
+    RESUME
+END(asyncio__coro_jump)
+
+/* Where a flow starts: entry in x19, its argument in x20. An undefined return address ends every unwinding. The
+ * nop is for unwinders of a flow that never ran: they look up the instruction before a return address. */
+FUNCTION(asyncio__coro_entry)
+    .cfi_undefined x30
+    .cfi_undefined x29
+    nop
+.Lentry:
+    hint #38                     /* bti jc */
+    mov x29, #0
+    mov x30, #0
+    mov x0, x20
+    blr x19
+    brk #1
+END(asyncio__coro_entry)
+
+/* void *asyncio__coro_prepare(void *top, void (*entry)(void *), void *argument): writes the first frame below
+ * `top`, returns what `sp` shall be. 16 bytes of zero stay above it, for who walks by frame pointers. */
+FUNCTION(asyncio__coro_prepare)
+    BTI_C
+    stp xzr, xzr, [x0, #-16]
+    sub x0, x0, #(FRAME + 16)
+    adr x3, .Lentry
+    stp xzr, x3, [x0]            /* x29, x30 */
+    stp x1, x2, [x0, #16]        /* x19, x20 */
+    stp xzr, xzr, [x0, #32]
+    stp xzr, xzr, [x0, #48]
+    stp xzr, xzr, [x0, #64]
+    stp xzr, xzr, [x0, #80]
+    stp xzr, xzr, [x0, #96]
+    stp xzr, xzr, [x0, #112]
+    stp xzr, xzr, [x0, #128]
+    stp xzr, xzr, [x0, #144]
+    stp xzr, xzr, [x0, #160]
+    ret
+END(asyncio__coro_prepare)
+
+    .section .note.GNU-stack, "", %progbits
+
+#if defined(__ARM_FEATURE_BTI_DEFAULT)
+    .section .note.gnu.property, "a", %note
+    .p2align 3
+    .word 4, 16, 5
+    .asciz "GNU"
+    .word 0xc0000000, 4, 1, 0
+#endif
