@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes what CPython does in each scenario to traces/<topic>.txt, and checks what is written.
+
+    python3.13 conformance.py           write the traces (3.13) or the differing ones (3.14)
+    python3.13 conformance.py --check   play all again, three times over, and compare
+    python3.13 conformance.py NAME...   play only these and print their traces
+
+A trace file holds, for each scenario, the line "== name" and its lines. A scenario in which
+Python 3.14 differs is there a second time as "== name @3.14"; the C bodies follow that one. The
+tool exits with 77 (skipped) under an interpreter older than 3.13.
+"""
+
+import difflib
+import gc
+import glob
+import importlib
+import os
+import sys
+
+if sys.version_info < (3, 13):
+    print(f"skipped: Python {sys.version.split()[0]} is older than 3.13")
+    sys.exit(77)
+
+import logging
+import signal
+import warnings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NEWER = sys.version_info >= (3, 14)
+ROUNDS = 3                              # --check plays each scenario so often
+
+
+def load_scenarios():
+    sys.path.insert(0, HERE)
+    for path in sorted(glob.glob(os.path.join(HERE, "scenarios_*.py"))):
+        importlib.import_module(os.path.basename(path)[:-3])
+    import support
+    return support
+
+
+def read_traces(topic):
+    """The committed traces of a topic: {"name" or "name @3.14": [line, ...]}, in order."""
+    traces = {}
+    try:
+        with open(os.path.join(HERE, "traces", topic + ".txt")) as file:
+            for line in file.read().splitlines():
+                if line.startswith("== "):
+                    traces[line[3:]] = []
+                elif line and not line.startswith("#"):
+                    traces[next(reversed(traces))].append(line)
+    except FileNotFoundError:
+        pass
+    return traces
+
+
+def write_traces(topic, scenarios, traces):
+    with open(os.path.join(HERE, "traces", topic + ".txt"), "w") as file:
+        file.write(f"# What CPython does in scenarios_{topic}.py: written by conformance.py, not by hand.\n")
+        for scenario in scenarios.values():
+            for key in (scenario.name, scenario.name + " @3.14"):
+                if key in traces:
+                    file.write(f"\n== {key}\n")
+                    file.writelines(line + "\n" for line in traces[key])
+
+
+def key_of(scenario):
+    """The name under which this interpreter's trace of a scenario is kept."""
+    return scenario.name + (" @3.14" if NEWER and scenario.python314 else "")
+
+
+def write(support):
+    count = 0
+    for topic, scenarios in support.SCENARIOS.items():
+        traces = read_traces(topic)
+        for scenario in scenarios.values():
+            if not NEWER or scenario.python314:
+                traces[key_of(scenario)] = support.play(scenario)
+                count += 1
+            if not scenario.python314:
+                traces.pop(scenario.name + " @3.14", None)
+        write_traces(topic, scenarios, traces)
+    print(f"{count} traces written")
+    return 0
+
+
+def check(support):
+    passed = failed = 0
+    for topic, scenarios in support.SCENARIOS.items():
+        traces = read_traces(topic)
+        for scenario in scenarios.values():
+            wanted = traces.pop(key_of(scenario), None)
+            traces.pop(scenario.name, None)
+            traces.pop(scenario.name + " @3.14", None)
+            for _ in range(ROUNDS):
+                got = support.play(scenario)
+                if got != wanted:
+                    failed += 1
+                    print(f"{topic}: {key_of(scenario)}")
+                    print("\n".join(difflib.unified_diff(wanted or [], got, "committed", "played",
+                                                         lineterm="")))
+                    break
+            else:
+                passed += 1
+        for name in traces:
+            failed += 1
+            print(f"{topic}: a trace without a scenario: {name}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def play_named(support, names):
+    for scenarios in support.SCENARIOS.values():
+        for scenario in scenarios.values():
+            if scenario.name in names:
+                print(f"== {scenario.name}")
+                print("\n".join(support.play(scenario)))
+    return 0
+
+
+def main(arguments):
+    support = load_scenarios()
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()                        # what is dropped in a circle goes when a scenario says so
+    if arguments == ["--check"]:
+        return check(support)
+    return play_named(support, set(arguments)) if arguments else write(support)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
