@@ -26,10 +26,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    FAULT_RESET = 1,               /* connections break */
+    FAULT_ABORT = 2,               /* connections break before they are accepted */
+};
+
 struct backend_limits {
     unsigned ring_entries;         /* io_uring: submission queue entries. 0: the default */
     unsigned buffers, buffer_size; /* io_uring: provided buffers. 0: the default */
-    uint64_t seed;                 /* sim */
+    uint64_t seed;                 /* sim: 0 is plain and in order, any other is a world of its own disorder */
+    unsigned faults;               /* sim, seeded: FAULT_..., which break what no program gets through unharmed */
     unsigned chop;                 /* all: no read or write moves more bytes than this at a time. 0: no limit */
 };
 

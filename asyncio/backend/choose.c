@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The best first; sim is only to be had by name. */
-static const struct backend_type *const types[] = { &asyncio__backend_epoll };
+static const struct backend_type *const types[] = { &asyncio__backend_epoll, &asyncio__backend_sim };
 
 static int make(const struct backend_type *type, const struct backend_limits *limits, struct backend **ret_backend)
 {

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend over nothing: a virtual clock and a network in memory (simnet.h), driven by a seed.
+ *
+ * CLOCK    Stands still while there is work, and jumps to the timeout when poll would wait. So that a program that is
+ *          never idle gets to its timers all the same, from the 1000th poll(0) in a row on each costs a microsecond.
+ * SEED 0   Everything is plain: whole transfers, first in first out, a cancel takes effect at once.
+ * SEEDED   What could be done at once is sometimes put off; completions of different sockets overtake each other;
+ *          transfers are chopped; a cancel sometimes answers 0, and then either the cancellation or the real result
+ *          comes later; accepts fail with EMFILE now and then; thread jobs run in any order. Time passes at some
+ *          deliveries, so that timers fall between them. The same seed and the same calls give the same run. Faults
+ *          that no program gets through unharmed come only when backend_limits.faults names them.
+ * REAL     An adopted descriptor can be polled (OP_POLL_*), and nothing else. What can only come from outside, from
+ *          such a descriptor or another thread's wake, is waited for in real time, but not for ever: -EDEADLK. */
+#include "backend/sim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS = 64,               /* connections taken from one listener in one poll */
+    REAL_WAIT_MS = 3000,        /* of real time, for another thread or process */
+    REAL_WAIT_DESCRIPTORS = 64,
+    FREE_POLLS = 1000,          /* poll(0) calls in a row that cost no time */
+    BUSY_NS = 1000,             /* and what each one after them costs */
+};
+
+/* ---- chance ---- */
+
+/* splitmix64 */
+static uint64_t draw(struct sim *sim)
+{
+    uint64_t z = sim->random += 0x9e3779b97f4a7c15U;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+    return z ^ z >> 31;
+}
+
+/* True once in `n`, and never with seed 0. */
+static bool happens(struct sim *sim, unsigned n)
+{
+    return sim->seed && draw(sim) % n == 0;
+}
+
+static size_t chopped(struct sim *sim, size_t size)
+{
+    if (size > sim->chop)
+        size = sim->chop;
+    if (size > INT_MAX)
+        size = INT_MAX;
+    if (size > 1 && happens(sim, 2))
+        size = happens(sim, 4) ? 1 : 1 + (size_t)(draw(sim) % size);
+    return size;
+}
+
+/* ---- what waits for attention ---- */
+
+void asyncio__sim_activate(struct handle *handle)
+{
+    struct sim *sim = handle->sim;
+    if (!list_empty(&handle->link))
+        return;
+    handle->delay = happens(sim, 2) ? (unsigned)(draw(sim) % 4) : 0;
+    if (happens(sim, 2))
+        list_prepend(&sim->active, &handle->link);
+    else
+        list_append(&sim->active, &handle->link);
+}
+
+void asyncio__sim_changed(struct simnet_socket *socket)
+{
+    struct handle *handle = container_of(socket, struct handle, socket);
+    if (handle->reader || handle->writer)
+        asyncio__sim_activate(handle);
+}
+
+struct handle *asyncio__sim_handle_new(struct sim *sim)
+{
+    struct handle *handle = asyncio__table_new(&sim->table);
+    if (!handle)
+        return NULL;
+    handle->sim = sim;
+    handle->number = -1;
+    list_init(&handle->link);
+    return handle;
+}
+
+void asyncio__sim_handle_end(struct handle *handle)
+{
+    list_remove(&handle->link);
+    if (handle->number < 0)
+        asyncio__simnet_close(&handle->socket);
+    else
+        close(handle->number);
+    handle->is_closing = false;
+    table_release(&handle->sim->table, &handle->entry);
+}
+
+/* ---- ops ---- */
+
+static int try_recv(struct sim *sim, struct handle *handle, struct op *op)
+{
+    if (sim->faults & FAULT_RESET && happens(sim, 64) && handle->socket.connection)
+        asyncio__simnet_reset(&handle->socket);
+    int n = asyncio__simnet_recv(&handle->socket, op->data, chopped(sim, op->size));
+    return n == -EAGAIN ? OP_PENDING : n;
+}
+
+static int try_send(struct sim *sim, struct handle *handle, struct op *op)
+{
+    for (;;) {
+        while (op->iov_count && op->iov->iov_len == 0) {
+            op->iov++;
+            op->iov_count--;
+        }
+        if (!op->iov_count)
+            return op->done > INT_MAX ? INT_MAX : (int)op->done;
+        if (op->done && happens(sim, 4)) {   /* the rest later, although there is room */
+            asyncio__sim_activate(handle);
+            return OP_PENDING;
+        }
+        int n = asyncio__simnet_send(&handle->socket, op->iov->iov_base, chopped(sim, op->iov->iov_len));
+        if (n < 0)
+            return n == -EAGAIN ? OP_PENDING : n;
+        op->iov->iov_base = (char *)op->iov->iov_base + n;
+        op->iov->iov_len -= (size_t)n;
+        op->done += (size_t)n;
+    }
+}
+
+static int try_connect(struct handle *handle, struct op *op)
+{
+    int r = asyncio__simnet_connect(&handle->socket, (const struct sockaddr *)op->address, op->address_size);
+    return r == -EAGAIN ? OP_PENDING : r;
+}
+
+static int finish(struct op **slot, int result)
+{
+    struct op *op = *slot;
+    *slot = NULL;
+    op->state = OP_IDLE;
+    op->flags = 0;
+    op->complete(op, result);
+    return 1;
+}
+
+static int finish_cancelled(struct handle *handle, struct op **slot)
+{
+    if ((*slot)->kind == OP_CONNECT)
+        asyncio__simnet_connect_cancel(&handle->socket);
+    return finish(slot, -ECANCELED);
+}
+
+static int run_accept(struct sim *sim, struct handle *handle)
+{
+    struct op *op = handle->reader;
+    int completed = 0;
+    for (int i = 0; i < ACCEPTS; i++) {
+        if (!asyncio__simnet_is_readable(&handle->socket) && handle->socket.is_listening)
+            return completed;
+        if (happens(sim, 32))
+            return completed + finish(&handle->reader, -EMFILE);
+        if (sim->faults & FAULT_ABORT && happens(sim, 8)) {
+            asyncio__simnet_reset(&handle->socket);
+            continue;
+        }
+        struct handle *made = asyncio__sim_handle_new(sim);
+        if (!made)
+            return completed + finish(&handle->reader, -ENOMEM);
+        int r = asyncio__simnet_accept(&handle->socket, &made->socket, asyncio__sim_changed);
+        if (r < 0) {
+            table_retire(&made->entry);
+            table_release(&sim->table, &made->entry);
+            return r == -EAGAIN ? completed : completed + finish(&handle->reader, r);
+        }
+        op->accepted = entry_sock(&made->entry);
+        op->complete(op, 0);
+        completed++;
+        if (handle->reader != op || op->flags & FLAG_CANCELLED)
+            return completed;
+    }
+    asyncio__sim_activate(handle);
+    return completed;
+}
+
+static int run_op(struct sim *sim, struct handle *handle, struct op **slot)
+{
+    struct op *op = *slot;
+    if (op->flags & FLAG_CANCELLED && (op->kind == OP_ACCEPT || happens(sim, 2)))
+        return finish_cancelled(handle, slot);
+    int r;
+    switch ((enum op_kind)op->kind) {
+    case OP_ACCEPT:
+        return run_accept(sim, handle);
+    case OP_RECV:
+        r = try_recv(sim, handle, op);
+        break;
+    case OP_SEND:
+        r = try_send(sim, handle, op);
+        break;
+    default:
+        r = try_connect(handle, op);
+        break;
+    }
+    if (r == OP_PENDING)
+        return op->flags & FLAG_CANCELLED ? finish_cancelled(handle, slot) : 0;
+    return finish(slot, r);
+}
+
+static int run(struct sim *sim, struct handle *handle)
+{
+    handle->is_running = true;
+    int completed = 0;
+    if (handle->reader)
+        completed += run_op(sim, handle, &handle->reader);
+    if (handle->writer)
+        completed += run_op(sim, handle, &handle->writer);
+    handle->is_running = false;
+    if (handle->is_closing) {
+        if (!handle->reader && !handle->writer)
+            asyncio__sim_handle_end(handle);
+        else
+            asyncio__sim_activate(handle);
+    }
+    return completed;
+}
+
+static bool is_ready_to_poll(struct sim *sim, struct handle *handle, const struct op *op)
+{
+    (void)sim;
+    if (handle->number < 0)
+        return op->kind == OP_POLL_IN ? asyncio__simnet_is_readable(&handle->socket)
+                                      : asyncio__simnet_is_writable(&handle->socket);
+    short events = op->kind == OP_POLL_IN ? POLLIN : POLLOUT;
+    struct pollfd real = { .fd = handle->number, .events = events };
+    return poll(&real, 1, 0) > 0 && real.revents & (events | POLLHUP | POLLERR);
+}
+
+static int run_polls(struct sim *sim)
+{
+    struct list armed = LIST_INIT(armed);
+    list_splice(&armed, &sim->polls);
+    int completed = 0;
+    for (struct list *link; (link = list_pop(&armed));) {
+        struct op *op = container_of(link, struct op, link);
+        struct handle *handle = handle_of(sim, op->socket);
+        if (op->flags & FLAG_CANCELLED || !handle) {
+            op->state = OP_IDLE;
+            op->flags = 0;
+            op->complete(op, -ECANCELED);
+            completed++;
+            continue;
+        }
+        list_append(&sim->polls, link);
+        if (is_ready_to_poll(sim, handle, op)) {
+            op->complete(op, 1);
+            completed++;
+        }
+    }
+    return completed;
+}
+
+void asyncio__sim_polls_drop(struct handle *handle)
+{
+    struct list *polls = &handle->sim->polls;
+    for (struct list *link = polls->next, *next; link != polls; link = next) {
+        next = link->next;
+        struct op *op = container_of(link, struct op, link);
+        if (op->socket.index == handle->entry.index && op->socket.generation == handle->entry.generation
+            && !(op->flags & FLAG_CANCELLED)) {
+            list_remove(link);
+            op->state = OP_IDLE;
+        }
+    }
+}
+
+static int run_jobs(struct sim *sim)
+{
+    int completed = 0;
+    struct list done = LIST_INIT(done);
+    list_splice(&done, &sim->jobs_done);
+    for (struct list *link; (link = list_pop(&done));) {
+        struct job *job = container_of(link, struct job, link);
+        job->complete(job);
+        completed++;
+    }
+    struct list started = LIST_INIT(started);
+    list_splice(&started, &sim->jobs);
+    for (struct list *link; (link = list_pop(&started));) {
+        struct job *job = container_of(link, struct job, link);
+        if (happens(sim, 2)) {   /* another one first */
+            list_append(&sim->jobs, link);
+            continue;
+        }
+        job->run(job);
+        if (happens(sim, 2)) {
+            list_append(&sim->jobs_done, link);
+            continue;
+        }
+        job->complete(job);
+        completed++;
+    }
+    return completed;
+}
+
+/* One look at everything. */
+static int step(struct sim *sim)
+{
+    int completed = 0;
+    struct list now = LIST_INIT(now);
+    list_splice(&now, &sim->active);
+    for (struct list *link; (link = list_pop(&now));) {
+        struct handle *handle = container_of(link, struct handle, link);
+        if (handle->delay) {
+            handle->delay--;
+            list_append(&sim->active, link);
+        } else {
+            completed += run(sim, handle);
+        }
+    }
+    completed += run_jobs(sim);
+    return completed + run_polls(sim);
+}
+
+/* ---- waiting ---- */
+
+static bool take_wake(struct sim *sim)
+{
+    if (!atomic_exchange(&sim->is_woken, false))
+        return false;
+    uint64_t count;
+    ssize_t n = read(sim->wake, &count, sizeof count);
+    (void)n;   /* the waker may not have got to its write yet: then one wait ends early */
+    return true;
+}
+
+/* Threads of this process; 2 when that cannot be known. */
+static int thread_count(void)
+{
+    char text[1024];
+    int number = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    ssize_t n = number < 0 ? -1 : read(number, text, sizeof text - 1);
+    if (number >= 0)
+        close(number);
+    if (n <= 0)
+        return 2;
+    text[n] = '\0';
+    const char *field = strrchr(text, ')');   /* field 2, and it may contain spaces; num_threads is field 20 */
+    for (int i = 2; field && i < 20; i++)
+        field = strchr(field + 1, ' ');
+    int count = 2;
+    if (field)
+        sscanf(field, "%d", &count);
+    return count;
+}
+
+/* Waits in real time for what only the world outside can bring. */
+static int wait_outside(struct sim *sim)
+{
+    struct pollfd real[REAL_WAIT_DESCRIPTORS] = { { .fd = sim->wake, .events = POLLIN } };
+    nfds_t count = 1;
+    for (struct list *link = sim->polls.next; link != &sim->polls && count < REAL_WAIT_DESCRIPTORS; link = link->next) {
+        struct op *op = container_of(link, struct op, link);
+        struct handle *handle = handle_of(sim, op->socket);
+        if (handle && handle->number >= 0)
+            real[count++] = (struct pollfd){ handle->number, op->kind == OP_POLL_IN ? POLLIN : POLLOUT, 0 };
+    }
+    if (count == 1 && thread_count() == 1 && !atomic_load(&sim->is_woken))
+        return -EDEADLK;
+    int n = poll(real, count, REAL_WAIT_MS);
+    if (n == 0 && !atomic_load(&sim->is_woken))
+        return -EDEADLK;
+    return n < 0 && errno != EINTR ? -errno : 0;
+}
+
+/* Lets time pass until the next delivery; false: the timeout came first. */
+static bool pass_time(struct sim *sim, int64_t *timeout_ns)
+{
+    int64_t latency = happens(sim, 3) ? (int64_t)(draw(sim) % 200000) : 0;
+    if (*timeout_ns < 0) {
+        sim->now += latency;
+        return true;
+    }
+    if (latency >= *timeout_ns)
+        latency = *timeout_ns;
+    sim->now += latency;
+    *timeout_ns -= latency;
+    return *timeout_ns > 0;
+}
+
+static int backend_poll(struct backend *backend, int64_t timeout_ns)
+{
+    struct sim *sim = sim_of(backend);
+    bool is_woken = take_wake(sim);
+    int completed = step(sim);
+    if (timeout_ns == 0 && ++sim->busy_polls > FREE_POLLS)
+        sim->now += BUSY_NS;
+    if (timeout_ns != 0)
+        sim->busy_polls = 0;
+    while (completed == 0 && timeout_ns != 0 && !is_woken && !atomic_load(&sim->is_woken)) {
+        if (!list_empty(&sim->active) || !list_empty(&sim->jobs) || !list_empty(&sim->jobs_done)) {
+            if (!pass_time(sim, &timeout_ns))
+                return 0;
+        } else if (timeout_ns > 0) {
+            sim->now += timeout_ns;
+            return 0;
+        } else {
+            int r = wait_outside(sim);
+            if (r < 0)
+                return r;
+            is_woken = take_wake(sim);
+        }
+        completed = step(sim);
+    }
+    return completed;
+}
+
+static bool backend_ready(struct backend *backend)
+{
+    struct sim *sim = sim_of(backend);
+    if (sim->seed)
+        return false;   /* what is put off is not surely found */
+    return !list_empty(&sim->active) || !list_empty(&sim->jobs);
+}
+
+static void backend_wake(struct backend *backend)
+{
+    struct sim *sim = sim_of(backend);
+    if (atomic_exchange(&sim->is_woken, true))
+        return;
+    int saved = errno;
+    ssize_t n = write(sim->wake, &(uint64_t){ 1 }, sizeof(uint64_t));
+    (void)n;
+    errno = saved;
+}
+
+/* ---- submit and cancel ---- */
+
+static int submit_poll(struct sim *sim, struct handle *handle, struct op *op)
+{
+    if (handle->number >= 0) {
+        struct stat status;
+        if (fstat(handle->number, &status) < 0)
+            return -errno;
+        if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+            return -EPERM;
+    }
+    for (struct list *link = sim->polls.next; link != &sim->polls; link = link->next) {
+        struct op *other = container_of(link, struct op, link);
+        if (other->kind == op->kind && other->socket.index == op->socket.index
+            && other->socket.generation == op->socket.generation)
+            return -EBUSY;
+    }
+    list_append(&sim->polls, &op->link);
+    op->state = OP_QUEUED;
+    return OP_PENDING;
+}
+
+/* What is done before it is pending; OP_PENDING: nothing, or not enough. */
+static int try_now(struct sim *sim, struct handle *handle, struct op *op)
+{
+    if (op->kind == OP_SEND)
+        op->done = 0;
+    if (op->kind == OP_ACCEPT)
+        return handle->socket.is_listening ? OP_PENDING : -EINVAL;
+    if (op->kind == OP_CONNECT) {
+        if (handle->socket.connection)
+            return -EISCONN;
+        return OP_PENDING;   /* even on the loopback device the answer comes later */
+    }
+    if (happens(sim, 2))
+        return OP_PENDING;
+    return op->kind == OP_RECV ? try_recv(sim, handle, op) : try_send(sim, handle, op);
+}
+
+static int backend_submit(struct backend *backend, struct op *op)
+{
+    struct sim *sim = sim_of(backend);
+    struct handle *handle = handle_of(sim, op->socket);
+    if (!handle)
+        return -EBADF;
+    op->flags = 0;
+    if (op->kind == OP_POLL_IN || op->kind == OP_POLL_OUT)
+        return submit_poll(sim, handle, op);
+    if (op->kind > OP_POLL_OUT)
+        return -EINVAL;
+    if (handle->number >= 0)
+        return -ENOTSUP;
+    struct op **slot = op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
+    if (*slot)
+        return -EBUSY;
+    int r = try_now(sim, handle, op);
+    if (r != OP_PENDING)
+        return r;
+    *slot = op;
+    op->state = OP_QUEUED;
+    asyncio__sim_activate(handle);
+    return OP_PENDING;
+}
+
+static int cancel_poll(struct sim *sim, struct op *op)
+{
+    if (op->state != OP_QUEUED)
+        return 1;
+    if (happens(sim, 4)) {
+        op->flags |= FLAG_CANCELLED;
+        return 0;
+    }
+    list_remove(&op->link);
+    op->state = OP_IDLE;
+    return 1;
+}
+
+static int backend_cancel(struct backend *backend, struct op *op)
+{
+    struct sim *sim = sim_of(backend);
+    if (op->state == OP_QUEUED && op->flags & FLAG_CANCELLED)
+        return 0;
+    struct handle *handle = handle_of(sim, op->socket);
+    if (op->kind == OP_POLL_IN || op->kind == OP_POLL_OUT)
+        return cancel_poll(sim, op);
+    if (!handle)
+        return 1;
+    struct op **slot = op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
+    if (*slot != op)
+        return 1;
+    if (happens(sim, 2)) {
+        op->flags |= FLAG_CANCELLED;
+        asyncio__sim_activate(handle);
+        return 0;
+    }
+    if (op->kind == OP_CONNECT)
+        asyncio__simnet_connect_cancel(&handle->socket);
+    *slot = NULL;
+    op->state = OP_IDLE;
+    return 1;
+}
+
+static int backend_job(struct backend *backend, struct job *job)
+{
+    struct sim *sim = sim_of(backend);
+    if (happens(sim, 2))
+        list_prepend(&sim->jobs, &job->link);
+    else
+        list_append(&sim->jobs, &job->link);
+    return 0;
+}
+
+/* ---- beginning and end ---- */
+
+static int64_t backend_now(struct backend *backend)
+{
+    return sim_of(backend)->now;
+}
+
+static int backend_init(struct backend *backend, const struct backend_limits *limits)
+{
+    struct sim *sim = sim_of(backend);
+    asyncio__table_init(&sim->table, sizeof(struct handle));
+    list_init(&sim->active);
+    list_init(&sim->polls);
+    list_init(&sim->jobs);
+    list_init(&sim->jobs_done);
+    sim->chop = limits->chop ? limits->chop : SIZE_MAX;
+    sim->seed = sim->random = limits->seed;
+    sim->faults = limits->faults;
+    sim->now = (int64_t)1000 * 1000000000;   /* any but 0, which would hide a missing start */
+    sim->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return sim->wake < 0 ? -errno : 0;
+}
+
+static void backend_fini(struct backend *backend)
+{
+    struct sim *sim = sim_of(backend);
+    for (uint32_t i = 0; i < sim->table.count; i++) {
+        struct handle *handle = (struct handle *)(void *)table_at(&sim->table, i);
+        if (entry_is_live(&handle->entry))
+            table_retire(&handle->entry);
+        else if (!handle->is_closing)
+            continue;
+        handle->reader = handle->writer = NULL;
+        asyncio__sim_handle_end(handle);
+    }
+    asyncio__table_fini(&sim->table);
+    close(sim->wake);
+}
+
+const struct backend_type asyncio__backend_sim = {
+    .name = "sim",
+    .size = sizeof(struct sim),
+    .init = backend_init,
+    .fini = backend_fini,
+    .now = backend_now,
+    .poll = backend_poll,
+    .ready = backend_ready,
+    .wake = backend_wake,
+    .socket = asyncio__sim_socket,
+    .adopt = asyncio__sim_adopt,
+    .detach = asyncio__sim_detach,
+    .descriptor = asyncio__sim_descriptor,
+    .bind = asyncio__sim_bind,
+    .listen = asyncio__sim_listen,
+    .setsockopt = asyncio__sim_setsockopt,
+    .getsockopt = asyncio__sim_getsockopt,
+    .getsockname = asyncio__sim_getsockname,
+    .getpeername = asyncio__sim_getpeername,
+    .shutdown = asyncio__sim_shutdown,
+    .close = asyncio__sim_close,
+    .submit = backend_submit,
+    .cancel = backend_cancel,
+    .job = backend_job,
+    .resolve = asyncio__sim_resolve,
+};

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The sim backend's calls on handles, those that never wait: mostly hand-overs to the network in memory. */
+#include "backend/sim.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+
+int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+{
+    struct sim *sim = sim_of(backend);
+    if (family != AF_INET && family != AF_INET6)
+        return -EAFNOSUPPORT;
+    if ((type & 0xf) != SOCK_STREAM || (protocol != 0 && protocol != IPPROTO_TCP))
+        return -EPROTONOSUPPORT;
+    struct handle *handle = asyncio__sim_handle_new(sim);
+    if (!handle)
+        return -ENOMEM;
+    asyncio__simnet_open(&handle->socket, family, asyncio__sim_changed);
+    *ret_socket = entry_sock(&handle->entry);
+    return 0;
+}
+
+int asyncio__sim_adopt(struct backend *backend, int number, sock *ret_socket)
+{
+    if (fcntl(number, F_GETFD) < 0)
+        return -errno;
+    struct handle *handle = asyncio__sim_handle_new(sim_of(backend));
+    if (!handle)
+        return -ENOMEM;
+    handle->number = number;
+    *ret_socket = entry_sock(&handle->entry);
+    return 0;
+}
+
+int asyncio__sim_detach(struct backend *backend, sock socket, int *ret_descriptor)
+{
+    struct sim *sim = sim_of(backend);
+    struct handle *handle = handle_of(sim, socket);
+    if (!handle)
+        return -EBADF;
+    if (handle->number < 0)
+        return -ENOTSUP;
+    *ret_descriptor = handle->number;
+    asyncio__sim_polls_drop(handle);
+    table_retire(&handle->entry);
+    table_release(&sim->table, &handle->entry);
+    return 0;
+}
+
+int asyncio__sim_descriptor(struct backend *backend, sock socket)
+{
+    struct handle *handle = handle_of(sim_of(backend), socket);
+    return handle && handle->number >= 0 ? handle->number : -EBADF;
+}
+
+static struct simnet_socket *memory_socket(struct backend *backend, sock socket)
+{
+    struct handle *handle = handle_of(sim_of(backend), socket);
+    return handle && handle->number < 0 ? &handle->socket : NULL;
+}
+
+int asyncio__sim_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size)
+{
+    struct simnet_socket *memory = memory_socket(backend, socket);
+    return memory ? asyncio__simnet_bind(memory, address, size) : -EBADF;
+}
+
+int asyncio__sim_listen(struct backend *backend, sock socket, int backlog)
+{
+    struct simnet_socket *memory = memory_socket(backend, socket);
+    return memory ? asyncio__simnet_listen(memory, backlog) : -EBADF;
+}
+
+static void apply_option(struct handle *handle, int level, int name, int value, const void *data, socklen_t size)
+{
+    if (level != SOL_SOCKET)
+        return;
+    unsigned bytes = value < 256 ? 256 : value > 1 << 24 ? 1U << 24 : (unsigned)value;
+    if (name == SO_SNDBUF)
+        handle->socket.send_size = bytes;
+    if (name == SO_RCVBUF)
+        handle->socket.receive_size = bytes;
+    if (name == SO_LINGER && size >= sizeof(struct linger)) {
+        struct linger linger;
+        memcpy(&linger, data, sizeof linger);
+        handle->socket.is_linger_zero = linger.l_onoff && linger.l_linger == 0;
+    }
+}
+
+int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
+                              socklen_t size)
+{
+    struct handle *handle = handle_of(sim_of(backend), socket);
+    if (!handle)
+        return -EBADF;
+    int number;
+    if (size < sizeof number)
+        return -EINVAL;
+    memcpy(&number, value, sizeof number);
+    unsigned i = 0;
+    while (i < handle->option_count && (handle->options[i].level != level || handle->options[i].name != name))
+        i++;
+    if (i == SIM_OPTIONS)
+        return -ENOBUFS;
+    handle->options[i] = (struct option){ level, name, number };
+    if (i == handle->option_count)
+        handle->option_count++;
+    apply_option(handle, level, name, number, value, size);
+    return 0;
+}
+
+int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
+                              socklen_t *size)
+{
+    struct handle *handle = handle_of(sim_of(backend), socket);
+    if (!handle)
+        return -EBADF;
+    int number = 0;
+    if (*size < sizeof number)
+        return -EINVAL;
+    for (unsigned i = 0; i < handle->option_count; i++)
+        if (handle->options[i].level == level && handle->options[i].name == name)
+            number = handle->options[i].value;
+    if (level == SOL_SOCKET && name == SO_TYPE)
+        number = SOCK_STREAM;
+    if (level == SOL_SOCKET && name == SO_DOMAIN)
+        number = handle->socket.family;
+    if (level == SOL_SOCKET && name == SO_PROTOCOL)
+        number = IPPROTO_TCP;
+    if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
+        number = handle->socket.is_listening;
+    memcpy(value, &number, sizeof number);
+    *size = sizeof number;
+    return 0;
+}
+
+int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                               socklen_t *size)
+{
+    struct simnet_socket *memory = memory_socket(backend, socket);
+    if (!memory)
+        return -EBADF;
+    *address = memory->local;
+    *size = memory->address_size;
+    return 0;
+}
+
+int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                               socklen_t *size)
+{
+    struct simnet_socket *memory = memory_socket(backend, socket);
+    if (!memory)
+        return -EBADF;
+    if (!memory->connection)
+        return -ENOTCONN;
+    *address = memory->peer;
+    *size = memory->address_size;
+    return 0;
+}
+
+int asyncio__sim_shutdown(struct backend *backend, sock socket, int how)
+{
+    struct simnet_socket *memory = memory_socket(backend, socket);
+    return memory ? asyncio__simnet_shutdown(memory, how) : -EBADF;
+}
+
+int asyncio__sim_close(struct backend *backend, sock socket)
+{
+    struct handle *handle = handle_of(sim_of(backend), socket);
+    if (!handle)
+        return -EBADF;
+    asyncio__sim_polls_drop(handle);
+    table_retire(&handle->entry);
+    /* What was not cancelled is the caller's no more; what was, and answered 0, still completes. */
+    if (handle->reader && !(handle->reader->flags & FLAG_CANCELLED))
+        handle->reader = NULL;
+    if (handle->writer && !(handle->writer->flags & FLAG_CANCELLED))
+        handle->writer = NULL;
+    if (handle->is_running || handle->reader || handle->writer)
+        handle->is_closing = true;
+    else
+        asyncio__sim_handle_end(handle);
+    return 0;
+}
+
+/* ---- names ---- */
+
+int asyncio__sim_resolve(struct backend *backend, const char *host, uint16_t port,
+                           struct sockaddr_storage *ret_address, socklen_t *ret_size)
+{
+    (void)backend;
+    struct sockaddr_storage address = { 0 };
+    struct sockaddr_in *four = (struct sockaddr_in *)&address;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
+    if (!host || !*host) {
+        four->sin_family = AF_INET;
+    } else if (strcmp(host, "localhost") == 0) {
+        four->sin_family = AF_INET;
+        four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else if (inet_pton(AF_INET, host, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+    } else if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+    } else {
+        return -ENOENT;
+    }
+    if (address.ss_family == AF_INET)
+        four->sin_port = htons(port);
+    else
+        six->sin6_port = htons(port);
+    *ret_address = address;
+    *ret_size = address.ss_family == AF_INET ? sizeof *four : sizeof *six;
+    return 0;
+}
