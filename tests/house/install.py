@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Installs into an empty folder and uses what is there from outside of the tree, as a stranger would.
+
+`make install PREFIX=...`, then the same small program three times: with pkg-config against the shared library, with pkg-config
+--static, and with CMake, after the installed tree was moved. Each must compile, run, and print what it prints. A man page
+must be found by man, and no file of the library may name the place it was built in.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+PROGRAM = """
+#include <asyncio.h>
+#include <stdio.h>
+
+static int say(const char *what)
+{
+    int r = asyncio_sleep(0.001);
+    if (r < 0)
+        return r;
+    puts(what);
+    return 0;
+}
+
+static int program(void)
+{
+    return asyncio_gather(asyncio_coro(say, "hello"), asyncio_coro(say, "world"));
+}
+
+int main(void)
+{
+    return asyncio_print_exception(asyncio_run(asyncio_coro(program)));
+}
+"""
+
+CMAKE = """
+cmake_minimum_required(VERSION 3.16)
+project(stranger C)
+find_package(libasyncio 0.1 REQUIRED)
+add_executable(stranger program.c)
+target_link_libraries(stranger PRIVATE asyncio::asyncio)
+add_executable(stranger_static program.c)
+target_link_libraries(stranger_static PRIVATE asyncio::asyncio_static)
+"""
+
+
+def run(command, folder, **environment):
+    ran = subprocess.run(command, cwd=folder, env={**os.environ, **environment}, text=True, check=False,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if ran.returncode != 0:
+        print("$", " ".join(command))
+        print(ran.stdout)
+        sys.exit(f"failed with {ran.returncode}")
+    return ran.stdout
+
+
+def expect(found, wanted, what):
+    if found != wanted:
+        sys.exit(f"{what}: {found!r} instead of {wanted!r}")
+    print("ok:", what)
+
+
+def install(prefix):
+    # The build below build/install is the user's; this one is the test's.
+    run(["tools/build", "test-install", f"--prefix={prefix}", "--libdir=lib", "-Dtests=disabled", "-Dexamples=false"], ROOT)
+    run(["meson", "install", "-C", "build/test-install", "--no-rebuild"], ROOT)
+    for path in ("lib/libasyncio.so", "lib/libasyncio.so.0", "lib/libasyncio.a", "include/asyncio.h", "include/asyncio/task.h",
+                 "lib/pkgconfig/libasyncio.pc", "lib/cmake/libasyncio/libasyncio-config.cmake"):
+        if not os.path.exists(os.path.join(prefix, path)):
+            sys.exit(f"not installed: {path}")
+    print("ok: make install")
+
+
+def with_pkg_config(work, prefix):
+    place = {"PKG_CONFIG_PATH": os.path.join(prefix, "lib", "pkgconfig")}
+    flags = run(["pkg-config", "--cflags", "libasyncio"], work, **place).split()
+    if "-fstack-clash-protection" not in flags:
+        sys.exit(f"pkg-config does not pass -fstack-clash-protection: {flags}")
+    libraries = run(["pkg-config", "--libs", "libasyncio"], work, **place).split()
+    run(["cc", *flags, "program.c", *libraries, "-o", "shared"], work)
+    expect(run(["./shared"], work, LD_LIBRARY_PATH=os.path.join(prefix, "lib")), "hello\nworld\n", "pkg-config")
+    libraries = run(["pkg-config", "--static", "--libs", "libasyncio"], work, **place).split()
+    libraries = ["-l:libasyncio.a" if word == "-lasyncio" else word for word in libraries]
+    run(["cc", *flags, "program.c", *libraries, "-o", "static"], work)
+    expect(run(["./static"], work), "hello\nworld\n", "pkg-config --static")
+
+
+def with_cmake(work, prefix):
+    if not shutil.which("cmake"):
+        print("skipped: cmake is not installed")
+        return
+    with open(os.path.join(work, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+        file.write(CMAKE)
+    run(["cmake", "-S", ".", "-B", "out", f"-DCMAKE_PREFIX_PATH={prefix}"], work)
+    run(["cmake", "--build", "out"], work)
+    expect(run(["out/stranger"], work), "hello\nworld\n", "CMake, from a moved tree")
+    expect(run(["out/stranger_static"], work), "hello\nworld\n", "CMake, static")
+
+
+def man_pages(prefix):
+    pages = glob.glob(os.path.join(prefix, "share", "man", "man3", "asyncio_*.3"))
+    if not pages:
+        sys.exit("no man page was installed")
+    if shutil.which("man"):
+        text = run(["man", "-M", os.path.join(prefix, "share", "man"), "3", "asyncio_gather"], ROOT, MANPAGER="cat", LC_ALL="C")
+        if "SYNOPSIS" not in text:
+            sys.exit(f"man 3 asyncio_gather:\n{text}")
+    print(f"ok: {len(pages)} man pages")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as work:
+        prefix, moved = os.path.join(work, "prefix"), os.path.join(work, "moved")
+        with open(os.path.join(work, "program.c"), "w", encoding="utf-8") as file:
+            file.write(PROGRAM)
+        install(prefix)
+        with_pkg_config(work, prefix)
+        man_pages(prefix)
+        os.rename(prefix, moved)
+        with_cmake(work, moved)
+
+
+if __name__ == "__main__":
+    main()
