@@ -20,7 +20,7 @@ import floors      # noqa: E402
 import manpages    # noqa: E402
 
 ROOT = floors.ROOT
-FOLDERS = (".ci", "asyncio", "bench", "cmake", "docs", "examples", "fuzz", "include", "tests", "tools")
+FOLDERS = (".ci", "aiohttp", "asyncio", "bench", "cmake", "docs", "examples", "fuzz", "include", "tests", "tools")
 NO_SPDX = ("LICENSE", "tools/help.txt")
 DATA = (".json", ".txt", ".trace", ".html", ".css", ".png", ".svg", ".ico", ".out", ".expected")
 SOURCE = (".c", ".h", ".cc", ".S")
@@ -113,8 +113,8 @@ def check_calls(path, text):
 def check_internal_header(path, text):
     """Functions declared in a header below asyncio/ are linked: they are asyncio__ or public."""
     code = floors.bare(text)
-    for match in re.finditer(r"^(?!static|typedef|#|\s|return)[\w \*]+?\b(\w+)\s*\([^;{]*\)[^;{]*;", code, re.M):
-        name = match.group(1)
+    for match in re.finditer(r"^(?!static|typedef|#|\s|return)[\w \*]+?\b(\w+)\s*\((?:\*(\w+)\))?[^;{]*\)[^;{]*;", code, re.M):
+        name = match.group(2) or match.group(1)
         if not name.startswith(("asyncio_", "aiohttp_", "__attribute__", "_Static_assert", "static_assert")):
             number = code.count("\n", 0, match.start()) + 1
             yield f"{path}:{number}: {name}: what is linked between files begins with asyncio__"
@@ -141,14 +141,13 @@ def check_exported(listing):
 
 
 def everything():
-    """What git would keep: files that build, editors and other tools left behind are none of our business."""
-    for path in sorted(os.listdir(ROOT)):
-        if os.path.isfile(os.path.join(ROOT, path)) and (not path.startswith(".") or path in (".clang-format", ".gitignore")):
-            yield path
-    for folder in FOLDERS:
-        for path in floors.files_below(folder, ""):
-            if "__pycache__" not in path and "/results/" not in path and "/target/" not in path:
-                yield path
+    """What git has or would take; without git, all files of the project's folders."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    if listed.returncode == 0:
+        return sorted(p for p in set(listed.stdout.split("\0")) if p and os.path.isfile(os.path.join(ROOT, p)))
+    return sorted(p for folder in FOLDERS for p in floors.files_below(folder, "")
+                  if "__pycache__" not in p and "/results/" not in p and "/target/" not in p)
 
 
 def self_test():
@@ -174,6 +173,8 @@ def self_test():
     assert verdict(spdx + "    p = malloc(1); puts(p);\n", "tests/task/x_test.c") == []
     assert verdict(spdx + "    puts(p);\n"), "puts"
     assert verdict(spdx + "int list_len(void);\n", "asyncio/base/x.h"), "a linked name without prefix"
+    assert verdict(spdx + "extern int (*list_hook)(void);\n", "asyncio/base/x.h"), "a linked pointer without prefix"
+    assert verdict(spdx + "extern int (*asyncio__hook)(void);\n", "asyncio/base/x.h") == []
     assert verdict(spdx + "int asyncio__len(void);\n#define F(x) g(x);\n", "asyncio/base/x.h") == []
     assert check_exported("asyncio_run T 0 1\nlist_len T 0 1\n")[0] and check_exported("")[0]
     assert check_exported("LIBASYNCIO_0 A 0 0\nasyncio_run T 0 1\nasyncio__stackful R 0 1\n")[0] == []
