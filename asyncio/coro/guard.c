@@ -10,6 +10,8 @@
  * not count. The try asks the kernel to write to the guarded page, so a fault is an EFAULT and not a signal. */
 #include "coro/guard.h"
 
+#include "coro/sanitizer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -64,6 +66,7 @@ static size_t max_map_count(void)
 static void probe(void)
 {
     page = (size_t)sysconf(_SC_PAGESIZE);
+    atomic_store(&no_vectors, sanitizer_is_valgrind()); /* it knows no process_madvise */
     mappings_max = max_map_count() / 2 * 9 / 10 / 2; /* each guard makes two mappings of one */
     char *memory =
         mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -27,12 +27,14 @@
 
 #if defined(ASYNCIO__SANITIZE_FIBERS)
 
-/* Not instrumented: between the tool's switch and the machine's, a record would go to the wrong flow. */
+/* Not instrumented: between the tool's switch and the machine's, a record would go to the wrong flow. The parts of a
+ * switch must not become calls either: such a call would be entered in one flow and left in the other. */
 #if defined(__clang__)
-#define SANITIZER_UNSEEN __attribute__((noinline, disable_sanitizer_instrumentation))
+#define SANITIZER_UNSEEN __attribute__((disable_sanitizer_instrumentation))
 #else
-#define SANITIZER_UNSEEN __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+#define SANITIZER_UNSEEN __attribute__((no_sanitize("address", "thread", "undefined")))
 #endif
+#define SANITIZER_PART __attribute__((always_inline)) SANITIZER_UNSEEN static inline
 
 static inline void sanitizer_flow_init_thread(struct coro *self)
 {
@@ -64,7 +66,7 @@ static inline void sanitizer_flow_fini(struct coro *self)
 }
 
 /* Last thing on the old stack. `is_last`: the flow will not run again. */
-static inline void sanitizer_leave(struct coro *from, struct coro *to, int is_last)
+SANITIZER_PART void sanitizer_leave(struct coro *from, struct coro *to, int is_last)
 {
 #if defined(ASYNCIO__SANITIZE_ADDRESS)
     __sanitizer_start_switch_fiber(is_last ? NULL : &from->fake_stack, to->bottom, to->size);
@@ -78,7 +80,7 @@ static inline void sanitizer_leave(struct coro *from, struct coro *to, int is_la
 }
 
 /* First thing on the new stack. Also learns where the old stack was: for a thread's own, only ASan knows. */
-static inline void sanitizer_arrive(struct coro *self, struct coro *previous)
+SANITIZER_PART void sanitizer_arrive(struct coro *self, struct coro *previous)
 {
 #if defined(ASYNCIO__SANITIZE_ADDRESS)
     const void *bottom;
@@ -108,8 +110,8 @@ static inline void sanitizer_slot_reuse(void *bottom, void *top)
     (void)top;
 }
 
-/* Whether slots have to be registered at all. */
-static inline int sanitizer_slots_register(void)
+/* Then slots have to be registered, and system calls that are new must be left alone. */
+static inline int sanitizer_is_valgrind(void)
 {
 #if defined(ASYNCIO__VALGRIND)
     return RUNNING_ON_VALGRIND != 0;

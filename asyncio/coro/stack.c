@@ -22,7 +22,7 @@ enum {
     SLAB_SLOTS_FIRST = 16,              /* 1 MiB of addresses for a small program */
     SLAB_BYTES_MAX = 256 * 1024 * 1024, /* a multiple of what one page-table page covers, and few mappings */
     GUARD_BATCH = 256,                  /* slots guarded in one call */
-    DROP_MAX = 1024,                    /* slots dropped by one asyncio__stack_pool_relax */
+    DROP_MAX = 256,                     /* slots dropped by one asyncio__stack_pool_relax */
     COLOURS = 16,                       /* tops differ by up to 15 lines: an idle task still fits its one page */
     LINE = 64,
 };
@@ -103,9 +103,9 @@ static int slab_new(struct stack_pool *pool, size_t slots)
         return -ENOMEM;
     pool->free_slots = array; /* larger than needed, should the rest fail */
     struct slab *slab = asyncio__calloc(1, sizeof *slab);
-    unsigned *ids = sanitizer_slots_register() ? asyncio__calloc(slots, sizeof *ids) : NULL;
+    unsigned *ids = sanitizer_is_valgrind() ? asyncio__calloc(slots, sizeof *ids) : NULL;
     char *base = asyncio__alloc_fails() ? NULL : asyncio__guard_map(size, pool->slot_size);
-    if (slab && base && (ids || !sanitizer_slots_register()) &&
+    if (slab && base && (ids || !sanitizer_is_valgrind()) &&
         asyncio__slab_add(base, pool->slot_size, slots) == 0) {
         *slab = (struct slab){.next = pool->slabs, .base = base, .slots = slots, .ids = ids};
         pool->slabs = slab;
