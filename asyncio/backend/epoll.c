@@ -163,13 +163,11 @@ static int try_connect(struct handle *handle)
 
 static int start_connect(struct handle *handle, struct op *op)
 {
-    const struct sockaddr *address = (const struct sockaddr *)op->address;
-    if (connect(handle->descriptor.number, address, op->address_size) == 0) {
+    int r = asyncio__posix_connect(&handle->descriptor, op);
+    if (r == 0)
         handle->ready = READY_IN | READY_OUT;
-        return 0;
-    }
-    if (errno != EINPROGRESS && errno != EINTR)   /* interrupted: it goes on by itself */
-        return -errno;
+    if (r != -EINPROGRESS)
+        return r;
     handle->ready = 0;
     return OP_PENDING;
 }

@@ -204,6 +204,17 @@ bool asyncio__posix_accept_is_transient(int error)
     }
 }
 
+int asyncio__posix_connect(const struct descriptor *descriptor, const struct op *op)
+{
+    const struct sockaddr *address = (const struct sockaddr *)op->address;
+    int r = connect(descriptor->number, address, op->address_size);
+    if (r < 0 && errno == ECONNABORTED)   /* the kernel's last word on an earlier attempt; now the socket is free */
+        r = connect(descriptor->number, address, op->address_size);
+    if (r < 0 && errno == EINTR)   /* it goes on by itself */
+        return -EINPROGRESS;
+    return r < 0 ? -errno : 0;
+}
+
 int asyncio__posix_connect_result(const struct descriptor *descriptor)
 {
     int error = 0;

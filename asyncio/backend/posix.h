@@ -49,6 +49,8 @@ int asyncio__posix_send_result(const struct op *op);
 void asyncio__posix_send_advance(struct op *op, size_t sent);
 /* True for an accept that failed by itself, while the listener is as well as before. */
 bool asyncio__posix_accept_is_transient(int error);
+/* Starts one: 0, -EINPROGRESS or its error. */
+int asyncio__posix_connect(const struct descriptor *descriptor, const struct op *op);
 /* Of a connect under way: 0, -EINPROGRESS, or its error. */
 int asyncio__posix_connect_result(const struct descriptor *descriptor);
 
