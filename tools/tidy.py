@@ -12,6 +12,7 @@ internal linked functions.
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -142,9 +143,10 @@ def check_exported(listing):
 
 def everything():
     """What git has or would take; without git, all files of the project's folders."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    if listed.returncode == 0:
+    listed = shutil.which("git") and subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if listed and listed.returncode == 0:
         return sorted(p for p in set(listed.stdout.split("\0")) if p and os.path.isfile(os.path.join(ROOT, p)))
     return sorted(p for folder in FOLDERS for p in floors.files_below(folder, "")
                   if "__pycache__" not in p and "/results/" not in p and "/target/" not in p)
