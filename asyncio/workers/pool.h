@@ -35,8 +35,8 @@ int asyncio__pool_submit(struct pool *pool, struct work *work);
  * thread, while the job's memory is there. */
 bool asyncio__pool_cancel(struct pool *pool, struct work *work);
 
-/* No job is taken any more; those queued still run. `wait`: returns when all threads have ended (called by a worker: all others).
- * Any thread, also twice. */
+/* No job is taken any more; those queued still run. `wait`: returns when all threads have ended; a
+ * worker of the pool does not wait, since it would for itself. Any thread, also twice. */
 void asyncio__pool_shutdown(struct pool *pool, bool wait);
 
 size_t asyncio__pool_queued(struct pool *pool);    /* jobs that wait */
