@@ -6,8 +6,8 @@
  *
  * What counts as an overflow: the fault lies in a guard, and the stack pointer lies in the same slot, or below it in
  * the slab (a large frame has jumped the guard, and the access to its upper end is what faulted). A wild pointer into
- * a guard from another stack is a foreign fault. When the kernel found no room to deliver a signal, it gives no
- * address; then the stack pointer alone decides. */
+ * a guard from another stack is a foreign fault. When the kernel found no room for a signal's frame, it gives no
+ * address; then the place where that frame would have ended decides. */
 #include "coro/guard.h"
 #include "coro/slab.h"
 #include "coro/stack.h"
@@ -35,6 +35,7 @@ static _Atomic(namer *) name_of;
 static struct sigaction before_segv, before_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int installed; /* 0 or -errno */
+static size_t signal_frame; /* what the kernel pushes for a signal, registers of all extensions included */
 
 static __thread void *alternate; /* NULL: the thread's alternate stack is not ours */
 static __thread size_t alternate_size;
@@ -61,7 +62,7 @@ static int is_overflow(const siginfo_t *info, const ucontext_t *context, char **
     if (info->si_code <= 0)
         return 0; /* somebody's kill() */
     if (info->si_code == SI_KERNEL)
-        address = sp;
+        address = sp - signal_frame;
     if (!asyncio__slab_find(address, &slab, &slot, &size) || address >= slot + guard)
         return 0;
     if (sp < slab || sp >= slot + size)
@@ -167,6 +168,8 @@ static void install(void)
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     (void)asyncio__guard_bytes(); /* the probe must not happen in the handler */
+    size_t least = getauxval(AT_MINSIGSTKSZ);
+    signal_frame = least > 2048 ? least : 2048;
     /* Read first, so that a fault between the two calls finds where to go on. */
     if (sigaction(SIGSEGV, NULL, &before_segv) < 0 || sigaction(SIGBUS, NULL, &before_bus) < 0 ||
         sigaction(SIGSEGV, &action, NULL) < 0 || sigaction(SIGBUS, &action, NULL) < 0)
