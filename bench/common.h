@@ -2,7 +2,8 @@
 /* What every C program of the bench shares: the clock, the memory of this process, the line a figure is printed on.
  *
  * A program is called as `PROGRAM WORK [COUNT]` and prints one line per figure: its name and a number. Servers print
- * `port N` and then serve until they are killed. bench/run reads both. */
+ * `port N` and then serve until they are killed, or, with BENCH_ONCE in the environment, until their last connection
+ * has ended (valgrind cannot interrupt an io_uring wait). bench/run reads both. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -59,6 +60,15 @@ static UNUSED int64_t memory(void)
 static UNUSED long argument(int argc, char **argv, int index, long otherwise)
 {
     return argc > index ? atol(argv[index]) : otherwise;
+}
+
+/* Counts a server's connections: +1, -1. The last to go ends the process where it should. */
+static UNUSED void connections(int change)
+{
+    static int open;
+    open += change;
+    if (open == 0 && change < 0 && getenv("BENCH_ONCE"))
+        exit(0);
 }
 
 /* Returns a listening socket of a free port on loopback, its number printed. */

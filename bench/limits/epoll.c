@@ -25,6 +25,7 @@ static void drop(struct connection *c)
     close(c->fd);
     free(c->rest);
     free(c);
+    connections(-1);
 }
 
 /* 1: all is out. 0: the socket is full. -1: the connection is over. */
@@ -82,6 +83,7 @@ static void welcome(int poller, int listener)
         struct epoll_event event = { EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, { .ptr = c } };
         if (!c)
             die("calloc", ENOMEM);
+        connections(1);
         c->fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) < 0)

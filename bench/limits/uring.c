@@ -99,6 +99,7 @@ static void forget(struct connection *c)
         }
     close(c->fd);
     free(c);
+    connections(-1);
 }
 
 static void accepted(int fd)
@@ -108,6 +109,7 @@ static void accepted(int fd)
     if (fd < 0 || !c)
         die("accept", fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    connections(1);
     c->fd = fd;
     c->last = &c->first;
     arm(c);

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Builds the load generator, the limits, the peers and our side into build/bench, and says what is missing."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+ROOT = HERE.parent
+REGISTRY = pathlib.Path("/usr/share/cargo/registry")
+C_FLAGS = ["-O3", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
+
+
+class Builder:
+    def __init__(self, out, libdir):
+        self.out, self.libdir, self.missing = out, libdir, {}
+        out.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name):
+        return str(self.out / name)
+
+    def fail(self, name, why):
+        self.missing[name] = self.missing[self.path(name)] = why
+
+    def fresh(self, name, sources):
+        target = self.out / name
+        return target.exists() and all(p.stat().st_mtime < target.stat().st_mtime for p in sources)
+
+    def call(self, name, command, **more):
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+        if result.returncode != 0:
+            log = self.out / (name + ".log")
+            log.write_text(" ".join(map(str, command)) + "\n" + result.stdout)
+            lines = [line for line in result.stdout.splitlines() if "error" in line.lower()] or ["failed"]
+            self.fail(name, f"not built: {lines[0].strip()[:120]} (see {os.path.relpath(log, ROOT)})")
+        return result.returncode == 0
+
+    def c(self, name, sources, libraries=(), flags=(), depends=()):
+        sources = [HERE / s for s in sources]
+        if not self.fresh(name, sources + [HERE / "common.h"] + list(depends)):
+            compiler = os.environ.get("CC", "cc").split()
+            self.call(name, compiler + C_FLAGS + list(flags) + [str(s) for s in sources] +
+                      ["-o", self.path(name)] + list(libraries))
+
+    def go(self):
+        source = HERE / "peers/go/main.go"
+        if not shutil.which("go"):
+            self.fail("go", "no go (golang-go)")
+        elif not self.fresh("go", [source]):
+            env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOCACHE=self.path("go-cache"))
+            self.call("go", ["go", "build", "-o", self.path("go"), str(source)], env=env)
+
+    def tokio(self):
+        source = HERE / "peers/tokio"
+        if not shutil.which("cargo"):
+            self.fail("tokio", "no cargo")
+        elif not list(REGISTRY.glob("tokio-1*")):
+            self.fail("tokio", "no librust-tokio-dev")
+        elif not self.fresh("tokio", [source / "src/main.rs", source / "Cargo.toml"]):
+            crate = self.out / "tokio-crate"            # a copy: cargo writes its lock file beside
+            shutil.copytree(source, crate, dirs_exist_ok=True)
+            debian = ["--config", 'source.crates-io.replace-with="debian"',
+                      "--config", f'source.debian.directory="{REGISTRY}"']
+            if self.call("tokio", ["cargo", "build", "--offline", "--release", *debian,
+                                   "--target-dir", self.path("tokio-target")], cwd=crate):
+                shutil.copy2(self.out / "tokio-target/release/tokio-peer", self.path("tokio"))
+                os.utime(self.path("tokio"))
+
+    def python(self):
+        """The interpreter of the peers: PYTHON, else Debian's, which is the one that has Debian's uvloop."""
+        debian = "/usr/bin/python3"
+        python = os.environ.get("PYTHON") or (debian if os.path.exists(debian) else sys.executable)
+        if subprocess.run([python, "-c", "import uvloop"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.fail("python-uvloop", f"{python} has no uvloop (python3-uvloop)")
+        return [python, str(HERE / "peers/python.py")]
+
+    def library(self):
+        """Our own, as a release, unless --libdir names one that is built."""
+        if self.libdir is None:
+            self.libdir = ROOT / "build/release"
+            if not (self.libdir / "build.ninja").exists():
+                self.call("ours", ["meson", "setup", str(self.libdir), "--buildtype=release", "-Dtests=disabled",
+                                   "-Dexamples=false", "-Dman=false"], cwd=ROOT)
+            if "ours" not in self.missing:
+                self.call("ours", ["ninja", "-C", str(self.libdir), "libasyncio.a"])
+        archive = self.libdir / "libasyncio.a"
+        if "ours" in self.missing:
+            return
+        if not archive.exists():
+            self.fail("ours", f"no {archive}")
+            return
+        headers = list((ROOT / "include").rglob("*.h"))
+        self.c("ours", sorted(p.relative_to(HERE) for p in (HERE / "ours").glob("*.c")),
+               [str(archive), "-luring", "-lpthread", "-ldl", "-lm"],
+               ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
+               [archive, *headers, *(HERE / "ours").glob("*.h")])
+
+    def everything(self):
+        self.c("load", ["load.c"])
+        self.c("switch", ["limits/switch.c"])
+        self.c("memory", ["limits/memory.c"])
+        self.c("epoll", ["limits/epoll.c"])
+        self.c("uring", ["limits/uring.c"], ["-luring"])
+        self.c("libuv", ["peers/libuv.c"], ["-luv", "-lpthread"])
+        self.c("libevent", ["peers/libevent.c"], ["-levent"])
+        self.go()
+        self.tokio()
+        self.library()
+        if "load" in self.missing:
+            sys.exit("bench: the load generator was not built: " + self.missing["load"])
+        return self.python(), self.missing

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Runs one participant at one work, pinned, and returns its figures."""
+import ctypes
+import os
+import random
+import re
+import resource
+import select
+import signal
+import statistics
+import subprocess
+import time
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER, LOAD = CORES[0], CORES[min(1, len(CORES) - 1)]
+LIBC = ctypes.CDLL(None)
+
+
+class Failed(Exception):
+    pass
+
+
+def place(cores):
+    """In the child: pinned, with descriptors enough for a thousand connections, and gone when we are."""
+    def prepare():
+        os.sched_setaffinity(0, {CORES[min(core, len(CORES) - 1)] for core in cores})
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        LIBC.prctl(1, signal.SIGKILL)
+    return prepare
+
+
+def figures(text):
+    """`name number` a line."""
+    pairs = (line.split() for line in text.splitlines())
+    return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def finish(name, process, timeout):
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise Failed(f"{name}: not done after {timeout} s") from None
+    if process.returncode != 0:
+        why = err.strip().splitlines()[-1:] or [f"status {process.returncode}"]
+        raise Failed(f"{name}: {why[0][:200]}")
+    return figures(out)
+
+
+def start(argv, cores, env=None):
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env=dict(os.environ, **(env or {})), preexec_fn=place(cores))
+
+
+def run_work(who, work, quick):
+    argv = who.argv(work, work.size(who.name, quick))
+    return finish(who.name, start(argv, work.cores, who.env), 180)
+
+
+class Server:
+    """A server of somebody's, up and ready, its port known."""
+
+    def __init__(self, who, cell, wrapper=(), env=None):
+        self.name = who.name
+        self.process = start([*wrapper, *who.argv(cell, 0)], (0,), {**who.env, **(env or {})})
+
+    def __enter__(self):
+        ready, _, _ = select.select([self.process.stdout], [], [], 20)
+        words = self.process.stdout.readline().split() if ready else []
+        if len(words) != 2 or words[0] != "port":
+            self.process.kill()
+            raise Failed(f"{self.name}: no port: {self.process.communicate()[1].strip()[-200:]}")
+        self.port = words[1]
+        return self
+
+    def load(self, load, cell, amount, timeout):
+        argv = [str(load), self.port, str(cell.connections), str(cell.size), str(cell.depth), str(amount)]
+        argv += [str(self.process.pid)] if amount > 0 else []
+        return finish(f"{self.name}, load", start(argv, (1,)), timeout)
+
+    def __exit__(self, *unused):
+        self.process.kill()
+        self.process.communicate()
+
+
+def run_echo(load, who, cell, seconds):
+    with Server(who, cell) as server:
+        time.sleep(0.02)
+        return server.load(load, cell, seconds, 30 + 3 * seconds)
+
+
+def count_instructions(load, who, cell, messages):
+    """User-space instructions a message: the difference of two runs under callgrind, so that start and end fall out."""
+    totals = []
+    for n in (messages, 3 * messages):
+        wrapper = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+        with Server(who, cell, wrapper, {"BENCH_ONCE": "1"}) as server:
+            server.load(load, cell, -n, 120)
+            try:
+                err = server.process.communicate(timeout=30)[1]
+            except subprocess.TimeoutExpired:
+                raise Failed(f"{who.name}: did not end under callgrind") from None
+        found = re.search(r"Collected : (\d+)", err)
+        if not found:
+            raise Failed(f"{who.name}: callgrind gave no count: {err.strip()[-120:]}")
+        totals.append(int(found.group(1)))
+    return (totals[1] - totals[0]) / (2 * messages)
+
+
+def alternate(everyone, rounds, run, say):
+    """rounds x everyone, each round in another order; {name: [figures or None]}. Who fails twice in a row is left out."""
+    results = {who.name: [] for who in everyone}
+    failures = {}
+    for number in range(rounds):
+        turn = number % len(everyone)
+        order = everyone[turn:] + everyone[:turn]
+        for who in order if number % 2 == 0 else order[::-1]:
+            if failures.get(who.name, (0,))[0] >= 2:
+                results[who.name].append(None)
+                continue
+            try:
+                results[who.name].append(run(who))
+                failures.pop(who.name, None)
+            except Failed as failure:
+                results[who.name].append(None)
+                failures[who.name] = (failures.get(who.name, (0,))[0] + 1, str(failure))
+                say(f"  {failure}")
+    return results
+
+
+def paired_ratios(ours, other):
+    """Round by round, so that the drift of the host cancels."""
+    return [b / a for a, b in zip(ours, other) if a and b]
+
+
+def interval(ratios, rounds=4000):
+    """95% bootstrap interval of the median, the same in every run for the same ratios."""
+    rng = random.Random(len(ratios))
+    medians = sorted(statistics.median(rng.choices(ratios, k=len(ratios))) for _ in range(rounds))
+    return medians[int(0.025 * rounds)], medians[int(0.975 * rounds) - 1]

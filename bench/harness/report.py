@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Targets, the table, and the results file."""
+import datetime
+import fnmatch
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+
+from . import measure
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+KEYS = ("work", "backend", "ours", "unit", "peer", "peer_value", "ratio")
+
+
+def targets():
+    return json.loads((HERE / "targets.json").read_text())
+
+
+def applying(row, all_targets):
+    """The targets for a row, the most exact pattern only."""
+    found = [t for t in all_targets if fnmatch.fnmatchcase(row["work"], t["work"]) and
+             ("peer" not in t or row["kind"] != "alone") and
+             ("peer" not in t or fnmatch.fnmatchcase(row["peer"], t["peer"])) and
+             ("peer" in t or row["kind"] == "alone")]
+    return sorted(found, key=lambda t: t.get("peer", "").count("*") + 10 * (t.get("peer", "") == "*"))[:1]
+
+
+def judge(row, all_targets):
+    """Fills in row['target'] and row['verdict']."""
+    row["target"] = row["verdict"] = ""
+    for target in applying(row, all_targets):
+        if "at_most" in target:
+            row["target"] = f"<= {target['at_most']}"
+            row["verdict"] = "hit" if row["ours"] <= target["at_most"] else "MISSED"
+        elif "at_most_more" in target:
+            row["target"] = f"<= +{target['at_most_more']}"
+            more = row["ours"] - row["peer_value"]
+            row["verdict"] = ("hit" if more <= target["at_most_more"] else "MISSED") + f" ({more:+.0f})"
+        elif target.get("peer") == "*" and not row.get("is_default"):
+            continue
+        else:
+            row["target"] = f"{target['ratio']:g}"
+            low, high = row["interval"] or (row["ratio"], row["ratio"])
+            if "pairs" in target:                       # the interval has to reach it
+                row["verdict"] = "hit" if high >= target["ratio"] else "MISSED"
+            elif row["ratio"] >= target["ratio"]:
+                row["verdict"] = "hit"
+            else:
+                row["verdict"] = "missed, within noise" if high >= target["ratio"] else "MISSED"
+    return row
+
+
+def make_row(work, unit, backend, ours, peer, others, kind, **more):
+    """A row from two equally long lists of values, None where a run failed. Returns None without a common round."""
+    ratios = measure.paired_ratios(ours, others) if others is not None else []
+    mine = [v for v in ours if v is not None]
+    theirs = [v for v in others or [] if v is not None]
+    if not mine or (others is not None and not ratios):
+        return None
+    return dict(work=work, backend=backend, ours=statistics.median(mine), unit=unit, peer=peer, kind=kind,
+                peer_value=statistics.median(theirs) if theirs else None,
+                ratio=statistics.median(ratios) if ratios else None,
+                interval=measure.interval(ratios) if len(ratios) > 2 else None,
+                ours_all=ours, peer_all=others, rounds=len(ratios), **more)
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def spread(values):
+    values = [v for v in values or [] if v is not None]
+    return f"[{number(min(values))}-{number(max(values))}]" if len(values) > 1 else ""
+
+
+LINE = "{:<28} {:<9} {:>9} {:<17} {:<17} {:>10} {:<19} {:>6} {:<13} {:>7} {}"
+
+
+def heading():
+    return LINE.format("work", "backend", "ours", "[min-max]", "peer or limit", "its value", "[min-max]", "ratio",
+                       "[95%]", "target", "")
+
+
+def line(row):
+    interval = "[{:.2f}-{:.2f}]".format(*row["interval"]) if row.get("interval") else ""
+    text = LINE.format(row["work"], row["backend"], number(row["ours"]), spread(row["ours_all"]), row["peer"],
+                       number(row["peer_value"]), spread(row["peer_all"]),
+                       f"{row['ratio']:.2f}" if row["ratio"] else "-", interval, row["target"], row["verdict"])
+    return text.rstrip()
+
+
+def beside_line(beside):
+    """What is printed beside an echo cell: rate, p99, how busy the server's core was."""
+    parts = [f"{name} {values['rate'] / 1000:,.0f}k/s p99 {values['p99_us']:,.0f}us busy {values['busy']:.0%}"
+             for name, values in beside.items()]
+    return "    " + "; ".join(parts)
+
+
+def machine():
+    model = ""
+    try:
+        with open("/proc/cpuinfo") as info:
+            model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), "")
+    except OSError:
+        pass
+    git = subprocess.run(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True)
+    return {"when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "processor": model, "cores": len(measure.CORES), "kernel": platform.release(),
+            "load_before": os.getloadavg()[0], "commit": git.stdout.strip()}
+
+
+def write(rows, beside, about, path, keep):
+    """latest.json: the list asked for. details.json beside it: every value of every round. With `keep`, rows of works that were
+    not measured this time stay."""
+    results = [row for row in rows if row["peer"]]
+    measured = {row["work"] for row in results}
+    old = json.loads(path.read_text()) if keep and path.exists() else []
+    kept = [entry for entry in old if entry["work"] not in measured]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("[\n" + ",\n".join("  " + json.dumps(entry) for entry in
+                                       kept + [{k: row[k] for k in KEYS} for row in results]) + "\n]\n")
+    details = {"machine": about, "rows": rows, "beside": beside}
+    (path.parent / ("details-" + path.name)).write_text(json.dumps(details, indent=1) + "\n")

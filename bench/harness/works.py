@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""What is measured: the works, how big they are, and who takes part.
+
+A work is run as `PROGRAM NAME COUNT` and gives figures; a row of the table is one figure of a work. An echo cell is a
+work whose program is a server under the load generator. Lower is better in every row.
+"""
+from dataclasses import dataclass, field
+
+SLOW = ("python-asyncio", "python-uvloop")      # a tenth of the count or less: their figures are flat in it
+
+
+@dataclass(frozen=True)
+class Work:
+    name: str                                   # how the programs call it
+    count: int                                  # for all but the slow ones
+    slow_count: int
+    quick_count: int
+    rows: dict = field(default_factory=lambda: {"": ("ns", "ns")})      # suffix -> (figure, unit)
+    cores: tuple = (0,)
+    title: str = ""                             # row name, where it is not the name
+
+    def row(self, suffix):
+        return (self.title or self.name) + suffix
+
+    def size(self, who, quick):
+        count = self.slow_count if who in SLOW else self.count
+        return min(count, self.quick_count) if quick else count
+
+
+@dataclass(frozen=True)
+class Echo:
+    size: int
+    connections: int
+    depth: int = 1
+
+    @property
+    def name(self):
+        return f"echo_{self.size}_{self.connections}" + (f"_deep{self.depth}" if self.depth > 1 else "")
+
+
+TRIPS = dict(count=20000, slow_count=3000, quick_count=2000)
+WORKS = [
+    Work("switch2", 5_000_000, 200_000, 300_000),
+    Work("switch10k", 5_000_000, 300_000, 500_000),
+    Work("spawn", 1_000_000, 50_000, 100_000),
+    Work("spawn_batch", 1_000_000, 50_000, 100_000),
+    Work("memory", 1_000_000, 200_000, 50_000, rows={"": ("bytes", "bytes"), "_time": ("ns", "ns")}),
+    Work("timers_cancel", 1_000_000, 100_000, 100_000),
+    Work("timers_fire", 1_000_000, 100_000, 100_000),
+    Work("handover", 2_000_000, 100_000, 200_000),
+    Work("threadsafe_post", 1_000_000, 50_000, 100_000, cores=(0, 1)),
+    Work("threadsafe_roundtrip", cores=(0, 1), **TRIPS),
+    Work("threadsafe_roundtrip", cores=(0,), title="threadsafe_roundtrip_pinned", **TRIPS),
+    Work("offload_post", 200_000, 10_000, 10_000, cores=(0, 1)),
+    Work("offload_roundtrip", cores=(0, 1), **TRIPS),
+]
+CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
+COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16)]     # instructions per message, by callgrind
+
+TASKS = ("switch2", "switch10k", "spawn", "spawn_batch", "memory", "timers_cancel", "timers_fire", "handover")
+THREADS = ("threadsafe_post", "threadsafe_roundtrip", "offload_post", "offload_roundtrip")
+
+
+@dataclass
+class Who:
+    """Somebody who takes part: one of ours (a backend), a peer, or a limit."""
+    name: str
+    kind: str                                   # "ours", "peer", "limit"
+    command: list                               # the work and the count are appended
+    works: tuple
+    env: dict = field(default_factory=dict)
+    fixed: bool = False                         # a limit: `command` is whole but for the count
+    missing: str = ""                           # why it cannot take part
+
+    def does(self, work):
+        return ("echo" if isinstance(work, Echo) else work.name) in self.works
+
+    def argv(self, work, count):
+        if isinstance(work, Echo):
+            return self.command + ([] if self.fixed else ["echo"])
+        return self.command + ([] if self.fixed else [work.name]) + [str(count)]
+
+
+def everybody(out, python, missing):
+    """All who could take part, with their programs under `out`."""
+    path = lambda name: str(out / name)
+    ours = [Who(backend, "ours", [path("ours")], TASKS + THREADS + ("echo",), {"ASYNCIO_BACKEND": backend})
+            for backend in ("io_uring", "epoll")]
+    peers = [
+        Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire", "echo") + THREADS),
+        Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire", "echo")),
+        Who("go", "peer", [path("go")], TASKS + ("echo",), {"GOMAXPROCS": "1"}),
+        Who("tokio", "peer", [path("tokio")], TASKS + THREADS + ("echo",)),
+        Who("python-asyncio", "peer", python + ["asyncio"], TASKS + THREADS + ("echo",)),
+        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + THREADS + ("echo",)),
+    ]
+    limits = [
+        Who("bare-switch", "limit", [path("switch"), "2"], ("switch2",), fixed=True),
+        Who("bare-switch", "limit", [path("switch"), "10000"], ("switch10k",), fixed=True),
+        Who("bare-memory", "limit", [path("memory")], ("memory",), fixed=True),
+        Who("raw-epoll", "limit", [path("epoll")], ("echo",), fixed=True),
+        Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ("echo",), fixed=True),
+        Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ("echo",), fixed=True),
+    ]
+    for who in ours + peers + limits:
+        who.missing = missing.get(who.name) or missing.get(who.command[0], "")
+    return ours + peers + limits
+
+
+def raw_of(backend):
+    """The limits a backend is held against: the prefix of their names."""
+    return "raw-" + backend
