@@ -33,13 +33,14 @@ BANNED = {
     "strcat": "snprintf", "strncpy": "memcpy and an explicit end", "strncat": "snprintf", "gets": "fgets",
     "strtok": "strtok_r, or a loop", "alloca": "a buffer with a maximum", "atoi": "strtol, which sees errors",
     "atol": "strtol", "atof": "strtod", "localtime": "localtime_r", "gmtime": "gmtime_r",
-    "tmpnam": "mkstemp", "mktemp": "mkstemp", "setjmp": "a result", "longjmp": "a result", "strerror": "strerror_r, or the table of errors",
+    "tmpnam": "mkstemp", "mktemp": "mkstemp", "strerror": "strerror_r, or the table of errors",
 }
 # In the library only.
 LIBRARY_BANNED = {
     "printf": "the library does not print", "puts": "the library does not print", "putchar": "the library does not print",
     "perror": "the library does not print", "exit": "the library does not end the program",
     "abort": "the library does not end the program", "signal": "sigaction",
+    "setjmp": "a result", "longjmp": "a result",
 }
 ALLOCATORS = ("malloc", "calloc", "realloc", "free", "strdup", "strndup", "asprintf", "vasprintf", "aligned_alloc",
               "posix_memalign", "memalign", "reallocarray", "getline", "getdelim", "open_memstream")
