@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The wheel and the heap: see timers.h.
  *
- * Ticks are unsigned, with the sign of the time turned round, so that they order as the times do. A tick has 44 bits; the
- * levels cover 48. The current tick only grows; a timer that is added for an earlier one is simply put into the heap. */
+ * Ticks are unsigned, with the sign of the time turned round, so that they order as the times do.
+ * A tick has 44 bits; the levels cover 48. The current tick only grows; a timer that is added for
+ * an earlier one is simply put into the heap. */
 #include "loop/timers.h"
 
 #include <string.h>
@@ -53,7 +54,8 @@ static struct timer *meld(struct timer *a, struct timer *b)
     return first;
 }
 
-/* One heap of a list of siblings: pairs from the front, then all from the back. That is what makes it O(log n), amortised. */
+/* One heap of a list of siblings: pairs from the front, then all from the back. That is what makes
+ * it O(log n), amortised. */
 static struct timer *meld_siblings(struct timer *sibling)
 {
     struct timer *pairs = NULL, *root = NULL;
@@ -206,7 +208,8 @@ static void advance(struct timers *timers, uint64_t target)
     first_slot(timers, &level, &slot);
     uint64_t tick = slot_tick(timers, level, slot);
     if (tick > target) {
-        timers->tick = target;   /* below the slot all groups of bits stay apart where they were apart */
+        /* below the slot all groups of bits stay apart where they were apart */
+        timers->tick = target;
         return;
     }
     timers->tick = tick;

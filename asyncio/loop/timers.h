@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* The set of timers: which is due first, in the exact order of (when, order of adding). Nothing here allocates or fails.
+/* The set of timers: which is due first, in the exact order of (when, order of adding). Nothing
+ * here allocates or fails.
  *
- * MODEL      Time is cut into ticks of 2^20 ns, about a millisecond. What is due in a later tick than the current one lies
- *            unsorted in a wheel: 8 levels of 64 slots, level l holding the timers whose tick differs from the current one
- *            first in its l-th group of six bits (from the top). Adding and removing is a list operation and a bit. When
- *            the current tick reaches a slot, its timers move down, at last into `near`, a pairing heap that orders them
- *            exactly. So nothing is rounded, and a timer that is removed before its tick was never sorted.
- * INVARIANT  All of `near` is of the current tick or earlier, all of the wheel later. So the earliest timer of the wheel is
- *            in the lowest slot of the lowest level that has any.
- * OWNERSHIP  A timer is the caller's memory, zeroed before its first use, and stays where it is while it is in. */
+ * MODEL      Time is cut into ticks of 2^20 ns, about a millisecond. What is due in a later tick
+ *            than the current one lies unsorted in a wheel: 8 levels of 64 slots, level l holding
+ *            the timers whose tick differs from the current one first in its l-th group of six
+ *            bits (from the top). Adding and removing is a list operation and a bit. When the
+ *            current tick reaches a slot, its timers move down, at last into `near`, a pairing
+ *            heap that orders them exactly. So nothing is rounded, and a timer that is removed
+ *            before its tick was never sorted.
+ * INVARIANT  All of `near` is of the current tick or earlier, all of the wheel later. So the
+ *            earliest timer of the wheel is in the lowest slot of the lowest level that has any.
+ * OWNERSHIP  A timer is the caller's memory, zeroed before its first use, and stays where it is
+ *            while it is in. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TIMER_TICK_BITS = 20, TIMER_LEVELS = 8, TIMER_SLOT_BITS = 6, TIMER_SLOTS = 1 << TIMER_SLOT_BITS };
+enum {
+    TIMER_TICK_BITS = 20,
+    TIMER_LEVELS = 8,
+    TIMER_SLOT_BITS = 6,
+    TIMER_SLOTS = 1 << TIMER_SLOT_BITS
+};
 
 struct timer {
     struct timer *next;      /* in a slot, or the next sibling in the heap */
-    struct timer **prev;     /* what points to this one: the slot, the heap, its parent or its sibling */
+    /* what points to this one: the slot, the heap, its parent or its sibling */
+    struct timer **prev;
     struct timer *child;     /* in the heap: the first child */
     int64_t when;            /* ns; set it before asyncio__timers_add. INT64_MAX: never */
     uint64_t sequence : 52;  /* the order of adding */
@@ -53,8 +63,8 @@ static inline bool asyncio__timer_active(const struct timer *timer)
     return timer->place != 0;
 }
 
-/* When asyncio__timers_pop should be called next: never later than the first timer is due, and exactly then when few timers
- * are due near it; INT64_MAX when none ever is. */
+/* When asyncio__timers_pop should be called next: never later than the first timer is due, and
+ * exactly then when few timers are due near it; INT64_MAX when none ever is. */
 int64_t asyncio__timers_next(struct timers *timers);
 
 /* The first timer with when <= now, taken out, or NULL. `now` may be any value in any order. */

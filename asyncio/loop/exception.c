@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Where errors go that nobody awaits. The default handler is the only place of the library that prints unasked, as CPython's
+ * does. */
+#include "loop/loop.h"
+
+#include <stdio.h>
+
+void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text, size_t size);
+
+void asyncio_loop_set_exception_handler(asyncio_loop *loop, asyncio_exception_handler *handler, void *data)
+{
+    loop->exception_handler = handler;
+    loop->exception_handler_data = data;
+}
+
+asyncio_exception_handler *asyncio_loop_get_exception_handler(const asyncio_loop *loop)
+{
+    return loop->exception_handler;
+}
+
+void asyncio_loop_default_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context)
+{
+    (void)loop;
+    char object[256] = "";
+    if (asyncio__loop_describe && (context->future || context->task))
+        asyncio__loop_describe(context->future, context->task, object, sizeof object);
+    fprintf(stderr, "%s\n", context->message ? context->message : "Unhandled exception in event loop");
+    if (object[0])
+        fprintf(stderr, "%s: %s\n", context->task ? "task" : "future", object);
+    if (context->where)
+        fprintf(stderr, "where: %s\n", context->where);
+    if (context->exception < 0)
+        asyncio__print_error(stderr, context->exception, context->error);
+}
+
+void(asyncio_loop_call_exception_handler)(asyncio_loop *loop, const asyncio_exception_context *context)
+{
+    if (loop->exception_handler)
+        loop->exception_handler(loop, context, loop->exception_handler_data);
+    else
+        asyncio_loop_default_exception_handler(loop, context);
+}
+
+void asyncio__loop_report(asyncio_loop *loop, const char *message, int code, struct error_record *record,
+                          asyncio_future *future, asyncio_task *task)
+{
+    const asyncio_error *error = record ? asyncio__record_view(record) : NULL;
+    asyncio_exception_context context = {
+        .size = sizeof context,
+        .message = message,
+        .exception = code,
+        .error = error,
+        .future = future,
+        .task = task,
+        .where = error ? error->where : NULL,
+    };
+    (asyncio_loop_call_exception_handler)(loop, &context);
+}

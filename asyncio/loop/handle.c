@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* The user's scheduled callbacks: call_soon, call_later, call_at, and what their handles can do.
+ *
+ * A handle has two owners: the schedule, until it ran or was cancelled, and the user, for each reference. One that may be
+ * touched by several threads (posts.c) has its state changed by compare-and-swap and its memory from malloc. */
+#include "loop/handle.h"
+
+#include "base/alloc.h"
+#include "base/context.h"
+
+static struct asyncio_handle *of_handle(struct handle *handle)
+{
+    return container_of(handle, struct asyncio_handle, timed.handle);
+}
+
+static void free_handle(asyncio_handle *handle)
+{
+    asyncio_context_unref(handle->context);
+    if (handle->kind == HANDLE_THREADSAFE) {
+        asyncio_loop_unref(handle->loop);
+        asyncio__free(handle);
+    } else {
+        asyncio__loop_object_free(handle->loop, LOOP_FREELIST_HANDLE, handle);
+    }
+}
+
+asyncio_handle *asyncio_handle_ref(asyncio_handle *handle)
+{
+    if (!handle)
+        return NULL;
+    if (handle->kind == HANDLE_THREADSAFE)
+        atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
+    else
+        atomic_store_explicit(&handle->refs, atomic_load_explicit(&handle->refs, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+    return handle;
+}
+
+void asyncio_handle_unref(asyncio_handle *handle)
+{
+    if (!handle)
+        return;
+    unsigned before;
+    if (handle->kind == HANDLE_THREADSAFE) {
+        before = atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel);
+    } else {
+        before = atomic_load_explicit(&handle->refs, memory_order_relaxed);
+        atomic_store_explicit(&handle->refs, before - 1, memory_order_relaxed);
+    }
+    if (before == 1)
+        free_handle(handle);
+}
+
+/* What the schedule held is over: the data goes, and its reference. */
+static void finish(asyncio_handle *handle)
+{
+    if (handle->destroy)
+        handle->destroy(handle->data);
+    asyncio_handle_unref(handle);
+}
+
+/* True for the one caller that may run or drop it. */
+static bool claim(asyncio_handle *handle, int state)
+{
+    if (handle->kind != HANDLE_THREADSAFE) {
+        if (atomic_load_explicit(&handle->state, memory_order_relaxed) != HANDLE_SCHEDULED)
+            return false;
+        atomic_store_explicit(&handle->state, state, memory_order_relaxed);
+        return true;
+    }
+    int scheduled = HANDLE_SCHEDULED;
+    return atomic_compare_exchange_strong(&handle->state, &scheduled, state);
+}
+
+void asyncio__handle_run(struct handle *base, asyncio_loop *loop)
+{
+    asyncio_handle *handle = of_handle(base);
+    if (!claim(handle, HANDLE_RUN)) { /* cancelled by another thread, which has called destroy */
+        asyncio_handle_unref(handle);
+        return;
+    }
+    struct asyncio_context *context = handle->context;
+    if (context || loop->env.context) {
+        struct asyncio_context *outer = loop->env.context;
+        loop->env.context = context;
+        handle->context = NULL;
+        handle->callback(loop, handle->data);
+        handle->context = loop->env.context;
+        loop->env.context = outer;
+    } else {
+        handle->callback(loop, handle->data);
+        handle->context = loop->env.context; /* what it set is its own */
+        loop->env.context = NULL;
+    }
+    finish(handle);
+}
+
+void asyncio_handle_cancel(asyncio_handle *handle)
+{
+    if (!handle || !claim(handle, HANDLE_CANCELLED))
+        return;
+    if (handle->kind == HANDLE_THREADSAFE) { /* still linked: the loop drops the reference when it gets there */
+        if (handle->destroy)
+            handle->destroy(handle->data);
+        return;
+    }
+    asyncio__loop_uncall(handle->loop, &handle->timed);
+    finish(handle);
+}
+
+int asyncio_handle_cancelled(const asyncio_handle *handle)
+{
+    return atomic_load(&((asyncio_handle *)handle)->state) == HANDLE_CANCELLED;
+}
+
+double asyncio_handle_when(const asyncio_handle *handle)
+{
+    return handle->kind == HANDLE_TIMER ? handle->when : ASYNCIO_NONE;
+}
+
+asyncio_context *asyncio_handle_get_context(const asyncio_handle *handle)
+{
+    asyncio_handle *mutable_handle = (asyncio_handle *)handle;
+    return asyncio__context_pin(&mutable_handle->context) < 0 ? NULL : handle->context;
+}
+
+static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
+                const asyncio_call_options *options, asyncio_handle **ret_handle)
+{
+    if (!callback)
+        return -EINVAL;
+    asyncio_handle *handle = kind == HANDLE_THREADSAFE ? asyncio__malloc(sizeof *handle)
+                                                       : asyncio__loop_object(loop, LOOP_FREELIST_HANDLE);
+    if (!handle)
+        return -ENOMEM;
+    *handle = (asyncio_handle){ .loop = loop, .kind = (uint8_t)kind, .callback = callback };
+    list_init(&handle->timed.handle.link);
+    handle->timed.handle.run = asyncio__handle_run;
+    atomic_init(&handle->refs, 1);
+    atomic_init(&handle->state, HANDLE_SCHEDULED);
+    if (kind == HANDLE_THREADSAFE)
+        asyncio_loop_ref(loop);
+    int r = 0;
+    if (options && options->context)
+        handle->context = asyncio_context_ref(options->context);
+    else
+        r = asyncio__context_inherit(&handle->context);
+    if (r < 0) {
+        asyncio_handle_unref(handle);
+        return r;
+    }
+    if (options) {
+        handle->data = options->data;
+        handle->destroy = options->destroy;
+    }
+    *ret_handle = handle;
+    return 0;
+}
+
+static void give(asyncio_handle *handle, asyncio_handle **ret_handle)
+{
+    if (ret_handle)
+        *ret_handle = asyncio_handle_ref(handle);
+}
+
+int(asyncio_loop_call_soon)(asyncio_loop *loop, asyncio_loop_callback *callback,
+                            asyncio_handle **ret_handle, const asyncio_call_options *options)
+{
+    int r = asyncio__loop_check(loop);
+    asyncio_handle *handle;
+    if (r < 0 || (r = make(loop, HANDLE_SOON, callback, options, &handle)) < 0)
+        return r;
+    asyncio__loop_call(loop, &handle->timed.handle);
+    give(handle, ret_handle);
+    return 0;
+}
+
+int(asyncio_loop_call_soon_threadsafe)(asyncio_loop *loop, asyncio_loop_callback *callback,
+                                       asyncio_handle **ret_handle, const asyncio_call_options *options)
+{
+    asyncio_handle *handle;
+    int r = make(loop, HANDLE_THREADSAFE, callback, options, &handle);
+    if (r < 0)
+        return r;
+    give(handle, ret_handle); /* before the loop can run and free it */
+    r = asyncio__loop_post(loop, &handle->post);
+    if (r < 0) {
+        if (ret_handle)
+            asyncio_handle_unref(handle);
+        asyncio_handle_unref(handle);
+    }
+    return r;
+}
+
+static int call_at(asyncio_loop *loop, double seconds, bool absolute, asyncio_loop_callback *callback,
+                   asyncio_handle **ret_handle, const asyncio_call_options *options)
+{
+    int r = asyncio__loop_check(loop);
+    int64_t when;
+    asyncio_handle *handle;
+    if (r < 0 || (r = asyncio__loop_deadline(loop, seconds, absolute, &when)) < 0 ||
+        (r = make(loop, HANDLE_TIMER, callback, options, &handle)) < 0)
+        return r;
+    handle->when = absolute ? seconds : asyncio__seconds(when);
+    asyncio__loop_call_at(loop, &handle->timed, when);
+    give(handle, ret_handle);
+    return 0;
+}
+
+int(asyncio_loop_call_later)(asyncio_loop *loop, double delay, asyncio_loop_callback *callback,
+                             asyncio_handle **ret_handle, const asyncio_call_options *options)
+{
+    return call_at(loop, delay, false, callback, ret_handle, options);
+}
+
+int(asyncio_loop_call_at)(asyncio_loop *loop, double when, asyncio_loop_callback *callback,
+                          asyncio_handle **ret_handle, const asyncio_call_options *options)
+{
+    return call_at(loop, when, true, callback, ret_handle, options);
+}
+
+/* Only the user's own handles can be dropped here: the floors above have taken theirs back by then (struct closer). */
+void asyncio__loop_drop(asyncio_loop *loop, struct list *queue)
+{
+    (void)loop;
+    struct list *node;
+    while ((node = list_pop(queue))) {
+        struct handle *base = container_of(node, struct handle, link);
+        if (base->run != asyncio__handle_run)
+            continue;
+        asyncio_handle *handle = of_handle(base);
+        if (claim(handle, HANDLE_CANCELLED))
+            finish(handle);
+        else
+            asyncio_handle_unref(handle);
+    }
+}
+
+void asyncio__loop_drop_timers(asyncio_loop *loop)
+{
+    struct timer *timer;
+    while ((timer = asyncio__timers_pop(&loop->timers, INT64_MAX))) {
+        struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
+        asyncio__loop_call(loop, &timed->handle);
+    }
+    asyncio__loop_drop(loop, &loop->ready);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* A loop's life: made, run, stopped, closed, freed. What a turn does is in turn.c. */
+#include "loop/loop.h"
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "coro/stack.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Counts the forks this process descends from; a loop of an earlier generation is the parent's. */
+static atomic_uint fork_generation;
+
+static void after_fork_in_child(void)
+{
+    atomic_fetch_add(&fork_generation, 1);
+    asyncio__thread.loop = NULL;
+    asyncio__thread.task = NULL;
+    asyncio__thread.env = NULL;
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+static bool environment_says_yes(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+static size_t default_stack_size(void)
+{
+    const char *value = getenv("ASYNCIO_STACK_SIZE");
+    long size = value ? strtol(value, NULL, 10) : 0;
+    return size > 0 ? (size_t)size : 65536;
+}
+
+static const size_t freelist_sizes[LOOP_FREELISTS] = { 64, 256, 192, 192 };
+
+static void init(asyncio_loop *loop, const asyncio_loop_options *options)
+{
+    list_init(&loop->ready);
+    list_init(&loop->batch);
+    list_init(&loop->tasks);
+    list_init(&loop->closers);
+    for (int i = 0; i < LOOP_FREELISTS; i++)
+        asyncio__freelist_init(&loop->freelists[i], freelist_sizes[i]);
+    loop->poll_every_turn = options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
+    loop->debug = environment_says_yes("ASYNCIO_DEBUG");
+    loop->stack_size = options->stack_size ? options->stack_size : default_stack_size();
+    loop->fork_generation = atomic_load(&fork_generation);
+    loop->thread = pthread_self();
+    atomic_init(&loop->refs, 1);
+}
+
+int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *options)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, watch_forks);
+
+    asyncio_loop_options defaults = { .size = sizeof defaults };
+    if (!options)
+        options = &defaults;
+    asyncio_loop *loop = asyncio__calloc(1, sizeof *loop);
+    if (!loop)
+        return -ENOMEM;
+    init(loop, options);
+    const char *seed = getenv("ASYNCIO_SIM_SEED");
+    struct backend_limits limits = {
+        .seed = options->seed ? options->seed : seed ? strtoull(seed, NULL, 10) : 0,
+        .chop = options->max_io_bytes,
+    };
+    const char *chop = getenv("ASYNCIO_MAX_IO_BYTES");
+    if (chop && !limits.chop)
+        limits.chop = (unsigned)strtoul(chop, NULL, 10);
+    int r = asyncio__backend_new(options->backend, &limits, &loop->backend, &loop->backend_reason);
+    if (r < 0) {
+        asyncio__free(loop);
+        return r;
+    }
+    loop->now_at_poll = asyncio__loop_now(loop);
+    asyncio__timers_init(&loop->timers, loop->now_at_poll);
+    *ret_loop = loop;
+    return 0;
+}
+
+int asyncio_new_event_loop(asyncio_loop **ret_loop)
+{
+    return asyncio_loop_new(ret_loop);
+}
+
+asyncio_loop *asyncio_loop_ref(asyncio_loop *loop)
+{
+    if (loop)
+        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+    return loop;
+}
+
+static void free_loop(asyncio_loop *loop)
+{
+    for (int i = 0; i < LOOP_FREELISTS; i++)
+        asyncio__freelist_fini(&loop->freelists[i]);
+    asyncio__free(loop);
+}
+
+void asyncio_loop_unref(asyncio_loop *loop)
+{
+    if (!loop || atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (!atomic_load(&loop->closed)) {
+        atomic_store(&loop->refs, 1); /* for who looks at it while it closes */
+        asyncio__loop_report(loop, "the event loop was not closed", 0, NULL, NULL, NULL);
+        (void)asyncio_loop_close(loop);
+        if (atomic_fetch_sub(&loop->refs, 1) != 1)
+            return; /* objects outlive it */
+    }
+    free_loop(loop);
+}
+
+void asyncio__loop_object_free(asyncio_loop *loop, int freelist, void *object)
+{
+    asyncio__freelist_put(&loop->freelists[freelist], object);
+    if (--loop->objects == 0)
+        asyncio_loop_unref(loop);
+}
+
+asyncio_loop *asyncio_get_running_loop(void)
+{
+    return asyncio__thread.loop;
+}
+
+asyncio_loop *asyncio_get_event_loop(void)
+{
+    return asyncio__thread.loop ? asyncio__thread.loop : asyncio__thread.set_loop;
+}
+
+void asyncio_set_event_loop(asyncio_loop *loop)
+{
+    asyncio_loop *old = asyncio__thread.set_loop;
+    asyncio__thread.set_loop = asyncio_loop_ref(loop);
+    asyncio_loop_unref(old);
+}
+
+const char *asyncio_loop_backend(const asyncio_loop *loop)
+{
+    return loop->backend_reason;
+}
+
+int asyncio_loop_is_running(const asyncio_loop *loop)
+{
+    return atomic_load(&loop->running);
+}
+
+int asyncio_loop_is_closed(const asyncio_loop *loop)
+{
+    return atomic_load(&loop->closed);
+}
+
+void asyncio_loop_set_debug(asyncio_loop *loop, int enabled)
+{
+    loop->debug = enabled != 0;
+}
+
+int asyncio_loop_get_debug(const asyncio_loop *loop)
+{
+    return loop->debug;
+}
+
+int asyncio__loop_check(asyncio_loop *loop)
+{
+    if (__builtin_expect(atomic_load_explicit(&loop->closed, memory_order_relaxed), 0))
+        return -ASYNCIO_LOOP_CLOSED;
+    if (__builtin_expect(loop->debug, 0) && atomic_load(&loop->running) &&
+        !pthread_equal(loop->thread, pthread_self()))
+        return asyncio_raise(-ASYNCIO_WRONG_THREAD,
+                             "a call that is not thread-safe, from another thread than the loop's");
+    return 0;
+}
+
+int asyncio__loop_enter(asyncio_loop *loop)
+{
+    if (atomic_load(&loop->closed))
+        return -ASYNCIO_LOOP_CLOSED;
+    if (loop->fork_generation != atomic_load(&fork_generation))
+        return -ASYNCIO_FORKED;
+    if (asyncio__thread.loop || atomic_exchange(&loop->running, true))
+        return -ASYNCIO_LOOP_RUNNING;
+    loop->thread = pthread_self();
+    asyncio__thread.loop = loop;
+    asyncio__thread.env = &loop->env;
+    asyncio__coro_init_thread(&loop->stack);
+    (void)asyncio__stack_overflow_handler_install();
+    return 0;
+}
+
+void asyncio__loop_leave(asyncio_loop *loop)
+{
+    asyncio__record_unref(loop->env.record);
+    loop->env.record = NULL;
+    asyncio__coro_fini_thread(&loop->stack);
+    asyncio__thread.loop = NULL;
+    asyncio__thread.env = NULL;
+    loop->stopping = false;
+    atomic_store(&loop->running, false);
+}
+
+int asyncio_loop_run_forever(asyncio_loop *loop)
+{
+    int r = asyncio__loop_enter(loop);
+    if (r < 0)
+        return r;
+    do {
+        r = asyncio__loop_turn(loop, true);
+    } while (r >= 0 && !loop->stopping);
+    if (loop->interrupted && r >= 0) {
+        loop->interrupted = false;
+        r = -EINTR;
+    }
+    asyncio__loop_leave(loop);
+    return r;
+}
+
+void asyncio_loop_stop(asyncio_loop *loop)
+{
+    loop->stopping = true;
+}
+
+int asyncio_loop_fileno(asyncio_loop *loop)
+{
+    return loop->backend->type->fileno ? loop->backend->type->fileno(loop->backend) : -ENOSYS;
+}
+
+double asyncio_loop_timeout(asyncio_loop *loop)
+{
+    if (!list_empty(&loop->ready) || atomic_load(&loop->posts) || atomic_load(&loop->signals))
+        return 0;
+    int64_t next = asyncio__timers_next(&loop->timers);
+    if (next == INT64_MAX)
+        return ASYNCIO_NONE;
+    int64_t now = asyncio__loop_now(loop);
+    return next > now ? asyncio__seconds(next - now) : 0;
+}
+
+int asyncio_loop_step(asyncio_loop *loop)
+{
+    int r = asyncio__loop_enter(loop);
+    if (r < 0)
+        return r;
+    atomic_store(&loop->sleeping, true); /* between steps nobody looks: each post has to wake */
+    loop->turns_since_poll = 1000;
+    r = asyncio__loop_turn(loop, false);
+    asyncio__loop_leave(loop);
+    return r < 0 ? r : asyncio_loop_timeout(loop) == 0;
+}
+
+int asyncio_loop_close(asyncio_loop *loop)
+{
+    if (atomic_load(&loop->running))
+        return -ASYNCIO_LOOP_RUNNING;
+    if (atomic_load(&loop->closed))
+        return 0;
+    asyncio_loop_ref(loop);
+    asyncio__loop_close_posts(loop);
+    struct list *node;
+    while ((node = list_pop(&loop->closers))) {
+        struct closer *closer = container_of(node, struct closer, link);
+        closer->close(closer, loop);
+    }
+    asyncio__loop_close_signals(loop);
+    asyncio__loop_close_watches(loop);
+    asyncio__loop_drop(loop, &loop->ready);
+    asyncio__loop_drop_timers(loop);
+    atomic_store(&loop->closed, true);
+    asyncio__record_unref(loop->env.record);
+    asyncio_context_unref(loop->env.context);
+    loop->env = (struct env){ NULL, NULL };
+    asyncio__backend_free(loop->backend);
+    loop->backend = NULL;
+    asyncio_loop_unref(loop);
+    return 0;
+}
+
+double asyncio__seconds(int64_t nanoseconds)
+{
+    return (double)nanoseconds * 1e-9;
+}
+
+int asyncio__loop_deadline(const asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when)
+{
+    const double never = 9.0e9; /* 285 years: what int64_t nanoseconds hold, less the clock's own start */
+    if (isnan(seconds))
+        return -EINVAL;
+    int64_t base = absolute ? 0 : asyncio__loop_now(loop);
+    if (seconds >= never)
+        *ret_when = INT64_MAX;
+    else if (seconds <= (absolute ? -never : 0.0))
+        *ret_when = base;
+    else
+        *ret_when = base + (int64_t)llrint(seconds * 1e9);
+    return 0;
+}
+
+double asyncio_loop_time(const asyncio_loop *loop)
+{
+    return loop->backend ? asyncio__seconds(asyncio__loop_now(loop)) : 0.0;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop's inside: handles, the ready queue, one turn.
+ *
+ * MODEL       What runs is a `struct handle`: a link and a function. It is embedded in what it serves (a task, a timer, a
+ *             user's callback), so scheduling it allocates nothing. `ready` holds what runs in the next turn; a turn moves all of
+ *             it to `batch` and runs that. A handle is in at most one list, and leaves it by being unlinked.
+ * KNOWS       only handles. Tasks and futures are above: they see `batch` through asyncio__loop_next, which lets a task switch
+ *             straight to the next one without coming back to the loop's stack.
+ * OBJECTS     Futures, tasks and handles come from the loop's freelists and may outlive it: `objects` counts them, and while
+ *             there are any, they hold one reference to the loop together.
+ * THREADS     The loop's thread, but for what is marked (any thread). */
+#pragma once
+
+#include "backend/backend.h"
+#include "base/error.h"
+#include "base/freelist.h"
+#include "base/list.h"
+#include "base/thread.h"
+#include "coro/coro.h"
+#include "loop/timers.h"
+
+#include <asyncio/loop.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct handle {
+    struct list link;
+    void (*run)(struct handle *handle, asyncio_loop *loop);
+};
+
+/* A handle that a timer makes ready. */
+struct timed_handle {
+    struct handle handle;
+    struct timer timer;
+};
+
+struct post; /* from another thread: loop/posts.c */
+struct watch;
+
+enum { LOOP_FREELIST_FUTURE, LOOP_FREELIST_TASK, LOOP_FREELIST_HANDLE, LOOP_FREELIST_SCOPE, LOOP_FREELISTS };
+
+struct asyncio_loop {
+    /* The hot part: what each turn touches. */
+    struct list ready, batch;
+    unsigned long ran;                /* handles run since the beginning: a watchdog reads it */
+    unsigned long polled_at;          /* value of `ran` at the last poll */
+    unsigned turns_since_poll;
+    bool stopping, poll_every_turn, debug, interrupted;
+    _Atomic(struct post *) posts;     /* a stack, newest first; POSTS_CLOSED: the loop takes no more */
+    atomic_bool sleeping;             /* in the kernel, or about to be: a post must wake it */
+    atomic_uint wakers;               /* threads inside asyncio__loop_wake */
+    atomic_bool signals;              /* one of the signals it handles has arrived */
+    struct timers timers;
+    struct backend *backend;
+    void *after_switch;               /* the task floor's: something to do for whoever runs next */
+    struct coro stack;                /* the flow of control of run_forever */
+    int64_t now_at_poll;
+
+    struct env env;                   /* what callbacks run in */
+    struct freelist freelists[LOOP_FREELISTS];
+    size_t objects;
+    struct list tasks;                /* the task floor's: all that are not done, by their making */
+    void *task_floor, *offload_floor, *net_floor; /* whatever these floors keep per loop */
+    struct list closers;              /* struct closer: who has to be told before the loop closes, last first */
+
+    atomic_uint refs;
+    atomic_bool running, closed;
+    pthread_t thread;                 /* that runs it, while running */
+    unsigned fork_generation;
+    unsigned long thread_id;
+    const char *backend_reason;
+    size_t stack_size;
+    asyncio_exception_handler *exception_handler;
+    void *exception_handler_data;
+    asyncio_task_factory *task_factory;
+    void *task_factory_data;
+    struct watch *watches;            /* by descriptor */
+    size_t watch_count;
+    unsigned signal_count;            /* handlers installed */
+    unsigned long next_task_number;
+    void *watchdog;
+    bool shutting_down;               /* cancellation is level-triggered from here on */
+    size_t leftover;                  /* tasks the runner still waits for, shutting down */
+    bool had_overflow_stack;
+};
+
+/* Told before the loop closes, while it still works. Embedded in who wants to know. */
+struct closer {
+    struct list link;
+    void (*close)(struct closer *closer, asyncio_loop *loop);
+    /* When a runner shuts down, before close: ends politely, within the time (ns, negative: no limit). May be NULL. */
+    void (*shutdown)(struct closer *closer, asyncio_loop *loop, int64_t timeout_ns);
+};
+
+/* Schedules a handle for the next turn, behind all others. It must be in no list. */
+static inline void asyncio__loop_call(asyncio_loop *loop, struct handle *handle)
+{
+    list_append(&loop->ready, &handle->link);
+}
+
+/* The next handle of the turn under way, or NULL; it stays where it is. */
+static inline struct handle *asyncio__loop_peek(asyncio_loop *loop)
+{
+    struct list *node = loop->batch.next;
+    return node == &loop->batch ? NULL : container_of(node, struct handle, link);
+}
+
+/* Takes the handle that asyncio__loop_peek gave out of the turn: the caller runs it. */
+static inline void asyncio__loop_take(asyncio_loop *loop, struct handle *handle)
+{
+    struct list *node = &handle->link;
+    loop->batch.next = node->next;
+    node->next->prev = &loop->batch;
+    list_init(node);
+    loop->ran++;
+}
+
+/* Objects that may outlive the loop: see OBJECTS above. */
+static inline void *asyncio__loop_object(asyncio_loop *loop, int freelist)
+{
+    void *object = asyncio__freelist_get(&loop->freelists[freelist]);
+    if (object && loop->objects++ == 0)
+        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+    return object;
+}
+
+void asyncio__loop_object_free(asyncio_loop *loop, int freelist, void *object);
+
+/* Nanoseconds of asyncio_loop_time. */
+static inline int64_t asyncio__loop_now(const asyncio_loop *loop)
+{
+    return loop->backend->type->now(loop->backend);
+}
+
+/* Arms `timed` for the time `when` (nanoseconds); it becomes ready then. */
+static inline void asyncio__loop_call_at(asyncio_loop *loop, struct timed_handle *timed, int64_t when)
+{
+    timed->timer.when = when;
+    asyncio__timers_add(&loop->timers, &timed->timer);
+}
+
+/* Takes `timed` out of wherever it is scheduled. */
+static inline void asyncio__loop_uncall(asyncio_loop *loop, struct timed_handle *timed)
+{
+    asyncio__timers_remove(&loop->timers, &timed->timer);
+    list_remove(&timed->handle.link);
+}
+
+/* Seconds to nanoseconds of the loop's clock: 0, or -EINVAL for NaN. Beyond what the clock can count is never. */
+int asyncio__loop_deadline(const asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when);
+double asyncio__seconds(int64_t nanoseconds);
+
+/* One turn. `wait`: sleep in the kernel when nothing is ready. 0 or the backend's error. */
+int asyncio__loop_turn(asyncio_loop *loop, bool wait);
+
+/* Around a run on this thread: -ASYNCIO_LOOP_RUNNING, -ASYNCIO_LOOP_CLOSED, -ASYNCIO_FORKED. */
+int asyncio__loop_enter(asyncio_loop *loop);
+void asyncio__loop_leave(asyncio_loop *loop);
+
+/* 0 when `loop` may be used from here: open, not forked and (debug mode) in its thread. */
+int asyncio__loop_check(asyncio_loop *loop);
+
+/* posts.c (any thread): hands a post over and wakes the loop; -ASYNCIO_LOOP_CLOSED, and the post stays the caller's. */
+struct post {
+    struct handle handle;
+    struct post *next;
+};
+int asyncio__loop_post(asyncio_loop *loop, struct post *post);
+void asyncio__loop_take_posts(asyncio_loop *loop);
+void asyncio__loop_close_posts(asyncio_loop *loop);
+
+/* handle.c: runs every handle still queued as dropped: its destroy is called, its function is not. */
+void asyncio__loop_drop(asyncio_loop *loop, struct list *queue);
+void asyncio__loop_drop_timers(asyncio_loop *loop);
+
+/* watch.c */
+void asyncio__loop_close_watches(asyncio_loop *loop);
+
+/* signals.c */
+void asyncio__loop_take_signals(asyncio_loop *loop);
+void asyncio__loop_close_signals(asyncio_loop *loop);
+/* Ctrl-C for a runner: as add_signal_handler, and a third signal that the loop does not react to ends the process. */
+int asyncio__loop_watch_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback, void *data);
+/* True while `callback` is what handles SIGINT. */
+bool asyncio__loop_watches_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback);
+/* posts.c (any thread, async-signal-safe): ends the loop's sleep, if it sleeps or is about to. */
+void asyncio__loop_wake(asyncio_loop *loop);
+
+/* exception.c: reports with what is known; every field of the context may be left out. */
+void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
+                          struct error_record *record, asyncio_future *future, asyncio_task *task);
+/* Set by the task floor: how a task or future is called in a report. */
+extern void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text, size_t size);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* One turn of the loop, on one screen:
+ *
+ *      +-> poll        what the kernel completed; sleeps only when nothing is ready
+ *      |   posts       what other threads and signals handed over
+ *      |   timers      what is due
+ *      +-- run         exactly what is ready now; what that adds runs in the next turn
+ *
+ * The order is CPython's (_run_once): callbacks queued before, then I/O, then timers.
+ *
+ * A busy turn may skip the poll: storms of sleep(0) would else be storms of system calls. It never skips more than
+ * TURNS_WITHOUT_POLL turns, nor more than HANDLES_WITHOUT_POLL callbacks unless less than POLL_INTERVAL_NS have passed, so a
+ * message waits for microseconds (tests/loop/starvation_test.c). */
+#include "loop/loop.h"
+
+enum {
+    TURNS_WITHOUT_POLL = 64,
+    HANDLES_WITHOUT_CLOCK = 16,
+    POLL_INTERVAL_NS = 50000,
+};
+
+static bool poll_is_due(asyncio_loop *loop)
+{
+    if (loop->poll_every_turn || ++loop->turns_since_poll >= TURNS_WITHOUT_POLL)
+        return true;
+    if (loop->ran - loop->polled_at < HANDLES_WITHOUT_CLOCK)
+        return false;
+    if (loop->backend->type->ready && loop->backend->type->ready(loop->backend))
+        return true;
+    loop->polled_at = loop->ran;
+    return asyncio__loop_now(loop) - loop->now_at_poll >= POLL_INTERVAL_NS;
+}
+
+static int64_t time_to_wait(asyncio_loop *loop)
+{
+    int64_t next = asyncio__timers_next(&loop->timers);
+    if (next == INT64_MAX)
+        return -1;
+    int64_t now = asyncio__loop_now(loop);
+    return next > now ? next - now : 0;
+}
+
+/* Sleeping is announced before the last look at the posts, and a post is made before the look at `sleeping`: one of the two
+ * sees the other. */
+static int poll_and_wait(asyncio_loop *loop)
+{
+    atomic_store(&loop->sleeping, true);
+    int64_t timeout = 0;
+    if (!atomic_load(&loop->posts) && !atomic_load(&loop->signals))
+        timeout = time_to_wait(loop);
+    int r = loop->backend->type->poll(loop->backend, timeout);
+    atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
+    return r;
+}
+
+static int poll(asyncio_loop *loop, bool wait)
+{
+    int r;
+    if (list_empty(&loop->ready))
+        r = wait && !loop->stopping ? poll_and_wait(loop) : loop->backend->type->poll(loop->backend, 0);
+    else if (poll_is_due(loop))
+        r = loop->backend->type->poll(loop->backend, 0);
+    else
+        return 0;
+    loop->turns_since_poll = 0;
+    loop->polled_at = loop->ran;
+    loop->now_at_poll = asyncio__loop_now(loop);
+    return r;
+}
+
+/* The clock is read only where something can have become due. */
+static void expire(asyncio_loop *loop)
+{
+    int64_t next = asyncio__timers_next(&loop->timers);
+    if (next == INT64_MAX)
+        return;
+    if (loop->turns_since_poll != 0 && next > loop->now_at_poll + POLL_INTERVAL_NS)
+        return;
+    int64_t now = asyncio__loop_now(loop);
+    struct timer *timer;
+    while ((timer = asyncio__timers_pop(&loop->timers, now))) {
+        struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
+        asyncio__loop_call(loop, &timed->handle);
+    }
+}
+
+static void run(asyncio_loop *loop)
+{
+    list_splice(&loop->batch, &loop->ready);
+    struct handle *handle;
+    while ((handle = asyncio__loop_peek(loop))) {
+        asyncio__loop_take(loop, handle);
+        handle->run(handle, loop);
+    }
+}
+
+int asyncio__loop_turn(asyncio_loop *loop, bool wait)
+{
+    int r = poll(loop, wait);
+    if (atomic_load_explicit(&loop->posts, memory_order_relaxed))
+        asyncio__loop_take_posts(loop);
+    if (atomic_load_explicit(&loop->signals, memory_order_relaxed))
+        asyncio__loop_take_signals(loop);
+    expire(loop);
+    run(loop);
+    return r < 0 ? r : 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Awaiting: how a task waits for a future, or for something lighter, and what it gets. */
+#include "task/task.h"
+
+/* A cancellation that is due when the task begins to wait goes to what it waits for, at once (CPython's __step). */
+static void pass_cancel_on(asyncio_task *task)
+{
+    if (!(task->future.task_flags & TASK_MUST_CANCEL))
+        return;
+    const char *message = task->future.extra ? task->future.extra->message : NULL;
+    if (task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
+        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+}
+
+int asyncio__task_wait(asyncio_task *task, struct awaited *awaited)
+{
+    task->waiting = awaited;
+    pass_cancel_on(task);
+    asyncio__task_suspend(task);
+    task->waiting = NULL;
+    return task->wake_result;
+}
+
+int asyncio__await_future(asyncio_future *future)
+{
+    asyncio_task *task = task_current();
+    if (!task)
+        return -ASYNCIO_NO_TASK;
+    if (future == &task->future)
+        return asyncio_raise(-ASYNCIO_AWAITS_ITSELF, "task %s cannot await itself", asyncio_task_get_name(task));
+    if (future->loop != task->future.loop)
+        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "task %s got a future attached to a different loop",
+                             asyncio_task_get_name(task));
+    if (future_done(future))
+        return asyncio__future_outcome(future);
+    int r = task_refuses(task);
+    if (r < 0)
+        return r;
+    future_ref(future);
+    list_append(&future->callbacks, &task->step.handle.link);
+    task->waiting = (struct awaited *)(void *)future;
+    pass_cancel_on(task);
+    asyncio__task_suspend(task);
+    task->waiting = NULL;
+    r = task_take_cancel(task) ? -ECANCELED : asyncio__future_outcome(future);
+    future_unref(future);
+    return r;
+}
+
+int(asyncio_await)(asyncio_awaitable awaitable)
+{
+    if (awaitable.future)
+        return asyncio__await_future(awaitable.future);
+    if (!task_current()) {
+        asyncio__coro_close(&awaitable.coro);
+        return -ASYNCIO_NO_TASK;
+    }
+    return asyncio__coro_await(&awaitable.coro);
+}
+
+int(asyncio_ensure_future)(asyncio_awaitable awaitable, asyncio_future **ret_future)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    if (awaitable.future) {
+        if (loop && awaitable.future->loop != loop)
+            return asyncio_raise(-EINVAL, "the future belongs to a different loop");
+        *ret_future = (asyncio_future_ref)(awaitable.future);
+        return 0;
+    }
+    asyncio_task *task;
+    int r = (asyncio_create_task)(awaitable.coro, &task, NULL);
+    if (r >= 0)
+        *ret_future = &task->future;
+    return r;
+}

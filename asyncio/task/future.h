@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Futures from the inside.
+ *
+ * MODEL      A future is 64 bytes: what it is (`type`), its state, its result, and the list of handles to schedule when it is done. A
+ *            handle in that list is a callback's or a waiting task's own: completing is one splice into the ready queue, in order,
+ *            without allocating, and cannot fail.
+ * KINDS      A task, a gather, a shield begin with a future and differ by `type`.
+ * OWNERSHIP  `refs` counts the user's references, one for each waiting task and queued callback, and for a task the loop's own. */
+#pragma once
+
+#include "base/error.h"
+#include "loop/loop.h"
+
+#include <asyncio/future.h>
+
+enum { FUTURE_PENDING, FUTURE_CANCELLED, FUTURE_FINISHED };
+
+enum {
+    FUTURE_LOG = 1,            /* an exception that nobody has retrieved yet */
+    FUTURE_IS_TASK = 2,
+    FUTURE_WATCHED = 4,        /* has had done callbacks: each holds a reference once the future is done */
+};
+
+struct future_type {
+    const char *name;
+    /* Asks it to become cancelled: 1, or 0 when it is done or cannot be. Never allocates (but for the message, which may get lost). */
+    int (*cancel)(asyncio_future *future, const char *message);
+    /* Frees what is beyond the base and the memory itself. */
+    void (*destroy)(asyncio_future *future);
+};
+
+/* What few futures have. */
+struct future_extra {
+    struct error_record *record;
+    char *message;                     /* of the cancellation */
+    char *name;                        /* a task's */
+    void (*destroy)(void *value);
+    void *on_close;                    /* a task's: struct closing */
+    void *own_value;                   /* a task's: what asyncio_coro_ret made, freed with it */
+};
+
+struct asyncio_future {
+    const struct future_type *type;
+    asyncio_loop *loop;
+    uint32_t refs;
+    uint8_t state, flags;
+    uint16_t task_flags;               /* a task's: see task.h */
+    int32_t result;                    /* or the negative code of the exception */
+    int32_t cancelling;                /* a task's */
+    struct list callbacks;             /* of struct handle */
+    void *value;
+    struct future_extra *extra;
+};
+
+extern const struct future_type asyncio__future_type;
+
+void asyncio__future_init(asyncio_future *future, const struct future_type *type, asyncio_loop *loop);
+/* Reports an exception nobody retrieved, frees extra and value; not the memory. */
+void asyncio__future_fini(asyncio_future *future);
+struct future_extra *asyncio__future_extra(asyncio_future *future);   /* makes it; NULL without memory */
+
+static inline bool future_done(const asyncio_future *future)
+{
+    return future->state != FUTURE_PENDING;
+}
+
+static inline void future_ref(asyncio_future *future)
+{
+    future->refs++;
+}
+
+void asyncio__future_free(asyncio_future *future);
+
+static inline void future_unref(asyncio_future *future)
+{
+    if (--future->refs == 0)
+        asyncio__future_free(future);
+}
+
+/* PENDING to FINISHED or CANCELLED; schedules the callbacks. The record is taken. */
+void asyncio__future_finish(asyncio_future *future, int result, struct error_record *record);
+void asyncio__future_set_cancelled(asyncio_future *future, const char *message);
+int asyncio__future_cancel_plain(asyncio_future *future, const char *message);
+
+/* The outcome of a done future as its awaiter gets it: the result, or the code with the record put into the current env.
+ * Counts as retrieved. */
+int asyncio__future_outcome(asyncio_future *future);
+
+/* The record of a cancellation with `message` (NULL: none) becomes the current one. */
+void asyncio__put_cancel_message(const char *message);
+void asyncio__future_keep_message(asyncio_future *future, const char *message);
+
+/* callbacks.c, when a loop closes: callbacks that will not run any more. */
+void asyncio__future_hold_for_callbacks(asyncio_future *future);
+void asyncio__future_drop_callbacks(asyncio_future *future);
+bool asyncio__done_callback_drop(struct handle *handle, asyncio_loop *loop);
+
+/* A callback of the library's own on a future: `handle.run` is called by the loop when the future is done. No reference. */
+static inline void future_watch(asyncio_future *future, struct handle *handle)
+{
+    if (future_done(future))
+        asyncio__loop_call(future->loop, handle);
+    else
+        list_append(&future->callbacks, &handle->link);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What the task floor keeps for a loop: the stack pools, one for each power of two that was asked for, and the duty to drop
+ * pending tasks when the loop closes. */
+#include "base/alloc.h"
+#include "base/context.h"
+#include "task/scope.h"
+#include "task/task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CLASS_MIN = 15, CLASSES = 16 };     /* 32 KiB to 1 GiB */
+
+struct task_floor {
+    struct closer closer;
+    struct stack_pool *pools[CLASSES];
+};
+
+/* The task's slot is named by an address in it: its prepared block. Signal-safe: only reads. */
+static void name_for_overflow(void *slot_address, char *text, size_t size)
+{
+    asyncio_task *task = asyncio__thread.task;
+    (void)slot_address;
+    if (!task || !size)
+        return;
+    const char *name = task->future.extra ? task->future.extra->name : NULL;
+    if (name) {
+        size_t length = strnlen(name, size - 1);
+        memcpy(text, name, length);
+        text[length] = 0;
+        return;
+    }
+    char digits[12];
+    size_t count = 0;
+    for (uint32_t number = task->number; count == 0 || number; number /= 10)
+        digits[count++] = (char)('0' + number % 10);
+    static const char prefix[] = "Task-";
+    if (size < sizeof prefix + count)
+        return;
+    memcpy(text, prefix, sizeof prefix - 1);
+    for (size_t i = 0; i < count; i++)
+        text[sizeof prefix - 1 + i] = digits[count - 1 - i];
+    text[sizeof prefix - 1 + count] = 0;
+}
+
+static void drop_task(asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    if (!(task->future.task_flags & TASK_QUIET))
+        asyncio__loop_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, task);
+    list_remove(&task->all);
+    asyncio__loop_uncall(loop, &task->step);
+    struct awaited *waiting = task->waiting;
+    task->waiting = NULL;
+    asyncio__scopes_drop(task);
+    if (task->prepared)
+        asyncio__closings_run(task->prepared->closings);
+    if (task->type->resume)
+        asyncio__foreign_fini(task);
+    if (task->prepared && !task->type->resume) {
+        asyncio__coro_fini(&task->coro);
+        asyncio__task_stack_put(task);
+    }
+    if (waiting && waiting->type != &asyncio__sleep_type)
+        future_unref((asyncio_future *)(void *)waiting);
+    future_unref(&task->future);
+}
+
+static void close_floor(struct closer *closer, asyncio_loop *loop)
+{
+    struct task_floor *floor = container_of(closer, struct task_floor, closer);
+    asyncio__task_reap(loop);
+    while (!list_empty(&loop->tasks))
+        drop_task(container_of(loop->tasks.next, struct asyncio_task, all));
+    struct list others = LIST_INIT(others);
+    struct list *node;
+    while ((node = list_pop(&loop->ready)))
+        if (!asyncio__done_callback_drop(container_of(node, struct handle, link), loop))
+            list_append(&others, node);
+    list_splice(&loop->ready, &others);
+    for (int i = 0; i < CLASSES; i++)
+        if (floor->pools[i])
+            asyncio__stack_pool_free(floor->pools[i]);
+    loop->task_floor = NULL;
+    asyncio__free(floor);
+}
+
+static struct task_floor *floor_of(asyncio_loop *loop)
+{
+    if (loop->task_floor)
+        return loop->task_floor;
+    struct task_floor *floor = asyncio__calloc(1, sizeof *floor);
+    if (!floor)
+        return NULL;
+    asyncio__stack_set_namer(name_for_overflow);
+    floor->closer.close = close_floor;
+    list_append(&loop->closers, &floor->closer.link); /* the lowest of those that close: goes last */
+    loop->task_floor = floor;
+    return floor;
+}
+
+int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struct stack *ret_stack,
+                            uint8_t *ret_class)
+{
+    struct task_floor *floor = floor_of(loop);
+    if (!floor)
+        return -ENOMEM;
+    size_t wanted = size + (extra > 256 ? extra : 0);
+    int class = 0;
+    while (class < CLASSES - 1 && ((size_t)1 << (class + CLASS_MIN)) < wanted)
+        class++;
+    if (((size_t)1 << (class + CLASS_MIN)) < wanted)
+        return -ENOMEM;
+    if (!floor->pools[class] && !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + CLASS_MIN))))
+        return -ENOMEM;
+    *ret_class = (uint8_t)class;
+    return asyncio__stack_get(floor->pools[class], ret_stack);
+}
+
+void asyncio__task_stack_put(asyncio_task *task)
+{
+    struct task_floor *floor = task->future.loop->task_floor;
+    asyncio__stack_put(floor->pools[task->stack_class], task->prepared);
+    task->prepared = NULL;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place that switches between tasks.
+ *
+ *      loop's stack                 task A                  task B
+ *      turn: run(step of A) ------> ...
+ *                                   suspend: next is B ----> ...
+ *                                                            suspend: next is no task
+ *      run(a callback) <---------------------------------------
+ *
+ * Whoever runs next after a switch has to look at loop->after_switch first: a task that ended leaves its stack to be freed by
+ * the next flow, since it cannot free the one it stands on; and a look into a suspended task (its stack trace) runs a function
+ * on that task's own stack. */
+#include "task/scope.h"
+#include "task/task.h"
+
+/* What loop->after_switch points to. */
+struct after_switch {
+    asyncio_task *ended;                  /* its stack and one reference are to go */
+    void (*inject)(void *argument);       /* or: call this, then switch back */
+    void *argument;
+    struct coro *inject_return;
+};
+
+static _Thread_local struct after_switch after_switch __attribute__((tls_model("initial-exec")));
+
+static void free_ended(asyncio_loop *loop, asyncio_task *task)
+{
+    loop->after_switch = NULL;
+    asyncio__coro_fini(&task->coro);
+    asyncio__task_stack_put(task);
+    future_unref(&task->future);
+}
+
+void asyncio__task_reap(asyncio_loop *loop)
+{
+    if (loop->after_switch)
+        free_ended(loop, after_switch.ended);
+}
+
+/* After each switch, on the stack that was switched to. `self` NULL: the loop's. */
+static inline void arrived(asyncio_loop *loop, struct coro *self)
+{
+    while (__builtin_expect(loop->after_switch != NULL, 0)) {
+        struct after_switch *after = loop->after_switch;
+        if (after->inject) {
+            after->inject(after->argument);
+            asyncio__coro_switch(self, after->inject_return);
+        } else {
+            free_ended(loop, after->ended);
+        }
+    }
+}
+
+static inline void set_current(asyncio_task *task)
+{
+    asyncio__thread.task = task;
+    asyncio__thread.env = &task->env;
+}
+
+static inline void set_no_current(asyncio_loop *loop)
+{
+    asyncio__thread.task = NULL;
+    asyncio__thread.env = &loop->env;
+}
+
+/* The flow that runs next, made current: the eager creator, the next task of the turn, or the loop. */
+static struct coro *next_flow(asyncio_loop *loop, asyncio_task *self)
+{
+    if (__builtin_expect(self->eager_return != NULL, 0)) {
+        struct coro *creator = self->eager_return;
+        self->eager_return = NULL;
+        return creator; /* makes itself current: asyncio__task_start_eagerly */
+    }
+    struct handle *handle;
+    while ((handle = asyncio__loop_peek(loop))) {
+        if (__builtin_expect(handle->run != asyncio__task_run, 0)) {
+            if (handle->run != asyncio__sleep_over)
+                break;
+            asyncio__loop_take(loop, handle);
+            asyncio__sleep_over(handle, loop);
+            continue;
+        }
+        asyncio__loop_take(loop, handle);
+        asyncio_task *task = task_of_step(handle);
+        /* Fetch what the next two switches will touch: with thousands of ready tasks nothing of them is in the cache. */
+        struct handle *after = container_of(loop->batch.next, struct handle, link);
+        if (after->run == asyncio__task_run)
+            __builtin_prefetch(task_of_step(after)->coro.sp);
+        __builtin_prefetch(after->link.next);
+        set_current(task);
+        return &task->coro;
+    }
+    set_no_current(loop);
+    return &loop->stack;
+}
+
+void asyncio__task_run(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_task *task = task_of_step(handle);
+    set_current(task);
+    asyncio__coro_switch(&loop->stack, &task->coro);
+    set_no_current(loop);
+    arrived(loop, &loop->stack);
+}
+
+void asyncio__task_suspend(asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    if (__builtin_expect(task->scopes != NULL, 0))
+        asyncio__scopes_check(task, __builtin_frame_address(0));
+    struct coro *to = next_flow(loop, task);
+    if (to != &task->coro) {
+        asyncio__coro_switch(&task->coro, to);
+        arrived(loop, &task->coro);
+    }
+    task->future.task_flags &= (uint16_t)~TASK_WOKEN;
+}
+
+void asyncio__task_start_eagerly(asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    asyncio_task *creator = task_current();
+    struct coro *from = creator ? &creator->coro : &loop->stack;
+    task->eager_return = from;
+    set_current(task);
+    asyncio__coro_switch(from, &task->coro);
+    if (creator)
+        set_current(creator);
+    else
+        set_no_current(loop);
+    arrived(loop, from);
+}
+
+/* The first frame of a task. */
+void asyncio__task_entry(void *argument)
+{
+    asyncio_task *task = argument;
+    asyncio_loop *loop = task->future.loop;
+    arrived(loop, &task->coro);
+    struct prepared *prepared = task->prepared;
+    int result;
+    if (task_take_cancel(task)) {
+        result = -ECANCELED;
+    } else {
+        task->future.task_flags = (uint16_t)((task->future.task_flags | TASK_STARTED) & ~TASK_WOKEN);
+        result = asyncio__coro_call_words(&prepared->coro);
+    }
+    result = asyncio__scopes_close(task, result);
+    asyncio__closings_run(prepared->closings);
+    asyncio__task_finish(task, result);
+    struct coro *to = next_flow(loop, task);
+    after_switch = (struct after_switch){ .ended = task };
+    loop->after_switch = &after_switch;
+    asyncio__coro_exit(&task->coro, to);
+}
+
+void asyncio__task_inject(asyncio_task *task, void (*function)(void *argument), void *argument)
+{
+    asyncio_loop *loop = task->future.loop;
+    asyncio_task *current = task_current();
+    struct coro *self = current ? &current->coro : &loop->stack;
+    arrived(loop, self);
+    after_switch = (struct after_switch){ .inject = function, .argument = argument, .inject_return = self };
+    loop->after_switch = &after_switch;
+    asyncio__coro_switch(self, &task->coro);
+    loop->after_switch = NULL;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks: made, cancelled, ended. How they run is in step.c, what they wait for in await.c. */
+#include "task/task.h"
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "task/scope.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void destroy(asyncio_future *future)
+{
+    asyncio_task *task = (asyncio_task *)(void *)future;
+    asyncio_loop *loop = future->loop;
+    asyncio__future_fini(future);
+    asyncio__record_unref(task->env.record);
+    asyncio_context_unref(task->env.context);
+    asyncio__loop_object_free(loop, LOOP_FREELIST_TASK, task);
+}
+
+static const struct future_type task_type = { "Task", asyncio__task_cancel, destroy };
+
+#if !defined(ASYNCIO__SANITIZE_FIBERS)
+_Static_assert(sizeof(struct asyncio_task) <= 256, "a million of them should fit");
+#endif
+
+/* The arguments, the copied struct and the notes lie on the top of the stack, above the first frame. */
+static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, const struct stack *stack)
+{
+    size_t notes = (asyncio__coro_extra_size(coro) + 15) & ~(size_t)15;
+    size_t size = (sizeof(struct prepared) + 15) & ~(size_t)15;
+    char *top = (char *)stack->top - notes;
+    struct prepared *prepared = (struct prepared *)(void *)(top - size);
+    void *own_value = task->future.extra ? task->future.extra->own_value : NULL;
+    asyncio__coro_prepare_notes(coro, top, prepared, own_value);
+    task->prepared = prepared;
+    asyncio__coro_init(&task->coro, stack->bottom, prepared, asyncio__task_entry, task);
+}
+
+static int prepare_extra(asyncio_task *task, const asyncio_coro *coro, const asyncio_create_task_options *options)
+{
+    size_t value_size = asyncio__coro_ret_size(coro);
+    const char *name = options ? options->name : NULL;
+    if (!name && !value_size)
+        return 0;
+    struct future_extra *extra = asyncio__future_extra(&task->future);
+    if (!extra)
+        return -ENOMEM;
+    if (name && !(extra->name = asyncio__strdup(name)))
+        return -ENOMEM;
+    if (value_size && !(extra->own_value = asyncio__calloc(1, value_size)))
+        return -ENOMEM;
+    task->future.value = extra->own_value;
+    return 0;
+}
+
+static int build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *coro,
+                 const asyncio_create_task_options *options)
+{
+    asyncio__future_init(&task->future, &task_type, loop);
+    task->future.flags = FUTURE_IS_TASK;
+    memset((char *)task + sizeof task->future, 0, sizeof *task - sizeof task->future);
+    list_init(&task->step.handle.link);
+    list_init(&task->all);
+    task->step.handle.run = asyncio__task_run;
+    const asyncio_coro *innermost = asyncio__coro_innermost(coro);
+    task->type = innermost->type;
+    task->fn = innermost->fn;
+    if (options && options->sticky_cancel)
+        task->future.task_flags |= TASK_STICKY;
+    int r = prepare_extra(task, coro, options);
+    if (r < 0)
+        return r;
+    if (options && options->context)
+        task->env.context = asyncio_context_ref(options->context);
+    else if ((r = asyncio__context_inherit(&task->env.context)) < 0)
+        return r;
+    if (innermost->type->resume)
+        return asyncio__foreign_init(task, coro);
+    struct stack stack;
+    r = asyncio__task_stack_get(loop, options && options->stack_size ? options->stack_size : loop->stack_size,
+                                asyncio__coro_extra_size(coro), &stack, &task->stack_class);
+    if (r >= 0)
+        put_on_stack(task, coro, &stack);
+    return r;
+}
+
+int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
+                         const asyncio_create_task_options *options)
+{
+    int r = asyncio__loop_check(loop);
+    if (r >= 0 && (!coro->type || (!asyncio__coro_innermost(coro)->fn && !asyncio__coro_innermost(coro)->type->resume)))
+        r = asyncio_raise(-EINVAL, "a null function is no coroutine");
+    asyncio_task *task = NULL;
+    if (r >= 0 && !(task = asyncio__loop_object(loop, LOOP_FREELIST_TASK)))
+        r = -ENOMEM;
+    if (r >= 0 && (r = build(task, loop, coro, options)) < 0)
+        destroy(&task->future);
+    if (r < 0) {
+        asyncio__coro_close(coro);
+        return r;
+    }
+    if (!(options && options->name)) {
+        task->future.task_flags |= TASK_NUMBERED_NAME;
+        task->number = (uint32_t)++loop->next_task_number;
+    }
+    if (ret_task) {
+        future_ref(&task->future);
+        *ret_task = task;
+    }
+    list_append(&loop->tasks, &task->all);
+    if (options && options->eager_start && asyncio__thread.loop == loop)
+        asyncio__task_start_eagerly(task);
+    else
+        asyncio__loop_call(loop, &task->step.handle);
+    return 0;
+}
+
+/* CPython: a result with a cancellation still due becomes a cancellation; an error stays one. */
+void asyncio__task_finish(asyncio_task *task, int result)
+{
+    asyncio_future *future = &task->future;
+    list_remove(&task->all);
+    if (future->task_flags & TASK_LEFTOVER)
+        future->loop->leftover--;
+    if (result >= 0 && (future->task_flags & TASK_MUST_CANCEL))
+        result = -ECANCELED;
+    future->task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    struct error_record *record = result < 0 ? asyncio__record_take(result) : NULL;
+    asyncio__record_unref(task->env.record);
+    task->env.record = NULL;
+    if (result == -ECANCELED) {
+        const char *message = record ? asyncio__record_view(record)->text : NULL;
+        asyncio__future_set_cancelled(future, message);
+        asyncio__record_unref(record);
+    } else {
+        asyncio__future_finish(future, result, record);
+        if (result < 0 && (future->task_flags & TASK_LEFTOVER)) {
+            future->flags &= (uint8_t)~FUTURE_LOG;
+            asyncio__loop_report(future->loop, "unhandled exception during asyncio.run() shutdown", result,
+                                 future->extra ? future->extra->record : NULL, future, task);
+        }
+    }
+}
+
+int asyncio__task_cancel(asyncio_future *future, const char *message)
+{
+    asyncio_task *task = (asyncio_task *)(void *)future;
+    future->flags &= (uint8_t)~FUTURE_LOG;
+    if (future_done(future))
+        return 0;
+    future->cancelling++;
+    if (task->waiting && task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
+        return 1;
+    asyncio__future_keep_message(future, message);
+    future->task_flags |= TASK_MUST_CANCEL;
+    return 1;
+}
+
+bool asyncio__task_take_cancel_slow(asyncio_task *task)
+{
+    task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
+    return true;
+}
+
+int(asyncio_task_cancel)(asyncio_task *task, const asyncio_cancel_options *options)
+{
+    return asyncio__task_cancel(&task->future, options ? options->message : NULL);
+}
+
+int asyncio_task_cancelling(const asyncio_task *task)
+{
+    return task->future.cancelling;
+}
+
+int asyncio_task_uncancel(asyncio_task *task)
+{
+    if (task->future.cancelling > 0 && --task->future.cancelling == 0)
+        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    return task->future.cancelling;
+}
+
+int(asyncio_create_task)(asyncio_coro coro, asyncio_task **ret_task, const asyncio_create_task_options *options)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    if (!loop) {
+        asyncio__coro_close(&coro);
+        return -ASYNCIO_NO_RUNNING_LOOP;
+    }
+    return (asyncio_loop_create_task)(loop, coro, ret_task, options);
+}
+
+int(asyncio_loop_create_task)(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+                              const asyncio_create_task_options *options)
+{
+    if (loop->task_factory)
+        return loop->task_factory(loop, coro, ret_task, options, loop->task_factory_data);
+    return asyncio__task_create(loop, &coro, ret_task, options);
+}
+
+int asyncio_task_new(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+                     const asyncio_create_task_options *options)
+{
+    return asyncio__task_create(loop, &coro, ret_task, options);
+}
+
+void asyncio_loop_set_task_factory(asyncio_loop *loop, asyncio_task_factory *factory, void *data)
+{
+    loop->task_factory = factory;
+    loop->task_factory_data = data;
+}
+
+asyncio_task_factory *asyncio_loop_get_task_factory(const asyncio_loop *loop)
+{
+    return loop->task_factory;
+}
+
+asyncio_task *asyncio_current_task(void)
+{
+    return task_current();
+}
+
+int asyncio_all_tasks(asyncio_loop *loop, asyncio_task **ret_tasks, size_t capacity)
+{
+    if (!loop && !(loop = asyncio_get_running_loop()))
+        return -ASYNCIO_NO_RUNNING_LOOP;
+    size_t count = 0;
+    for (struct list *node = loop->tasks.next; node != &loop->tasks; node = node->next, count++)
+        if (count < capacity)
+            ret_tasks[count] = asyncio_task_ref(container_of(node, struct asyncio_task, all));
+    return (int)count;
+}

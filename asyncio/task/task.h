@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks from the inside: a future that drives a coroutine.
+ *
+ * MODEL      A task is a control block of at most 256 bytes, off its stack, and a stack slot. Its `step` handle is in exactly one place:
+ *            in a future's callbacks or armed as a timer while the task waits, in the ready queue when it is to run, nowhere while it runs.
+ *            Waking a task is moving that handle.
+ * SWITCH     task/step.c is the only place that switches. A task that suspends takes the next handle of the turn and, when that is a task
+ *            too, switches straight to it; else to the loop's stack.
+ * WAITING    `waiting` is what it waits for: a future, or something light that begins with a future_type pointer too (a sleep, an I/O
+ *            operation), so that cancelling and looking at it need not know the difference.
+ * CANCEL     CPython's two places: what is waited for is asked first; if it has nothing to cancel, `MUST_CANCEL` is set and the next step
+ *            delivers -ECANCELED in place of whatever it would have. Each awaiting function ends with task_take_cancel. */
+#pragma once
+
+#include "coro/coro.h"
+#include "coro/stack.h"
+#include "task/future.h"
+
+#include <asyncio/task.h>
+
+enum {
+    TASK_MUST_CANCEL = 1,
+    TASK_STARTED = 2,          /* its body has been entered */
+    TASK_STICKY = 4,
+    TASK_WOKEN = 8,            /* what it waits for is done; its step is in the ready queue */
+    TASK_FOREIGN = 16,         /* driven by its coroutine's table on the loop's stack */
+    TASK_QUIET = 32,           /* no "destroyed but pending" report */
+    TASK_NUMBERED_NAME = 64,
+    TASK_LEFTOVER = 128,       /* the runner waits for it while it shuts down */
+};
+
+struct scope;
+struct closing;
+struct prepared;
+
+/* What a task can wait for. Futures are this too. */
+struct awaited {
+    const struct future_type *type;
+};
+
+struct asyncio_task {
+    struct asyncio_future future;
+    struct timed_handle step;
+    struct env env;
+    struct list all;                       /* in loop->tasks while not done */
+    struct awaited *waiting;
+    struct coro coro;
+    struct prepared *prepared;             /* on the top of its stack, which it names; NULL: it has none any more */
+    struct scope *scopes;                  /* the innermost open one */
+    const asyncio_coroutine_type *type;
+    void (*fn)(void);
+    struct coro *eager_return;             /* who gets the processor back when the first step of an eager task suspends */
+    struct awaited sleeping;               /* what it waits for in asyncio_sleep */
+    uint32_t number;
+    int32_t wake_result;                   /* of what was waited for, when that is no future */
+    uint8_t stack_class;                   /* which of the loop's stack pools */
+};
+
+/* The table of functions by which a task drives a coroutine. A stackful one has none of the first two: its step is a switch. */
+struct asyncio_coroutine_type {
+    size_t size;
+    const char *name;
+    /* Goes on with `sent` (a result, or a negative code to be raised inside), from the loop's stack. Returns its final result, or
+     * ASYNCIO__SUSPENDED after storing what it waits for: a future (a new reference), or NULL for one turn. NULL: stackful. */
+    int (*resume)(void *state, int sent, asyncio_future **ret_awaits);
+    /* Ends it without running it on: once for each that was made into a task. May be NULL. */
+    void (*destroy)(void *state);
+    /* Tells a debugger where it stands: writes a line to `text`. May be NULL. */
+    void (*trace)(void *state, char *text, size_t size);
+};
+
+#define ASYNCIO__SUSPENDED INT32_MIN
+
+static inline asyncio_task *task_current(void)
+{
+    return asyncio__thread.task;
+}
+
+static inline asyncio_task *task_of_step(struct handle *handle)
+{
+    return container_of(handle, struct asyncio_task, step.handle);
+}
+
+/* step.c */
+void asyncio__task_run(struct handle *handle, asyncio_loop *loop);
+void asyncio__task_entry(void *task);
+/* Suspends the current task until its step runs again. The caller has put the step somewhere, or somebody will wake it. */
+void asyncio__task_suspend(asyncio_task *task);
+/* Runs a new task's first step now, and returns when it suspends or ends. */
+void asyncio__task_start_eagerly(asyncio_task *task);
+/* Calls function(argument) on the stack of a task that is suspended (not running, started). */
+void asyncio__task_inject(asyncio_task *task, void (*function)(void *argument), void *argument);
+/* Frees the stacks of tasks that ended. */
+void asyncio__task_reap(asyncio_loop *loop);
+
+/* Puts the step of a waiting task into the ready queue. */
+static inline void task_ready(asyncio_task *task)
+{
+    task->future.task_flags |= TASK_WOKEN;
+    asyncio__loop_call(task->future.loop, &task->step.handle);
+}
+
+/* True once for each cancellation that is due now; puts its record into the env. */
+bool asyncio__task_take_cancel_slow(asyncio_task *task);
+static inline bool task_take_cancel(asyncio_task *task)
+{
+    return __builtin_expect(task->future.task_flags & TASK_MUST_CANCEL, 0) && asyncio__task_take_cancel_slow(task);
+}
+
+/* Light waiting: what a suspending function of a lower kind does.
+ *     r = asyncio__task_wait_begin(task)        -ECANCELED at once where cancellation is level-triggered
+ *     arrange for task_wake(task, result)
+ *     return asyncio__task_wait(task, &awaited)  */
+int asyncio__task_wait(asyncio_task *task, struct awaited *awaited);
+static inline void task_wake(asyncio_task *task, int result)
+{
+    task->wake_result = result;
+    task_ready(task);
+}
+
+/* -ECANCELED when each suspension has to fail from now on (sticky cancel, shutdown), else 0. */
+static inline int task_refuses(asyncio_task *task)
+{
+    if (__builtin_expect(task->future.cancelling > 0, 0) &&
+        ((task->future.task_flags & TASK_STICKY) || task->future.loop->shutting_down)) {
+        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+        return -ECANCELED;
+    }
+    return 0;
+}
+
+/* await.c */
+int asyncio__await_future(asyncio_future *future);
+
+/* sleep.c: the run function of a step that a sleep's timer has made ready. */
+void asyncio__sleep_over(struct handle *handle, asyncio_loop *loop);
+extern const struct future_type asyncio__sleep_type;
+
+/* foreign.c: coroutines driven by their table, on the loop's stack. */
+int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro);
+void asyncio__foreign_fini(asyncio_task *task);
+int asyncio__foreign_await(const asyncio_coro *coro);
+
+/* stacks.c: the loop's stack pools, one for each power of two. */
+int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struct stack *ret_stack,
+                            uint8_t *ret_class);
+void asyncio__task_stack_put(asyncio_task *task);
+
+/* run_until.c: runs the loop until `future` is done; its outcome, or why the run ended before. */
+int asyncio__run_until_done(asyncio_loop *loop, asyncio_future *future);
+
+/* task.c */
+int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
+                         const asyncio_create_task_options *options);
+/* The body is over: result, callbacks, references. */
+void asyncio__task_finish(asyncio_task *task, int result);
+int asyncio__task_cancel(asyncio_future *future, const char *message);
+
+/* coroutine.c: a coroutine object unwrapped from its notes. */
+struct closing {                  /* an on_close that is due */
+    struct closing *outer;
+    void (*function)(void *data);
+    void *data;
+};
+struct prepared {
+    asyncio_coro coro;            /* innermost, with the addresses of copy and ret filled in */
+    struct closing *closings;     /* run from the first to the last */
+};
+/* Bytes beyond the coroutine that `coro`'s notes need. */
+size_t asyncio__coro_extra_size(const asyncio_coro *coro);
+/* Of the T that asyncio_coro_ret wants, or 0. */
+size_t asyncio__coro_ret_size(const asyncio_coro *coro);
+const asyncio_coro *asyncio__coro_innermost(const asyncio_coro *coro);
+/* Unwraps into `prepared`, using `memory` of the extra size; `value` is the T or NULL. */
+void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared, void *value);
+void asyncio__closings_run(struct closing *closings);
+/* Drops a coroutine that will not run: its on_close functions are called. */
+void asyncio__coro_close(const asyncio_coro *coro);
+int asyncio__coro_call_words(const asyncio_coro *coro);
+/* Runs it here and now, in the running task or outside of tasks. */
+int asyncio__coro_await(const asyncio_coro *coro);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* What a task can be asked: its name, its coroutine, its result as a future's. */
+#include "base/alloc.h"
+#include "base/context.h"
+#include "task/task.h"
+
+#include <stdio.h>
+
+asyncio_task *asyncio_task_ref(asyncio_task *task)
+{
+    if (task)
+        future_ref(&task->future);
+    return task;
+}
+
+void asyncio_task_unref(asyncio_task *task)
+{
+    if (task)
+        future_unref(&task->future);
+}
+
+int asyncio_task_cancelled(const asyncio_task *task)
+{
+    return task->future.state == FUTURE_CANCELLED;
+}
+
+int asyncio_task_done(const asyncio_task *task)
+{
+    return future_done(&task->future);
+}
+
+int asyncio_task_result(asyncio_task *task)
+{
+    return (asyncio_future_result)(&task->future);
+}
+
+void *asyncio_task_value(const asyncio_task *task)
+{
+    return task->future.value;
+}
+
+int asyncio_task_exception(asyncio_task *task, int *ret_code)
+{
+    return (asyncio_future_exception)(&task->future, ret_code);
+}
+
+asyncio_context *asyncio_task_get_context(const asyncio_task *task)
+{
+    asyncio_task *mutable_task = (asyncio_task *)task;
+    return asyncio__context_pin(&mutable_task->env.context) < 0 ? NULL : task->env.context;
+}
+
+asyncio_coro asyncio_task_get_coro(const asyncio_task *task)
+{
+    if (task->prepared)
+        return task->prepared->coro;
+    return (asyncio_coro){ .type = task->type, .fn = task->fn };
+}
+
+/* A numbered name is only written out when somebody asks. */
+const char *asyncio_task_get_name(asyncio_task *task)
+{
+    struct future_extra *extra = asyncio__future_extra(&task->future);
+    if (extra && !extra->name) {
+        char name[32];
+        snprintf(name, sizeof name, "Task-%u", task->number);
+        extra->name = asyncio__strdup(name);
+    }
+    return extra && extra->name ? extra->name : "Task";
+}
+
+int asyncio_task_set_name(asyncio_task *task, const char *name)
+{
+    if (!name)
+        return -EINVAL;
+    struct future_extra *extra = asyncio__future_extra(&task->future);
+    char *copy = extra ? asyncio__strdup(name) : NULL;
+    if (!copy)
+        return -ENOMEM;
+    asyncio__free(extra->name);
+    extra->name = copy;
+    return 0;
+}
