@@ -219,7 +219,7 @@ class JumpingSelector(selectors.DefaultSelector):
     held = 0                            # threads at work that will wake the loop: wait for them
 
     def select(self, timeout=None):
-        if self.held:
+        if self.held and timeout != 0:
             return super().select(30)
         if timeout is None:             # only a signal, or an end that never comes
             events = super().select(5)
