@@ -93,7 +93,7 @@ async def two_shields_are_cancelled_and_the_inner_fails():
     say(await ends(inner))
 
 
-@scenario
+@scenario(python314="the handler hears of it although the other shield hands the error on")
 async def one_of_two_shields_is_cancelled_and_the_inner_fails():
     inner = asyncio.create_task(late_failing("inner", 1, errno.EPIPE))
     first, second = asyncio.shield(inner), asyncio.shield(inner)

@@ -265,6 +265,8 @@ class Loop(asyncio.SelectorEventLoop):
 
 def handled(context):
     message = context["message"].split(" in callback")[0].removeprefix("_Gathering")
+    if message.endswith(" exception in shielded future"):
+        message = message.split(" ", 1)[1]      # the class says the same as the exception
     what = context.get("exception")
     return f"handler: {message}" + (f": {name(what)}" if what else "")
 
