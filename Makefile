@@ -18,7 +18,7 @@ sweeps:
 asan tsan ubsan clang valgrind:
 	@tools/setup run test full && tools/test $@
 bench:
-	@tools/setup run bench && tools/build bench -Dbench=true -Dtests=disabled -Dexamples=false && bench/run $(WORK)
+	@tools/setup run bench && bench/run $(WORK)
 install:
 	@tools/setup run && tools/build install --prefix="$(abspath $(PREFIX))" --libdir=lib -Dtests=disabled \
 		-Dexamples=false && meson install -C build/install --no-rebuild

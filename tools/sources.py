@@ -75,7 +75,7 @@ def tests():
 
 def everything():
     parts = walk("asyncio", (".c", ".S")) + tests() + walk("tests/support", (".c", ".cc"))
-    parts += walk("tests/compile", (".c", ".cc")) + folder("examples") + walk("bench", (".c",))
+    parts += walk("tests/compile", (".c", ".cc")) + folder("examples")
     parts += walk("include", (".h",))
     return "".join(p + "\n" for p in parts)
 
