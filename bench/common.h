@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What every C program of the bench shares: the clock, the memory of this process, the line a figure is printed on.
+/* What every C program of the bench shares: the clock, the memory of this process, the line a
+ * figure is printed on.
  *
- * A program is called as `PROGRAM WORK [COUNT]` and prints one line per figure: its name and a number. Servers print
- * `port N` and then serve until they are killed, or, with BENCH_ONCE in the environment, until their last connection
- * has ended (valgrind cannot interrupt an io_uring wait). bench/run reads both. */
+ * A program is called as `PROGRAM WORK [COUNT]` and prints one line per figure: its name and a
+ * number. Servers print `port N` and then serve until they are killed, or, with BENCH_ONCE in the
+ * environment, until their last connection has ended (valgrind cannot interrupt an io_uring wait).
+ * bench/run reads both. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -27,7 +29,8 @@ static UNUSED int64_t clock_read(clockid_t clock)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Nanoseconds of the wall, for what waits; of this process's CPU, for what overlaps with waiting. */
+/* Nanoseconds of the wall, for what waits; of this process's CPU, for what overlaps with
+ * waiting. */
 static UNUSED int64_t wall(void) { return clock_read(CLOCK_MONOTONIC); }
 static UNUSED int64_t cpu(void) { return clock_read(CLOCK_PROCESS_CPUTIME_ID); }
 
@@ -74,11 +77,12 @@ static UNUSED void connections(int change)
 /* Returns a listening socket of a free port on loopback, its number printed. */
 static UNUSED int listen_anywhere(int flags)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
+        listen(listener, 4096) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0)
         die("listen", errno);
     printf("port %d\n", ntohs(address.sin_port));
     fflush(stdout);

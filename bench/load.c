@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The load for every echo server: one epoll thread, closed loop.
  *
- *   load PORT CONNECTIONS SIZE DEPTH SECONDS [SERVER_PID]      time:  warms up for a third of SECONDS, then measures
- *   load PORT CONNECTIONS SIZE DEPTH -MESSAGES                 count: sends exactly so many in all, for callgrind
+ *   load PORT CONNECTIONS SIZE DEPTH SECONDS [SERVER_PID]   warms up for a third of it, measures
+ *   load PORT CONNECTIONS SIZE DEPTH -MESSAGES              exactly so many in all, for callgrind
  *
- * Each connection keeps DEPTH messages of SIZE bytes in flight: for each whole message that came back, the next one
- * goes out. All bytes are counted and every byte is checked in the warm-up. Prints messages per second, the median
- * and 99th percentile of the round trip, and, with SERVER_PID, the CPU time the server spent per message: the CPU
- * clock of that process, which is the sum of run times in /proc/PID/task/(all)/schedstat brought up to the moment of
- * reading (schedstat itself lags by up to a tick), threads that have ended counted too. */
+ * Each connection keeps DEPTH messages of SIZE bytes in flight: for each whole message that came
+ * back, the next one goes out. All bytes are counted and every byte is checked in the warm-up.
+ * Prints messages per second, the median and 99th percentile of the round trip, and, with
+ * SERVER_PID, the CPU time the server spent per message: the CPU clock of that process, which is
+ * the sum of run times in /proc/PID/task/(all)/schedstat brought up to the moment of reading
+ * (schedstat itself lags by up to a tick), threads that have ended counted too. */
 #include "common.h"
 
 #include <signal.h>
@@ -59,7 +60,8 @@ static void want(struct connection *c, bool out)
     c->wants_out = out;
 }
 
-/* Every connection's bytes repeat with the message size, so what comes back can be checked from its offset alone. */
+/* Every connection's bytes repeat with the message size, so what comes back can be checked from
+ * its offset alone. */
 static void send_more(struct connection *c)
 {
     int64_t now = wall();

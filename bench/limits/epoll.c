@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The limit of echo on epoll: an echo server with nothing between it and the system calls.
  *
- * Each connection is registered once, edge-triggered, in both directions; an event is answered by one read into one hot
- * buffer and one write, and only a read that filled the buffer is followed by another. What the socket does not take
- * is copied and waits for the next edge; until then that connection is not read. No other call is ever made. */
+ * Each connection is registered once, edge-triggered, in both directions; an event is answered by
+ * one read into one hot buffer and one write, and only a read that filled the buffer is followed
+ * by another. What the socket does not take is copied and waits for the next edge; until then that
+ * connection is not read. No other call is ever made. */
 #include "../common.h"
 
 #include <stdbool.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The limit of memory: what the kernel asks for a million stacks, and nothing else.
  *
- *   memory SLOTS      maps them in slabs of 64 MiB, guards four pages of each 64 KiB slot, touches its top page
+ *   memory SLOTS     in slabs of 64 MiB; guards four pages of each slot of 64 KiB, touches the top one
  *
- * The guards of a slab are installed in as few calls as the kernel takes (process_madvise on ourselves, 1024 ranges
- * each), one madvise each where it refuses; before Linux 6.13, where there is no such guard, it says so and goes
- * without: mprotect could not guard a million. Prints the time per slot of all of it and the memory each one holds. */
+ * The guards of a slab are installed in as few calls as the kernel takes (process_madvise on
+ * ourselves, 1024 ranges each), one madvise each where it refuses; before Linux 6.13, where there
+ * is no such guard, it says so and goes without: mprotect could not guard a million. Prints the
+ * time per slot of all of it and the memory each one holds. */
 #include "../common.h"
 
 #include <stdbool.h>
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
         for (int i = 0; i < here; i++)
             guards[i] = (struct iovec){ slab + (size_t)i * SLOT, GUARD };
         if (guarded && batch)
-            batch = syscall(SYS_process_madvise, self, guards, here, MADV_GUARD_INSTALL, 0) == (long)here * GUARD;
+            batch = syscall(SYS_process_madvise, self, guards, here, MADV_GUARD_INSTALL, 0) ==
+                    (long)here * GUARD;
         if (guarded && !batch)
             guarded = guard_each(guards, here);
         for (int i = 0; i < here; i++)

@@ -3,11 +3,12 @@
  *
  *   uring [BUFFER_SIZE [BUFFERS]]            8192 and 4096, or for bulk 65536 and fewer of them
  *
- * Single issuer, deferred and cooperative task work, the ring's descriptor registered; one multishot accept, one
- * multishot receive a connection, into buffers provided through a ring; one enter a turn. A received buffer is sent as
- * it is and goes back into the ring when the kernel is done with it. One send is in flight a connection; what arrives
- * meanwhile goes out in the next one, several buffers as one sendmsg. A receive that found no buffer is armed again when one
- * is back. */
+ * Single issuer, deferred and cooperative task work, the ring's descriptor registered; one
+ * multishot accept, one multishot receive a connection, into buffers provided through a ring; one
+ * enter a turn. A received buffer is sent as it is and goes back into the ring when the kernel is
+ * done with it. One send is in flight a connection; what arrives meanwhile goes out in the next
+ * one, several buffers as one sendmsg. A receive that found no buffer is armed again when one is
+ * back. */
 #include "../common.h"
 
 #include <liburing.h>
@@ -48,7 +49,10 @@ static struct io_uring_sqe *entry(void *data, unsigned kind)
     return sqe;
 }
 
-static char *bytes_of(struct piece *piece) { return buffers + (size_t)(piece - pieces) * buffer_size; }
+static char *bytes_of(struct piece *piece)
+{
+    return buffers + (size_t)(piece - pieces) * buffer_size;
+}
 
 static void give_back(struct piece *piece)
 {
@@ -75,7 +79,8 @@ static void send_next(struct connection *c)
     for (struct piece *p = c->first; p && c->flying < PIECES; p = p->next)
         c->iov[c->flying++] = (struct iovec){ bytes_of(p), p->size };
     if (c->flying == 1) {
-        io_uring_prep_send(sqe, c->fd, c->iov[0].iov_base, c->iov[0].iov_len, MSG_WAITALL | MSG_NOSIGNAL);
+        io_uring_prep_send(sqe, c->fd, c->iov[0].iov_base, c->iov[0].iov_len,
+                           MSG_WAITALL | MSG_NOSIGNAL);
     } else {
         c->message = (struct msghdr){ .msg_iov = c->iov, .msg_iovlen = c->flying };
         io_uring_prep_sendmsg(sqe, c->fd, &c->message, MSG_WAITALL | MSG_NOSIGNAL);
@@ -159,7 +164,8 @@ static void sent(struct connection *c, int result)
 
 static void make_ring(void)
 {
-    struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+    struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER |
+                                               IORING_SETUP_DEFER_TASKRUN |
                                                IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE,
                                       .cq_entries = 4 * ENTRIES };
     int r = io_uring_queue_init_params(ENTRIES, &ring, &params);
@@ -172,7 +178,8 @@ static void make_ring(void)
         posix_memalign((void **)&provided, 4096, ring_size))
         die("buffers", ENOMEM);
     memset(provided, 0, ring_size);
-    struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)provided, .ring_entries = buffer_count };
+    struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)provided,
+                                    .ring_entries = buffer_count };
     if ((r = io_uring_register_buf_ring(&ring, &reg, 0)) < 0)
         die("provided buffers", r);
     io_uring_buf_ring_init(provided);

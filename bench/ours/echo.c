@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* echo: a task for each connection, straight-line code. In two ways: read into a buffer of the task's own, as every peer
- * does it, and the stream's own buffer lent. */
+/* echo: a task for each connection, straight-line code. In two ways: read into a buffer of the
+ * task's own, as every peer does it, and the stream's own buffer lent. */
 #include "ours.h"
 
 enum { BUFFER = 64 * 1024 };

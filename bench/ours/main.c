@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ours WORK [COUNT]: one work, on the backend that ASYNCIO_BACKEND names. `ours backend` tells which it is, and why. */
+/* ours WORK [COUNT]: one work, on the backend that ASYNCIO_BACKEND names. `ours backend` tells
+ * which it is, and why. */
 #include "ours.h"
 
 static int ascending(const void *a, const void *b)

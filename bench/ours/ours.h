@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Our side of the bench, written as a user would write it: public headers only.
  *
- * Each work is a coroutine function that takes the count, prints its figures and returns 0, or a negative code. */
+ * Each work is a coroutine function that takes the count, prints its figures and returns 0, or a
+ * negative code. */
 #pragma once
 
 #include "../common.h"

@@ -2,7 +2,7 @@
 /* switch2, switch10k, spawn, spawn_batch, memory, handover. */
 #include "ours.h"
 
-/* --- tasks that yield ---------------------------------------------------------------------------------------------- */
+/* --- tasks that yield -------------------------------------------------------------------- */
 
 static int yielder(asyncio_future *gate, long times)
 {
@@ -33,7 +33,7 @@ int yielding(long tasks, long count)
     return 0;
 }
 
-/* --- tasks that return at once ------------------------------------------------------------------------------------- */
+/* --- tasks that return at once ----------------------------------------------------------- */
 
 static int nothing(void) { return 0; }
 
@@ -54,7 +54,7 @@ int spawning(long batch, long count)
     return 0;
 }
 
-/* --- tasks that sleep ---------------------------------------------------------------------------------------------- */
+/* --- tasks that sleep -------------------------------------------------------------------- */
 
 static long asleep;
 
@@ -76,7 +76,7 @@ int sleeping(long count)
     _exit(0);                               /* cancelling them all is not what is measured */
 }
 
-/* --- a value from one task to another, and back -------------------------------------------------------------------- */
+/* --- a value from one task to another, and back ------------------------------------------ */
 
 static asyncio_future *inbox[2];
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* threadsafe_post, threadsafe_roundtrip: call_soon_threadsafe from one other thread. offload_post, offload_roundtrip: to_thread. */
+/* threadsafe_post, threadsafe_roundtrip: call_soon_threadsafe from one other thread. offload_post,
+ * offload_roundtrip: to_thread. */
 #include "ours.h"
 
 #include <pthread.h>
@@ -11,7 +12,7 @@ static sem_t answered;
 static int64_t begun, *trips;
 static long total, seen;
 
-/* --- from another thread ------------------------------------------------------------------------------------------- */
+/* --- from another thread ----------------------------------------------------------------- */
 
 static void one_post(asyncio_loop *unused)
 {
@@ -78,7 +79,7 @@ int threadsafe_roundtrip(long count)
     return 0;
 }
 
-/* --- to another thread --------------------------------------------------------------------------------------------- */
+/* --- to another thread ------------------------------------------------------------------- */
 
 static int nothing(void) { return 0; }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* timers_cancel, timers_fire: call_later, as the callback libraries it is compared with have nothing else. */
+/* timers_cancel, timers_fire: call_later, as the callback libraries it is compared with have
+ * nothing else. */
 #include "ours.h"
 
 static long fired, expected;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libevent: timers_cancel, timers_fire, echo. Timers by evtimer_new, as its manual shows; the echo is a bufferevent that
- * moves its input to its output without copying. */
+/* libevent: timers_cancel, timers_fire, echo. Timers by evtimer_new, as its manual shows; the echo
+ * is a bufferevent that moves its input to its output without copying. */
 #include "../common.h"
 
 #include <event2/buffer.h>
@@ -66,7 +66,8 @@ static void on_event(struct bufferevent *stream, short what, void *unused)
         bufferevent_free(stream);
 }
 
-static void on_connection(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int size, void *unused)
+static void on_connection(struct evconnlistener *listener, evutil_socket_t fd,
+                          struct sockaddr *peer, int size, void *unused)
 {
     int yes = 1;
     (void)listener;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* libuv: timers_cancel, timers_fire, threadsafe_post, threadsafe_roundtrip, offload_post, offload_roundtrip, echo.
+/* libuv: timers_cancel, timers_fire, threadsafe_post, threadsafe_roundtrip, offload_post,
+ * offload_roundtrip, echo.
  *
- * Handles lie in one array, as a careful user would place them. Posting from a thread is what a C program does with
- * libuv: a list under a mutex and uv_async_send. The echo tries to write at once, and queues only what is left. */
+ * Handles lie in one array, as a careful user would place them. Posting from a thread is what a C
+ * program does with libuv: a list under a mutex and uv_async_send. The echo tries to write at
+ * once, and queues only what is left. */
 #include "../common.h"
 
 #include <pthread.h>
@@ -24,7 +26,7 @@ static double median(int64_t *values, long n)
     return (double)values[n / 2];
 }
 
-/* --- timers -------------------------------------------------------------------------------------------------------- */
+/* --- timers ------------------------------------------------------------------------------ */
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -59,7 +61,7 @@ static void timers_fire(void)
         die("timers", EPROTO);
 }
 
-/* --- posts from another thread ------------------------------------------------------------------------------------- */
+/* --- posts from another thread ----------------------------------------------------------- */
 
 struct post {
     struct post *next;
@@ -146,7 +148,7 @@ static void threadsafe(void *(*producer)(void *))
         figure("ns", median(trips, count));
 }
 
-/* --- jobs for the thread pool -------------------------------------------------------------------------------------- */
+/* --- jobs for the thread pool ------------------------------------------------------------ */
 
 static long submitted;
 
@@ -193,7 +195,7 @@ static void offload_roundtrip(void)
     figure("ns", median(trips, count));
 }
 
-/* --- echo ---------------------------------------------------------------------------------------------------------- */
+/* --- echo -------------------------------------------------------------------------------- */
 
 static char buffer[64 * 1024];
 
