@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Contexts, copied when they are written to: see context.h.
  *
- * A context is a sorted array of (variable, value). A value with a destroy is counted by a box beside it, shared by all
- * contexts and tokens that hold it. Nothing of a context is touched any more once a destroy is called: it is the caller's
- * code and may set variables itself. */
+ * A context is a sorted array of (variable, value). A value with a destroy is counted by a box
+ * beside it, shared by all contexts and tokens that hold it. Nothing of a context is touched any
+ * more once a destroy is called: it is the caller's code and may set variables itself. */
 #include "base/context.h"
 
 #include "base/alloc.h"
@@ -146,20 +146,20 @@ static int grow(struct asyncio_context *context)
     return 0;
 }
 
-/* The entry of `var`, made when there is none; NULL without memory. The context is the caller's alone. */
+/* The entry of `var`, made when there is none; NULL without memory. The context is the caller's
+ * alone. */
 static struct context_entry *entry_for(struct asyncio_context *context,
                                        const asyncio_context_var *var)
 {
     unsigned place = place_of(context, var);
-    struct context_entry *entry = context->entries + place;
-    if (place < context->count && entry->var == var)
-        return entry;
+    if (place < context->count && context->entries[place].var == var)
+        return &context->entries[place];
     if (context->count == context->capacity && context->tokens == 0)
         compact(context);
     if (context->count == context->capacity && grow(context) < 0)
         return NULL;
     place = place_of(context, var);
-    entry = context->entries + place;
+    struct context_entry *entry = context->entries + place;
     memmove(entry + 1, entry, (context->count - place) * sizeof *entry);
     context->count++;
     *entry = (struct context_entry){ .var = var };
@@ -211,9 +211,9 @@ int asyncio_context_get(asyncio_context *context, const asyncio_context_var *var
     bool found = var->has_default;
     if (context) {
         unsigned place = place_of(context, var);
-        const struct context_entry *entry = context->entries + place;
-        if (place < context->count && entry->var == var && entry->held.is_set) {
-            value = entry->held.value;
+        if (place < context->count && context->entries[place].var == var &&
+            context->entries[place].held.is_set) {
+            value = context->entries[place].held.value;
             found = true;
         }
     }

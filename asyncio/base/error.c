@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of errors, and the records that go with them: see error.h. Printing them is print_error.c.
+/* The table of errors, and the records that go with them: see error.h. Printing them is
+ * print_error.c.
  *
- * A record is one block: the struct, the pointers to a group's members, the sentence and the place. What it points to
- * (cause, members) are records too, reached through their views. */
+ * A record is one block: the struct, the pointers to a group's members, the sentence and the
+ * place. What it points to (cause, members) are records too, reached through their views. */
 #include "base/error.h"
 
 #include "base/alloc.h"
@@ -20,8 +21,8 @@ struct error_record {
     const asyncio_error *errors[];
 };
 
-/* The common ones, with Python's class and a sentence that says what happened to whoever called; the rest are OSError, in
- * libc's words. */
+/* The common ones, with Python's class and a sentence that says what happened to whoever called;
+ * the rest are OSError, in libc's words. */
 #define ERRNOS(X)                                                                                  \
     X(EPERM, "PermissionError", "operation not permitted")                                         \
     X(ENOENT, "FileNotFoundError", "no such file or directory")                                    \
@@ -141,7 +142,8 @@ static struct error_record *record_of(const asyncio_error *view)
                 : NULL;
 }
 
-/* A record with room for `count` members and `size` bytes of text, which is where *ret_text points. */
+/* A record with room for `count` members and `size` bytes of text, which is where *ret_text
+ * points. */
 static struct error_record *record_alloc(int code, size_t count, size_t size, char **ret_text)
 {
     size_t members = count * sizeof(asyncio_error *);
@@ -272,7 +274,8 @@ struct error_record *asyncio__record_group(int code, const char *text,
     return group;
 }
 
-/* An error raised while another one is there came of that, unless both are the same: then somebody tried again. */
+/* An error raised while another one is there came of that, unless both are the same: then somebody
+ * tried again. */
 static void chain(struct error_record *record, struct error_record *before)
 {
     if (before && before->view.code != record->view.code && before->causes < RECORD_CAUSES_MAX) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Error records from the inside: see <asyncio/error.h> for what they are for.
  *
- * MODEL      A record is made once and then only read; it can be the cause of another, or a member of a group. The env of
- *            whatever runs (base/thread.h) holds the last one, which asyncio_last_error lends.
- * OWNERSHIP  Counted references, not atomic. A record may be given to another thread whole, by whoever holds its only
- *            reference.
- * MEMORY     A chain of causes ends at RECORD_CAUSES_MAX, so code that fails and goes on for ever holds a bounded amount. */
+ * MODEL      A record is made once and then only read; it can be the cause of another, or a member
+ *            of a group. The env of whatever runs (base/thread.h) holds the last one, which
+ *            asyncio_last_error lends.
+ * OWNERSHIP  Counted references, not atomic. A record may be given to another thread whole, by
+ *            whoever holds its only reference.
+ * MEMORY     A chain of causes ends at RECORD_CAUSES_MAX, so code that fails and goes on for ever
+ *            holds a bounded amount. */
 #pragma once
 
 #include <asyncio/error.h>
@@ -16,7 +18,8 @@ struct error_record;
 
 enum { RECORD_CAUSES_MAX = 8 };
 
-/* Returns new, or NULL without memory. `file` NULL: no place. `format` NULL: the sentence of the code. */
+/* Returns new, or NULL without memory. `file` NULL: no place. `format` NULL: the sentence of the
+ * code. */
 struct error_record *asyncio__record_new(int code, const char *file, int line, const char *function,
                                          const char *format, va_list arguments)
     __attribute__((__format__(__printf__, 5, 0)));
@@ -25,14 +28,17 @@ struct error_record *asyncio__record_ref(struct error_record *record);   /* NULL
 void asyncio__record_unref(struct error_record *record);                 /* NULL allowed */
 const asyncio_error *asyncio__record_view(const struct error_record *record);
 
-/* Takes the current env's record out of it when it is of `code`; else NULL, and the env keeps it. */
+/* Takes the current env's record out of it when it is of `code`; else NULL, and the env keeps
+ * it. */
 struct error_record *asyncio__record_take(int code);
 
-/* Takes `record`, which becomes the current env's; the one before goes. NULL: the env has none any more. */
+/* Takes `record`, which becomes the current env's; the one before goes. NULL: the env has none any
+ * more. */
 void asyncio__record_put(struct error_record *record);
 
-/* Returns a new group of `count` records, or NULL without memory. The members are borrowed; one that is NULL (or all, when
- * `members` is) is made from its code. `text` NULL: the sentence of `code`. */
+/* Returns a new group of `count` records, or NULL without memory. The members are borrowed; one
+ * that is NULL (or all, when `members` is) is made from its code. `text` NULL: the sentence of
+ * `code`. */
 struct error_record *asyncio__record_group(int code, const char *text,
                                            struct error_record *const *members, const int *codes,
                                            size_t count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An error on paper, in the shape of Python's traceback.TracebackException.format: what it came of first, a group's members
- * indented behind bars. Deep and wide groups are cut where Python cuts them. */
+/* An error on paper, in the shape of Python's traceback.TracebackException.format: what it came of
+ * first, a group's members indented behind bars. Deep and wide groups are cut where Python cuts
+ * them. */
 #include "base/error.h"
 
 #include <stdbool.h>

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of threads: see pool.h.
  *
- * INVARIANT  `coming` counts the workers that are on their way to the queue and have not looked yet: just started, just woken,
- *            or spinning. While a job waits, one is coming, or none can come: all are busy and no more may be started.
- *            Whoever makes that untrue, by queueing or by taking one of several jobs, wakes one more. So a burst of tiny jobs
+ * INVARIANT  `coming` counts the workers that are on their way to the queue and have not looked
+ *            yet: just started, just woken, or spinning. While a job waits, one is coming, or none
+ *            can come: all are busy and no more may be started. Whoever makes that untrue, by
+ *            queueing or by taking one of several jobs, wakes one more. So a burst of tiny jobs
  *            costs its producer one wake-up, and a burst of long ones still reaches every thread.
- * LOCK       One mutex, held for a few instructions, and while a thread is started: a job must not be queued by the word of
- *            another submit that is about to fail. glibc's adaptive kind spins before it sleeps. A semaphore is posted
- *            without it: its owner waits for exactly that, so it is still there.
- * LIFE       Users hold references, and each thread is counted as alive. The last of either frees the pool. A worker that ends
- *            either is joined by a shutdown that waits, or detaches itself. */
+ * LOCK       One mutex, held for a few instructions, and while a thread is started: a job must not
+ *            be queued by the word of another submit that is about to fail. glibc's adaptive kind
+ *            spins before it sleeps. A semaphore is posted without it: its owner waits for exactly
+ *            that, so it is still there.
+ * LIFE       Users hold references, and each thread is counted as alive. The last of either frees
+ *            the pool. A worker that ends either is joined by a shutdown that waits, or detaches
+ *            itself. */
 #include "workers/pool.h"
 
 #include "base/alloc.h"
@@ -27,7 +30,8 @@
 
 enum { THREADS_DEFAULT_MAX = 32, NAME_SIZE = 16 };
 
-/* About what waking a sleeper costs. A spin that found nothing takes away credit; without credit only each 16th is tried. */
+/* About what waking a sleeper costs. A spin that found nothing takes away credit; without credit
+ * only each 16th is tried. */
 enum { SPIN_NS = 2000, SPIN_CREDIT_MAX = 8, SPIN_RETRY = 16 };
 
 struct worker {
@@ -150,7 +154,8 @@ static void wake(struct worker *worker)
         (void)sem_post(&worker->wake);
 }
 
-/* Under the lock, which is let go meanwhile. Worth it when jobs come in quick succession: then nobody needs to be woken. */
+/* Under the lock, which is let go meanwhile. Worth it when jobs come in quick succession: then
+ * nobody needs to be woken. */
 static void spin(struct pool *pool)
 {
     pool->is_spinning = true;
