@@ -3,7 +3,7 @@
 """Which source files there are: the one place that knows, so that adding a file is only adding a file.
 
     sources.py --library CPU        the library's sources for that processor
-    sources.py --tests              one line a test: path|name|backends|timeout|suite
+    sources.py --tests              one line a test: path|name|backends|timeout|suites
     sources.py --folder DIR         the .c files directly in DIR
     sources.py --headers            the public headers below include/asyncio
     sources.py --stamp FILE         writes all of that to FILE; says `changed` when it was not so before
@@ -12,10 +12,11 @@
 The variants of a processor are told by name: x_x86_64.S, x_aarch64.c. A test says what is special about it in one
 comment within its first 40 lines; nothing need be said:
 
-    /* TEST: backends io_uring epoll; timeout 120; suite slow */
+    /* TEST: backends io_uring epoll; timeout 120; suite slow; not valgrind aarch64 */
 
-Tests of the floors in PER_BACKEND run once on each backend, those of other floors once; `backends` overrides it.
-`suite slow` keeps a test out of `make test` and in `make test-all`.
+Tests of the floors in PER_BACKEND run once on each backend, those of other floors once; `backends` overrides it (`none`: once).
+`suite slow` keeps a test out of `make test` and in `make test-all`. `not` names stages of tools/test that cannot run it; the
+comment above says why.
 """
 import os
 import re
@@ -50,10 +51,11 @@ def folder(name):
 
 
 def test_line(path):
-    """path|name|backends|timeout|suite of one test file."""
+    """path|name|backends|timeout|suites of one test file."""
     floor = path.split("/")[1]
     name = re.sub(r"_test\.(c|cc)$", "", path[len("tests/"):])
-    said = {"backends": " ".join(BACKENDS) if floor in PER_BACKEND else "", "timeout": "30", "suite": "normal"}
+    said = {"backends": " ".join(BACKENDS) if floor in PER_BACKEND else "", "timeout": "30", "suite": "normal",
+            "not": ""}
     with open(os.path.join(ROOT, path), encoding="utf-8") as file:
         head = "".join(line for line, _ in zip(file, range(40)))
     comment = re.search(r"/\* TEST: (.*?) \*/", head)
@@ -66,7 +68,8 @@ def test_line(path):
     if unknown and said["backends"] != "none":
         sys.exit(f"{path}: unknown backend in the TEST comment: {', '.join(sorted(unknown))}")
     backends = "" if said["backends"] == "none" else ",".join(said["backends"].split())
-    return "|".join((path, name, backends, said["timeout"], said["suite"]))
+    suites = ",".join([said["suite"]] + ["not-" + stage for stage in said["not"].split()])
+    return "|".join((path, name, backends, said["timeout"], suites))
 
 
 def tests():
