@@ -74,15 +74,17 @@ SANITIZER_UNSEEN void asyncio__coro_switch(struct coro *from, struct coro *to)
 {
     previous = from;
     sanitizer_leave(from, to, 0);
-    asyncio__coro_swap(from, to);
-    sanitizer_arrive(from, previous);
+    struct coro *self = from;
+    ASYNCIO__CORO_SWAP(from, to);
+    sanitizer_arrive(self, previous);
 }
 
 SANITIZER_UNSEEN void asyncio__coro_exit(struct coro *self, struct coro *to)
 {
     previous = NULL;
     sanitizer_leave(self, to, 1);
-    asyncio__coro_jump(self, to);
+    ASYNCIO__CORO_JUMP(self, to);
+    __builtin_unreachable();
 }
 
 #else

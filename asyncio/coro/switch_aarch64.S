@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch on AArch64 (AAPCS64). Contract: coro/coro.h.
  *
+ * Both are reached by a branch, not a call, with the address to go on at in x30 (coro/coro.h), and left by a branch:
+ * switch_x86_64.S tells why. d8 to d15 are saved by the compiler around the switch, which names them as changed.
+ *
  * A suspended flow's `sp` points at (low to high)
- *      x29 x30  x19 .. x28  d8 .. d15  caught, uncaught (C++ exception globals)
- * Like on x86-64 the return is a branch through a register, which the return predictor has no say in; but with
- * branch target identification it must be a `ret`, since return addresses are no landing pads. Nothing is signed
- * across the switch: callers built with pac-ret authenticate their own frames. */
+ *      x29 x30  x19 .. x28  caught, uncaught (C++ exception globals)
+ * Nothing is signed across the switch: functions built with pac-ret authenticate their own frames. */
 
 #define SP 0         /* struct coro */
 #define EXCEPTIONS 8
-#define FRAME 176
+#define FRAME 112
 
-#if defined(__ARM_FEATURE_BTI_DEFAULT)
-#define RETURN ret
-#else
-#define RETURN br x30
-#endif
 #define BTI_C hint #34
+#define BTI_JC hint #38
 
 #define SAVE(a, b, offset)       \
     stp a, b, [sp, offset];     \
@@ -29,12 +26,8 @@
 
 /* From a frame as drawn above, with x2 = the exception globals, to the flow's own code. */
 #define RESUME                   \
-    ldp x3, x4, [sp, #160];      \
+    ldp x3, x4, [sp, #96];       \
     stp x3, x4, [x2];            \
-    LOAD(d14, d15, 144);         \
-    LOAD(d12, d13, 128);         \
-    LOAD(d10, d11, 112);         \
-    LOAD(d8, d9, 96);            \
     LOAD(x27, x28, 80);          \
     LOAD(x25, x26, 64);          \
     LOAD(x23, x24, 48);          \
@@ -43,7 +36,7 @@
     LOAD(x29, x30, 0);           \
     add sp, sp, #FRAME;          \
     .cfi_def_cfa_offset 0;       \
-    RETURN
+    br x30
 
 #define FUNCTION(name)           \
     .globl name;                 \
@@ -58,9 +51,8 @@ name:                            \
 
     .text
 
-/* void asyncio__coro_swap(struct coro *from, struct coro *to) */
+/* from in x0, to in x1 */
 FUNCTION(asyncio__coro_swap)
-    BTI_C
     ldr x2, [x0, #EXCEPTIONS]
     sub sp, sp, #FRAME
     .cfi_def_cfa_offset FRAME
@@ -70,12 +62,8 @@ FUNCTION(asyncio__coro_swap)
     SAVE(x23, x24, 48)
     SAVE(x25, x26, 64)
     SAVE(x27, x28, 80)
-    SAVE(d8, d9, 96)
-    SAVE(d10, d11, 112)
-    SAVE(d12, d13, 128)
-    SAVE(d14, d15, 144)
     ldp x3, x4, [x2]
-    stp x3, x4, [sp, #160]
+    stp x3, x4, [sp, #96]
     mov x5, sp
     str x5, [x0, #SP]
     ldr x6, [x1, #SP]
@@ -83,9 +71,8 @@ FUNCTION(asyncio__coro_swap)
     RESUME
 END(asyncio__coro_swap)
 
-/* void asyncio__coro_jump(struct coro *from, struct coro *to): as above, but nothing of `from` is kept */
+/* The same, but nothing of `from` is kept. */
 FUNCTION(asyncio__coro_jump)
-    BTI_C
     ldr x2, [x0, #EXCEPTIONS]
     ldr x6, [x1, #SP]
     mov sp, x6
@@ -102,14 +89,6 @@ FUNCTION(asyncio__coro_jump)
     .cfi_rel_offset x26, 72
     .cfi_rel_offset x27, 80
     .cfi_rel_offset x28, 88
-    .cfi_rel_offset d8, 96
-    .cfi_rel_offset d9, 104
-    .cfi_rel_offset d10, 112
-    .cfi_rel_offset d11, 120
-    .cfi_rel_offset d12, 128
-    .cfi_rel_offset d13, 136
-    .cfi_rel_offset d14, 144
-    .cfi_rel_offset d15, 152
     RESUME
 END(asyncio__coro_jump)
 
@@ -120,7 +99,7 @@ FUNCTION(asyncio__coro_entry)
     .cfi_undefined x29
     nop
 .Lentry:
-    hint #38                     /* bti jc */
+    BTI_JC
     mov x29, #0
     mov x30, #0
     mov x0, x20
@@ -142,10 +121,6 @@ FUNCTION(asyncio__coro_prepare)
     stp xzr, xzr, [x0, #64]
     stp xzr, xzr, [x0, #80]
     stp xzr, xzr, [x0, #96]
-    stp xzr, xzr, [x0, #112]
-    stp xzr, xzr, [x0, #128]
-    stp xzr, xzr, [x0, #144]
-    stp xzr, xzr, [x0, #160]
     ret
 END(asyncio__coro_prepare)
 

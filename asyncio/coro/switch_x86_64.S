@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch on x86-64 (System V ABI). Contract: coro/coro.h.
  *
+ * Both are reached by a jump, not a call, with the address to go on at in rdx (coro/coro.h), and left by a jump. So
+ * the processor's stack of return addresses stays as deep as the program's: it is what predicts every later `ret` of
+ * the flow that goes on, and the flows of one program mostly wait at the same depth of the same functions. A call
+ * here without a `ret` put one address too many on it, and each `ret` after a switch was predicted wrong: 18 ns
+ * instead of 6 for a switch two functions deep. A `ret` in turn is wrong whenever two flows wait at different places.
+ *
  * A suspended flow's `sp` points at (low to high)
- *      caught, uncaught (C++ exception globals)  r15 r14 r13 r12 rbx rbp  return address
- * The return is a jump through a register: a `ret` would consult the processor's return stack, which predicts the
- * caller on the stack just left and is wrong at every switch. `notrack`: return addresses carry no endbr64.
+ *      caught, uncaught (C++ exception globals)  r15 r14 r13 r12 rbx rbp  address to go on at, red zone of 128 bytes
  * Call-frame information holds at every instruction: before and after the stacks are exchanged the frame has the
- * same shape, so the one description is right for either stack. */
+ * same shape, so the one description is right for either stack. `notrack`: where we go on is no endbr64. */
 
 #define SP 0         /* struct coro */
 #define EXCEPTIONS 8
@@ -15,6 +19,10 @@
     pushq %register;             \
     .cfi_adjust_cfa_offset 8;    \
     .cfi_rel_offset register, 0
+#define PUSH2(register, as)      \
+    pushq %register;             \
+    .cfi_adjust_cfa_offset 8;    \
+    .cfi_rel_offset as, 0
 #define POP(register)            \
     popq %register;              \
     .cfi_adjust_cfa_offset -8;   \
@@ -32,10 +40,12 @@
     POP(r12);                    \
     POP(rbx);                    \
     POP(rbp);                    \
-    popq %rcx;                   \
+    popq %rdx;                   \
     .cfi_adjust_cfa_offset -8;   \
-    .cfi_register rip, rcx;      \
-    notrack jmp *%rcx
+    .cfi_register rip, rdx;      \
+    leaq 128(%rsp), %rsp;        \
+    .cfi_adjust_cfa_offset -128; \
+    notrack jmp *%rdx
 
 #define FUNCTION(name)           \
     .globl name;                 \
@@ -50,10 +60,14 @@ name:                            \
 
     .text
 
-/* void asyncio__coro_swap(struct coro *from, struct coro *to) */
+/* from in rdi, to in rsi */
 FUNCTION(asyncio__coro_swap)
-    endbr64
+    .cfi_def_cfa_offset 0
+    .cfi_register rip, rdx
     movq EXCEPTIONS(%rdi), %rax
+    leaq -128(%rsp), %rsp
+    .cfi_adjust_cfa_offset 128
+    PUSH2(rdx, rip)
     PUSH(rbp)
     PUSH(rbx)
     PUSH(r12)
@@ -69,18 +83,20 @@ FUNCTION(asyncio__coro_swap)
     RESUME
 END(asyncio__coro_swap)
 
-/* void asyncio__coro_jump(struct coro *from, struct coro *to): as above, but nothing of `from` is kept */
+/* The same, but nothing of `from` is kept. */
 FUNCTION(asyncio__coro_jump)
-    endbr64
+    .cfi_def_cfa_offset 0
+    .cfi_register rip, rdx
     movq EXCEPTIONS(%rdi), %rax
     movq SP(%rsi), %rsp
-    .cfi_def_cfa_offset 72
-    .cfi_offset rbp, -16
-    .cfi_offset rbx, -24
-    .cfi_offset r12, -32
-    .cfi_offset r13, -40
-    .cfi_offset r14, -48
-    .cfi_offset r15, -56
+    .cfi_def_cfa_offset 200
+    .cfi_rel_offset r15, 16
+    .cfi_rel_offset r14, 24
+    .cfi_rel_offset r13, 32
+    .cfi_rel_offset r12, 40
+    .cfi_rel_offset rbx, 48
+    .cfi_rel_offset rbp, 56
+    .cfi_rel_offset rip, 64
     RESUME
 END(asyncio__coro_jump)
 
@@ -102,20 +118,20 @@ END(asyncio__coro_entry)
  * `top`, returns what `sp` shall be. 16 bytes of zero stay above it, for who walks by frame pointers. */
 FUNCTION(asyncio__coro_prepare)
     endbr64
+    leaq -(16 + 200)(%rdi), %rax
     xorl %ecx, %ecx
     leaq .Lentry(%rip), %r8
     movq %rcx, -8(%rdi)
     movq %rcx, -16(%rdi)
-    movq %r8, -24(%rdi)
-    movq %rcx, -32(%rdi)  /* rbp */
-    movq %rsi, -40(%rdi)  /* rbx */
-    movq %rdx, -48(%rdi)  /* r12 */
-    movq %rcx, -56(%rdi)
-    movq %rcx, -64(%rdi)
-    movq %rcx, -72(%rdi)
-    movq %rcx, -80(%rdi)  /* uncaught */
-    movq %rcx, -88(%rdi)  /* caught */
-    leaq -88(%rdi), %rax
+    movq %rcx, (%rax)     /* caught */
+    movq %rcx, 8(%rax)    /* uncaught */
+    movq %rcx, 16(%rax)
+    movq %rcx, 24(%rax)
+    movq %rcx, 32(%rax)
+    movq %rdx, 40(%rax)   /* r12 */
+    movq %rsi, 48(%rax)   /* rbx */
+    movq %rcx, 56(%rax)   /* rbp */
+    movq %r8, 64(%rax)
     ret
 END(asyncio__coro_prepare)
 
