@@ -75,8 +75,12 @@ static bool claim(asyncio_handle *handle, int state)
 void asyncio__handle_run(struct handle *base, asyncio_loop *loop)
 {
     asyncio_handle *handle = of_handle(base);
-    if (!claim(handle, HANDLE_RUN)) { /* cancelled by another thread, which has called destroy */
+    if (!claim(handle, loop ? HANDLE_RUN : HANDLE_CANCELLED)) { /* another thread cancelled, and called destroy */
         asyncio_handle_unref(handle);
+        return;
+    }
+    if (!loop) {
+        finish(handle);
         return;
     }
     struct asyncio_context *context = handle->context;
@@ -217,31 +221,4 @@ int(asyncio_loop_call_at)(asyncio_loop *loop, double when, asyncio_loop_callback
                           asyncio_handle **ret_handle, const asyncio_call_options *options)
 {
     return call_at(loop, when, true, callback, ret_handle, options);
-}
-
-/* Only the user's own handles can be dropped here: the floors above have taken theirs back by then (struct closer). */
-void asyncio__loop_drop(asyncio_loop *loop, struct list *queue)
-{
-    (void)loop;
-    struct list *node;
-    while ((node = list_pop(queue))) {
-        struct handle *base = container_of(node, struct handle, link);
-        if (base->run != asyncio__handle_run)
-            continue;
-        asyncio_handle *handle = of_handle(base);
-        if (claim(handle, HANDLE_CANCELLED))
-            finish(handle);
-        else
-            asyncio_handle_unref(handle);
-    }
-}
-
-void asyncio__loop_drop_timers(asyncio_loop *loop)
-{
-    struct timer *timer;
-    while ((timer = asyncio__timers_pop(&loop->timers, INT64_MAX))) {
-        struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
-        asyncio__loop_call(loop, &timed->handle);
-    }
-    asyncio__loop_drop(loop, &loop->ready);
 }

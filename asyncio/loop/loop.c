@@ -257,6 +257,15 @@ int asyncio_loop_step(asyncio_loop *loop)
     return r < 0 ? r : asyncio_loop_timeout(loop) == 0;
 }
 
+static void drop_timers(asyncio_loop *loop)
+{
+    struct timer *timer;
+    while ((timer = asyncio__timers_pop(&loop->timers, INT64_MAX))) {
+        struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
+        timed->handle.run(&timed->handle, NULL);
+    }
+}
+
 int asyncio_loop_close(asyncio_loop *loop)
 {
     if (atomic_load(&loop->running))
@@ -272,8 +281,8 @@ int asyncio_loop_close(asyncio_loop *loop)
     }
     asyncio__loop_close_signals(loop);
     asyncio__loop_close_watches(loop);
-    asyncio__loop_drop(loop, &loop->ready);
-    asyncio__loop_drop_timers(loop);
+    asyncio__handles_drop(&loop->ready);
+    drop_timers(loop);
     atomic_store(&loop->closed, true);
     asyncio__record_unref(loop->env.record);
     asyncio_context_unref(loop->env.context);

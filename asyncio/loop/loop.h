@@ -25,6 +25,8 @@
 
 struct handle {
     struct list link;
+    /* Called once, after the handle has left its list. With loop NULL it will never run, because the loop closes or what it
+     * waited for is gone: it frees what it holds, and that is all. */
     void (*run)(struct handle *handle, asyncio_loop *loop);
 };
 
@@ -169,9 +171,15 @@ int asyncio__loop_post(asyncio_loop *loop, struct post *post);
 void asyncio__loop_take_posts(asyncio_loop *loop);
 void asyncio__loop_close_posts(asyncio_loop *loop);
 
-/* handle.c: runs every handle still queued as dropped: its destroy is called, its function is not. */
-void asyncio__loop_drop(asyncio_loop *loop, struct list *queue);
-void asyncio__loop_drop_timers(asyncio_loop *loop);
+/* Drops every handle of a list that will never run. */
+static inline void asyncio__handles_drop(struct list *handles)
+{
+    struct list *node;
+    while ((node = list_pop(handles))) {
+        struct handle *handle = container_of(node, struct handle, link);
+        handle->run(handle, NULL);
+    }
+}
 
 /* watch.c */
 void asyncio__loop_close_watches(asyncio_loop *loop);

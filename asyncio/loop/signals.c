@@ -45,9 +45,8 @@ static void on_signal(int signal_number)
 
 static void run(struct handle *handle, asyncio_loop *loop)
 {
-    (void)loop;
     struct signal_watch *watch = container_of(handle, struct signal_watch, handle);
-    if (watch->callback)
+    if (loop && watch->callback)
         watch->callback((int)(watch - watches), watch->data);
 }
 

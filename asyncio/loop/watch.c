@@ -37,9 +37,9 @@ static void ready(struct op *op, int result)
 
 static void run(struct handle *handle, asyncio_loop *loop)
 {
-    (void)loop;
     struct direction *direction = container_of(handle, struct direction, handle);
-    direction->callback(direction->watch->descriptor, direction->data);
+    if (loop && direction->callback)
+        direction->callback(direction->watch->descriptor, direction->data);
 }
 
 static struct watch **find(asyncio_loop *loop, int descriptor)

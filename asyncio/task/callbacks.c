@@ -24,6 +24,13 @@ static void run(struct handle *handle, asyncio_loop *loop)
 {
     struct done_callback *callback = container_of(handle, struct done_callback, handle);
     asyncio_future *future = callback->future;
+    if (!loop) {
+        bool holds = future_done(future); /* else it is the future that goes */
+        drop(callback, future->loop);
+        if (holds)
+            future_unref(future);
+        return;
+    }
     asyncio_context *outer = loop->env.context;
     loop->env.context = callback->context;
     callback->callback(future, callback->data);
@@ -85,26 +92,4 @@ void asyncio__future_hold_for_callbacks(asyncio_future *future)
     for (struct list *node = future->callbacks.next; node != &future->callbacks; node = node->next)
         if (container_of(node, struct handle, link)->run == run)
             future_ref(future);
-}
-
-void asyncio__future_drop_callbacks(asyncio_future *future)
-{
-    struct list *node;
-    while ((node = list_pop(&future->callbacks))) {
-        struct handle *handle = container_of(node, struct handle, link);
-        if (handle->run == run)
-            drop(container_of(handle, struct done_callback, handle), future->loop);
-    }
-}
-
-/* For the loop's closing: a callback that was scheduled and will not run. True when the handle was one. */
-bool asyncio__done_callback_drop(struct handle *handle, asyncio_loop *loop)
-{
-    if (handle->run != run)
-        return false;
-    struct done_callback *callback = container_of(handle, struct done_callback, handle);
-    asyncio_future *future = callback->future;
-    drop(callback, loop);
-    future_unref(future);
-    return true;
 }

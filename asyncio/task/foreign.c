@@ -42,6 +42,8 @@ static void wait_for(asyncio_task *task, asyncio_future *future)
 static void run(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_task *task = task_of_step(handle);
+    if (!loop)
+        return;
     asyncio_future *awaited = (asyncio_future *)(void *)task->waiting;
     asyncio__thread.task = task;
     asyncio__thread.env = &task->env;

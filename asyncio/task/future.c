@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-const struct future_type asyncio__future_type = { "Future", asyncio__future_cancel_plain, NULL };
+const struct future_type asyncio__future_type = { "Future", FUTURE_TYPE_REAL, asyncio__future_cancel_plain, NULL };
 
 void asyncio__future_init(asyncio_future *future, const struct future_type *type, asyncio_loop *loop)
 {
@@ -37,8 +37,7 @@ void asyncio__future_fini(asyncio_future *future)
 {
     if (future->flags & FUTURE_LOG)
         report_unretrieved(future);
-    if (future->flags & FUTURE_WATCHED)
-        asyncio__future_drop_callbacks(future);
+    asyncio__handles_drop(&future->callbacks);
     struct future_extra *extra = future->extra;
     if (!extra)
         return;

@@ -21,8 +21,11 @@ enum {
     FUTURE_WATCHED = 4,        /* has had done callbacks: each holds a reference once the future is done */
 };
 
+enum { FUTURE_TYPE_REAL = 1 };   /* a future; without it something lighter that begins with a type, too */
+
 struct future_type {
     const char *name;
+    unsigned flags;
     /* Asks it to become cancelled: 1, or 0 when it is done or cannot be. Never allocates (but for the message, which may get lost). */
     int (*cancel)(asyncio_future *future, const char *message);
     /* Frees what is beyond the base and the memory itself. */
@@ -90,10 +93,8 @@ int asyncio__future_outcome(asyncio_future *future);
 void asyncio__put_cancel_message(const char *message);
 void asyncio__future_keep_message(asyncio_future *future, const char *message);
 
-/* callbacks.c, when a loop closes: callbacks that will not run any more. */
+/* callbacks.c: the future is done, each callback holds it from here on. */
 void asyncio__future_hold_for_callbacks(asyncio_future *future);
-void asyncio__future_drop_callbacks(asyncio_future *future);
-bool asyncio__done_callback_drop(struct handle *handle, asyncio_loop *loop);
 
 /* A callback of the library's own on a future: `handle.run` is called by the loop when the future is done. No reference. */
 static inline void future_watch(asyncio_future *future, struct handle *handle)

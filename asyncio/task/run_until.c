@@ -9,6 +9,8 @@ struct until {
 
 static void reached(struct handle *handle, asyncio_loop *loop)
 {
+    if (!loop)
+        return;
     container_of(handle, struct until, handle)->reached = true;
     asyncio_loop_stop(loop);
 }

@@ -137,8 +137,8 @@ struct alarm {
 
 static void ring(struct handle *handle, asyncio_loop *loop)
 {
+    (void)loop;
     container_of(handle, struct alarm, timed.handle)->rang = true;
-    asyncio_loop_stop(loop);
 }
 
 /* Asks every task to end. Level-triggered from here on: who swallows a cancellation gets the next one at once. */

@@ -24,13 +24,14 @@ static int cancel(asyncio_future *awaited, const char *message)
     return 1;
 }
 
-const struct future_type asyncio__sleep_type = { "sleep", cancel, NULL };
+const struct future_type asyncio__sleep_type = { "sleep", 0, cancel, NULL };
 
 void asyncio__sleep_over(struct handle *handle, asyncio_loop *loop)
 {
-    (void)loop;
     asyncio_task *task = task_of_step(handle);
     handle->run = asyncio__task_run;
+    if (!loop)
+        return;
     task_wake(task, 0);
 }
 

@@ -61,8 +61,9 @@ static void drop_task(asyncio_task *task)
         asyncio__coro_fini(&task->coro);
         asyncio__task_stack_put(task);
     }
-    if (waiting && waiting->type != &asyncio__sleep_type)
+    if (waiting && (waiting->type->flags & FUTURE_TYPE_REAL))
         future_unref((asyncio_future *)(void *)waiting);
+    asyncio__handles_drop(&task->future.callbacks);
     future_unref(&task->future);
 }
 
@@ -72,12 +73,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     asyncio__task_reap(loop);
     while (!list_empty(&loop->tasks))
         drop_task(container_of(loop->tasks.next, struct asyncio_task, all));
-    struct list others = LIST_INIT(others);
-    struct list *node;
-    while ((node = list_pop(&loop->ready)))
-        if (!asyncio__done_callback_drop(container_of(node, struct handle, link), loop))
-            list_append(&others, node);
-    list_splice(&loop->ready, &others);
+    asyncio__handles_drop(&loop->ready);
     for (int i = 0; i < CLASSES; i++)
         if (floor->pools[i])
             asyncio__stack_pool_free(floor->pools[i]);

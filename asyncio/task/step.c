@@ -97,6 +97,8 @@ static struct coro *next_flow(asyncio_loop *loop, asyncio_task *self)
 void asyncio__task_run(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_task *task = task_of_step(handle);
+    if (!loop)
+        return; /* the task floor drops tasks by its own list */
     set_current(task);
     asyncio__coro_switch(&loop->stack, &task->coro);
     set_no_current(loop);

@@ -19,7 +19,7 @@ static void destroy(asyncio_future *future)
     asyncio__loop_object_free(loop, LOOP_FREELIST_TASK, task);
 }
 
-static const struct future_type task_type = { "Task", asyncio__task_cancel, destroy };
+static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel, destroy };
 
 #if !defined(ASYNCIO__SANITIZE_FIBERS)
 _Static_assert(sizeof(struct asyncio_task) <= 256, "a million of them should fit");

@@ -19,6 +19,7 @@ ASYNCIO__BEGIN
 
 typedef struct asyncio_timeout {
     void *scope;
+    double when;
     int error;
     int state;
 } asyncio_timeout;

@@ -12,8 +12,8 @@
 ASYNCIO__BEGIN
 
 typedef struct asyncio_gather_options {
-    size_t size;
-    int return_exceptions;          /* errors become results like others */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_gather_options));
+    int return_exceptions ASYNCIO__DEFAULT(0);   /* errors become results like others */
 } asyncio_gather_options;
 
 /* Runs up to 16 awaitables side by side: 0 when all succeeded, else the first error; the others go on. -ECANCELED when cancelled,
@@ -41,18 +41,21 @@ ASYNCIO_API const int *asyncio_gather_future_results(asyncio_future *future, siz
 /* Awaits what cannot be cancelled through this: when the caller is cancelled, `x` goes on. The caller keeps a reference to it.
  * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_shield(asyncio_awaitable awaitable);
-#define asyncio_shield(x) (asyncio_shield)(ASYNCIO_AWAITABLE(x))
+#define asyncio_shield(x) (asyncio_shield)(ASYNCIO__AWAITED_NOW(x))
 
 /* Returns new: the outer future of a shield; the inner one itself when that is done already. -ENOMEM. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_shield_future(asyncio_awaitable awaitable,
                                                          asyncio_future **ret_future);
-#define asyncio_shield_future(x, ret_future) (asyncio_shield_future)(ASYNCIO_AWAITABLE(x), ret_future)
+#define asyncio_shield_future(x, ret_future)                                                       \
+    (asyncio_shield_future)(ASYNCIO__AWAITED_NOW(x), ret_future)
 
 /* Awaits for at most `timeout` seconds (ASYNCIO_NONE: as long as it takes), in the caller's own task, then cancels it and waits until
  * it has ended: -ETIMEDOUT, or its own result if it went on to return one. A timeout of 0 or less never starts a coroutine.
  * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_wait_for(asyncio_awaitable awaitable, double timeout);
-#define asyncio_wait_for(x, timeout) (asyncio_wait_for)(ASYNCIO_AWAITABLE(x), timeout)
+#define asyncio_wait_for(x, timeout) (asyncio_wait_for)(ASYNCIO__AWAITED_NOW(x), timeout)
+
+#define ASYNCIO__DEFAULT_TIMEOUT ASYNCIO_NONE
 
 enum asyncio_return_when {
     ASYNCIO_ALL_COMPLETED,
@@ -61,9 +64,9 @@ enum asyncio_return_when {
 };
 
 typedef struct asyncio_wait_options {
-    size_t size;
-    double timeout;                 /* seconds; ASYNCIO_NONE: no limit */
-    enum asyncio_return_when return_when;
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_wait_options));
+    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);   /* seconds; ASYNCIO_NONE: no limit */
+    enum asyncio_return_when return_when ASYNCIO__DEFAULT(ASYNCIO_ALL_COMPLETED);
 } asyncio_wait_options;
 
 /* Waits for futures or tasks; moves the done ones to the front of the array, keeping their order, and stores their number in *ret_done
@@ -74,13 +77,13 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_wait(asyncio_future **futures, size_t
 
 /* Waiting for several, in the order in which they finish, in the caller's memory. */
 typedef struct asyncio_as_completed {
-    void *state;
+    void *scope;
     int error;
 } asyncio_as_completed;
 
 typedef struct asyncio_as_completed_options {
-    size_t size;
-    double timeout;                 /* seconds for all; ASYNCIO_NONE: no limit */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_as_completed_options));
+    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);   /* seconds for all; ASYNCIO_NONE: no limit */
 } asyncio_as_completed_options;
 
 /* Begins: coroutines become tasks. A failure is remembered and returned by next and exit. Does not suspend. */
@@ -129,26 +132,7 @@ static inline int asyncio__as_completed_enter_v(asyncio_as_completed *as_complet
     return asyncio_as_completed_enter(as_completed, awaitables, count, &options);
 }
 
-static inline asyncio_future **asyncio__futures_itself(asyncio_future **futures)
-{
-    return futures;
-}
-
-static inline asyncio_future **asyncio__futures_of_tasks(asyncio_task **tasks)
-{
-    return (asyncio_future **)(void *)tasks;
-}
-
 ASYNCIO__END
-
-#if !defined(__cplusplus)
-#define ASYNCIO__AWAITABLES(...)                                                                   \
-    ((const asyncio_awaitable[]){ ASYNCIO__MAP(ASYNCIO_AWAITABLE, __VA_ARGS__) })
-#define ASYNCIO__FUTURES(x)                                                                        \
-    _Generic((x),                                                                                  \
-        asyncio_task **: asyncio__futures_of_tasks,                                                \
-        asyncio_future **: asyncio__futures_itself)(x)
-#endif
 
 #define asyncio_gather_all(...) asyncio__gather_all_m(__VA_ARGS__, )
 #define asyncio__gather_all_m(awaitables, count, ret_results, ...)                                 \
@@ -162,9 +146,11 @@ ASYNCIO__END
 #define asyncio__wait_m(futures, count, ret_done, ...)                                             \
     asyncio__wait_futures_v(                                                                       \
         ASYNCIO__FUTURES(futures), count, ret_done,                                                \
-        ASYNCIO__OPTIONS(asyncio_wait_options, (.timeout = ASYNCIO_NONE, ), __VA_ARGS__))
+        ASYNCIO__OPTIONS(asyncio_wait_options, (.timeout = ASYNCIO__DEFAULT_TIMEOUT, ),            \
+                         __VA_ARGS__))
 #define asyncio_as_completed_enter(...) asyncio__as_completed_enter_m(__VA_ARGS__, )
 #define asyncio__as_completed_enter_m(as_completed, awaitables, count, ...)                        \
     asyncio__as_completed_enter_v(                                                                 \
         as_completed, awaitables, count,                                                           \
-        ASYNCIO__OPTIONS(asyncio_as_completed_options, (.timeout = ASYNCIO_NONE, ), __VA_ARGS__))
+        ASYNCIO__OPTIONS(asyncio_as_completed_options, (.timeout = ASYNCIO__DEFAULT_TIMEOUT, ),    \
+                         __VA_ARGS__))

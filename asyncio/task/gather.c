@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* gather: a future that is done when all its children are, or with the first error. Rules and order as CPython's gather.
+ *
+ * One allocation: the future, a node for each child, the slots. A child's node is its done callback; the gather holds a reference to
+ * each child and, while any is pending, one to itself. */
+#include <asyncio/wait.h>
+
+#include "base/alloc.h"
+#include "task/task.h"
+#include "task/unique.h"
+
+#include <string.h>
+
+struct gather_child {
+    struct handle handle;
+    struct gather *gather;
+    asyncio_future *future;
+};
+
+struct gather {
+    asyncio_future future;
+    size_t count, children_count, finished;
+    bool return_exceptions, cancel_requested;
+    struct gather_child *children;
+    size_t *slots;                    /* argument -> child */
+    int *results;
+};
+
+static int cancel(asyncio_future *future, const char *message)
+{
+    struct gather *gather = (struct gather *)(void *)future;
+    if (future_done(future))
+        return 0;
+    int accepted = 0;
+    for (size_t i = 0; i < gather->children_count; i++)
+        accepted |= gather->children[i].future->type->cancel(gather->children[i].future, message);
+    if (accepted)
+        gather->cancel_requested = true;
+    return accepted;
+}
+
+static void destroy(asyncio_future *future)
+{
+    struct gather *gather = (struct gather *)(void *)future;
+    asyncio_loop *loop = future->loop;
+    asyncio__future_fini(future);
+    for (size_t i = 0; i < gather->children_count; i++)
+        future_unref(gather->children[i].future);
+    asyncio__free(gather);
+    if (--loop->objects == 0)
+        asyncio_loop_unref(loop);
+}
+
+static const struct future_type gather_type = { "gather", FUTURE_TYPE_REAL, cancel, destroy };
+
+static struct error_record *record_of(asyncio_future *future)
+{
+    return asyncio__record_ref(future->extra ? future->extra->record : NULL);
+}
+
+static void all_done(struct gather *gather, asyncio_future *last)
+{
+    for (size_t i = 0; i < gather->count; i++) {
+        asyncio_future *child = gather->children[gather->slots[i]].future;
+        child->flags &= (uint8_t)~FUTURE_LOG;
+        gather->results[i] = child->result;
+    }
+    if (gather->cancel_requested) { /* whatever the children made of it */
+        asyncio__future_keep_message(&gather->future, last->extra ? last->extra->message : NULL);
+        asyncio__future_finish(&gather->future, -ECANCELED, NULL);
+    } else {
+        asyncio__future_finish(&gather->future, 0, NULL);
+    }
+}
+
+static void child_done(struct gather *gather, asyncio_future *child)
+{
+    gather->finished++;
+    if (future_done(&gather->future)) {
+        child->flags &= (uint8_t)~FUTURE_LOG;
+    } else if (!gather->return_exceptions && child->result < 0) {
+        child->flags &= (uint8_t)~FUTURE_LOG;
+        if (child->state == FUTURE_CANCELLED)
+            asyncio__future_keep_message(&gather->future, child->extra ? child->extra->message : NULL);
+        asyncio__future_finish(&gather->future, child->result, record_of(child));
+    } else if (gather->finished == gather->children_count) {
+        all_done(gather, child);
+    }
+}
+
+static void on_child(struct handle *handle, asyncio_loop *loop)
+{
+    struct gather_child *child = container_of(handle, struct gather_child, handle);
+    struct gather *gather = child->gather;
+    if (loop)
+        child_done(gather, child->future);
+    else
+        gather->finished++;
+    if (gather->finished == gather->children_count)
+        future_unref(&gather->future);
+}
+
+static struct gather *allocate(asyncio_loop *loop, size_t count)
+{
+    size_t each = sizeof(struct gather_child) + sizeof(size_t) + sizeof(int);
+    size_t size;
+    if (__builtin_mul_overflow(count, each, &size) || __builtin_add_overflow(size, sizeof(struct gather), &size))
+        return NULL;
+    struct gather *gather = asyncio__calloc(1, size);
+    if (!gather)
+        return NULL;
+    asyncio__future_init(&gather->future, &gather_type, loop);
+    if (loop->objects++ == 0)
+        asyncio_loop_ref(loop);
+    gather->count = count;
+    gather->children = (struct gather_child *)(gather + 1);
+    gather->slots = (size_t *)(gather->children + count);
+    gather->results = (int *)(gather->slots + count);
+    return gather;
+}
+
+/* Not all could be made: the tasks that were are cancelled, the coroutines that are left closed. */
+static void give_up(struct gather *gather, const asyncio_awaitable *awaitables, size_t failed)
+{
+    for (size_t i = failed; i < gather->count; i++)
+        if (!awaitables[i].future)
+            asyncio__coro_close(&awaitables[i].coro);
+    for (size_t i = 0; i < failed; i++)
+        if (!awaitables[i].future)
+            (void)gather->children[gather->slots[i]].future->type->cancel(gather->children[gather->slots[i]].future,
+                                                                           NULL);
+    future_unref(&gather->future);
+}
+
+static int add_child(struct gather *gather, const asyncio_awaitable *awaitable, struct unique *unique, size_t slot)
+{
+    size_t index = gather->children_count;
+    if (awaitable->future && asyncio__unique_add(unique, awaitable->future, &index) == 0) {
+        gather->slots[slot] = index;
+        return 0;
+    }
+    struct gather_child *child = &gather->children[gather->children_count];
+    int r = (asyncio_ensure_future)(*awaitable, &child->future);
+    if (r < 0)
+        return r;
+    if (!awaitable->future)
+        ((asyncio_task *)(void *)child->future)->future.task_flags |= TASK_QUIET;
+    child->gather = gather;
+    child->handle.run = on_child;
+    list_init(&child->handle.link);
+    gather->slots[slot] = gather->children_count++;
+    return 0;
+}
+
+/* Children that are done already (eager ones, or given so) count before the caller can suspend. */
+static void watch_children(struct gather *gather)
+{
+    future_ref(&gather->future);
+    size_t pending = 0;
+    for (size_t i = 0; i < gather->children_count; i++) {
+        struct gather_child *child = &gather->children[i];
+        if (!future_done(child->future)) {
+            future_watch(child->future, &child->handle);
+            pending++;
+        }
+    }
+    for (size_t i = 0; i < gather->children_count; i++)
+        if (list_empty(&gather->children[i].handle.link))
+            child_done(gather, gather->children[i].future);
+    if (!pending)
+        future_unref(&gather->future);
+}
+
+int(asyncio_gather_future)(const asyncio_awaitable *awaitables, size_t count, asyncio_future **ret_future,
+                           const asyncio_gather_options *options)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    struct unique unique;
+    struct gather *gather = NULL;
+    int r = loop ? asyncio__unique_init(&unique, count) : -ASYNCIO_NO_RUNNING_LOOP;
+    if (r >= 0 && !(gather = allocate(loop, count))) {
+        asyncio__unique_fini(&unique);
+        r = -ENOMEM;
+    }
+    if (r < 0) {
+        for (size_t i = 0; i < count; i++)
+            if (!awaitables[i].future)
+                asyncio__coro_close(&awaitables[i].coro);
+        return r;
+    }
+    gather->return_exceptions = options && options->return_exceptions;
+    for (size_t i = 0; i < count && r >= 0; i++)
+        if ((r = add_child(gather, &awaitables[i], &unique, i)) < 0)
+            give_up(gather, awaitables, awaitables[i].future ? i : i + 1);
+    asyncio__unique_fini(&unique);
+    if (r < 0)
+        return r;
+    if (count == 0)
+        asyncio__future_finish(&gather->future, 0, NULL);
+    else
+        watch_children(gather);
+    *ret_future = &gather->future;
+    return 0;
+}
+
+const int *asyncio_gather_future_results(asyncio_future *future, size_t *ret_count)
+{
+    struct gather *gather = (struct gather *)(void *)future;
+    if (future->type != &gather_type || !future_done(future) || future->result < 0)
+        return NULL;
+    if (ret_count)
+        *ret_count = gather->count;
+    return gather->results;
+}
+
+int(asyncio_gather_all)(const asyncio_awaitable *awaitables, size_t count, int *ret_results,
+                        const asyncio_gather_options *options)
+{
+    asyncio_future *future;
+    if (!task_current()) {
+        for (size_t i = 0; i < count; i++)
+            if (!awaitables[i].future)
+                asyncio__coro_close(&awaitables[i].coro);
+        return -ASYNCIO_NO_TASK;
+    }
+    int r = (asyncio_gather_future)(awaitables, count, &future, options);
+    if (r < 0)
+        return r;
+    r = asyncio__await_future(future);
+    size_t done;
+    const int *results = r >= 0 ? asyncio_gather_future_results(future, &done) : NULL;
+    if (results && ret_results)
+        memcpy(ret_results, results, done * sizeof *results);
+    future_unref(future);
+    return r;
+}
