@@ -235,16 +235,14 @@ static void *worker_main(void *argument)
         else
             sleep_until_woken(pool, worker);
     }
-    bool is_joined = worker->is_joined;
-    if (!is_joined) {
+    if (!worker->is_joined) {
         list_remove(&worker->link);
         (void)pthread_detach(worker->thread);
+        worker_free(worker);
     }
     bool is_last = --pool->alive == 0 && pool->users == 0;
     pthread_cond_broadcast(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
-    if (!is_joined)
-        worker_free(worker);
     if (is_last)
         pool_free(pool);
     return NULL;
@@ -341,18 +339,22 @@ bool asyncio__pool_cancel(struct pool *pool, struct work *work)
 
 void asyncio__pool_shutdown(struct pool *pool, bool wait)
 {
+    struct list claimed = LIST_INIT(claimed), *node;
     pthread_mutex_lock(&pool->lock);
     begin_shutdown(pool);
     wait = wait && working_for != pool;
-    while (wait && !list_empty(&pool->workers)) {
-        struct worker *worker = container_of(list_pop(&pool->workers), struct worker, link);
-        worker->is_joined = true;
-        pthread_mutex_unlock(&pool->lock);
+    if (wait)
+        list_splice(&claimed, &pool->workers);
+    for (node = claimed.next; node != &claimed; node = node->next)
+        container_of(node, struct worker, link)->is_joined = true;
+    pthread_mutex_unlock(&pool->lock);
+    while ((node = list_pop(&claimed))) {
+        struct worker *worker = container_of(node, struct worker, link);
         (void)pthread_join(worker->thread, NULL);
         worker_free(worker);
-        pthread_mutex_lock(&pool->lock);
     }
-    while (wait && pool->alive > 0)   /* another shutdown joins the rest */
+    pthread_mutex_lock(&pool->lock);
+    while (wait && pool->alive > 0)   /* those that another shutdown joins, or that were leaving */
         pthread_cond_wait(&pool->ended, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
 }
