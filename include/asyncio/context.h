@@ -26,8 +26,8 @@ typedef struct asyncio_context_var {
 typedef struct asyncio_context_token asyncio_context_token;
 
 typedef struct asyncio_context_var_set_options {
-    size_t size;
-    void (*destroy)(void *value);   /* called once, when no context holds the value any more */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_context_var_set_options));
+    void (*destroy)(void *value) ASYNCIO__0;  /* called once, when no context holds the value any more */
 } asyncio_context_var_set_options;
 
 /* Lends the variable's value in the current context to *ret_value, else its default. -ASYNCIO_LOOKUP when there is
@@ -79,5 +79,8 @@ ASYNCIO_API int asyncio_context_get(asyncio_context *context, const asyncio_cont
  * sets stays in `context`. Outside of tasks it calls the coroutine's function, which then must not suspend. Returns the
  * coroutine's result. -ASYNCIO_INVALID_STATE when the context is entered already. Can suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_context_run(asyncio_context *context, asyncio_coro coro);
+#if !defined(ASYNCIO__BUILD)
+#define asyncio_context_run(context, coro) (asyncio_context_run)(context, ASYNCIO__CORO(coro))
+#endif
 
 ASYNCIO__END

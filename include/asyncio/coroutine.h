@@ -6,7 +6,10 @@
  *            asyncio_coro(fn, args...) makes a coroutine object: a value of eight words. Nothing runs until it is
  *            awaited or made a task. It has no identity: awaited twice, it runs twice.
  * CHECKED    The compiler checks number and types of the arguments against the function, and refuses parameters it
- *            could not pass: floating (but int (double)), structs, narrower than int, wider than a register.
+ *            could not pass: floating (but int (double)), structs, narrower than int, wider than a register. In C23 it
+ *            cannot see that a parameter is narrower than int: the argument has to fit it then.
+ * C++        asyncio_coro takes lambdas without captures too; asyncio_coro_copy, _ret and _on_close give an object of
+ *            their own, to be used in the same expression or kept by `auto`.
  * OWNERSHIP  Pointer arguments are borrowed until the coroutine is done. asyncio_coro_copy, _ret and _on_close refer to
  *            a note in the block that makes them until the coroutine has been awaited or made a task: do that before
  *            the block ends.
@@ -74,9 +77,15 @@ static inline asyncio_awaitable asyncio__awaitable_itself(asyncio_awaitable awai
     return awaitable;
 }
 
-asyncio_awaitable asyncio__awaitable_of_int(int result)
-    __attribute__((error("this has been awaited already: what is called has been awaited. "
-                         "To delay the call, name it: asyncio_coro(function, arguments...)")));
+static inline const asyncio_future *asyncio__const_future_itself(const asyncio_future *future)
+{
+    return future;
+}
+
+static inline const asyncio_future *asyncio__const_future_of_task(const asyncio_task *task)
+{
+    return (const asyncio_future *)(const void *)task;
+}
 
 static inline asyncio_future *asyncio__future_itself(asyncio_future *future)
 {
@@ -86,6 +95,26 @@ static inline asyncio_future *asyncio__future_itself(asyncio_future *future)
 static inline asyncio_future *asyncio__future_of_task(asyncio_task *task)
 {
     return (asyncio_future *)(void *)task;
+}
+
+static inline asyncio_future **asyncio__futures_itself(asyncio_future **futures)
+{
+    return futures;
+}
+
+static inline asyncio_future **asyncio__futures_of_tasks(asyncio_task **tasks)
+{
+    return (asyncio_future **)(void *)tasks;
+}
+
+static inline size_t asyncio__size_itself(size_t size)
+{
+    return size;
+}
+
+static inline size_t asyncio__size_of_long(long long size)
+{
+    return (size_t)size;
 }
 
 static inline uintptr_t asyncio__word_of_double(double value)
@@ -100,26 +129,112 @@ static inline uintptr_t asyncio__word_itself(uintptr_t word)
     return word;
 }
 
+static inline asyncio__coro_note asyncio__note_of(asyncio_coro inner)
+{
+    asyncio__coro_note note = { inner, NULL, 0, 0, 0, NULL, NULL };
+    return note;
+}
+
+/* The first argument of `inner` is the address of what to copy. */
+static inline asyncio__coro_note asyncio__note_copy(asyncio_coro inner, size_t size)
+{
+    asyncio__coro_note note = asyncio__note_of(inner);
+    note.copy = (const void *)inner.args[0];
+    note.copy_size = size;
+    return note;
+}
+
+static inline asyncio__coro_note asyncio__note_ret(asyncio_coro inner, size_t size, unsigned index)
+{
+    asyncio__coro_note note = asyncio__note_of(inner);
+    note.ret_size = size;
+    note.ret_index = index;
+    return note;
+}
+
+static inline asyncio__coro_note asyncio__note_on_close(asyncio_coro inner, void (*destroy)(void *data),
+                                                        void *data)
+{
+    asyncio__coro_note note = asyncio__note_of(inner);
+    note.on_close = destroy;
+    note.on_close_data = data;
+    return note;
+}
+
 ASYNCIO__END
 
 #if defined(__cplusplus)
 #include <asyncio/cxx.h>
 #else
+#include <asyncio/coro_check.h>
+
+#define ASYNCIO__AWAITED                                                                           \
+    "this has been awaited already: what is called has been awaited. To delay the call, name it: " \
+    "asyncio_coro(function, arguments...)"
+#define ASYNCIO__NOT_AWAITED(x)                                                                    \
+    __extension__({                                                                                \
+        _Static_assert(_Generic((x), int: 0, default: 1), ASYNCIO__AWAITED);                       \
+        0;                                                                                         \
+    })
 
 /* ASYNCIO_AWAITABLE(x): the awaitable made of a coroutine object, a task or a future; an int is a compile error that says
  * why. */
 #define ASYNCIO_AWAITABLE(x)                                                                       \
-    _Generic((x),                                                                                  \
+    asyncio__checked_awaitable(ASYNCIO__NOT_AWAITED(x), _Generic((x),                              \
         asyncio_coro: asyncio__awaitable_of_coro,                                                  \
         asyncio_task *: asyncio__awaitable_of_task,                                                \
         asyncio_future *: asyncio__awaitable_of_future,                                            \
         asyncio_awaitable: asyncio__awaitable_itself,                                              \
-        int: asyncio__awaitable_of_int)(x)
+        int: asyncio__awaitable_of_int)(x))
+asyncio_awaitable asyncio__awaitable_of_int(int result); /* never called */
+
+static inline asyncio_awaitable asyncio__checked_awaitable(int zero, asyncio_awaitable awaitable)
+{
+    (void)zero;
+    return awaitable;
+}
+
+static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
+{
+    (void)zero;
+    return coro;
+}
+
+/* An argument that may end with the call: in C like any other. */
+#define ASYNCIO__AWAITED_NOW(x) ASYNCIO_AWAITABLE(x)
+#define ASYNCIO__CORO(x) asyncio__checked_coro(ASYNCIO__NOT_AWAITED(x), x)
 
 #define ASYNCIO__FUTURE(x)                                                                         \
     _Generic((x),                                                                                  \
         asyncio_task *: asyncio__future_of_task,                                                   \
         asyncio_future *: asyncio__future_itself)(x)
+#define ASYNCIO__CONST_FUTURE(x)                                                                   \
+    _Generic((x),                                                                                  \
+        asyncio_task *: asyncio__const_future_of_task,                                             \
+        const asyncio_task *: asyncio__const_future_of_task,                                       \
+        asyncio_future *: asyncio__const_future_itself,                                            \
+        const asyncio_future *: asyncio__const_future_itself)(x)
+
+#define ASYNCIO__FUTURES(x)                                                                        \
+    _Generic((x),                                                                                  \
+        asyncio_task **: asyncio__futures_of_tasks,                                                \
+        asyncio_future **: asyncio__futures_itself)(x)
+#define ASYNCIO__AWAITABLES(...)                                                                   \
+    ((const asyncio_awaitable[]){ ASYNCIO__MAP(ASYNCIO_AWAITABLE, __VA_ARGS__) })
+
+/* A function of one of the forms as a pointer to `type`. */
+#define ASYNCIO__CALLBACK(type, fn, ...)                                                           \
+    ((type *)(void (*)(void))ASYNCIO__CAT(ASYNCIO__FORMS_, ASYNCIO__COUNT(__VA_ARGS__))(fn,        \
+                                                                                        __VA_ARGS__))
+#define ASYNCIO__FORMS_2(fn, a, b) _Generic((fn), a: (fn), b: (fn))
+#define ASYNCIO__FORMS_3(fn, a, b, c) _Generic((fn), a: (fn), b: (fn), c: (fn))
+#define ASYNCIO__FORMS_4(fn, a, b, c, d) _Generic((fn), a: (fn), b: (fn), c: (fn), d: (fn))
+
+/* A size of any integer type without a warning: what was read is an int, and is written again. A negative one becomes
+ * larger than any size, which is -EINVAL. */
+#define ASYNCIO__SIZE(x)                                                                           \
+    _Generic((x), int: asyncio__size_of_long, long: asyncio__size_of_long,                         \
+             long long: asyncio__size_of_long, default: asyncio__size_itself)(x)
 
 /* asyncio_iscoroutine(x), asyncio_isfuture(x): constants, known when compiling. */
 #define asyncio_iscoroutine(x) _Generic((x), asyncio_coro: 1, default: 0)
@@ -129,91 +244,25 @@ ASYNCIO__END
  * says. Does not suspend, cannot fail. */
 #define asyncio_coro(...) ASYNCIO__CAT(ASYNCIO__CORO_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
 
-#define ASYNCIO__IS_DOUBLE_FN(fn) _Generic((fn), int (*)(double): 1, default: 0)
-#define ASYNCIO__TYPE_FOR(fn)                                                                      \
-    __typeof__(__builtin_choose_expr(ASYNCIO__IS_DOUBLE_FN(fn), 0.0, (uintptr_t)0))
-#define ASYNCIO__WORD(fn, a)                                                                       \
-    _Generic((ASYNCIO__TYPE_FOR(fn))(a), double: asyncio__word_of_double,                          \
-             default: asyncio__word_itself)((ASYNCIO__TYPE_FOR(fn))(a))
-
-#if __STDC_VERSION__ > 201710L
-#define ASYNCIO__NOT_NARROW(fn)
-#else
-#define ASYNCIO__NOT_NARROW(fn)                                                                    \
-    _Static_assert(ASYNCIO__IS_DOUBLE_FN(fn) ||                                                    \
-                       __builtin_types_compatible_p(__typeof__(*(fn)), int()),                     \
-                   "a coroutine function takes pointers and integers at least as wide as int");
+#define ASYNCIO__NOTED(note)                                                                       \
+    ((asyncio_coro){ &asyncio__noted, NULL, { (uintptr_t)(asyncio__coro_note[1]){ note } } })
+#define ASYNCIO__COPY(coro, size) ASYNCIO__NOTED(asyncio__note_copy(coro, size))
+#define ASYNCIO__RET(T, index, ...)                                                                \
+    ASYNCIO__NOTED(asyncio__note_ret(asyncio_coro(__VA_ARGS__, (T *)0), sizeof(T), index))
+#define ASYNCIO__ON_CLOSE(coro, destroy, data)                                                     \
+    ASYNCIO__NOTED(asyncio__note_on_close(ASYNCIO__CORO(coro), destroy, data))
 #endif
-/* Evaluates nothing: the call as written has to compile, and so has the one with null pointers for all arguments. */
-#define ASYNCIO__CHECK(fn, call, ...)                                                              \
-    ASYNCIO__PRAGMA(GCC diagnostic push)                                                           \
-    ASYNCIO__PRAGMA(GCC diagnostic ignored "-Wstrict-prototypes")                                  \
-    _Static_assert(__builtin_types_compatible_p(__typeof__(call), int),                            \
-                   "a coroutine function returns int");                                            \
-    ASYNCIO__NOT_NARROW(fn)                                                                        \
-    ASYNCIO__PRAGMA(GCC diagnostic ignored "-Wint-conversion")                                     \
-    (void)sizeof(_Generic((fn), int (*)(double): asyncio__takes_double_check, default: (fn)) __VA_ARGS__); \
-    ASYNCIO__PRAGMA(GCC diagnostic pop)
-#define ASYNCIO__MAKE(fn, ...)                                                                     \
-    ((asyncio_coro){ ASYNCIO__IS_DOUBLE_FN(fn) ? &asyncio__stackful_double : &asyncio__stackful,   \
-                     (void (*)(void))(fn), { __VA_ARGS__ } })
-
-int asyncio__takes_double_check(const void *); /* never called: stands in for an int (double) in the check */
-
-#define ASYNCIO__NULL ((void *)0)
-#define ASYNCIO__CORO_1(fn)                                                                        \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(), ()) ASYNCIO__MAKE(fn, 0);                                       \
-    })
-#define ASYNCIO__CORO_2(fn, a)                                                                     \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(a), (ASYNCIO__NULL)) ASYNCIO__MAKE(fn, ASYNCIO__WORD(fn, a));      \
-    })
-#define ASYNCIO__CORO_3(fn, a, b)                                                                  \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(a, b), (ASYNCIO__NULL, ASYNCIO__NULL))                             \
-        ASYNCIO__MAKE(fn, (uintptr_t)(a), (uintptr_t)(b));                                         \
-    })
-#define ASYNCIO__CORO_4(fn, a, b, c)                                                               \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(a, b, c), (ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL))           \
-        ASYNCIO__MAKE(fn, (uintptr_t)(a), (uintptr_t)(b), (uintptr_t)(c));                         \
-    })
-#define ASYNCIO__CORO_5(fn, a, b, c, d)                                                            \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(a, b, c, d),                                                       \
-                       (ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL))               \
-        ASYNCIO__MAKE(fn, (uintptr_t)(a), (uintptr_t)(b), (uintptr_t)(c), (uintptr_t)(d));         \
-    })
-#define ASYNCIO__CORO_6(fn, a, b, c, d, e)                                                         \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(a, b, c, d, e),                                                    \
-                       (ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL)) \
-        ASYNCIO__MAKE(fn, (uintptr_t)(a), (uintptr_t)(b), (uintptr_t)(c), (uintptr_t)(d),          \
-                      (uintptr_t)(e));                                                             \
-    })
-#define ASYNCIO__CORO_7(fn, a, b, c, d, e, f)                                                      \
-    __extension__({                                                                                \
-        ASYNCIO__CHECK(fn, (fn)(a, b, c, d, e, f),                                                 \
-                       (ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL, ASYNCIO__NULL, \
-                        ASYNCIO__NULL))                                                            \
-        ASYNCIO__MAKE(fn, (uintptr_t)(a), (uintptr_t)(b), (uintptr_t)(c), (uintptr_t)(d),          \
-                      (uintptr_t)(e), (uintptr_t)(f));                                             \
-    })
 
 /* asyncio_coro_copy(fn, &value, args...): as asyncio_coro(fn, &value, args...), but *value is copied into the task when
  * that is made, and fn gets the address of the copy. */
 #define asyncio_coro_copy(fn, ...)                                                                 \
-    ASYNCIO__NOTED(asyncio_coro(fn, __VA_ARGS__), .copy = ASYNCIO__FIRST(__VA_ARGS__, 0),          \
-                   .copy_size = sizeof *ASYNCIO__FIRST(__VA_ARGS__, 0))
-#define ASYNCIO__FIRST(first, ...) first
+    ASYNCIO__COPY(asyncio_coro(fn, __VA_ARGS__), sizeof *ASYNCIO__FIRST(__VA_ARGS__, 0))
+#define ASYNCIO__FIRST(first, ...) (first)
 
 /* asyncio_coro_ret(fn, T, args...): fn gets one argument more, the address of a zeroed T that belongs to the task and
  * lives as long as it: asyncio_task_value(task). */
 #define asyncio_coro_ret(fn, ...)                                                                  \
     ASYNCIO__CAT(ASYNCIO__RET_, ASYNCIO__COUNT(__VA_ARGS__))(fn, __VA_ARGS__)
-#define ASYNCIO__RET(T, index, ...)                                                                \
-    ASYNCIO__NOTED(asyncio_coro(__VA_ARGS__, (T *)0), .ret_size = sizeof(T), .ret_index = index)
 #define ASYNCIO__RET_1(fn, T) ASYNCIO__RET(T, 0, fn)
 #define ASYNCIO__RET_2(fn, T, a) ASYNCIO__RET(T, 1, fn, a)
 #define ASYNCIO__RET_3(fn, T, a, b) ASYNCIO__RET(T, 2, fn, a, b)
@@ -223,10 +272,4 @@ int asyncio__takes_double_check(const void *); /* never called: stands in for an
 
 /* asyncio_coro_on_close(coro, destroy, data): the same coroutine; destroy(data) is called once when it is over, also when
  * its body never started. */
-#define asyncio_coro_on_close(coro_, destroy, data)                                                \
-    ASYNCIO__NOTED((coro_), .on_close = (destroy), .on_close_data = (data))
-
-#define ASYNCIO__NOTED(coro_, ...)                                                                 \
-    ((asyncio_coro){ &asyncio__noted, NULL,                                                        \
-                     { (uintptr_t) & (asyncio__coro_note){ .inner = (coro_), __VA_ARGS__ } } })
-#endif
+#define asyncio_coro_on_close(coro, destroy, data) ASYNCIO__ON_CLOSE(coro, destroy, data)

@@ -20,21 +20,21 @@ ASYNCIO__BEGIN
 typedef void asyncio_future_callback(asyncio_future *future, void *data);
 
 typedef struct asyncio_future_set_result_options {
-    size_t size;
-    void *value;                    /* asyncio_future_value gives it */
-    void (*destroy)(void *value);   /* called once, when the future goes or when set_result fails */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_future_set_result_options));
+    void *value ASYNCIO__0;                   /* asyncio_future_value gives it */
+    void (*destroy)(void *value) ASYNCIO__0;  /* called once, when the future goes or when set_result fails */
 } asyncio_future_set_result_options;
 
 typedef struct asyncio_cancel_options {
-    size_t size;
-    const char *message;            /* copied; None is NULL */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_cancel_options));
+    const char *message ASYNCIO__0;  /* copied; None is NULL */
 } asyncio_cancel_options;
 
 typedef struct asyncio_add_done_callback_options {
-    size_t size;
-    void *data;
-    void (*destroy)(void *data);    /* called once, after the callback, or when it is removed, or with the loop */
-    asyncio_context *context;       /* to run in; NULL: a copy of the current one */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_add_done_callback_options));
+    void *data ASYNCIO__0;
+    void (*destroy)(void *data) ASYNCIO__0;  /* called once, after the callback, or when it is removed, or with the loop */
+    asyncio_context *context ASYNCIO__0;     /* to run in; NULL: a copy of the current one */
 } asyncio_add_done_callback_options;
 
 /* Returns new: a pending future of the running loop. -ASYNCIO_NO_RUNNING_LOOP, -ENOMEM. Does not suspend. */
@@ -114,24 +114,20 @@ static inline int asyncio__future_cancel_v(asyncio_future *future, asyncio_cance
 
 ASYNCIO__END
 
-#if !defined(__cplusplus)
 #define ASYNCIO__FUTURE_CALLBACK(fn)                                                               \
-    ((asyncio_future_callback *)(void (*)(void))_Generic((fn),                                     \
-        void (*)(asyncio_future *, void *): (fn),                                                  \
-        void (*)(asyncio_future *): (fn),                                                          \
-        void (*)(asyncio_task *, void *): (fn),                                                    \
-        void (*)(asyncio_task *): (fn)))
-#endif
+    ASYNCIO__CALLBACK(asyncio_future_callback, fn, void (*)(asyncio_future *, void *),             \
+                      void (*)(asyncio_future *), void (*)(asyncio_task *, void *),                \
+                      void (*)(asyncio_task *))
 
 #define asyncio_future_ref(f) (asyncio_future_ref)(ASYNCIO__FUTURE(f))
 #define asyncio_future_unref(f) (asyncio_future_unref)(ASYNCIO__FUTURE(f))
-#define asyncio_future_done(f) (asyncio_future_done)(ASYNCIO__FUTURE(f))
-#define asyncio_future_cancelled(f) (asyncio_future_cancelled)(ASYNCIO__FUTURE(f))
+#define asyncio_future_done(f) (asyncio_future_done)(ASYNCIO__CONST_FUTURE(f))
+#define asyncio_future_cancelled(f) (asyncio_future_cancelled)(ASYNCIO__CONST_FUTURE(f))
 #define asyncio_future_result(f) (asyncio_future_result)(ASYNCIO__FUTURE(f))
 #define asyncio_future_exception(f, ret_code) (asyncio_future_exception)(ASYNCIO__FUTURE(f), ret_code)
-#define asyncio_future_value(f) (asyncio_future_value)(ASYNCIO__FUTURE(f))
-#define asyncio_future_get_loop(f) (asyncio_future_get_loop)(ASYNCIO__FUTURE(f))
-#define asyncio_future_cancel_message(f) (asyncio_future_cancel_message)(ASYNCIO__FUTURE(f))
+#define asyncio_future_value(f) (asyncio_future_value)(ASYNCIO__CONST_FUTURE(f))
+#define asyncio_future_get_loop(f) (asyncio_future_get_loop)(ASYNCIO__CONST_FUTURE(f))
+#define asyncio_future_cancel_message(f) (asyncio_future_cancel_message)(ASYNCIO__CONST_FUTURE(f))
 #define asyncio_future_set_exception(f, code) (asyncio_future_set_exception)(ASYNCIO__FUTURE(f), code)
 #define asyncio_future_set_result(...) asyncio__future_set_result_m(__VA_ARGS__, )
 #define asyncio__future_set_result_m(f, result, ...)                                               \

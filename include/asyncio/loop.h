@@ -25,39 +25,39 @@ typedef void asyncio_fd_callback(int descriptor, void *data);
 
 /* What went wrong and where; what is not known is NULL or 0. */
 typedef struct asyncio_exception_context {
-    size_t size;
-    const char *message;
-    int exception;                  /* negative code, 0: none */
-    const asyncio_error *error;     /* its record, or NULL */
-    asyncio_future *future;         /* borrowed, as all of these */
-    asyncio_task *task;
-    asyncio_handle *handle;
-    const char *where;              /* "file:line (function)" or NULL */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_exception_context));
+    const char *message ASYNCIO__0;
+    int exception ASYNCIO__0;               /* negative code, 0: none */
+    const asyncio_error *error ASYNCIO__0;  /* its record, or NULL */
+    asyncio_future *future ASYNCIO__0;      /* borrowed, as all of these */
+    asyncio_task *task ASYNCIO__0;
+    asyncio_handle *handle ASYNCIO__0;
+    const char *where ASYNCIO__0;           /* "file:line (function)" or NULL */
 } asyncio_exception_context;
 
 typedef void asyncio_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,
                                        void *data);
 
 typedef struct asyncio_loop_options {
-    size_t size;
-    const char *backend;            /* "io_uring", "epoll", "sim"; NULL: ASYNCIO_BACKEND, else the best there is */
-    uint64_t seed;                  /* sim: the order of things; 0: the plain one, or ASYNCIO_SIM_SEED */
-    int poll_every_turn;            /* look at the kernel in each turn, as CPython does; else a busy turn may skip it */
-    size_t stack_size;              /* of tasks, bytes; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
-    unsigned max_io_bytes;          /* no read or write moves more bytes at a time, for tests; 0: no limit */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_options));
+    const char *backend ASYNCIO__0;    /* "io_uring", "epoll", "sim"; NULL: ASYNCIO_BACKEND, else the best there is */
+    uint64_t seed ASYNCIO__0;          /* sim: the order of things; 0: the plain one, or ASYNCIO_SIM_SEED */
+    int poll_every_turn ASYNCIO__0;    /* look at the kernel in each turn, as CPython does; else a busy turn may skip it */
+    size_t stack_size ASYNCIO__0;      /* of tasks, bytes; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
+    unsigned max_io_bytes ASYNCIO__0;  /* no read or write moves more bytes at a time, for tests; 0: no limit */
 } asyncio_loop_options;
 
 typedef struct asyncio_call_options {
-    size_t size;
-    void *data;
-    void (*destroy)(void *data);    /* called once, after the callback, or when it is cancelled, or with the loop */
-    asyncio_context *context;       /* to run in; NULL: a copy of the current one */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_call_options));
+    void *data ASYNCIO__0;
+    void (*destroy)(void *data) ASYNCIO__0;  /* called once, after the callback, or when it is cancelled, or with the loop */
+    asyncio_context *context ASYNCIO__0;     /* to run in; NULL: a copy of the current one */
 } asyncio_call_options;
 
 typedef struct asyncio_watch_options {
-    size_t size;
-    void *data;
-    void (*destroy)(void *data);    /* called once, when the watch is removed or replaced, or with the loop */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_watch_options));
+    void *data ASYNCIO__0;
+    void (*destroy)(void *data) ASYNCIO__0;  /* called once, when the watch is removed or replaced, or with the loop */
 } asyncio_watch_options;
 
 /* Returns new: a loop. -EINVAL for an unknown backend, -ENOMEM, or why the backend cannot be had. Does not suspend. */
@@ -103,7 +103,7 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_forever(asyncio_loop *loop);
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_until_complete(asyncio_loop *loop,
                                                                    asyncio_awaitable awaitable);
 #define asyncio_loop_run_until_complete(loop, x)                                                   \
-    (asyncio_loop_run_until_complete)(loop, ASYNCIO_AWAITABLE(x))
+    (asyncio_loop_run_until_complete)(loop, ASYNCIO__AWAITED_NOW(x))
 
 /* Stops the loop at the end of the turn under way; before a run: that run makes one turn. Does not suspend. */
 ASYNCIO_API void asyncio_loop_stop(asyncio_loop *loop);
@@ -187,6 +187,10 @@ ASYNCIO_API asyncio_task_factory *asyncio_loop_get_task_factory(const asyncio_lo
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_task_new(asyncio_loop *loop, asyncio_coro coro,
                                                     asyncio_task **ret_task,
                                                     const asyncio_create_task_options *options);
+#if !defined(ASYNCIO__BUILD)
+#define asyncio_task_new(loop, coro, ret_task, options)                                            \
+    (asyncio_task_new)(loop, ASYNCIO__CORO(coro), ret_task, options)
+#endif
 
 /* Sets the function that hears of errors nobody awaits (NULL: the default one, which writes to standard error). Does not
  * suspend. */
@@ -309,17 +313,11 @@ static inline void asyncio__call_exception_handler_v(asyncio_loop *loop,
 
 ASYNCIO__END
 
-#if !defined(__cplusplus)
 #define ASYNCIO__LOOP_CALLBACK(fn)                                                                 \
-    ((asyncio_loop_callback *)(void (*)(void))_Generic((fn),                                       \
-        void (*)(asyncio_loop *, void *): (fn),                                                    \
-        void (*)(asyncio_loop *): (fn),                                                            \
-        void (*)(void): (fn)))
+    ASYNCIO__CALLBACK(asyncio_loop_callback, fn, void (*)(asyncio_loop *, void *),                 \
+                      void (*)(asyncio_loop *), void (*)(void))
 #define ASYNCIO__FD_CALLBACK(fn)                                                                   \
-    ((asyncio_fd_callback *)(void (*)(void))_Generic((fn),                                         \
-        void (*)(int, void *): (fn),                                                               \
-        void (*)(int): (fn)))
-#endif
+    ASYNCIO__CALLBACK(asyncio_fd_callback, fn, void (*)(int, void *), void (*)(int))
 
 #define asyncio_loop_call_soon(...) asyncio__loop_call_soon_m(__VA_ARGS__, )
 #define asyncio__loop_call_soon_m(loop, callback, ret_handle, ...)                                 \
@@ -351,7 +349,7 @@ ASYNCIO__END
                                   ASYNCIO__OPTIONS(asyncio_watch_options, (), __VA_ARGS__))
 #define asyncio_loop_create_task(...) asyncio__loop_create_task_m(__VA_ARGS__, )
 #define asyncio__loop_create_task_m(loop, coro, ret_task, ...)                                     \
-    asyncio__loop_create_task_v(loop, coro, ret_task,                                              \
+    asyncio__loop_create_task_v(loop, ASYNCIO__CORO(coro), ret_task,                               \
                                 ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
 #define asyncio_loop_call_exception_handler(...) asyncio__loop_call_exception_handler_m(__VA_ARGS__, )
 #define asyncio__loop_call_exception_handler_m(loop, ...)                                          \

@@ -4,7 +4,12 @@
  *
  * KEYWORD ARGUMENTS  A macro f(a, b, .key = value) appends a comma (`f_(__VA_ARGS__, )`), so that "none at all" leaves an
  *                    empty initialiser behind, and passes an options struct whose defaults stand first. The override
- *                    warning is silenced inside the macro only.
+ *                    warning is silenced inside the macro only. In C++ the keys stand in the order of the fields, as
+ *                    C++20 wants it; C++17 takes them as an extension.
+ * DEFAULTS           Fields are zero (ASYNCIO__0: C++ wants it said) unless ASYNCIO__DEFAULT says otherwise. A default that
+ *                    is not zero has a name, used there, by the macro, and by the library when it is given no options.
+ * LIFETIME           What an argument points to may be a compound literal: no macro puts an argument that is evaluated
+ *                    into a statement expression or a lambda, where the literal would end before the call.
  * FUNCTIONS          The bare name of every public macro is a function with the same parameters and a pointer to its
  *                    options last, NULL for the defaults: what asyncio_coro(asyncio_sleep, 1.0) and other languages call. */
 #pragma once
@@ -32,16 +37,17 @@
 /* None where Python takes None for a time or a limit. */
 #define ASYNCIO_NONE (-1.0e308)
 
-#define ASYNCIO__PRAGMA(x) _Pragma(#x)
 #define ASYNCIO__CAT(a, b) ASYNCIO__CAT_(a, b)
 #define ASYNCIO__CAT_(a, b) a##b
 
-/* 1 to 16. */
+/* 1 to 16, and a few more, so that one too many gets a sentence for an answer. */
 #define ASYNCIO__COUNT(...)                                                                        \
-    ASYNCIO__COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
-#define ASYNCIO__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) count
+    ASYNCIO__COUNT_(__VA_ARGS__, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3,  \
+                    2, 1, 0)
+#define ASYNCIO__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, count, ...) count
 
-#define ASYNCIO__MAP(m, ...) ASYNCIO__CAT(ASYNCIO__MAP_, ASYNCIO__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
+#define ASYNCIO__MAP(m, ...)                                                                       \
+    ASYNCIO__CAT(ASYNCIO__MAP_, ASYNCIO__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
 #define ASYNCIO__MAP_1(m, a) m(a)
 #define ASYNCIO__MAP_2(m, a, ...) m(a), ASYNCIO__MAP_1(m, __VA_ARGS__)
 #define ASYNCIO__MAP_3(m, a, ...) m(a), ASYNCIO__MAP_2(m, __VA_ARGS__)
@@ -58,28 +64,39 @@
 #define ASYNCIO__MAP_14(m, a, ...) m(a), ASYNCIO__MAP_13(m, __VA_ARGS__)
 #define ASYNCIO__MAP_15(m, a, ...) m(a), ASYNCIO__MAP_14(m, __VA_ARGS__)
 #define ASYNCIO__MAP_16(m, a, ...) m(a), ASYNCIO__MAP_15(m, __VA_ARGS__)
+#define ASYNCIO__MAP_17(m, a, ...) ASYNCIO__TOO_MANY(m(a))
+#define ASYNCIO__MAP_18(m, a, ...) ASYNCIO__TOO_MANY(m(a))
+#define ASYNCIO__MAP_19(m, a, ...) ASYNCIO__TOO_MANY(m(a))
+#define ASYNCIO__MAP_20(m, a, ...) ASYNCIO__TOO_MANY(m(a))
+
+/* Keeps _Pragma out of macros where the compiler moves it in front of the macro that it is an argument of: gcc 11. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define ASYNCIO__PRAGMA(x) _Pragma(#x)
+#else
+#define ASYNCIO__PRAGMA(x)
+#endif
 
 #if defined(__cplusplus)
-/* C++20 has designated initialisers too, in the order of the fields: Python's defaults come from member initialisers. */
-#define ASYNCIO__OPTIONS(type, defaults, ...)                                                      \
-    [&]() {                                                                                        \
-        ASYNCIO__PRAGMA(GCC diagnostic push)                                                       \
-        ASYNCIO__PRAGMA(GCC diagnostic ignored "-Wmissing-field-initializers")                     \
-        type asyncio__o = type { __VA_ARGS__ };                                                    \
-        ASYNCIO__PRAGMA(GCC diagnostic pop)                                                        \
-        asyncio__o.size = sizeof(type);                                                            \
-        return asyncio__o;                                                                         \
-    }()
+#define ASYNCIO__OPTIONS(type, defaults, ...) (__extension__ type{ __VA_ARGS__ })
 #define ASYNCIO__DEFAULT(value) = value
+#define ASYNCIO__0 = {}
 #else
+/* zero[array] is array[0]: the only way to stand after one statement expression and before another with a value that is
+ * in neither. */
 #define ASYNCIO__OPTIONS(type, defaults, ...)                                                      \
-    __extension__({                                                                                \
+    (__extension__({                                                                               \
         ASYNCIO__PRAGMA(GCC diagnostic push)                                                       \
         ASYNCIO__PRAGMA(GCC diagnostic ignored "-Woverride-init")                                  \
-        type asyncio__o = { .size = sizeof(type), ASYNCIO__DEFAULTS defaults __VA_ARGS__ };        \
-        ASYNCIO__PRAGMA(GCC diagnostic pop)                                                        \
-        asyncio__o;                                                                                \
-    })
-#define ASYNCIO__DEFAULTS(...) __VA_ARGS__
+        0;                                                                                         \
+    })[(type[1]){ { .size = sizeof(type), ASYNCIO__THESE defaults __VA_ARGS__ } } +                \
+       __extension__({                                                                             \
+           ASYNCIO__PRAGMA(GCC diagnostic pop)                                                     \
+           0;                                                                                      \
+       })])
+#define ASYNCIO__THESE(...) __VA_ARGS__
 #define ASYNCIO__DEFAULT(value)
+#define ASYNCIO__0
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+#pragma GCC diagnostic ignored "-Woverride-init"
+#endif
 #endif

@@ -17,13 +17,18 @@
 
 ASYNCIO__BEGIN
 
+#define ASYNCIO__DEFAULT_DEBUG (-1)
+#define ASYNCIO__DEFAULT_SHUTDOWN_TIMEOUT 300.0
+#define ASYNCIO__RUN_DEFAULTS                                                                      \
+    (.debug = ASYNCIO__DEFAULT_DEBUG, .shutdown_timeout = ASYNCIO__DEFAULT_SHUTDOWN_TIMEOUT, )
+
 typedef struct asyncio_run_options {
-    size_t size;
-    int debug;                       /* 1 on, 0 off, -1: None, as ASYNCIO_DEBUG says */
-    int (*loop_factory)(asyncio_loop **ret_loop, void *data);
-    void *loop_factory_data;
-    double shutdown_timeout;         /* seconds for leftover tasks, and again for the thread pool; ASYNCIO_NONE: no limit */
-    asyncio_context *context;        /* the context of all runs; NULL: a copy of the current one */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_run_options));
+    int debug ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_DEBUG);                           /* 1 on, 0 off, -1: None, as ASYNCIO_DEBUG says */
+    int (*loop_factory)(asyncio_loop **ret_loop, void *data) ASYNCIO__0;
+    void *loop_factory_data ASYNCIO__0;
+    double shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SHUTDOWN_TIMEOUT);  /* seconds for leftover tasks, and again for the thread pool; ASYNCIO_NONE: no limit */
+    asyncio_context *context ASYNCIO__0;                                          /* the context of all runs; NULL: a copy of the current one */
 } asyncio_run_options;
 
 /* Runs `coro` as a program and returns its result. -ASYNCIO_LOOP_RUNNING inside a running loop (the coroutine is closed),
@@ -31,8 +36,8 @@ typedef struct asyncio_run_options {
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_run(asyncio_coro coro, const asyncio_run_options *options);
 #define asyncio_run(...) asyncio__run_m(__VA_ARGS__, )
 #define asyncio__run_m(coro, ...)                                                                  \
-    asyncio__run_v(coro, ASYNCIO__OPTIONS(asyncio_run_options,                                     \
-                                          (.debug = -1, .shutdown_timeout = 300.0, ), __VA_ARGS__))
+    asyncio__run_v(ASYNCIO__CORO(coro),                                                            \
+                   ASYNCIO__OPTIONS(asyncio_run_options, ASYNCIO__RUN_DEFAULTS, __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__run_v(asyncio_coro coro, asyncio_run_options options)
 {
     return (asyncio_run)(coro, &options);
@@ -49,16 +54,15 @@ ASYNCIO_API int asyncio_runner_enter(asyncio_runner *runner, const asyncio_run_o
 #define asyncio_runner_enter(...) asyncio__runner_enter_m(__VA_ARGS__, )
 #define asyncio__runner_enter_m(runner, ...)                                                       \
     asyncio__runner_enter_v(                                                                       \
-        runner, ASYNCIO__OPTIONS(asyncio_run_options, (.debug = -1, .shutdown_timeout = 300.0, ),  \
-                                 __VA_ARGS__))
+        runner, ASYNCIO__OPTIONS(asyncio_run_options, ASYNCIO__RUN_DEFAULTS, __VA_ARGS__))
 static inline int asyncio__runner_enter_v(asyncio_runner *runner, asyncio_run_options options)
 {
     return (asyncio_runner_enter)(runner, &options);
 }
 
 typedef struct asyncio_runner_run_options {
-    size_t size;
-    asyncio_context *context;        /* borrowed; NULL: the runner's own */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_runner_run_options));
+    asyncio_context *context ASYNCIO__0;  /* borrowed; NULL: the runner's own */
 } asyncio_runner_run_options;
 
 /* Runs `coro` on the runner's loop and returns its result. -ASYNCIO_LOOP_RUNNING, -ASYNCIO_INVALID_STATE after exit,
@@ -67,7 +71,7 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_runner_run(asyncio_runner *runner, as
                                                       const asyncio_runner_run_options *options);
 #define asyncio_runner_run(...) asyncio__runner_run_m(__VA_ARGS__, )
 #define asyncio__runner_run_m(runner, coro, ...)                                                   \
-    asyncio__runner_run_v(runner, coro,                                                            \
+    asyncio__runner_run_v(runner, ASYNCIO__CORO(coro),                                             \
                           ASYNCIO__OPTIONS(asyncio_runner_run_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__runner_run_v(asyncio_runner *runner, asyncio_coro coro,
                                                            asyncio_runner_run_options options)

@@ -21,12 +21,16 @@ ASYNCIO__BEGIN
 typedef struct asyncio_stream asyncio_stream;
 typedef struct asyncio_server asyncio_server;
 
+#define ASYNCIO__DEFAULT_LIMIT 65536
+#define ASYNCIO__DEFAULT_BACKLOG 100
+#define ASYNCIO__DEFAULT_REUSE_ADDRESS 1
+
 typedef struct asyncio_open_connection_options {
-    size_t size;
-    size_t limit;                   /* bytes */
-    const char *local_host;         /* bind to it first; None is NULL */
-    int local_port;
-    int family;                     /* AF_INET, AF_INET6, 0: either */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_open_connection_options));
+    size_t limit ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_LIMIT);  /* bytes */
+    const char *local_host ASYNCIO__0;                      /* bind to it first; None is NULL */
+    int local_port ASYNCIO__0;
+    int family ASYNCIO__0;                                  /* AF_INET, AF_INET6, 0: either */
 } asyncio_open_connection_options;
 
 /* Connects to `host` (a name or a literal address) and `port`, trying its addresses in turn. ret_stream returns new. -ASYNCIO_RESOLVE, the error of the
@@ -36,8 +40,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_open_connection(const char *host, int
 #define asyncio_open_connection(...) asyncio__open_connection_m(__VA_ARGS__, )
 #define asyncio__open_connection_m(host, port, ret_stream, ...)                                    \
     asyncio__open_connection_v(host, port, ret_stream,                                             \
-                               ASYNCIO__OPTIONS(asyncio_open_connection_options, (.limit = 65536, ), \
-                                                __VA_ARGS__))
+                               ASYNCIO__OPTIONS(asyncio_open_connection_options,                   \
+                                                (.limit = ASYNCIO__DEFAULT_LIMIT, ), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__open_connection_v(const char *host, int port,
                                                                 asyncio_stream **ret_stream,
                                                                 asyncio_open_connection_options options)
@@ -49,16 +53,16 @@ ASYNCIO_MUST_CHECK static inline int asyncio__open_connection_v(const char *host
 typedef int asyncio_client_connected(asyncio_stream *stream, void *data);
 
 typedef struct asyncio_start_server_options {
-    size_t size;
-    size_t limit;                   /* bytes, of each stream */
-    int backlog;
-    int family;                     /* AF_INET, AF_INET6, 0: either */
-    int reuse_address;
-    int reuse_port;
-    size_t stack_size;              /* of the handlers' tasks */
-    unsigned max_connections;       /* accepts no more than this at a time; 0: no limit */
-    void *data;                     /* the handler's second argument */
-    void (*destroy)(void *data);    /* called once, with the server */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_start_server_options));
+    size_t limit ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_LIMIT);  /* bytes, of each stream */
+    int backlog ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_BACKLOG);
+    int family ASYNCIO__0;                                  /* AF_INET, AF_INET6, 0: either */
+    int reuse_address ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_REUSE_ADDRESS);
+    int reuse_port ASYNCIO__0;
+    size_t stack_size ASYNCIO__0;                           /* of the handlers' tasks */
+    unsigned max_connections ASYNCIO__0;                    /* accepts no more than this at a time; 0: no limit */
+    void *data ASYNCIO__0;                                  /* the handler's second argument */
+    void (*destroy)(void *data) ASYNCIO__0;                 /* called once, with the server */
 } asyncio_start_server_options;
 
 /* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs `handler(stream, data)` as a task for each connection; it may
@@ -135,7 +139,7 @@ ASYNCIO_API void asyncio_stream_consume(asyncio_stream *stream, size_t size);
 ASYNCIO_API int asyncio_stream_at_eof(const asyncio_stream *stream);
 
 /* Writes all of `data`, in order, then waits while more than the high-water mark is unsent. 0. `data` is the caller's again when it returns. -EPIPE, -ECONNRESET,
- * -ENOMEM (nothing was written), -ECANCELED (all was accepted). Suspends. */
+ * -EINVAL (a negative size), -ENOMEM (nothing was written), -ECANCELED (all was accepted). Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size);
 
 /* As write, for several pieces at once. Suspends. */
@@ -193,15 +197,31 @@ ASYNCIO_MUST_CHECK static inline int asyncio__start_server_v(asyncio_client_conn
 
 ASYNCIO__END
 
-#if !defined(__cplusplus)
 #define ASYNCIO__CLIENT_CONNECTED(fn)                                                              \
-    ((asyncio_client_connected *)(void (*)(void))_Generic((fn),                                    \
-        int (*)(asyncio_stream *, void *): (fn),                                                   \
-        int (*)(asyncio_stream *): (fn)))
+    ASYNCIO__CALLBACK(asyncio_client_connected, fn, int (*)(asyncio_stream *, void *),             \
+                      int (*)(asyncio_stream *))
+
+/* What a call returned is an int, and the size for the next one: taken without a warning. */
+#if !defined(ASYNCIO__BUILD)
+#define asyncio_stream_read(stream, buffer, size)                                                  \
+    (asyncio_stream_read)(stream, buffer, ASYNCIO__SIZE(size))
+#define asyncio_stream_readexactly(stream, buffer, size, ret_got)                                  \
+    (asyncio_stream_readexactly)(stream, buffer, ASYNCIO__SIZE(size), ret_got)
+#define asyncio_stream_fill(stream, size) (asyncio_stream_fill)(stream, ASYNCIO__SIZE(size))
+#define asyncio_stream_consume(stream, size) (asyncio_stream_consume)(stream, ASYNCIO__SIZE(size))
+#define asyncio_stream_write(stream, data, size)                                                   \
+    (asyncio_stream_write)(stream, data, ASYNCIO__SIZE(size))
+#define asyncio_stream_write_nowait(stream, data, size)                                            \
+    (asyncio_stream_write_nowait)(stream, data, ASYNCIO__SIZE(size))
+#define asyncio_stream_writelines(stream, pieces, count)                                           \
+    (asyncio_stream_writelines)(stream, pieces, ASYNCIO__SIZE(count))
 #endif
 
 #define asyncio_start_server(...) asyncio__start_server_m(__VA_ARGS__, )
 #define asyncio__start_server_m(handler, host, port, ret_server, ...)                              \
     asyncio__start_server_v(ASYNCIO__CLIENT_CONNECTED(handler), host, port, ret_server,            \
                             ASYNCIO__OPTIONS(asyncio_start_server_options,                         \
-                                             (.limit = 65536, .backlog = 100, .reuse_address = 1, ), __VA_ARGS__))
+                                             (.limit = ASYNCIO__DEFAULT_LIMIT,                     \
+                                              .backlog = ASYNCIO__DEFAULT_BACKLOG,                 \
+                                              .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS, ),  \
+                                             __VA_ARGS__))

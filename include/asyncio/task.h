@@ -17,12 +17,12 @@
 ASYNCIO__BEGIN
 
 typedef struct asyncio_create_task_options {
-    size_t size;
-    const char *name;             /* copied; None is NULL: "Task-1", "Task-2", ... */
-    asyncio_context *context;     /* to run in, borrowed; NULL: a copy of the current one */
-    int eager_start;              /* run it now, until it first suspends */
-    size_t stack_size;            /* bytes, guard included; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
-    int sticky_cancel;            /* once cancelled, each later suspension returns -ECANCELED at once, until uncancel */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_create_task_options));
+    const char *name ASYNCIO__0;          /* copied; None is NULL: "Task-1", "Task-2", ... */
+    asyncio_context *context ASYNCIO__0;  /* to run in, borrowed; NULL: a copy of the current one */
+    int eager_start ASYNCIO__0;           /* run it now, until it first suspends */
+    size_t stack_size ASYNCIO__0;         /* bytes, guard included; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
+    int sticky_cancel ASYNCIO__0;         /* once cancelled, each later suspension returns -ECANCELED at once, until uncancel */
 } asyncio_create_task_options;
 
 /* Makes a task of the running loop that runs `coro`. ret_task (NULL: not wanted) returns new. -ASYNCIO_NO_RUNNING_LOOP,
@@ -32,7 +32,7 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_create_task(asyncio_coro coro, asynci
                                                        const asyncio_create_task_options *options);
 #define asyncio_create_task(...) asyncio__create_task_m(__VA_ARGS__, )
 #define asyncio__create_task_m(coro, ret_task, ...)                                                \
-    asyncio__create_task_v(coro, ret_task,                                                         \
+    asyncio__create_task_v(ASYNCIO__CORO(coro), ret_task,                                          \
                            ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__create_task_v(asyncio_coro coro, asyncio_task **ret_task,
                                                             asyncio_create_task_options options)
@@ -47,13 +47,14 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_sleep(double delay);
 /* Awaits a coroutine (in the running task), a task or a future, and returns its result. A future that is done already
  * does not suspend. -ASYNCIO_AWAITS_ITSELF, -ASYNCIO_OTHER_LOOP, -ASYNCIO_NO_TASK, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_await(asyncio_awaitable awaitable);
-#define asyncio_await(x) (asyncio_await)(ASYNCIO_AWAITABLE(x))
+#define asyncio_await(x) (asyncio_await)(ASYNCIO__AWAITED_NOW(x))
 
 /* Returns new: the future itself (one more reference), or a task made for a coroutine. Python's ensure_future. -ENOMEM,
  * -ASYNCIO_NO_RUNNING_LOOP, -EINVAL for a future of another loop. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ensure_future(asyncio_awaitable awaitable,
                                                          asyncio_future **ret_future);
-#define asyncio_ensure_future(x, ret_future) (asyncio_ensure_future)(ASYNCIO_AWAITABLE(x), ret_future)
+#define asyncio_ensure_future(x, ret_future)                                                       \
+    (asyncio_ensure_future)(ASYNCIO__AWAITED_NOW(x), ret_future)
 
 /* The running task, lent, or NULL outside of tasks. Does not suspend. */
 ASYNCIO_API asyncio_task *asyncio_current_task(void);

@@ -35,7 +35,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_task_group_create_task(asyncio_task_g
 #define asyncio_task_group_create_task(...) asyncio__task_group_create_task_m(__VA_ARGS__, )
 #define asyncio__task_group_create_task_m(group, coro, ret_task, ...)                              \
     asyncio__task_group_create_task_v(                                                             \
-        group, coro, ret_task, ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
+        group, ASYNCIO__CORO(coro), ret_task,                                                      \
+        ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int
 asyncio__task_group_create_task_v(asyncio_task_group *group, asyncio_coro coro, asyncio_task **ret_task,
                                   asyncio_create_task_options options)

@@ -14,8 +14,8 @@
 ASYNCIO__BEGIN
 
 typedef struct asyncio_to_thread_options {
-    size_t size;
-    int abandon;                    /* a cancelled call does not wait for its function */
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_to_thread_options));
+    int abandon ASYNCIO__0;         /* a cancelled call does not wait for its function */
 } asyncio_to_thread_options;
 
 /* Calls the coroutine object's function in the thread pool and returns its result. It runs there as plain C: what suspends answers
@@ -24,7 +24,8 @@ typedef struct asyncio_to_thread_options {
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_to_thread(asyncio_coro call, const asyncio_to_thread_options *options);
 #define asyncio_to_thread(...) asyncio__to_thread_m(__VA_ARGS__, )
 #define asyncio__to_thread_m(call, ...)                                                            \
-    asyncio__to_thread_v(call, ASYNCIO__OPTIONS(asyncio_to_thread_options, (), __VA_ARGS__))
+    asyncio__to_thread_v(ASYNCIO__CORO(call),                                                      \
+                         ASYNCIO__OPTIONS(asyncio_to_thread_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__to_thread_v(asyncio_coro call, asyncio_to_thread_options options)
 {
     return (asyncio_to_thread)(call, &options);
@@ -53,6 +54,10 @@ ASYNCIO_API void asyncio_executor_shutdown(asyncio_executor *executor, int wait)
  * The arguments are borrowed until the function has returned. Errors as to_thread. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_in_executor(asyncio_loop *loop, asyncio_executor *executor,
                                                                 asyncio_coro call, asyncio_future **ret_future);
+#if !defined(ASYNCIO__BUILD)
+#define asyncio_loop_run_in_executor(loop, executor, call, ret_future)                             \
+    (asyncio_loop_run_in_executor)(loop, executor, ASYNCIO__CORO(call), ret_future)
+#endif
 
 /* Sets what NULL stands for in run_in_executor; takes a reference, shuts nothing down. */
 ASYNCIO_API void asyncio_loop_set_default_executor(asyncio_loop *loop, asyncio_executor *executor);
@@ -70,6 +75,10 @@ typedef void asyncio_concurrent_future_callback(asyncio_concurrent_future *futur
  * coroutine is closed then. Pointer arguments are borrowed until it is done. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop,
                                                                     asyncio_concurrent_future **ret_future);
+#if !defined(ASYNCIO__BUILD)
+#define asyncio_run_coroutine_threadsafe(coro, loop, ret_future)                                   \
+    (asyncio_run_coroutine_threadsafe)(ASYNCIO__CORO(coro), loop, ret_future)
+#endif
 
 /* Returns new: a pending one, for a producer of one's own. -ENOMEM. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_concurrent_future_new(asyncio_concurrent_future **ret_future);

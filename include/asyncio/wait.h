@@ -13,7 +13,7 @@ ASYNCIO__BEGIN
 
 typedef struct asyncio_gather_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_gather_options));
-    int return_exceptions ASYNCIO__DEFAULT(0);   /* errors become results like others */
+    int return_exceptions ASYNCIO__0;  /* errors become results like others */
 } asyncio_gather_options;
 
 /* Runs up to 16 awaitables side by side: 0 when all succeeded, else the first error; the others go on. -ECANCELED when cancelled,
@@ -65,7 +65,7 @@ enum asyncio_return_when {
 
 typedef struct asyncio_wait_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_wait_options));
-    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);   /* seconds; ASYNCIO_NONE: no limit */
+    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);  /* seconds; ASYNCIO_NONE: no limit */
     enum asyncio_return_when return_when ASYNCIO__DEFAULT(ASYNCIO_ALL_COMPLETED);
 } asyncio_wait_options;
 
@@ -83,7 +83,7 @@ typedef struct asyncio_as_completed {
 
 typedef struct asyncio_as_completed_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_as_completed_options));
-    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);   /* seconds for all; ASYNCIO_NONE: no limit */
+    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);  /* seconds for all; ASYNCIO_NONE: no limit */
 } asyncio_as_completed_options;
 
 /* Begins: coroutines become tasks. A failure is remembered and returned by next and exit. Does not suspend. */

@@ -17,11 +17,13 @@ typedef struct asyncio_watchdog_report {
     size_t frame_count;
 } asyncio_watchdog_report;
 
+#define ASYNCIO__DEFAULT_WATCHDOG_LIMIT 0.1
+
 typedef struct asyncio_watchdog_options {
-    size_t size;
-    double limit;                   /* seconds that one step may take */
-    void (*report)(const asyncio_watchdog_report *report, void *data);
-    void *data;
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_watchdog_options));
+    double limit ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_WATCHDOG_LIMIT);  /* seconds that one step may take */
+    void (*report)(const asyncio_watchdog_report *report, void *data) ASYNCIO__0;
+    void *data ASYNCIO__0;
 } asyncio_watchdog_options;
 
 /* Watches `loop`. -EALREADY when it is watched, -ENOMEM, -EAGAIN. Loop's thread. Does not suspend. */
@@ -30,7 +32,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_start_watchdog(asyncio_loop *loo
 #define asyncio_loop_start_watchdog(...) asyncio__loop_start_watchdog_m(__VA_ARGS__, )
 #define asyncio__loop_start_watchdog_m(loop, ...)                                                  \
     asyncio__loop_start_watchdog_v(                                                                \
-        loop, ASYNCIO__OPTIONS(asyncio_watchdog_options, (.limit = 0.1, ), __VA_ARGS__))
+        loop, ASYNCIO__OPTIONS(asyncio_watchdog_options,                                           \
+                               (.limit = ASYNCIO__DEFAULT_WATCHDOG_LIMIT, ), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__loop_start_watchdog_v(asyncio_loop *loop,
                                                                     asyncio_watchdog_options options)
 {
