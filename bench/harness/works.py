@@ -101,6 +101,7 @@ def everybody(out, python, missing):
         Who("raw-epoll", "limit", [path("epoll")], ("echo",), fixed=True),
         Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ("echo",), fixed=True),
         Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ("echo",), fixed=True),
+        Who("raw-io_uring-inc", "limit", [path("uring"), "65536", "64", "inc", "direct"], ("echo",), fixed=True),
     ]
     for who in ours + peers + limits:
         who.missing = missing.get(who.name) or missing.get(who.command[0], "")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The limit of memory: what the kernel asks for a million stacks, and nothing else.
  *
- *   memory SLOTS     in slabs of 64 MiB; guards four pages of each slot of 64 KiB, touches the top one
+ *   memory SLOTS  in slabs of 64 MiB guards four pages of each 64 KiB slot, touches its top page
  *
  * The guards of a slab are installed in as few calls as the kernel takes (process_madvise on
  * ourselves, 1024 ranges each), one madvise each where it refuses; before Linux 6.13, where there

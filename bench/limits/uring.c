@@ -1,24 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /* The limit of echo on io_uring: an echo server with nothing between it and the ring.
  *
- *   uring [BUFFER_SIZE [BUFFERS]]            8192 and 4096, or for bulk 65536 and fewer of them
+ *   uring [BUFFER_SIZE [BUFFERS [inc] [direct]]]       8192 4096; 65536 512; 65536 64 inc direct
  *
  * Single issuer, deferred and cooperative task work, the ring's descriptor registered; one
  * multishot accept, one multishot receive a connection, into buffers provided through a ring; one
- * enter a turn. A received buffer is sent as it is and goes back into the ring when the kernel is
- * done with it. One send is in flight a connection; what arrives meanwhile goes out in the next
- * one, several buffers as one sendmsg. A receive that found no buffer is armed again when one is
- * back. */
+ * enter a turn. What was received is sent from where it lies, and its buffer goes back when the
+ * kernel is done with it. One send is in flight a connection; what arrives meanwhile goes out in
+ * the next one, several pieces as one sendmsg. A receive that found no buffer is armed again when
+ * one is back.
+ *
+ * inc     a buffer is consumed bit by bit (IOU_PBUF_RING_INC, Linux 6.12), so that small messages
+ *         share one hot buffer and big ones still get a whole one
+ * direct  tries send(2) at once, and leaves only what the socket did not take to the ring */
 #include "../common.h"
 
 #include <liburing.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { ENTRIES = 4096, PIECES = 16, ACCEPT = 1, RECV = 2, SEND = 3, KIND = 3 };
 
-struct piece {
+#define BUFFER_RING_INC 2 /* newer than Debian's liburing */
+#define CQE_BUFFER_MORE (1u << 4)
+
+struct piece { /* received bytes, not yet sent */
     struct piece *next;
-    unsigned size;
+    char *bytes;
+    unsigned size, buffer;
+};
+
+struct buffer {
+    unsigned used; /* bytes received into it */
+    unsigned refs; /* pieces in it, and one while the kernel may receive more into it */
 };
 
 struct connection {
@@ -33,8 +47,10 @@ struct connection {
 
 static struct io_uring ring;
 static struct io_uring_buf_ring *provided;
-static struct piece *pieces;    /* one for each buffer, at its index */
-static char *buffers;
+static struct piece *spare;
+static struct buffer *buffers;
+static char *memory_of_buffers;
+static bool incremental, direct;
 static unsigned buffer_size = 8192, buffer_count = 4096, returned;
 static struct connection *hungry;
 
@@ -49,15 +65,45 @@ static struct io_uring_sqe *entry(void *data, unsigned kind)
     return sqe;
 }
 
-static char *bytes_of(struct piece *piece)
+static char *start_of(unsigned buffer)
 {
-    return buffers + (size_t)(piece - pieces) * buffer_size;
+    return memory_of_buffers + (size_t)buffer * buffer_size;
+}
+
+static void provide(unsigned buffer)
+{
+    buffers[buffer] = (struct buffer){ 0, 1 };
+    io_uring_buf_ring_add(provided, start_of(buffer), buffer_size, (unsigned short)buffer,
+                          io_uring_buf_ring_mask(buffer_count), (int)returned++);
+}
+
+static void release(unsigned buffer)
+{
+    if (--buffers[buffer].refs == 0)
+        provide(buffer);
+}
+
+static struct piece *take(const struct io_uring_cqe *cqe)
+{
+    struct piece *piece = spare ? spare : malloc(sizeof *piece);
+    unsigned buffer = cqe->flags >> IORING_CQE_BUFFER_SHIFT, size = (unsigned)cqe->res;
+    if (!piece)
+        die("piece", ENOMEM);
+    if (spare)
+        spare = spare->next;
+    *piece = (struct piece){ NULL, start_of(buffer) + buffers[buffer].used, size, buffer };
+    buffers[buffer].used += size;
+    buffers[buffer].refs++;
+    if (!(cqe->flags & CQE_BUFFER_MORE))
+        release(buffer);
+    return piece;
 }
 
 static void give_back(struct piece *piece)
 {
-    io_uring_buf_ring_add(provided, bytes_of(piece), buffer_size, (unsigned short)(piece - pieces),
-                          io_uring_buf_ring_mask(buffer_count), (int)returned++);
+    piece->next = spare;
+    spare = piece;
+    release(piece->buffer);
 }
 
 static void arm(struct connection *c)
@@ -77,7 +123,7 @@ static void send_next(struct connection *c)
     uint64_t data = sqe->user_data;
     c->flying = 0;
     for (struct piece *p = c->first; p && c->flying < PIECES; p = p->next)
-        c->iov[c->flying++] = (struct iovec){ bytes_of(p), p->size };
+        c->iov[c->flying++] = (struct iovec){ p->bytes, p->size };
     if (c->flying == 1) {
         io_uring_prep_send(sqe, c->fd, c->iov[0].iov_base, c->iov[0].iov_len,
                            MSG_WAITALL | MSG_NOSIGNAL);
@@ -120,16 +166,30 @@ static void accepted(int fd)
     arm(c);
 }
 
+/* True when the socket took all of it; else what is left remains in the piece. */
+static bool sent_at_once(struct connection *c, struct piece *piece)
+{
+    ssize_t n = send(c->fd, piece->bytes, piece->size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n > 0) {
+        piece->bytes += n;
+        piece->size -= (unsigned)n;
+    }
+    if (piece->size == 0)
+        give_back(piece);
+    return piece->size == 0;
+}
+
 static void received(struct connection *c, struct io_uring_cqe *cqe)
 {
     c->armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
     if (cqe->res > 0) {
-        struct piece *piece = &pieces[cqe->flags >> IORING_CQE_BUFFER_SHIFT];
-        *piece = (struct piece){ NULL, (unsigned)cqe->res };
-        *c->last = piece;
-        c->last = &piece->next;
-        if (!c->flying)
-            send_next(c);
+        struct piece *piece = take(cqe);
+        if (!direct || c->first || !sent_at_once(c, piece)) {
+            *c->last = piece;
+            c->last = &piece->next;
+            if (!c->flying)
+                send_next(c);
+        }
         if (!c->armed)
             arm(c);
     } else if (cqe->res == -ENOBUFS) {
@@ -173,18 +233,21 @@ static void make_ring(void)
         die("io_uring", r);
     io_uring_register_ring_fd(&ring);
     size_t ring_size = buffer_count * sizeof(struct io_uring_buf);
-    pieces = calloc(buffer_count, sizeof *pieces);
-    if (!pieces || posix_memalign((void **)&buffers, 4096, (size_t)buffer_count * buffer_size) ||
+    buffers = calloc(buffer_count, sizeof *buffers);
+    if (!buffers ||
+        posix_memalign((void **)&memory_of_buffers, 4096, (size_t)buffer_count * buffer_size) ||
         posix_memalign((void **)&provided, 4096, ring_size))
         die("buffers", ENOMEM);
     memset(provided, 0, ring_size);
     struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)provided,
                                     .ring_entries = buffer_count };
+    uint16_t flags = incremental ? BUFFER_RING_INC : 0; /* behind bgid; its name has changed */
+    memcpy((char *)&reg + offsetof(struct io_uring_buf_reg, bgid) + 2, &flags, sizeof flags);
     if ((r = io_uring_register_buf_ring(&ring, &reg, 0)) < 0)
         die("provided buffers", r);
     io_uring_buf_ring_init(provided);
     for (unsigned i = 0; i < buffer_count; i++)
-        give_back(&pieces[i]);
+        provide(i);
 }
 
 static void complete(struct io_uring_cqe *cqe)
@@ -206,6 +269,10 @@ int main(int argc, char **argv)
 {
     buffer_size = (unsigned)argument(argc, argv, 1, buffer_size);
     buffer_count = (unsigned)argument(argc, argv, 2, buffer_count);
+    for (int i = 3; i < argc; i++) {
+        incremental |= !strcmp(argv[i], "inc");
+        direct |= !strcmp(argv[i], "direct");
+    }
     int listener = listen_anywhere(0);
     make_ring();
     struct io_uring_sqe *sqe = entry(NULL, ACCEPT);
