@@ -36,7 +36,7 @@ static inline void *asyncio__freelist_get(struct freelist *list)
 }
 static inline void asyncio__freelist_put(struct freelist *list, void *object)
 {
-    (void)slab;
+    (void)list;
     asyncio__free(object);
 }
 #else

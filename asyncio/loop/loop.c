@@ -39,7 +39,8 @@ static size_t default_stack_size(void)
     return size > 0 ? (size_t)size : 65536;
 }
 
-static const size_t freelist_sizes[LOOP_FREELISTS] = { 64, 256, 192, 192 };
+/* The floors above assert that their objects fit. */
+static const size_t freelist_sizes[LOOP_FREELISTS] = { 64, LOOP_TASK_SIZE, 192, 192 };
 
 static void init(asyncio_loop *loop, const asyncio_loop_options *options)
 {

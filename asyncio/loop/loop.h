@@ -41,6 +41,9 @@ struct watch;
 
 enum { LOOP_FREELIST_FUTURE, LOOP_FREELIST_TASK, LOOP_FREELIST_HANDLE, LOOP_FREELIST_SCOPE, LOOP_FREELISTS };
 
+/* A task's control block; with what a sanitizer adds to a flow of control. */
+enum { LOOP_TASK_SIZE = 256 + (sizeof(struct coro) - 2 * sizeof(void *)) };
+
 struct asyncio_loop {
     /* The hot part: what each turn touches. */
     struct list ready, batch;

@@ -21,9 +21,7 @@ static void destroy(asyncio_future *future)
 
 static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel, destroy };
 
-#if !defined(ASYNCIO__SANITIZE_FIBERS)
-_Static_assert(sizeof(struct asyncio_task) <= 256, "a million of them should fit");
-#endif
+_Static_assert(sizeof(struct asyncio_task) <= LOOP_TASK_SIZE, "a million of them should fit");
 
 /* The arguments, the copied struct and the notes lie on the top of the stack, above the first frame. */
 static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, const struct stack *stack)
