@@ -13,6 +13,7 @@ children a TaskGroup cancels (a set), of the tasks that asyncio.run cancels at t
 import asyncio
 import errno
 import gc
+import inspect
 import selectors
 import threading
 
@@ -20,6 +21,7 @@ T = 1.0                                 # one tick of the virtual clock
 
 SCENARIOS = {}                          # topic -> {name: Scenario}
 lines = []                              # the trace of the running scenario
+over = False                            # its main coroutine has ended: nobody counts turns any more
 
 
 class Scenario:
@@ -201,6 +203,8 @@ def turns(n):
     loop = asyncio.get_running_loop()
 
     def turn(i):
+        if over:
+            return
         say(f"turn {i}")
         if i < n:
             loop.call_soon(turn, i + 1)
@@ -281,12 +285,22 @@ def run(coroutine, **options):
     return asyncio.run(coroutine, loop_factory=Loop, **options)
 
 
+async def main_of(scenario):
+    global over
+    try:
+        return await scenario.body()
+    finally:
+        over = True
+
+
 def play(scenario):
     """Runs one scenario and returns its trace."""
+    global over
+    over = False
     lines.clear()
     try:
-        if asyncio.iscoroutinefunction(scenario.body):
-            outcome = run(scenario.body())
+        if inspect.iscoroutinefunction(scenario.body):
+            outcome = run(main_of(scenario))
         else:
             outcome = scenario.body()
     except (Exception, asyncio.CancelledError, KeyboardInterrupt) as e:
