@@ -22,6 +22,7 @@ bench:
 install:
 	@tools/setup run && tools/build install --prefix="$(abspath $(PREFIX))" --libdir=lib -Dtests=disabled \
 		-Dexamples=false && meson install -C build/install --no-rebuild
+	@[ "$$(id -u)" != 0 ] || [ -n "$(DESTDIR)" ] || ldconfig
 man:
 	@tools/setup run && tools/manpages.py build/man
 help:

@@ -318,7 +318,8 @@ def write(folder, found):
     for section in ("man3", "man7"):
         os.makedirs(os.path.join(folder, section), exist_ok=True)
     for header in found:
-        pages = [(f"man7/{overview_name(header.name)}.7", overview_page(header))] if header.overview else []
+        pages = [(f"man7/{overview_name(header.name)}.7", overview_page(header))]
+        pages = pages if header.overview and (header.pages or header.name == "asyncio.h") else []
         pages += [(f"man3/{p.name}.3", function_page(p, list(header.pages))) for p in header.pages.values() if p.texts]
         for path, text in pages:
             with open(os.path.join(folder, path), "w", encoding="ascii") as file:

@@ -135,10 +135,16 @@ def check(path, text):
     return errors
 
 
-def check_exported(listing):
+def promised(header):
+    """What a public header declares with ASYNCIO_API."""
+    return re.findall(r"^ASYNCIO_API\b[^;{}()]*?\(?\b(asyncio_\w+)\)?\s*\(", floors.bare(header), re.M)
+
+
+def check_exported(listing, wanted=()):
     names = [line.split()[0].split("@")[0] for line in listing.splitlines() if line.split()]
     names = [n for n in names if n != "LIBASYNCIO_0"]
     errors = [f"{n}: exported, and is not asyncio_*" for n in names if not n.startswith("asyncio_")]
+    errors += [f"{n}: declared in a public header, and not in the library" for n in sorted(set(wanted) - set(names))]
     if not any(re.match(r"asyncio_[a-z]", n) for n in names):
         errors.append("not one public symbol is exported")
     return errors, len(names)
@@ -183,6 +189,9 @@ def self_test():
     assert verdict(spdx + "int asyncio__len(void);\n#define F(x) g(x);\n", "asyncio/base/x.h") == []
     assert check_exported("asyncio_run T 0 1\nlist_len T 0 1\n")[0] and check_exported("")[0]
     assert check_exported("LIBASYNCIO_0 A 0 0\nasyncio_run T 0 1\nasyncio__stackful R 0 1\n")[0] == []
+    assert check_exported("asyncio_run T 0 1\n", ["asyncio_run", "asyncio_wait"])[0], "a missing function"
+    assert promised("ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_run(int x);\nASYNCIO_API void *asyncio_alloc(int x);\n"
+                    "ASYNCIO_API int(asyncio_wait)(int x);\n") == ["asyncio_run", "asyncio_alloc", "asyncio_wait"]
     print("tidy: the checks can fail")
 
 
@@ -192,7 +201,8 @@ def main(words):
     if len(words) == 2 and words[0] == "--exported":
         listing = subprocess.run([os.environ.get("NM", "nm"), "-D", "-P", "--defined-only", words[1]], check=True, text=True,
                                  stdout=subprocess.PIPE).stdout
-        errors, count = check_exported(listing)
+        wanted = [n for path in floors.files_below("include", (".h",)) for n in promised(floors.read(path))]
+        errors, count = check_exported(listing, wanted)
         what = f"{count} exported symbols"
     elif words:
         sys.exit(__doc__)
