@@ -9,7 +9,13 @@
 #include <string.h>
 
 /* The best first; sim is only to be had by name. */
-static const struct backend_type *const types[] = { &asyncio__backend_epoll, &asyncio__backend_sim };
+static const struct backend_type *const types[] = {
+#if defined(ASYNCIO__HAVE_LIBURING)
+    &asyncio__backend_io_uring,
+#endif
+    &asyncio__backend_epoll,
+    &asyncio__backend_sim,
+};
 
 static int make(const struct backend_type *type, const struct backend_limits *limits, struct backend **ret_backend)
 {
@@ -26,12 +32,35 @@ static int make(const struct backend_type *type, const struct backend_limits *li
     return 0;
 }
 
-static const struct backend_type *find(const char *name)
+static int make_named(const char *name, const struct backend_limits *limits, struct backend **ret_backend)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i]->name, name) == 0)
-            return types[i];
-    return NULL;
+            return make(types[i], limits, ret_backend);
+    return strcmp(name, "io_uring") == 0 ? -ENOSYS : -EINVAL;   /* built without it, or no such thing */
+}
+
+/* Why the best had to be passed over. */
+static const char *reason_against(int error)
+{
+    switch (error) {
+    case -ENOSYS: return "epoll, since this kernel has no io_uring";
+    case -EPERM: case -EACCES: return "epoll, since io_uring is forbidden here";
+    case -ENOMEM: return "epoll, since there was not enough memory for io_uring";
+    case -EMFILE: case -ENFILE: return "epoll, since there was no descriptor for io_uring";
+    case -EINVAL: return "epoll, since this kernel's io_uring is too old";
+    default: return "epoll, since io_uring could not be set up here";
+    }
+}
+
+static int make_best(const struct backend_limits *limits, struct backend **ret_backend, const char **ret_reason)
+{
+    int r = make(types[0], limits, ret_backend);
+    *ret_reason = "the best of this machine";
+    if (r >= 0 || types[0] == &asyncio__backend_epoll)
+        return r;
+    *ret_reason = reason_against(r);
+    return make(&asyncio__backend_epoll, limits, ret_backend);
 }
 
 int asyncio__backend_new(const char *wanted, const struct backend_limits *limits, struct backend **ret_backend,
@@ -39,19 +68,13 @@ int asyncio__backend_new(const char *wanted, const struct backend_limits *limits
 {
     static const struct backend_limits defaults;
     const char *reason = "asked for by name";
-    if (!wanted) {
+    if (!limits)
+        limits = &defaults;
+    if (!wanted || !*wanted) {
         wanted = secure_getenv("ASYNCIO_BACKEND");
         reason = "asked for by ASYNCIO_BACKEND";
     }
-    const struct backend_type *type = &asyncio__backend_epoll;
-    if (wanted && *wanted) {
-        type = find(wanted);
-        if (!type)
-            return -EINVAL;
-    } else {
-        reason = "the best this machine has";
-    }
-    int r = make(type, limits ? limits : &defaults, ret_backend);
+    int r = wanted && *wanted ? make_named(wanted, limits, ret_backend) : make_best(limits, ret_backend, &reason);
     if (r >= 0 && ret_reason)
         *ret_reason = reason;
     return r;

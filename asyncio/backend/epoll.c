@@ -4,8 +4,7 @@
  *
  * READY    Each handle remembers what the kernel last said of it. A bit is set by an event, and cleared by -EAGAIN or,
  *          on TCP, by a transfer shorter than asked: then the next call would only say -EAGAIN, and the next edge is
- *          certain. But after a hang-up, an error or urgent data (READ_ON) there may be no further edge, and reading
- *          goes on until -EAGAIN or the end.
+ *          certain (but see READ_ON).
  * POLL     While an OP_POLL is armed the registration is level-triggered, for what is waited for and nothing else;
  *          changing a registration makes the kernel report again, so no edge is lost on the way.
  * ACTIVE   Handles with work that no event will announce (the bound of one poll was reached, or readiness is already
@@ -25,8 +24,6 @@ enum {
     ACCEPTS = 64,         /* connections taken from one listener in one poll */
     SENDS = 16,           /* system calls of one OP_SEND before others have their turn */
 };
-
-enum { READY_IN = 1, READY_OUT = 2, READ_ON = 4 };
 
 #define EDGE ((uint32_t)EPOLLET | EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
 
@@ -112,21 +109,6 @@ static void activate(struct epoll *epoll, struct handle *handle)
 }
 
 /* ---- the ops: each tries, and says OP_PENDING when it has to wait for an event ---- */
-
-static int try_recv(struct epoll *epoll, struct handle *handle, struct op *op)
-{
-    if (!(handle->ready & READY_IN))
-        return OP_PENDING;
-    int n = asyncio__posix_recv(&epoll->posix, &handle->descriptor, op->data, op->size);
-    if (n == -EAGAIN) {
-        handle->ready &= (uint8_t)~(READY_IN | READ_ON);
-        return OP_PENDING;
-    }
-    size_t asked = op->size < epoll->posix.chop ? op->size : epoll->posix.chop;
-    if (n > 0 && (size_t)n < asked && handle->descriptor.is_tcp && !(handle->ready & READ_ON))
-        handle->ready &= (uint8_t)~READY_IN;
-    return n;
-}
 
 static int try_send(struct epoll *epoll, struct handle *handle, struct op *op)
 {
@@ -229,7 +211,7 @@ static int run(struct epoll *epoll, struct handle *handle)
         if (handle->reader->kind == OP_ACCEPT) {
             completed += run_accept(epoll, handle);
         } else {
-            int r = try_recv(epoll, handle, handle->reader);
+            int r = asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, handle->reader);
             if (r != OP_PENDING)
                 completed += finish(&handle->reader, r);
         }
@@ -248,12 +230,7 @@ static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
 {
     uint32_t generation = handle->descriptor.entry.generation;
     bool is_level = !(handle->registered & (uint32_t)EPOLLET);
-    if (events & ~(uint32_t)EPOLLOUT)
-        handle->ready |= READY_IN;
-    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-        handle->ready |= READY_OUT;
-    if (events & (EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR))
-        handle->ready |= READ_ON;
+    descriptor_on_events(&handle->ready, events);
     int completed = run(epoll, handle);
     if (!is_level || !is_alive(handle, generation))
         return completed;
@@ -287,7 +264,7 @@ static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
 {
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
-        return try_recv(epoll, handle, op);
+        return asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, op);
     case OP_SEND:
         op->done = 0;
         return try_send(epoll, handle, op);

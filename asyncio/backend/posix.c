@@ -53,7 +53,8 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
     struct descriptor *descriptor = asyncio__table_new(table);
     descriptor->number = number;
     descriptor->is_socket = descriptor->is_prepared = true;
-    descriptor->is_tcp = (family == AF_INET || family == AF_INET6) && (type & 0xf) == SOCK_STREAM
+    descriptor->is_stream = (type & 0xf) == SOCK_STREAM;
+    descriptor->is_tcp = descriptor->is_stream && (family == AF_INET || family == AF_INET6)
         && (protocol == 0 || protocol == IPPROTO_TCP);
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
@@ -67,12 +68,14 @@ int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
     struct descriptor *descriptor = asyncio__table_new(&((struct posix *)backend)->table);
     if (!descriptor)
         return -ENOMEM;
-    int protocol = 0;
+    int type = 0, protocol = 0;
     socklen_t size = sizeof protocol;
     descriptor->number = number;
     descriptor->is_socket = S_ISSOCK(status.st_mode);
     descriptor->is_tcp = descriptor->is_socket
         && getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+    descriptor->is_stream = descriptor->is_socket && getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) == 0
+        && type == SOCK_STREAM;
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
 }
@@ -87,6 +90,7 @@ int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listen
     descriptor->number = number;
     descriptor->is_socket = descriptor->is_prepared = true;
     descriptor->is_tcp = listener->is_tcp;
+    descriptor->is_stream = listener->is_stream;
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
 }
@@ -106,16 +110,24 @@ int asyncio__posix_prepare(struct descriptor *descriptor)
     return 0;
 }
 
-int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, void *data, size_t size)
+int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready, struct op *op)
 {
-    if (size > posix->chop)
-        size = posix->chop;
+    if (!(*ready & READY_IN))
+        return OP_PENDING;
+    size_t size = op->size < posix->chop ? op->size : posix->chop;
     if (size > TRANSFER_MAX)
         size = TRANSFER_MAX;
     ssize_t n;
     do
-        n = descriptor->is_socket ? recv(descriptor->number, data, size, 0) : read(descriptor->number, data, size);
+        n = descriptor->is_socket ? recv(descriptor->number, op->data, size, 0)
+                                  : read(descriptor->number, op->data, size);
     while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN) {
+        *ready &= (uint8_t)~(READY_IN | READ_ON);
+        return OP_PENDING;
+    }
+    if (n > 0 && (size_t)n < size && descriptor->is_tcp && !(*ready & READ_ON))
+        *ready &= (uint8_t)~READY_IN;   /* nothing is left: the next bytes are an edge */
     return n < 0 ? -errno : (int)n;
 }
 
@@ -262,7 +274,7 @@ int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, i
     if (setsockopt(descriptor->number, level, name, value, size) < 0)
         return -errno;
     if (level == IPPROTO_TCP && name == TCP_ULP)
-        descriptor->is_tcp = false;   /* kernel TLS reads record by record: a short read says nothing */
+        descriptor->is_tcp = descriptor->is_stream = false;   /* kernel TLS: record by record, short says nothing */
     return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "backend/backend.h"
 #include "backend/table.h"
 
+#include <poll.h>
+
 struct posix {
     struct backend backend;
     struct table table;      /* of things that begin with struct descriptor */
@@ -20,7 +22,23 @@ struct descriptor {
     bool is_socket;
     bool is_prepared;        /* is non-blocking and close-on-exec */
     bool is_tcp;             /* a short transfer means: nothing left, or no room left, at that moment */
+    bool is_stream;          /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
 };
+
+/* What is known of a descriptor. READ_ON: hung up, an error or urgent data, after which there may be no further edge;
+ * reading goes on until -EAGAIN or the end, short or not. */
+enum { READY_IN = 1, READY_OUT = 2, READ_ON = 4 };
+
+/* Adds what the poll(2) bits in `events` say. */
+static inline void descriptor_on_events(uint8_t *ready, uint32_t events)
+{
+    if (events & ~(uint32_t)POLLOUT)
+        *ready |= READY_IN;
+    if (events & (POLLOUT | POLLHUP | POLLERR))
+        *ready |= READY_OUT;
+    if (events & (POLLRDHUP | POLLPRI | POLLHUP | POLLERR))
+        *ready |= READ_ON;
+}
 
 void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits, size_t entry_size);
 /* Closes what is still open. */
@@ -37,8 +55,9 @@ int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listen
 /* Non-blocking and close-on-exec before the first transfer: what is only polled is left as its owner has it. */
 int asyncio__posix_prepare(struct descriptor *descriptor);
 
-/* One system call each: bytes, 0 or more, or -errno; -EAGAIN as it comes, EINTR never. */
-int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, void *data, size_t size);
+/* Reads for the op, if *ready says that it may succeed, and clears there what is no longer so. OP_PENDING: wait. */
+int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready, struct op *op);
+/* One system call: bytes, 0 or more, or -errno; -EAGAIN as it comes, EINTR never. */
 /* Advances the op's iovecs and `done`; the result is what this call sent, *ret_short: less than it was asked to. */
 int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op, bool *ret_short);
 /* Drops empty iovecs in front. False: nothing is left to send. */

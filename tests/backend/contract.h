@@ -79,7 +79,7 @@ static inline void on_complete(struct op *op, int result)
 static inline void submit(struct world *world, struct probe *probe, enum op_kind kind, sock socket)
 {
     probe->world = world;
-    probe->op.kind = kind;
+    probe->op.kind = (uint8_t)kind;
     probe->op.socket = socket;
     probe->op.complete = on_complete;
     probe->completed = 0;

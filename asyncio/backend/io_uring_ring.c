@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* The ring under the io_uring backend. See io_uring_ring.h. */
+#include "backend/io_uring_ring.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    ENTRIES = 256,
+    COMPLETIONS_PER_ENTRY = 16,        /* a thousand connections may answer in one turn */
+    INCREMENTAL_BUFFERS = 16, INCREMENTAL_SIZE = 32768,
+    WHOLE_BUFFERS = 1024, WHOLE_SIZE = 4096,
+    BUFFERS_MAX = 32768,               /* the kernel's own limit */
+};
+
+static unsigned power_of_two(unsigned number)
+{
+    unsigned power = 1;
+    while (power < number && power < BUFFERS_MAX)
+        power *= 2;
+    return power;
+}
+
+static int register_buffers(struct ring *ring, bool is_incremental)
+{
+    struct ring_buffer_registration registration = {
+        .address = (uintptr_t)ring->buffer_ring,
+        .entries = ring->buffer_count,
+        .group = RING_BUFFER_GROUP,
+        .flags = is_incremental ? RING_PBUF_INCREMENTAL : 0,
+    };
+    _Static_assert(sizeof registration == sizeof(struct io_uring_buf_reg), "the kernel's layout");
+    return io_uring_register_buf_ring(&ring->uring, (struct io_uring_buf_reg *)(void *)&registration, 0);
+}
+
+static void give_buffer(struct ring *ring, unsigned id)
+{
+    io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size, ring->buffer_size,
+                          (unsigned short)id, io_uring_buf_ring_mask(ring->buffer_count), 0);
+    io_uring_buf_ring_advance(ring->buffer_ring, 1);
+}
+
+/* The ring of buffers and the buffers, in one mapping. */
+static int map_buffers(struct ring *ring, unsigned count, unsigned size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    ring->buffer_count = power_of_two(count);
+    ring->buffer_size = size;
+    size_t head = (ring->buffer_count * sizeof(struct io_uring_buf) + page - 1) / page * page;
+    ring->mapping_size = head + (size_t)ring->buffer_count * size;
+    ring->consumed = asyncio__calloc(ring->buffer_count, sizeof *ring->consumed);
+    if (!ring->consumed || asyncio__alloc_fails())
+        return -ENOMEM;
+    void *mapping = mmap(NULL, ring->mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping == MAP_FAILED)
+        return -ENOMEM;
+    ring->buffer_ring = mapping;
+    ring->buffers = (char *)mapping + head;
+    return 0;
+}
+
+static void unmap_buffers(struct ring *ring)
+{
+    if (ring->buffer_ring)
+        munmap(ring->buffer_ring, ring->mapping_size);
+    asyncio__free(ring->consumed);
+    ring->buffer_ring = NULL;
+    ring->consumed = NULL;
+}
+
+static int init_buffers(struct ring *ring, unsigned count, unsigned size)
+{
+    int r = map_buffers(ring, count ? count : INCREMENTAL_BUFFERS, size ? size : INCREMENTAL_SIZE);
+    if (r < 0)
+        return r;
+    r = register_buffers(ring, true);
+    ring->is_incremental = r == 0;
+    if (r < 0) {   /* an older kernel: each message has a buffer of its own, so there must be more of them */
+        unmap_buffers(ring);
+        r = map_buffers(ring, count ? count : WHOLE_BUFFERS, size ? size : WHOLE_SIZE);
+        if (r == 0)
+            r = register_buffers(ring, false);
+    }
+    for (unsigned id = 0; r == 0 && id < ring->buffer_count; id++)
+        give_buffer(ring, id);
+    return r;
+}
+
+int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size)
+{
+    *ring = (struct ring){ .uring.ring_fd = -1 };
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN
+            | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+        .cq_entries = entries ? entries * 2 : ENTRIES * COMPLETIONS_PER_ENTRY,
+    };
+    if (asyncio__alloc_fails())
+        return -ENOMEM;
+    int r = io_uring_queue_init_params(entries ? entries : ENTRIES, &ring->uring, &params);
+    if (r < 0)
+        return r;
+    if (!(params.features & IORING_FEAT_EXT_ARG) || !(params.features & IORING_FEAT_NODROP)) {
+        io_uring_queue_exit(&ring->uring);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < ring->uring.sq.ring_entries; i++)
+        ring->uring.sq.array[i] = i;
+    r = init_buffers(ring, buffers, buffer_size);
+    if (r < 0)
+        asyncio__ring_fini(ring);
+    return r;
+}
+
+void asyncio__ring_fini(struct ring *ring)
+{
+    io_uring_queue_exit(&ring->uring);
+    unmap_buffers(ring);
+}
+
+int asyncio__ring_enable(struct ring *ring)
+{
+    /* liburing 2.3 declares a function for this and forgets to export it. */
+    if (syscall(SYS_io_uring_register, ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
+        return -errno;
+    ring->is_enabled = true;
+    if (io_uring_register_ring_fd(&ring->uring) == 1)   /* saves a look-up in each call; not a must */
+        ring->enter_flags = IORING_ENTER_REGISTERED_RING;
+    return 0;
+}
+
+int asyncio__ring_enter(struct ring *ring, unsigned wait_count, int64_t timeout_ns)
+{
+    io_uring_smp_store_release(ring->uring.sq.ktail, ring->uring.sq.sqe_tail);
+    struct __kernel_timespec limit = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+    struct io_uring_getevents_arg arg = { .ts = timeout_ns >= 0 ? (uintptr_t)&limit : 0 };
+    unsigned flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
+    if (!wait_count)
+        return io_uring_enter2((unsigned)ring->uring.enter_ring_fd, ring_unsubmitted(ring), 0, flags, NULL, 0);
+    return io_uring_enter2((unsigned)ring->uring.enter_ring_fd, ring_unsubmitted(ring), wait_count,
+                           flags | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&arg, sizeof arg);
+}
+
+struct io_uring_sqe *asyncio__ring_request(struct ring *ring)
+{
+    struct io_uring_sqe *request = io_uring_get_sqe(&ring->uring);
+    if (!request) {
+        asyncio__ring_enter(ring, 0, 0);
+        request = io_uring_get_sqe(&ring->uring);
+    }
+    return request;
+}
+
+const char *asyncio__ring_bytes(struct ring *ring, const struct io_uring_cqe *completion)
+{
+    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
+    return ring->buffers + (size_t)id * ring->buffer_size + ring->consumed[id];
+}
+
+void asyncio__ring_release(struct ring *ring, const struct io_uring_cqe *completion)
+{
+    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
+    if (completion->flags & RING_CQE_BUFFER_MORE) {
+        ring->consumed[id] += (uint32_t)(completion->res > 0 ? completion->res : 0);
+        return;
+    }
+    ring->consumed[id] = 0;
+    give_buffer(ring, id);
+}

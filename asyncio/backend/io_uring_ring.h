@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The ring itself under the io_uring backend: setting it up, handing requests in, waiting, provided buffers.
+ *
+ * liburing sets it up; what is here is what a loop does thousands of times a second, and what newer kernels add.
+ *
+ * SUBMIT    The index array of the submission queue is the identity and never touched again: handing in is one store
+ *           to the tail and the system call that waits anyhow.
+ * BUFFERS   One group of provided buffers for all multishot receives. Whoever handles a completion takes its bytes out
+ *           at once and gives the buffer back, so a handful of buffers serves any number of connections. On kernels
+ *           that can (6.12), a buffer is consumed piece by piece: many small messages share a cache-hot page. */
+#pragma once
+
+#include <liburing.h>
+#include <stdbool.h>
+
+/* From newer headers than liburing 2.3's; each is tried at run time. */
+#define RING_PBUF_INCREMENTAL 2U          /* a buffer is consumed piece by piece */
+#define RING_CQE_BUFFER_MORE (1U << 4)    /* the buffer of this completion has room left, and is not ours yet */
+
+/* struct io_uring_buf_reg, whose `flags` has the name `pad` in older headers. */
+struct ring_buffer_registration {
+    uint64_t address;
+    uint32_t entries;
+    uint16_t group, flags;
+    uint64_t reserved[3];
+};
+
+enum { RING_BUFFER_GROUP = 1 };
+
+struct ring {
+    struct io_uring uring;
+    bool is_enabled;
+    bool is_incremental;
+    unsigned enter_flags;            /* IORING_ENTER_REGISTERED_RING, once that is so */
+    struct io_uring_buf_ring *buffer_ring;
+    char *buffers;
+    uint32_t *consumed;              /* of each buffer, when incremental */
+    unsigned buffer_count, buffer_size;
+    size_t mapping_size;
+};
+
+/* `entries`, `buffers`, `buffer_size`: 0 is the default. -ENOSYS, -EPERM, -EINVAL (too old): not on this machine. */
+int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size);
+void asyncio__ring_fini(struct ring *ring);
+
+/* On the thread that will use it from now on. */
+int asyncio__ring_enable(struct ring *ring);
+
+/* A request to fill, zeroed; hands in what there is when the queue is full. NULL: the kernel takes no more now. */
+struct io_uring_sqe *asyncio__ring_request(struct ring *ring);
+
+/* Hands in all requests and, with wait_count, waits until so many completions are there or the time is over
+ * (negative: no limit). */
+int asyncio__ring_enter(struct ring *ring, unsigned wait_count, int64_t timeout_ns);
+
+/* Requests that are filled and not yet handed in. */
+static inline unsigned ring_unsubmitted(const struct ring *ring)
+{
+    return ring->uring.sq.sqe_tail - IO_URING_READ_ONCE(*ring->uring.sq.khead);
+}
+
+static inline unsigned ring_completions(const struct ring *ring)
+{
+    return io_uring_smp_load_acquire(ring->uring.cq.ktail) - *ring->uring.cq.khead;
+}
+
+/* True when the kernel has completions that only a system call brings into the queue. */
+static inline bool ring_has_deferred(const struct ring *ring)
+{
+    return IO_URING_READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+/* Takes the oldest completion. False: there is none. */
+static inline bool ring_take(struct ring *ring, struct io_uring_cqe *ret_completion)
+{
+    struct io_uring_cq *cq = &ring->uring.cq;
+    unsigned head = *cq->khead;
+    if (head == io_uring_smp_load_acquire(cq->ktail))
+        return false;
+    const struct io_uring_cqe *from = &cq->cqes[head & cq->ring_mask];
+    ret_completion->user_data = from->user_data;
+    ret_completion->res = from->res;
+    ret_completion->flags = from->flags;
+    io_uring_smp_store_release(cq->khead, head + 1);
+    return true;
+}
+
+/* The bytes of a receive's completion, valid until they are released: once for each completion that names a buffer. */
+const char *asyncio__ring_bytes(struct ring *ring, const struct io_uring_cqe *completion);
+void asyncio__ring_release(struct ring *ring, const struct io_uring_cqe *completion);
