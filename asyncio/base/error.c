@@ -11,10 +11,11 @@
 #include "base/thread.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <string.h>
 
 struct error_record {
-    unsigned refs;
+    atomic_uint refs;
     unsigned causes;            /* how long the chain behind it is */
     struct error_record *dead;  /* the next one to free */
     asyncio_error view;
@@ -152,7 +153,8 @@ static struct error_record *record_alloc(int code, size_t count, size_t size, ch
     struct error_record *record = asyncio__malloc(sizeof *record + members + size);
     if (!record)
         return NULL;
-    *record = (struct error_record){ .refs = 1, .view = { .code = code } };
+    *record = (struct error_record){ .view = { .code = code } };
+    atomic_init(&record->refs, 1);
     *ret_text = (char *)record + sizeof *record + members;
     return record;
 }
@@ -191,14 +193,19 @@ struct error_record *asyncio__record_new(int code, const char *file, int line, c
 struct error_record *asyncio__record_ref(struct error_record *record)
 {
     if (record)
-        record->refs++;
+        atomic_fetch_add_explicit(&record->refs, 1, memory_order_relaxed);
     return record;
+}
+
+static bool was_last(struct error_record *record)
+{
+    return record && atomic_fetch_sub_explicit(&record->refs, 1, memory_order_acq_rel) == 1;
 }
 
 /* Without recursion: a chain or a nest of groups may be longer than a stack is deep. */
 void asyncio__record_unref(struct error_record *record)
 {
-    if (!record || --record->refs > 0)
+    if (!was_last(record))
         return;
     record->dead = NULL;
     while (record) {
@@ -207,7 +214,7 @@ void asyncio__record_unref(struct error_record *record)
             struct error_record *other = record_of(i < record->view.error_count
                                                        ? record->errors[i]
                                                        : record->view.cause);
-            if (other && --other->refs == 0) {
+            if (was_last(other)) {
                 other->dead = rest;
                 rest = other;
             }
@@ -281,7 +288,7 @@ static void chain(struct error_record *record, struct error_record *before)
     if (before && before->view.code != record->view.code && before->causes < RECORD_CAUSES_MAX) {
         record->view.cause = &before->view;
         record->causes = before->causes + 1;
-        before->refs++;
+        asyncio__record_ref(before);
     }
 }
 

@@ -4,8 +4,8 @@
  * MODEL      A record is made once and then only read; it can be the cause of another, or a member
  *            of a group. The env of whatever runs (base/thread.h) holds the last one, which
  *            asyncio_last_error lends.
- * OWNERSHIP  Counted references, not atomic. A record may be given to another thread whole, by
- *            whoever holds its only reference.
+ * OWNERSHIP  Counted references. The count is atomic: a task's result, and the record with it, may
+ *            be awaited in another thread.
  * MEMORY     A chain of causes ends at RECORD_CAUSES_MAX, so code that fails and goes on for ever
  *            holds a bounded amount. */
 #pragma once

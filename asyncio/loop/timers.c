@@ -224,12 +224,21 @@ static void advance(struct timers *timers, uint64_t target)
     }
 }
 
+/* At the end of time, which is how a loop that closes empties the set. */
+static struct timer *pop_never(struct timers *timers)
+{
+    struct timer *timer = timers->never;
+    if (timer)
+        asyncio__timers_remove(timers, timer);
+    return timer;
+}
+
 struct timer *asyncio__timers_pop(struct timers *timers, int64_t now)
 {
     uint64_t target = tick_of(now);
     while (!timers->near) {
         if (target <= timers->tick)
-            return NULL;
+            return now == INT64_MAX ? pop_never(timers) : NULL;
         advance(timers, target);
     }
     struct timer *timer = timers->near;

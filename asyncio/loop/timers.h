@@ -67,5 +67,6 @@ static inline bool asyncio__timer_active(const struct timer *timer)
  * exactly then when few timers are due near it; INT64_MAX when none ever is. */
 int64_t asyncio__timers_next(struct timers *timers);
 
-/* The first timer with when <= now, taken out, or NULL. `now` may be any value in any order. */
+/* The first timer with when <= now, taken out, or NULL. `now` may be any value in any order;
+ * INT64_MAX, a time no clock shows, empties the set: those that never fire come last. */
 struct timer *asyncio__timers_pop(struct timers *timers, int64_t now);
