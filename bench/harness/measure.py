@@ -71,7 +71,8 @@ class Server:
         words = self.process.stdout.readline().split() if ready else []
         if len(words) != 2 or words[0] != "port":
             self.process.kill()
-            raise Failed(f"{self.name}: no port: {self.process.communicate()[1].strip()[-200:]}")
+            why = self.process.communicate()[1].strip().splitlines()[:1] or ["silence"]
+            raise Failed(f"{self.name}: no port, but {why[0][:200]}")
         self.port = words[1]
         return self
 
@@ -91,21 +92,41 @@ def run_echo(load, who, cell, seconds):
         return server.load(load, cell, seconds, 30 + 3 * seconds)
 
 
+CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+
+
+def collected(name, err):
+    found = re.search(r"Collected : (\d+)", err)
+    if not found:
+        raise Failed(f"{name}: callgrind gave no count: {err.strip()[-120:]}")
+    return int(found.group(1))
+
+
+def count_work_instructions(who, work, count):
+    """User-space instructions for one of the work's steps: the difference of two runs of different length."""
+    totals = []
+    for n in (count, 3 * count):
+        process = start([*CALLGRIND, *who.argv(work, n)], (0,), who.env)
+        try:
+            totals.append(collected(who.name, process.communicate(timeout=120)[1]))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise Failed(f"{who.name}: did not end under callgrind") from None
+    return (totals[1] - totals[0]) / (2 * count)
+
+
 def count_instructions(load, who, cell, messages):
     """User-space instructions a message: the difference of two runs under callgrind, so that start and end fall out."""
     totals = []
     for n in (messages, 3 * messages):
-        wrapper = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-        with Server(who, cell, wrapper, {"BENCH_ONCE": "1"}) as server:
+        with Server(who, cell, CALLGRIND, {"BENCH_ONCE": "1"}) as server:
             server.load(load, cell, -n, 120)
             try:
                 err = server.process.communicate(timeout=30)[1]
             except subprocess.TimeoutExpired:
                 raise Failed(f"{who.name}: did not end under callgrind") from None
-        found = re.search(r"Collected : (\d+)", err)
-        if not found:
-            raise Failed(f"{who.name}: callgrind gave no count: {err.strip()[-120:]}")
-        totals.append(int(found.group(1)))
+        totals.append(collected(who.name, err))
     return (totals[1] - totals[0]) / (2 * messages)
 
 

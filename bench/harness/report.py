@@ -118,12 +118,16 @@ def machine():
 def write(rows, beside, about, path, keep):
     """latest.json: the list asked for. details.json beside it: every value of every round. With `keep`, rows of works that were
     not measured this time stay."""
-    results = [row for row in rows if row["peer"]]
+    results = [row for row in rows if row["kind"] in ("peer", "limit")]
     measured = {row["work"] for row in results}
     old = json.loads(path.read_text()) if keep and path.exists() else []
     kept = [entry for entry in old if entry["work"] not in measured]
     path.parent.mkdir(exist_ok=True)
     path.write_text("[\n" + ",\n".join("  " + json.dumps(entry) for entry in
                                        kept + [{k: row[k] for k in KEYS} for row in results]) + "\n]\n")
-    details = {"machine": about, "rows": rows, "beside": beside}
-    (path.parent / ("details-" + path.name)).write_text(json.dumps(details, indent=1) + "\n")
+    path = path.parent / ("details-" + path.name)
+    old = json.loads(path.read_text()) if keep and path.exists() else {"rows": [], "beside": {}}
+    judged = {row["work"] for row in rows}
+    details = {"machine": about, "beside": {**old["beside"], **beside},
+               "rows": [row for row in old["rows"] if row["work"] not in judged] + rows}
+    path.write_text(json.dumps(details, indent=1) + "\n")

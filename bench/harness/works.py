@@ -57,6 +57,8 @@ WORKS = [
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16)]     # instructions per message, by callgrind
 
+COUNTED_WORKS = ("switch2", "spawn", "timers_cancel", "handover")      # the same of ours alone, per switch, task...
+
 TASKS = ("switch2", "switch10k", "spawn", "spawn_batch", "memory", "timers_cancel", "timers_fire", "handover")
 THREADS = ("threadsafe_post", "threadsafe_roundtrip", "offload_post", "offload_roundtrip")
 
