@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which backend a loop gets: what the caller or the environment names, else the best this machine allows. */
+/* Which backend a loop gets: what the caller or the environment names, else the best this machine
+ * allows. */
 #include "backend/backend.h"
 
 #include "base/alloc.h"
@@ -17,7 +18,8 @@ static const struct backend_type *const types[] = {
     &asyncio__backend_sim,
 };
 
-static int make(const struct backend_type *type, const struct backend_limits *limits, struct backend **ret_backend)
+static int make(const struct backend_type *type, const struct backend_limits *limits,
+                struct backend **ret_backend)
 {
     struct backend *backend = asyncio__calloc(1, type->size);
     if (!backend)
@@ -32,12 +34,14 @@ static int make(const struct backend_type *type, const struct backend_limits *li
     return 0;
 }
 
-static int make_named(const char *name, const struct backend_limits *limits, struct backend **ret_backend)
+static int make_named(const char *name, const struct backend_limits *limits,
+                      struct backend **ret_backend)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i]->name, name) == 0)
             return make(types[i], limits, ret_backend);
-    return strcmp(name, "io_uring") == 0 ? -ENOSYS : -EINVAL;   /* built without it, or no such thing */
+    /* built without it, or no such thing */
+    return strcmp(name, "io_uring") == 0 ? -ENOSYS : -EINVAL;
 }
 
 /* Why the best had to be passed over. */
@@ -45,15 +49,18 @@ static const char *reason_against(int error)
 {
     switch (error) {
     case -ENOSYS: return "epoll, since this kernel has no io_uring";
-    case -EPERM: case -EACCES: return "epoll, since io_uring is forbidden here";
+    case -EPERM:
+    case -EACCES: return "epoll, since io_uring is forbidden here";
     case -ENOMEM: return "epoll, since there was not enough memory for io_uring";
-    case -EMFILE: case -ENFILE: return "epoll, since there was no descriptor for io_uring";
+    case -EMFILE:
+    case -ENFILE: return "epoll, since there was no descriptor for io_uring";
     case -EINVAL: return "epoll, since this kernel's io_uring is too old";
     default: return "epoll, since io_uring could not be set up here";
     }
 }
 
-static int make_best(const struct backend_limits *limits, struct backend **ret_backend, const char **ret_reason)
+static int make_best(const struct backend_limits *limits, struct backend **ret_backend,
+                     const char **ret_reason)
 {
     int r = make(types[0], limits, ret_backend);
     *ret_reason = "the best of this machine";
@@ -63,8 +70,8 @@ static int make_best(const struct backend_limits *limits, struct backend **ret_b
     return make(&asyncio__backend_epoll, limits, ret_backend);
 }
 
-int asyncio__backend_new(const char *wanted, const struct backend_limits *limits, struct backend **ret_backend,
-                         const char **ret_reason)
+int asyncio__backend_new(const char *wanted, const struct backend_limits *limits,
+                         struct backend **ret_backend, const char **ret_reason)
 {
     static const struct backend_limits defaults;
     const char *reason = "asked for by name";
@@ -74,7 +81,8 @@ int asyncio__backend_new(const char *wanted, const struct backend_limits *limits
         wanted = secure_getenv("ASYNCIO_BACKEND");
         reason = "asked for by ASYNCIO_BACKEND";
     }
-    int r = wanted && *wanted ? make_named(wanted, limits, ret_backend) : make_best(limits, ret_backend, &reason);
+    int r = wanted && *wanted ? make_named(wanted, limits, ret_backend)
+                              : make_best(limits, ret_backend, &reason);
     if (r >= 0 && ret_reason)
         *ret_reason = reason;
     return r;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The backend over epoll: it imitates completions. A system call is tried first; only when that would block is the
- * descriptor watched, once and for both directions, edge-triggered, until it is closed.
+/* The backend over epoll: it imitates completions. A system call is tried first; only when that
+ * would block is the descriptor watched, once and for both directions, edge-triggered, until it is
+ * closed.
  *
- * READY    Each handle remembers what the kernel last said of it. A bit is set by an event, and cleared by -EAGAIN or,
- *          on TCP, by a transfer shorter than asked: then the next call would only say -EAGAIN, and the next edge is
- *          certain (but see READ_ON).
- * POLL     While an OP_POLL is armed the registration is level-triggered, for what is waited for and nothing else;
- *          changing a registration makes the kernel report again, so no edge is lost on the way.
- * ACTIVE   Handles with work that no event will announce (the bound of one poll was reached, or readiness is already
- *          known) are in the active list, and the next poll does not wait.
+ * READY    Each handle remembers what the kernel last said of it. A bit is set by an event, and
+ *          cleared by -EAGAIN or, on TCP, by a transfer shorter than asked: then the next call
+ *          would only say -EAGAIN, and the next edge is certain (but see READ_ON).
+ * POLL     While an OP_POLL is armed the registration is level-triggered, for what is waited for
+ *          and nothing else; changing a registration makes the kernel report again, so no edge is
+ *          lost on the way.
+ * ACTIVE   Handles with work that no event will announce (the bound of one poll was reached, or
+ *          readiness is already known) are in the active list, and the next poll does not wait.
  * WAKE     An eventfd, edge-triggered: each write is an edge, so nobody ever has to read it. */
 #include "backend/posix.h"
 
@@ -20,21 +22,21 @@
 #include <unistd.h>
 
 enum {
-    EVENTS = 256,         /* taken from the kernel in one poll */
-    ACCEPTS = 64,         /* connections taken from one listener in one poll */
-    SENDS = 16,           /* system calls of one OP_SEND before others have their turn */
+    EVENTS = 256, /* taken from the kernel in one poll */
+    ACCEPTS = 64, /* connections taken from one listener in one poll */
+    SENDS = 16,   /* system calls of one OP_SEND before others have their turn */
 };
 
 #define EDGE ((uint32_t)EPOLLET | EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
 
 struct handle {
     struct descriptor descriptor;
-    struct list link;         /* in the active list, or alone */
-    struct op *reader;        /* OP_RECV or OP_ACCEPT, pending */
-    struct op *writer;        /* OP_SEND or OP_CONNECT, pending */
+    struct list link;  /* in the active list, or alone */
+    struct op *reader; /* OP_RECV or OP_ACCEPT, pending */
+    struct op *writer; /* OP_SEND or OP_CONNECT, pending */
     struct op *poll_in, *poll_out;
-    uint32_t registered;      /* the events the kernel watches, 0: it does not */
-    bool is_edge;             /* an op has blocked: watched until closed */
+    uint32_t registered; /* the events the kernel watches, 0: it does not */
+    bool is_edge;        /* an op has blocked: watched until closed */
     uint8_t ready;
 };
 
@@ -42,7 +44,7 @@ struct epoll {
     struct posix posix;
     int number, wake;
     bool has_pwait2;
-    bool is_exported;         /* somebody polls our descriptor: it must show the active list too */
+    bool is_exported; /* somebody polls our descriptor: it must show the active list too */
     struct list active;
     struct epoll_event events[EVENTS];
 };
@@ -68,7 +70,8 @@ static uint32_t interest(const struct handle *handle)
 {
     if (!handle->poll_in && !handle->poll_out)
         return handle->is_edge ? EDGE : 0;
-    return (handle->poll_in || handle->reader ? EPOLLIN : 0U) | (handle->poll_out || handle->writer ? EPOLLOUT : 0U);
+    return (handle->poll_in || handle->reader ? EPOLLIN : 0U) |
+           (handle->poll_out || handle->writer ? EPOLLOUT : 0U);
 }
 
 /* Brings the kernel's registration in line with what is pending. */
@@ -95,7 +98,7 @@ static void backend_wake(struct backend *backend)
 {
     int saved = errno;
     ssize_t n = write(epoll_of(backend)->wake, &(uint64_t){ 1 }, sizeof(uint64_t));
-    (void)n;   /* full after 2^64 writes; and then it is an edge nevertheless */
+    (void)n; /* full after 2^64 writes; and then it is an edge nevertheless */
     errno = saved;
 }
 
@@ -165,20 +168,22 @@ static int finish(struct op **slot, int result)
     return 1;
 }
 
-/* Takes what connections there are. The op stays armed unless an attempt failed for want of something. */
+/* Takes what connections there are. The op stays armed unless an attempt failed for want of
+ * something. */
 static int run_accept(struct epoll *epoll, struct handle *handle)
 {
     struct op *op = handle->reader;
     uint32_t generation = handle->descriptor.entry.generation;
     int completed = 0;
     for (int i = 0; i < ACCEPTS; i++) {
-        int r = asyncio__table_reserve(&epoll->posix.table);   /* first: an accepted connection must not be lost */
+        /* first: an accepted connection must not be lost */
+        int r = asyncio__table_reserve(&epoll->posix.table);
         if (r < 0)
             return completed + finish(&handle->reader, r);
         int number = accept4(handle->descriptor.number, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (number < 0) {
             if (errno == EAGAIN) {
-                handle->ready &= (uint8_t)~(READY_IN | READ_ON);
+                handle->ready &= (uint8_t) ~(READY_IN | READ_ON);
                 return completed;
             }
             if (asyncio__posix_accept_is_transient(errno))
@@ -211,7 +216,8 @@ static int run(struct epoll *epoll, struct handle *handle)
         if (handle->reader->kind == OP_ACCEPT) {
             completed += run_accept(epoll, handle);
         } else {
-            int r = asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, handle->reader);
+            int r = asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready,
+                                            handle->reader);
             if (r != OP_PENDING)
                 completed += finish(&handle->reader, r);
         }
@@ -219,7 +225,8 @@ static int run(struct epoll *epoll, struct handle *handle)
             return completed;
     }
     if (handle->writer && handle->ready & READY_OUT) {
-        int r = handle->writer->kind == OP_CONNECT ? try_connect(handle) : try_send(epoll, handle, handle->writer);
+        int r = handle->writer->kind == OP_CONNECT ? try_connect(handle)
+                                                   : try_send(epoll, handle, handle->writer);
         if (r != OP_PENDING)
             completed += finish(&handle->writer, r);
     }
@@ -238,12 +245,13 @@ static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
         handle->poll_in->complete(handle->poll_in, 1);
         completed++;
     }
-    if (is_alive(handle, generation) && handle->poll_out && events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+    if (is_alive(handle, generation) && handle->poll_out &&
+        events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
         handle->poll_out->complete(handle->poll_out, 1);
         completed++;
     }
     if (is_alive(handle, generation))
-        watch(epoll, handle);   /* a reader or writer is done: no level of its own any more */
+        watch(epoll, handle); /* a reader or writer is done: no level of its own any more */
     return completed;
 }
 
@@ -252,8 +260,10 @@ static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
 static struct op **slot_of(struct handle *handle, const struct op *op)
 {
     switch ((enum op_kind)op->kind) {
-    case OP_RECV: case OP_ACCEPT: return &handle->reader;
-    case OP_SEND: case OP_CONNECT: return &handle->writer;
+    case OP_RECV:
+    case OP_ACCEPT: return &handle->reader;
+    case OP_SEND:
+    case OP_CONNECT: return &handle->writer;
     case OP_POLL_IN: return &handle->poll_in;
     case OP_POLL_OUT: return &handle->poll_out;
     }
@@ -265,17 +275,13 @@ static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
         return asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, op);
-    case OP_SEND:
-        op->done = 0;
-        return try_send(epoll, handle, op);
-    case OP_CONNECT:
-        return start_connect(handle, op);
+    case OP_SEND: op->done = 0; return try_send(epoll, handle, op);
+    case OP_CONNECT: return start_connect(handle, op);
     case OP_ACCEPT:
         if (handle->registered && handle->ready & READY_IN)
             activate(epoll, handle);
         return OP_PENDING;
-    default:
-        return OP_PENDING;
+    default: return OP_PENDING;
     }
 }
 
@@ -337,7 +343,8 @@ static int backend_close(struct backend *backend, sock socket)
     if (!handle)
         return -EBADF;
     int number = forget(epoll_of(backend), handle);
-    return close(number) < 0 && errno != EINTR ? -errno : 0;   /* the number is free, interrupted or not */
+    /* the number is free, interrupted or not */
+    return close(number) < 0 && errno != EINTR ? -errno : 0;
 }
 
 static int backend_detach(struct backend *backend, sock socket, int *ret_descriptor)
@@ -354,14 +361,16 @@ static int made(struct backend *backend, int r, const sock *socket)
     if (r >= 0) {
         struct handle *handle = posix_get(backend, *socket);
         list_init(&handle->link);
-        handle->ready = READY_IN | READY_OUT;   /* unknown, so the first call finds out */
+        handle->ready = READY_IN | READY_OUT; /* unknown, so the first call finds out */
     }
     return r;
 }
 
-static int backend_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+static int backend_socket(struct backend *backend, int family, int type, int protocol,
+                          sock *ret_socket)
 {
-    return made(backend, asyncio__posix_socket(backend, family, type, protocol, ret_socket), ret_socket);
+    return made(backend, asyncio__posix_socket(backend, family, type, protocol, ret_socket),
+                ret_socket);
 }
 
 static int backend_adopt(struct backend *backend, int number, sock *ret_socket)
@@ -373,7 +382,9 @@ static int wait_events(struct epoll *epoll, int64_t timeout_ns)
 {
     int n;
     if (epoll->has_pwait2 && timeout_ns > 0) {
-        struct { int64_t seconds, nanoseconds; } limit = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
+        struct {
+            int64_t seconds, nanoseconds;
+        } limit = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
         n = (int)syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &limit, NULL, 0);
     } else {
         int64_t milliseconds = timeout_ns <= 0 ? timeout_ns : (timeout_ns - 1) / 1000000 + 1;
@@ -387,7 +398,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
 {
     struct epoll *epoll = epoll_of(backend);
     struct list active = LIST_INIT(active);
-    list_splice(&active, &epoll->active);   /* what gets active from here on belongs to the next poll */
+    /* what gets active from here on belongs to the next poll */
+    list_splice(&active, &epoll->active);
     int n = wait_events(epoll, list_empty(&active) ? timeout_ns : 0);
     int completed = 0;
     for (struct list *link; (link = list_pop(&active));)
@@ -396,7 +408,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
         uint64_t data = epoll->events[i].data.u64;
         if (data == WAKE_DATA)
             continue;
-        struct handle *handle = posix_get(backend, (sock){ (uint32_t)data, (uint32_t)(data >> 32) });
+        struct handle *handle =
+            posix_get(backend, (sock){ (uint32_t)data, (uint32_t)(data >> 32) });
         if (handle)
             completed += on_event(epoll, handle, epoll->events[i].events);
     }
@@ -434,8 +447,11 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
         close(epoll->number);
         return r;
     }
-    struct { int64_t seconds, nanoseconds; } none = { 0, 0 };
-    epoll->has_pwait2 = syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &none, NULL, 0) >= 0;
+    struct {
+        int64_t seconds, nanoseconds;
+    } none = { 0, 0 };
+    epoll->has_pwait2 =
+        syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &none, NULL, 0) >= 0;
     return 0;
 }
 

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* The backend over io_uring: requests gathered while tasks run, handed in and waited for by one system call a turn.
+/* The backend over io_uring: requests gathered while tasks run, handed in and waited for by one
+ * system call a turn.
  *
- * REQUESTS  Each handle has at most one request of each kind (enum request) in the kernel: `armed`. What is to be handed
- *           in at the next poll is `wanted`, what is to be taken back is `unwanted`; a handle with either is in the dirty
- *           list, so submit and cancel never touch the ring and cannot fail for want of room in it. A completion names
- *           its handle by address and kind. An entry of the table is not used again while anything of it is armed.
- * SMALL     Messages come by multishot receive through provided buffers: one request for the life of a connection. The
- *           bytes are copied to the op that waits for them, else into the handle's `spill`, so the buffers are back
- *           in the ring before the next completion is looked at, and who reads slowly never keeps them from others.
- *           An OP_RECV thus never has its buffer in the kernel, and cancelling one is done at once.
- * BULK      Large messages would be copied twice. After two of them a handle is `direct`: a multishot poll tells that
- *           there are bytes, and recv(2) takes them to where they belong, as with epoll. Small ones turn it back.
- * SEND      A small one is a request, batched with the others of its turn; a large one is tried at once, while its bytes
- *           are hot, and only the rest becomes a request.
- * CLOSE     takes back what is armed; the descriptor is closed when the last of it has completed. */
-#include "backend/io_uring_ring.h"
-#include "backend/posix.h"
+ * REQUESTS  Each handle has at most one request of each kind (enum request) in the kernel:
+ *           `armed`. What is to be handed in at the next poll is `wanted`, what is to be taken
+ *           back is `unwanted`; a handle with either is in the dirty list, so submit and cancel
+ *           never touch the ring and cannot fail for want of room in it. A completion names its
+ *           handle by address and kind. An entry of the table is not used again while anything of
+ *           it is armed.
+ * SMALL     Messages come by multishot receive through provided buffers: one request for the life
+ *           of a connection. The bytes are copied to the op that waits for them, else into the
+ *           handle's `spill`, so the buffers are back in the ring before the next completion is
+ *           looked at, and who reads slowly never keeps them from others. An OP_RECV thus never
+ *           has its buffer in the kernel, and cancelling one is done at once.
+ * BULK      Large messages would be copied twice. After two of them a handle is `direct`: a
+ *           multishot poll tells that there are bytes, and recv(2) takes them to where they
+ *           belong, as with epoll. Small ones turn it back.
+ * SEND      A small one is a request, batched with the others of its turn; a large one is tried at
+ *           once, while its bytes are hot, and only the rest becomes a request.
+ * CLOSE     takes back what is armed; the descriptor is closed when the last of it has
+ * completed. */
+#include "backend/io_uring.h"
 
 #include "base/alloc.h"
 
@@ -26,124 +31,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* The kinds of request, and what a completion is for: the low bits of its user data. */
-enum request { RECV, READABLE, ACCEPT, SEND, WRITABLE, CONNECT, WATCH_IN, WATCH_OUT, REQUESTS };
-
-enum { KIND_MASK = 15 };          /* entries of the table are aligned to more than this */
-enum { DATA_IGNORED = 0, DATA_WAKE = 1 };   /* no handle lies at these addresses */
-
-enum { FLAG_CANCELLED = 1, FLAG_RETRIED = 2 };   /* of an op; CANCELLED: cancel said 0 */
-
 enum {
-    SPILL_MAX = 65536,            /* bytes nobody has asked for yet: beyond this the sender has to wait */
-    SPILL_KEPT = 4096,            /* an empty spill larger than this is freed */
-    BULK_SIZE = 8192,             /* a message that is better read straight to where it belongs */
-    BULK_COUNT = 2,               /* how many of them turn a handle */
-    SMALL_SIZE = 2048,
-    SMALL_COUNT = 8,
-    SEND_NOW_SIZE = 8192,         /* sent at once: copying it is dearer than the system call */
-    SENDS = 16,                   /* system calls of one OP_SEND in a row */
+    SEND_NOW_SIZE = 8192, /* sent at once: copying it is dearer than the system call */
+    SENDS = 16,           /* system calls of one OP_SEND in a row */
 };
-
-struct handle {
-    struct descriptor descriptor;
-    struct list link;                 /* in the dirty list, or alone */
-    struct list active_link;          /* in the active list, or alone */
-    struct op *reader, *writer, *poll_in, *poll_out;
-    uint16_t wanted, armed, unwanted; /* sets of requests; `unwanted` stays until the completion */
-    uint16_t to_cancel;               /* those of `unwanted` that the kernel has not been told yet */
-    uint8_t ready;                    /* when direct */
-    uint8_t bulk_count, small_count;
-    bool is_direct;
-    bool is_running;                  /* a completion is being handled: closing leaves the end to that */
-    bool is_closing;
-    bool has_eof;
-    int recv_error;                   /* told after the spill */
-    char *spill;
-    uint32_t spill_head, spill_count, spill_capacity;
-    struct msghdr header;             /* of the send in the kernel */
-};
-
-struct uring {
-    struct posix posix;
-    struct ring ring;
-    struct list dirty;                /* handles with requests to hand in or to take back */
-    struct list active;               /* direct handles with a reader and known to be ready */
-    unsigned in_kernel;               /* requests */
-    int wake;
-    bool is_wake_armed;
-};
-
-static struct uring *uring_of(struct backend *backend)
-{
-    return (struct uring *)(void *)backend;
-}
-
-static uint16_t bit(enum request request)
-{
-    return (uint16_t)(1U << request);
-}
-
-static void want(struct uring *uring, struct handle *handle, enum request request)
-{
-    handle->wanted |= bit(request);
-    if (list_empty(&handle->link))
-        list_append(&uring->dirty, &handle->link);
-}
-
-/* Takes a request back, whether the kernel has it or not. */
-static void unwant(struct uring *uring, struct handle *handle, enum request request)
-{
-    handle->wanted &= (uint16_t)~bit(request);
-    if (!(handle->armed & bit(request)) || handle->unwanted & bit(request))
-        return;
-    handle->unwanted |= bit(request);
-    handle->to_cancel |= bit(request);
-    if (list_empty(&handle->link))
-        list_append(&uring->dirty, &handle->link);
-}
-
-/* ---- the spill: bytes that came before anybody asked ---- */
-
-static int spill_add(struct handle *handle, const char *bytes, uint32_t size)
-{
-    if (handle->spill_head && handle->spill_head + handle->spill_count + size > handle->spill_capacity) {
-        memmove(handle->spill, handle->spill + handle->spill_head, handle->spill_count);
-        handle->spill_head = 0;
-    }
-    if (handle->spill_count + size > handle->spill_capacity) {
-        uint32_t capacity = handle->spill_capacity ? handle->spill_capacity * 2 : 1024;
-        while (capacity < handle->spill_count + size)
-            capacity *= 2;
-        char *grown = asyncio__realloc(handle->spill, capacity);
-        if (!grown)
-            return -ENOMEM;
-        handle->spill = grown;
-        handle->spill_capacity = capacity;
-    }
-    memcpy(handle->spill + handle->spill_head + handle->spill_count, bytes, size);
-    handle->spill_count += size;
-    return 0;
-}
-
-static int spill_take(struct uring *uring, struct handle *handle, struct op *op)
-{
-    size_t size = op->size < uring->posix.chop ? op->size : uring->posix.chop;
-    if (size > handle->spill_count)
-        size = handle->spill_count;
-    memcpy(op->data, handle->spill + handle->spill_head, size);
-    handle->spill_head += (uint32_t)size;
-    handle->spill_count -= (uint32_t)size;
-    if (handle->spill_count == 0) {
-        handle->spill_head = 0;
-        if (handle->spill_capacity > SPILL_KEPT) {
-            asyncio__free(handle->spill);
-            handle->spill = NULL;
-            handle->spill_capacity = 0;
-        }
-    }
-    return (int)size;
-}
 
 /* ---- handing in ---- */
 
@@ -163,11 +54,14 @@ static void prepare_send(struct uring *uring, struct handle *handle, struct io_u
         io_uring_prep_send(sqe, number, op->iov->iov_base, size, MSG_NOSIGNAL | MSG_WAITALL);
         return;
     }
-    handle->header = (struct msghdr){ .msg_iov = op->iov, .msg_iovlen = op->iov_count < IOV_MAX ? op->iov_count : IOV_MAX };
+    handle->header =
+        (struct msghdr){ .msg_iov = op->iov,
+                         .msg_iovlen = op->iov_count < IOV_MAX ? op->iov_count : IOV_MAX };
     io_uring_prep_sendmsg(sqe, number, &handle->header, MSG_NOSIGNAL | MSG_WAITALL);
 }
 
-static void prepare(struct uring *uring, struct handle *handle, enum request request, struct io_uring_sqe *sqe)
+static void prepare(struct uring *uring, struct handle *handle, enum request request,
+                    struct io_uring_sqe *sqe)
 {
     int number = handle->descriptor.number;
     switch (request) {
@@ -177,24 +71,17 @@ static void prepare(struct uring *uring, struct handle *handle, enum request req
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = RING_BUFFER_GROUP;
         break;
-    case READABLE:
-        io_uring_prep_poll_multishot(sqe, number, POLLIN | POLLRDHUP | POLLPRI);
-        break;
+    case READABLE: io_uring_prep_poll_multishot(sqe, number, POLLIN | POLLRDHUP | POLLPRI); break;
     case ACCEPT:
         io_uring_prep_multishot_accept(sqe, number, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         break;
-    case SEND:
-        prepare_send(uring, handle, sqe);
-        break;
+    case SEND: prepare_send(uring, handle, sqe); break;
     case CONNECT:
-        io_uring_prep_connect(sqe, number, (struct sockaddr *)handle->writer->address, handle->writer->address_size);
+        io_uring_prep_connect(sqe, number, (struct sockaddr *)handle->writer->address,
+                              handle->writer->address_size);
         break;
-    case WATCH_IN:
-        io_uring_prep_poll_add(sqe, number, POLLIN);
-        break;
-    default:
-        io_uring_prep_poll_add(sqe, number, POLLOUT);
-        break;
+    case WATCH_IN: io_uring_prep_poll_add(sqe, number, POLLIN); break;
+    default: io_uring_prep_poll_add(sqe, number, POLLOUT); break;
     }
     sqe->user_data = data_of(handle, request);
 }
@@ -231,7 +118,8 @@ static void flush(struct uring *uring)
         struct io_uring_sqe *sqe = asyncio__ring_request(&uring->ring);
         if (!sqe)
             return;
-        io_uring_prep_poll_multishot(sqe, uring->wake, POLLIN);   /* an edge for each write: never read */
+        /* an edge for each write: never read */
+        io_uring_prep_poll_multishot(sqe, uring->wake, POLLIN);
         sqe->user_data = DATA_WAKE;
         uring->is_wake_armed = true;
         uring->in_kernel++;
@@ -246,130 +134,10 @@ static void flush(struct uring *uring)
 
 /* ---- completing ---- */
 
-static int finish(struct op **slot, int result)
-{
-    struct op *op = *slot;
-    *slot = NULL;
-    op->state = OP_IDLE;
-    op->complete(op, result);
-    return 1;
-}
-
 /* What the kernel calls cancelled, though nobody asked for it, is an I/O error. */
 static int honest(const struct op *op, int result)
 {
     return result == -ECANCELED && !(op->flags & FLAG_CANCELLED) ? -EIO : result;
-}
-
-/* Bytes, the end or an error that are there already, or OP_PENDING. */
-static int recv_now(struct uring *uring, struct handle *handle, struct op *op)
-{
-    if (handle->spill_count)
-        return spill_take(uring, handle, op);
-    if (handle->armed & bit(RECV))
-        return OP_PENDING;   /* the next bytes come that way, and in order */
-    int error = handle->recv_error;
-    if (error) {
-        if (error != -ENOMEM)   /* bytes are missing: the stream stays broken */
-            handle->recv_error = 0;
-        return error;
-    }
-    if (handle->has_eof)
-        return 0;
-    if (!handle->is_direct)
-        return OP_PENDING;
-    int n = asyncio__posix_try_recv(&uring->posix, &handle->descriptor, &handle->ready, op);
-    handle->small_count = n >= 0 && n < SMALL_SIZE && !(handle->ready & READY_IN)
-        ? (uint8_t)(handle->small_count + 1) : n == OP_PENDING ? handle->small_count : 0;
-    if (handle->small_count >= SMALL_COUNT && handle->descriptor.is_stream) {
-        handle->is_direct = false;
-        handle->small_count = handle->bulk_count = 0;
-        unwant(uring, handle, READABLE);
-    }
-    return n;
-}
-
-/* Sees to it that a pending OP_RECV gets somewhere. */
-static void await_bytes(struct uring *uring, struct handle *handle)
-{
-    if (!(handle->armed & bit(RECV)))
-        want(uring, handle, handle->is_direct ? READABLE : RECV);
-}
-
-static int run_reader(struct uring *uring, struct handle *handle)
-{
-    if (!handle->reader || handle->reader->kind != OP_RECV)
-        return 0;
-    int r = recv_now(uring, handle, handle->reader);
-    if (r != OP_PENDING)
-        return finish(&handle->reader, r);
-    await_bytes(uring, handle);
-    return 0;
-}
-
-static void turn_direct(struct uring *uring, struct handle *handle)
-{
-    handle->is_direct = true;
-    handle->ready = READY_IN;
-    handle->small_count = 0;
-    unwant(uring, handle, RECV);
-}
-
-static void keep_bytes(struct uring *uring, struct handle *handle, const char *bytes, size_t size)
-{
-    if (spill_add(handle, bytes, (uint32_t)size) < 0) {
-        handle->recv_error = -ENOMEM;
-        unwant(uring, handle, RECV);
-    } else if (handle->spill_count > SPILL_MAX) {
-        turn_direct(uring, handle);
-    }
-}
-
-static int on_bytes(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe)
-{
-    const char *bytes = asyncio__ring_bytes(&uring->ring, cqe);
-    size_t size = (size_t)cqe->res, taken = 0;
-    struct op *op = handle->reader;
-    if (op && handle->spill_count == 0) {
-        taken = op->size < uring->posix.chop ? op->size : uring->posix.chop;
-        taken = size < taken ? size : taken;
-        memcpy(op->data, bytes, taken);
-    }
-    if (taken < size && handle->recv_error != -ENOMEM && !handle->is_closing)
-        keep_bytes(uring, handle, bytes + taken, size - taken);
-    asyncio__ring_release(&uring->ring, cqe);
-    if (size < BULK_SIZE)
-        handle->bulk_count = 0;
-    else if (++handle->bulk_count >= BULK_COUNT && !handle->is_direct)
-        turn_direct(uring, handle);
-    return taken ? finish(&handle->reader, (int)taken) : 0;
-}
-
-static int on_recv(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe, bool was_unwanted)
-{
-    int completed = 0;
-    if (cqe->flags & IORING_CQE_F_BUFFER && cqe->res <= 0)
-        asyncio__ring_release(&uring->ring, cqe);
-    if (cqe->res > 0)
-        completed = on_bytes(uring, handle, cqe);
-    else if (cqe->res == 0)
-        handle->has_eof = true;
-    else if (cqe->res == -ECANCELED && !was_unwanted)
-        handle->recv_error = -EIO;
-    else if (cqe->res != -ECANCELED && cqe->res != -ENOBUFS && cqe->res != -EAGAIN && cqe->res != -EINTR)
-        handle->recv_error = cqe->res;
-    if (handle->is_closing || handle->armed & bit(RECV))
-        return completed;
-    return completed + run_reader(uring, handle);
-}
-
-static int on_readable(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe)
-{
-    if (cqe->res > 0)
-        descriptor_on_events(&handle->ready, (uint32_t)cqe->res);
-    else if (cqe->res != -ECANCELED)
-        handle->ready |= READY_IN;   /* let the call itself say what is wrong */
-    return handle->is_closing ? 0 : run_reader(uring, handle);
 }
 
 static int on_accept(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe)
@@ -394,7 +162,8 @@ static int on_accept(struct uring *uring, struct handle *handle, const struct io
         }
     }
     if (handle->reader != op || is_armed)
-        return completed;   /* also when r says that there was no memory: the next one may find some */
+        /* also when r says that there was no memory: the next one may find some */
+        return completed;
     if (op->flags & FLAG_CANCELLED)
         return completed + finish(&handle->reader, -ECANCELED);
     if (r < 0 && !asyncio__posix_accept_is_transient(-r))
@@ -454,24 +223,25 @@ static int on_connect(struct uring *uring, struct handle *handle, const struct i
     if (!op)
         return 0;
     if (cqe->res == -ECONNABORTED && !(op->flags & (FLAG_RETRIED | FLAG_CANCELLED))) {
-        op->flags |= FLAG_RETRIED;   /* the kernel's last word on an earlier attempt; now the socket is free */
+        /* the kernel's last word on an earlier attempt; now the socket is free */
+        op->flags |= FLAG_RETRIED;
         want(uring, handle, CONNECT);
         return 0;
     }
     return finish(&handle->writer, honest(op, cqe->res));
 }
 
-static int on_poll(struct uring *uring, struct handle *handle, struct op **slot, enum request request, int result,
-                   bool was_unwanted)
+static int on_poll(struct uring *uring, struct handle *handle, struct op **slot,
+                   enum request request, int result, bool was_unwanted)
 {
     struct op *op = *slot;
     if (!op)
         return 0;
     if (result < 0 && result != -ECANCELED)
         return finish(slot, result);
-    want(uring, handle, request);   /* level-triggered: asked anew in every poll */
+    want(uring, handle, request); /* level-triggered: asked anew in every poll */
     if (was_unwanted || result < 0)
-        return 0;   /* the answer was for an op before this one */
+        return 0; /* the answer was for an op before this one */
     op->complete(op, 1);
     return 1;
 }
@@ -481,8 +251,10 @@ static void end_handle(struct uring *uring, struct handle *handle)
     list_remove(&handle->link);
     list_remove(&handle->active_link);
     if (handle->descriptor.number >= 0) {
-        if (handle->spill_count && handle->descriptor.is_tcp)   /* unread bytes: the peer gets a reset, as with recv(2) */
-            setsockopt(handle->descriptor.number, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+        /* unread bytes: the peer gets a reset, as with recv(2) */
+        if (handle->spill_count && handle->descriptor.is_tcp)
+            setsockopt(handle->descriptor.number, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+                       sizeof(struct linger));
         close(handle->descriptor.number);
     }
     asyncio__free(handle->spill);
@@ -504,14 +276,16 @@ static int dispatch(struct uring *uring, struct handle *handle, const struct io_
             want(uring, handle, request);
     }
     switch (request) {
-    case RECV: return on_recv(uring, handle, cqe, was_unwanted);
-    case READABLE: return on_readable(uring, handle, cqe);
+    case RECV: return asyncio__uring_on_recv(uring, handle, cqe, was_unwanted);
+    case READABLE: return asyncio__uring_on_readable(uring, handle, cqe);
     case ACCEPT: return on_accept(uring, handle, cqe);
     case SEND: return on_send(uring, handle, cqe);
     case WRITABLE: return on_writable(uring, handle);
     case CONNECT: return on_connect(uring, handle, cqe);
-    case WATCH_IN: return on_poll(uring, handle, &handle->poll_in, WATCH_IN, cqe->res, was_unwanted);
-    case WATCH_OUT: return on_poll(uring, handle, &handle->poll_out, WATCH_OUT, cqe->res, was_unwanted);
+    case WATCH_IN:
+        return on_poll(uring, handle, &handle->poll_in, WATCH_IN, cqe->res, was_unwanted);
+    case WATCH_OUT:
+        return on_poll(uring, handle, &handle->poll_out, WATCH_OUT, cqe->res, was_unwanted);
     case REQUESTS: break;
     }
     return 0;
@@ -544,8 +318,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     if (!uring->ring.is_enabled && (r = asyncio__ring_enable(&uring->ring)) < 0)
         return r;
     flush(uring);
-    bool waits = timeout_ns != 0 && ring_completions(&uring->ring) == 0 && list_empty(&uring->active)
-        && list_empty(&uring->dirty);
+    bool waits = timeout_ns != 0 && ring_completions(&uring->ring) == 0 &&
+                 list_empty(&uring->active) && list_empty(&uring->dirty);
     if (waits || ring_unsubmitted(&uring->ring) || ring_has_deferred(&uring->ring))
         r = asyncio__ring_enter(&uring->ring, waits ? 1 : 0, timeout_ns);
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
@@ -555,10 +329,11 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     list_splice(&active, &uring->active);
     for (struct list *link; (link = list_pop(&active));) {
         struct handle *handle = container_of(link, struct handle, active_link);
-        completed += run_reader(uring, handle);
+        completed += asyncio__uring_run_reader(uring, handle);
     }
     struct io_uring_cqe cqe;
-    for (unsigned count = ring_completions(&uring->ring); count > 0 && ring_take(&uring->ring, &cqe); count--)
+    for (unsigned count = ring_completions(&uring->ring);
+         count > 0 && ring_take(&uring->ring, &cqe); count--)
         completed += on_completion(uring, &cqe);
     return completed;
 }
@@ -566,7 +341,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
 static bool backend_ready(struct backend *backend)
 {
     struct uring *uring = uring_of(backend);
-    return ring_completions(&uring->ring) || ring_has_deferred(&uring->ring) || !list_empty(&uring->active);
+    return ring_completions(&uring->ring) || ring_has_deferred(&uring->ring) ||
+           !list_empty(&uring->active);
 }
 
 static void backend_wake(struct backend *backend)
@@ -596,9 +372,11 @@ static int made(struct backend *backend, int r, const sock *socket)
     return r;
 }
 
-static int backend_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+static int backend_socket(struct backend *backend, int family, int type, int protocol,
+                          sock *ret_socket)
 {
-    return made(backend, asyncio__posix_socket(backend, family, type, protocol, ret_socket), ret_socket);
+    return made(backend, asyncio__posix_socket(backend, family, type, protocol, ret_socket),
+                ret_socket);
 }
 
 static int backend_adopt(struct backend *backend, int number, sock *ret_socket)
@@ -606,7 +384,8 @@ static int backend_adopt(struct backend *backend, int number, sock *ret_socket)
     return made(backend, asyncio__posix_adopt(backend, number, ret_socket), ret_socket);
 }
 
-/* Makes every sock of the handle stale, takes back what the kernel has, and ends it as soon as nothing is armed. */
+/* Makes every sock of the handle stale, takes back what the kernel has, and ends it as soon as
+ * nothing is armed. */
 static void forget(struct uring *uring, struct handle *handle)
 {
     table_retire(&handle->descriptor.entry);
@@ -639,12 +418,12 @@ static int backend_detach(struct backend *backend, sock socket, int *ret_descrip
     if (!handle)
         return -EBADF;
     if (handle->spill_count || handle->armed & bit(RECV))
-        return -EBUSY;   /* bytes of it may be in our hands */
+        return -EBUSY; /* bytes of it may be in our hands */
     *ret_descriptor = handle->descriptor.number;
     handle->descriptor.number = -1;
     bool is_armed = handle->armed;
     forget(uring, handle);
-    if (is_armed) {   /* at once: a request keeps the file open even when the new owner closes it */
+    if (is_armed) { /* at once: a request keeps the file open even when the new owner closes it */
         flush(uring);
         asyncio__ring_enter(&uring->ring, 0, 0);
     }
@@ -652,16 +431,6 @@ static int backend_detach(struct backend *backend, sock socket, int *ret_descrip
 }
 
 /* ---- submit and cancel ---- */
-
-static int submit_recv(struct uring *uring, struct handle *handle, struct op *op)
-{
-    int r = recv_now(uring, handle, op);
-    if (r != OP_PENDING)
-        return r;
-    handle->reader = op;
-    await_bytes(uring, handle);
-    return OP_PENDING;
-}
 
 static int submit_send(struct uring *uring, struct handle *handle, struct op *op)
 {
@@ -688,12 +457,16 @@ static int check_pollable(const struct handle *handle)
     int probe = epoll_create1(EPOLL_CLOEXEC);
     if (probe < 0)
         return -errno;
-    int r = epoll_ctl(probe, EPOLL_CTL_ADD, handle->descriptor.number, &(struct epoll_event){ 0 }) < 0 ? -errno : 0;
+    int r =
+        epoll_ctl(probe, EPOLL_CTL_ADD, handle->descriptor.number, &(struct epoll_event){ 0 }) < 0
+            ? -errno
+            : 0;
     close(probe);
     return r;
 }
 
-static int submit_poll(struct uring *uring, struct handle *handle, struct op *op, enum request request)
+static int submit_poll(struct uring *uring, struct handle *handle, struct op *op,
+                       enum request request)
 {
     int r = handle->descriptor.is_socket ? 0 : check_pollable(handle);
     if (r < 0)
@@ -706,8 +479,10 @@ static int submit_poll(struct uring *uring, struct handle *handle, struct op *op
 static struct op **slot_of(struct handle *handle, const struct op *op)
 {
     switch ((enum op_kind)op->kind) {
-    case OP_RECV: case OP_ACCEPT: return &handle->reader;
-    case OP_SEND: case OP_CONNECT: return &handle->writer;
+    case OP_RECV:
+    case OP_ACCEPT: return &handle->reader;
+    case OP_SEND:
+    case OP_CONNECT: return &handle->writer;
     case OP_POLL_IN: return &handle->poll_in;
     case OP_POLL_OUT: return &handle->poll_out;
     }
@@ -717,10 +492,8 @@ static struct op **slot_of(struct handle *handle, const struct op *op)
 static int submit(struct uring *uring, struct handle *handle, struct op *op)
 {
     switch ((enum op_kind)op->kind) {
-    case OP_RECV:
-        return submit_recv(uring, handle, op);
-    case OP_SEND:
-        return submit_send(uring, handle, op);
+    case OP_RECV: return asyncio__uring_submit_recv(uring, handle, op);
+    case OP_SEND: return submit_send(uring, handle, op);
     case OP_ACCEPT:
         handle->reader = op;
         want(uring, handle, ACCEPT);
@@ -729,10 +502,8 @@ static int submit(struct uring *uring, struct handle *handle, struct op *op)
         handle->writer = op;
         want(uring, handle, CONNECT);
         return OP_PENDING;
-    case OP_POLL_IN:
-        return submit_poll(uring, handle, op, WATCH_IN);
-    default:
-        return submit_poll(uring, handle, op, WATCH_OUT);
+    case OP_POLL_IN: return submit_poll(uring, handle, op, WATCH_IN);
+    default: return submit_poll(uring, handle, op, WATCH_OUT);
     }
 }
 
@@ -759,7 +530,8 @@ static int backend_submit(struct backend *backend, struct op *op)
 }
 
 /* Free at once when the kernel does not have it, or has nothing of the caller's in it. */
-static int cancel_request(struct uring *uring, struct handle *handle, struct op **slot, enum request request)
+static int cancel_request(struct uring *uring, struct handle *handle, struct op **slot,
+                          enum request request)
 {
     if (handle->armed & bit(request)) {
         (*slot)->flags |= FLAG_CANCELLED;
@@ -792,9 +564,12 @@ static int backend_cancel(struct backend *backend, struct op *op)
     } else {
         *slot = NULL;
         if (op->kind == OP_RECV)
-            handle->wanted &= (uint16_t)~(bit(RECV) | bit(READABLE));
+            handle->wanted &= (uint16_t) ~(bit(RECV) | bit(READABLE));
         else
-            unwant(uring, handle, op->kind == OP_SEND ? WRITABLE : op->kind == OP_POLL_IN ? WATCH_IN : WATCH_OUT);
+            unwant(uring, handle,
+                   op->kind == OP_SEND      ? WRITABLE
+                   : op->kind == OP_POLL_IN ? WATCH_IN
+                                            : WATCH_OUT);
     }
     if (r == 1)
         op->state = OP_IDLE;
@@ -813,13 +588,15 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
     uring->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (uring->wake < 0)
         return -errno;
-    int r = asyncio__ring_init(&uring->ring, limits->ring_entries, limits->buffers, limits->buffer_size);
+    int r = asyncio__ring_init(&uring->ring, limits->ring_entries, limits->buffers,
+                               limits->buffer_size);
     if (r < 0)
         close(uring->wake);
     return r;
 }
 
-/* Takes back everything, and waits for it: after this the kernel writes and reads nothing of ours or our callers'. */
+/* Takes back everything, and waits for it: after this the kernel writes and reads nothing of ours
+ * or our callers'. */
 static void take_back(struct uring *uring)
 {
     enum { TRIES = 100 };
@@ -831,7 +608,7 @@ static void take_back(struct uring *uring)
     for (int i = 0; uring->in_kernel && i < TRIES; i++) {
         int r = asyncio__ring_enter(&uring->ring, 1, 100000000);
         if (r == -EEXIST || r == -EBADF || r == -EINVAL)
-            break;   /* the thread of this ring is another: closing the ring has to do */
+            break; /* the thread of this ring is another: closing the ring has to do */
         for (struct io_uring_cqe cqe; ring_take(&uring->ring, &cqe);) {
             if (cqe.user_data == DATA_IGNORED)
                 continue;

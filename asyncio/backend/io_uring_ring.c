@@ -12,10 +12,12 @@
 
 enum {
     ENTRIES = 256,
-    COMPLETIONS_PER_ENTRY = 16,        /* a thousand connections may answer in one turn */
-    INCREMENTAL_BUFFERS = 16, INCREMENTAL_SIZE = 32768,
-    WHOLE_BUFFERS = 1024, WHOLE_SIZE = 4096,
-    BUFFERS_MAX = 32768,               /* the kernel's own limit */
+    COMPLETIONS_PER_ENTRY = 16, /* a thousand connections may answer in one turn */
+    INCREMENTAL_BUFFERS = 16,
+    INCREMENTAL_SIZE = 32768,
+    WHOLE_BUFFERS = 1024,
+    WHOLE_SIZE = 4096,
+    BUFFERS_MAX = 32768, /* the kernel's own limit */
 };
 
 static unsigned power_of_two(unsigned number)
@@ -35,13 +37,15 @@ static int register_buffers(struct ring *ring, bool is_incremental)
         .flags = is_incremental ? RING_PBUF_INCREMENTAL : 0,
     };
     _Static_assert(sizeof registration == sizeof(struct io_uring_buf_reg), "the kernel's layout");
-    return io_uring_register_buf_ring(&ring->uring, (struct io_uring_buf_reg *)(void *)&registration, 0);
+    return io_uring_register_buf_ring(&ring->uring,
+                                      (struct io_uring_buf_reg *)(void *)&registration, 0);
 }
 
 static void give_buffer(struct ring *ring, unsigned id)
 {
-    io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size, ring->buffer_size,
-                          (unsigned short)id, io_uring_buf_ring_mask(ring->buffer_count), 0);
+    io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size,
+                          ring->buffer_size, (unsigned short)id,
+                          io_uring_buf_ring_mask(ring->buffer_count), 0);
     io_uring_buf_ring_advance(ring->buffer_ring, 1);
 }
 
@@ -56,7 +60,8 @@ static int map_buffers(struct ring *ring, unsigned count, unsigned size)
     ring->consumed = asyncio__calloc(ring->buffer_count, sizeof *ring->consumed);
     if (!ring->consumed || asyncio__alloc_fails())
         return -ENOMEM;
-    void *mapping = mmap(NULL, ring->mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *mapping =
+        mmap(NULL, ring->mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED)
         return -ENOMEM;
     ring->buffer_ring = mapping;
@@ -80,7 +85,8 @@ static int init_buffers(struct ring *ring, unsigned count, unsigned size)
         return r;
     r = register_buffers(ring, true);
     ring->is_incremental = r == 0;
-    if (r < 0) {   /* an older kernel: each message has a buffer of its own, so there must be more of them */
+    /* an older kernel: each message has a buffer of its own, so there must be more of them */
+    if (r < 0) {
         unmap_buffers(ring);
         r = map_buffers(ring, count ? count : WHOLE_BUFFERS, size ? size : WHOLE_SIZE);
         if (r == 0)
@@ -95,8 +101,9 @@ int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, un
 {
     *ring = (struct ring){ .uring.ring_fd = -1 };
     struct io_uring_params params = {
-        .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN
-            | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+        .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_SUBMIT_ALL,
         .cq_entries = entries ? entries * 2 : ENTRIES * COMPLETIONS_PER_ENTRY,
     };
     if (asyncio__alloc_fails())
@@ -125,10 +132,12 @@ void asyncio__ring_fini(struct ring *ring)
 int asyncio__ring_enable(struct ring *ring)
 {
     /* liburing 2.3 declares a function for this and forgets to export it. */
-    if (syscall(SYS_io_uring_register, ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
+    if (syscall(SYS_io_uring_register, ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) <
+        0)
         return -errno;
     ring->is_enabled = true;
-    if (io_uring_register_ring_fd(&ring->uring) == 1)   /* saves a look-up in each call; not a must */
+    /* saves a look-up in each call; not a must */
+    if (io_uring_register_ring_fd(&ring->uring) == 1)
         ring->enter_flags = IORING_ENTER_REGISTERED_RING;
     return 0;
 }
@@ -140,7 +149,8 @@ int asyncio__ring_enter(struct ring *ring, unsigned wait_count, int64_t timeout_
     struct io_uring_getevents_arg arg = { .ts = timeout_ns >= 0 ? (uintptr_t)&limit : 0 };
     unsigned flags = ring->enter_flags | IORING_ENTER_GETEVENTS;
     if (!wait_count)
-        return io_uring_enter2((unsigned)ring->uring.enter_ring_fd, ring_unsubmitted(ring), 0, flags, NULL, 0);
+        return io_uring_enter2((unsigned)ring->uring.enter_ring_fd, ring_unsubmitted(ring), 0,
+                               flags, NULL, 0);
     return io_uring_enter2((unsigned)ring->uring.enter_ring_fd, ring_unsubmitted(ring), wait_count,
                            flags | IORING_ENTER_EXT_ARG, (sigset_t *)(void *)&arg, sizeof arg);
 }

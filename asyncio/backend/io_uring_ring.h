@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The ring itself under the io_uring backend: setting it up, handing requests in, waiting, provided buffers.
+/* The ring itself under the io_uring backend: setting it up, handing requests in, waiting,
+ * provided buffers.
  *
- * liburing sets it up; what is here is what a loop does thousands of times a second, and what newer kernels add.
+ * liburing sets it up; what is here is what a loop does thousands of times a second, and what
+ * newer kernels add.
  *
- * SUBMIT    The index array of the submission queue is the identity and never touched again: handing in is one store
- *           to the tail and the system call that waits anyhow.
- * BUFFERS   One group of provided buffers for all multishot receives. Whoever handles a completion takes its bytes out
- *           at once and gives the buffer back, so a handful of buffers serves any number of connections. On kernels
- *           that can (6.12), a buffer is consumed piece by piece: many small messages share a cache-hot page. */
+ * SUBMIT    The index array of the submission queue is the identity and never touched again:
+ *           handing in is one store to the tail and the system call that waits anyhow.
+ * BUFFERS   One group of provided buffers for all multishot receives. Whoever handles a completion
+ *           takes its bytes out at once and gives the buffer back, so a handful of buffers serves
+ *           any number of connections. On kernels that can (6.12), a buffer is consumed piece by
+ *           piece: many small messages share a cache-hot page. */
 #pragma once
 
 #include <liburing.h>
 #include <stdbool.h>
 
 /* From newer headers than liburing 2.3's; each is tried at run time. */
-#define RING_PBUF_INCREMENTAL 2U          /* a buffer is consumed piece by piece */
-#define RING_CQE_BUFFER_MORE (1U << 4)    /* the buffer of this completion has room left, and is not ours yet */
+#define RING_PBUF_INCREMENTAL 2U       /* a buffer is consumed piece by piece */
+#define RING_CQE_BUFFER_MORE (1U << 4) /* the completion's buffer has room left, is not ours yet */
 
 /* struct io_uring_buf_reg, whose `flags` has the name `pad` in older headers. */
 struct ring_buffer_registration {
@@ -31,26 +34,28 @@ struct ring {
     struct io_uring uring;
     bool is_enabled;
     bool is_incremental;
-    unsigned enter_flags;            /* IORING_ENTER_REGISTERED_RING, once that is so */
+    unsigned enter_flags; /* IORING_ENTER_REGISTERED_RING, once that is so */
     struct io_uring_buf_ring *buffer_ring;
     char *buffers;
-    uint32_t *consumed;              /* of each buffer, when incremental */
+    uint32_t *consumed; /* of each buffer, when incremental */
     unsigned buffer_count, buffer_size;
     size_t mapping_size;
 };
 
-/* `entries`, `buffers`, `buffer_size`: 0 is the default. -ENOSYS, -EPERM, -EINVAL (too old): not on this machine. */
+/* `entries`, `buffers`, `buffer_size`: 0 is the default. -ENOSYS, -EPERM, -EINVAL (too old): not
+ * on this machine. */
 int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size);
 void asyncio__ring_fini(struct ring *ring);
 
 /* On the thread that will use it from now on. */
 int asyncio__ring_enable(struct ring *ring);
 
-/* A request to fill, zeroed; hands in what there is when the queue is full. NULL: the kernel takes no more now. */
+/* A request to fill, zeroed; hands in what there is when the queue is full. NULL: the kernel takes
+ * no more now. */
 struct io_uring_sqe *asyncio__ring_request(struct ring *ring);
 
-/* Hands in all requests and, with wait_count, waits until so many completions are there or the time is over
- * (negative: no limit). */
+/* Hands in all requests and, with wait_count, waits until so many completions are there or the
+ * time is over (negative: no limit). */
 int asyncio__ring_enter(struct ring *ring, unsigned wait_count, int64_t timeout_ns);
 
 /* Requests that are filled and not yet handed in. */
@@ -85,6 +90,7 @@ static inline bool ring_take(struct ring *ring, struct io_uring_cqe *ret_complet
     return true;
 }
 
-/* The bytes of a receive's completion, valid until they are released: once for each completion that names a buffer. */
+/* The bytes of a receive's completion, valid until they are released: once for each completion
+ * that names a buffer. */
 const char *asyncio__ring_bytes(struct ring *ring, const struct io_uring_cqe *completion);
 void asyncio__ring_release(struct ring *ring, const struct io_uring_cqe *completion);

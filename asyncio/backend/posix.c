@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What epoll and io_uring share: handles over descriptors, and the system calls that never wait. See posix.h. */
+/* What epoll and io_uring share: handles over descriptors, and the system calls that never wait.
+ * See posix.h. */
 #include "backend/posix.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 /* The kernel's own limit for one transfer; what comes back fits an int. */
 #define TRANSFER_MAX ((size_t)0x7ffff000)
 
-void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits, size_t entry_size)
+void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
+                         size_t entry_size)
 {
     asyncio__table_init(&posix->table, entry_size);
     posix->chop = limits && limits->chop ? limits->chop : SIZE_MAX;
@@ -41,7 +43,8 @@ int64_t asyncio__posix_now(struct backend *backend)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol,
+                          sock *ret_socket)
 {
     struct table *table = &((struct posix *)backend)->table;
     int r = asyncio__table_reserve(table);
@@ -54,8 +57,8 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
     descriptor->number = number;
     descriptor->is_socket = descriptor->is_prepared = true;
     descriptor->is_stream = (type & 0xf) == SOCK_STREAM;
-    descriptor->is_tcp = descriptor->is_stream && (family == AF_INET || family == AF_INET6)
-        && (protocol == 0 || protocol == IPPROTO_TCP);
+    descriptor->is_tcp = descriptor->is_stream && (family == AF_INET || family == AF_INET6) &&
+                         (protocol == 0 || protocol == IPPROTO_TCP);
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
 }
@@ -72,15 +75,18 @@ int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
     socklen_t size = sizeof protocol;
     descriptor->number = number;
     descriptor->is_socket = S_ISSOCK(status.st_mode);
-    descriptor->is_tcp = descriptor->is_socket
-        && getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
-    descriptor->is_stream = descriptor->is_socket && getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) == 0
-        && type == SOCK_STREAM;
+    descriptor->is_tcp = descriptor->is_socket &&
+                         getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+                         protocol == IPPROTO_TCP;
+    descriptor->is_stream = descriptor->is_socket &&
+                            getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+                            type == SOCK_STREAM;
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
 }
 
-int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number, sock *ret_socket)
+int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number,
+                            sock *ret_socket)
 {
     struct descriptor *descriptor = asyncio__table_new(&posix->table);
     if (!descriptor) {
@@ -105,12 +111,13 @@ int asyncio__posix_prepare(struct descriptor *descriptor)
     if (!(flags & O_NONBLOCK) && fcntl(descriptor->number, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     if (descriptor->number > STDERR_FILENO && fcntl(descriptor->number, F_SETFD, FD_CLOEXEC) < 0)
-        return -errno;   /* children keep their standard streams */
+        return -errno; /* children keep their standard streams */
     descriptor->is_prepared = true;
     return 0;
 }
 
-int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready, struct op *op)
+int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                            struct op *op)
 {
     if (!(*ready & READY_IN))
         return OP_PENDING;
@@ -123,11 +130,11 @@ int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, 
                                   : read(descriptor->number, op->data, size);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN) {
-        *ready &= (uint8_t)~(READY_IN | READ_ON);
+        *ready &= (uint8_t) ~(READY_IN | READ_ON);
         return OP_PENDING;
     }
     if (n > 0 && (size_t)n < size && descriptor->is_tcp && !(*ready & READ_ON))
-        *ready &= (uint8_t)~READY_IN;   /* nothing is left: the next bytes are an edge */
+        *ready &= (uint8_t)~READY_IN; /* nothing is left: the next bytes are an edge */
     return n < 0 ? -errno : (int)n;
 }
 
@@ -157,8 +164,8 @@ void asyncio__posix_send_advance(struct op *op, size_t sent)
     }
 }
 
-/* A write to a pipe or the like. There is no flag that spares us SIGPIPE here, so it is held back and, when the write
- * has just caused one that was not pending before, taken away. */
+/* A write to a pipe or the like. There is no flag that spares us SIGPIPE here, so it is held back
+ * and, when the write has just caused one that was not pending before, taken away. */
 static ssize_t write_quietly(int number, const struct iovec *iov, int count)
 {
     sigset_t pipe, before, pending;
@@ -176,7 +183,8 @@ static ssize_t write_quietly(int number, const struct iovec *iov, int count)
     return n;
 }
 
-int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op, bool *ret_short)
+int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
+                        bool *ret_short)
 {
     struct iovec part = *op->iov;
     struct iovec *iov = op->iov;
@@ -196,7 +204,8 @@ int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, stru
         else if (count == 1)
             n = send(descriptor->number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
         else
-            n = sendmsg(descriptor->number, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = count }, MSG_NOSIGNAL);
+            n = sendmsg(descriptor->number, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = count },
+                        MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;
@@ -207,12 +216,20 @@ int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, stru
 
 bool asyncio__posix_accept_is_transient(int error)
 {
-    switch (error) {   /* accept(2): errors of the connection or of the network, delivered early */
-    case ECONNABORTED: case EPROTO: case ENOPROTOOPT: case ENETDOWN: case EHOSTDOWN: case ENONET: case EHOSTUNREACH:
-    case ENETUNREACH: case EPERM: case EINTR: case ETIMEDOUT: case ECONNRESET:
-        return true;
-    default:
-        return false;
+    switch (error) { /* accept(2): errors of the connection or of the network, delivered early */
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EPERM:
+    case EINTR:
+    case ETIMEDOUT:
+    case ECONNRESET: return true;
+    default: return false;
     }
 }
 
@@ -220,9 +237,10 @@ int asyncio__posix_connect(const struct descriptor *descriptor, const struct op 
 {
     const struct sockaddr *address = (const struct sockaddr *)op->address;
     int r = connect(descriptor->number, address, op->address_size);
-    if (r < 0 && errno == ECONNABORTED)   /* the kernel's last word on an earlier attempt; now the socket is free */
+    /* the kernel's last word on an earlier attempt; now the socket is free */
+    if (r < 0 && errno == ECONNABORTED)
         r = connect(descriptor->number, address, op->address_size);
-    if (r < 0 && errno == EINTR)   /* it goes on by itself */
+    if (r < 0 && errno == EINTR) /* it goes on by itself */
         return -EINPROGRESS;
     return r < 0 ? -errno : 0;
 }
@@ -235,7 +253,8 @@ int asyncio__posix_connect_result(const struct descriptor *descriptor)
         return -errno;
     if (error)
         return -error;
-    /* No error, yet perhaps no connection either: a socket that was watched before it connects says "hung up". */
+    /* No error, yet perhaps no connection either: a socket that was watched before it connects
+     * says "hung up". */
     struct sockaddr_storage peer;
     size = sizeof peer;
     if (getpeername(descriptor->number, (struct sockaddr *)&peer, &size) == 0)
@@ -249,7 +268,8 @@ int asyncio__posix_descriptor(struct backend *backend, sock socket)
     return descriptor ? descriptor->number : -EBADF;
 }
 
-int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size)
+int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address,
+                        socklen_t size)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
     if (!descriptor)
@@ -265,8 +285,8 @@ int asyncio__posix_listen(struct backend *backend, sock socket, int backlog)
     return listen(descriptor->number, backlog) < 0 ? -errno : 0;
 }
 
-int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
-                              socklen_t size)
+int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, int name,
+                              const void *value, socklen_t size)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
     if (!descriptor)
@@ -274,12 +294,13 @@ int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, i
     if (setsockopt(descriptor->number, level, name, value, size) < 0)
         return -errno;
     if (level == IPPROTO_TCP && name == TCP_ULP)
-        descriptor->is_tcp = descriptor->is_stream = false;   /* kernel TLS: record by record, short says nothing */
+        /* kernel TLS: record by record, short says nothing */
+        descriptor->is_tcp = descriptor->is_stream = false;
     return 0;
 }
 
-int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
-                              socklen_t *size)
+int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, int name,
+                              void *value, socklen_t *size)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
     if (!descriptor)
@@ -287,8 +308,8 @@ int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, i
     return getsockopt(descriptor->number, level, name, value, size) < 0 ? -errno : 0;
 }
 
-int asyncio__posix_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
-                               socklen_t *size)
+int asyncio__posix_getsockname(struct backend *backend, sock socket,
+                               struct sockaddr_storage *address, socklen_t *size)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
     if (!descriptor)
@@ -302,8 +323,8 @@ int asyncio__posix_getsockname(struct backend *backend, sock socket, struct sock
     return 0;
 }
 
-int asyncio__posix_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
-                               socklen_t *size)
+int asyncio__posix_getpeername(struct backend *backend, sock socket,
+                               struct sockaddr_storage *address, socklen_t *size)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
     if (!descriptor)

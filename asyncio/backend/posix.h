@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two backends over real descriptors share: the handle's system side and the calls that never wait.
+/* What the two backends over real descriptors share: the handle's system side and the calls that
+ * never wait.
  *
- * Both begin with a `struct posix`, and both have a table whose entries begin with a `struct descriptor`. The slots
- * below can be put into a backend_type as they are; closing and detaching are each backend's own. */
+ * Both begin with a `struct posix`, and both have a table whose entries begin with a `struct
+ * descriptor`. The slots below can be put into a backend_type as they are; closing and detaching
+ * are each backend's own. */
 #pragma once
 
 #include "backend/backend.h"
@@ -12,21 +14,23 @@
 
 struct posix {
     struct backend backend;
-    struct table table;      /* of things that begin with struct descriptor */
-    size_t chop;             /* no transfer is larger; SIZE_MAX: no limit */
+    struct table table; /* of things that begin with struct descriptor */
+    size_t chop;        /* no transfer is larger; SIZE_MAX: no limit */
 };
 
 struct descriptor {
     struct entry entry;
     int number;
     bool is_socket;
-    bool is_prepared;        /* is non-blocking and close-on-exec */
-    bool is_tcp;             /* a short transfer means: nothing left, or no room left, at that moment */
-    bool is_stream;          /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
+    bool is_prepared; /* is non-blocking and close-on-exec */
+    /* a short transfer means: nothing left, or no room left, at that moment */
+    bool is_tcp;
+    /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
+    bool is_stream;
 };
 
-/* What is known of a descriptor. READ_ON: hung up, an error or urgent data, after which there may be no further edge;
- * reading goes on until -EAGAIN or the end, short or not. */
+/* What is known of a descriptor. READ_ON: hung up, an error or urgent data, after which there may
+ * be no further edge; reading goes on until -EAGAIN or the end, short or not. */
 enum { READY_IN = 1, READY_OUT = 2, READ_ON = 4 };
 
 /* Adds what the poll(2) bits in `events` say. */
@@ -40,7 +44,8 @@ static inline void descriptor_on_events(uint8_t *ready, uint32_t events)
         *ready |= READ_ON;
 }
 
-void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits, size_t entry_size);
+void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
+                         size_t entry_size);
 /* Closes what is still open. */
 void asyncio__posix_fini(struct posix *posix);
 
@@ -50,16 +55,23 @@ static inline void *posix_get(struct backend *backend, sock socket)
     return table_get(&((struct posix *)backend)->table, socket);
 }
 
-/* Makes a handle of a non-blocking descriptor that accept gave, like its listener; takes it, also on failure. */
-int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number, sock *ret_socket);
-/* Non-blocking and close-on-exec before the first transfer: what is only polled is left as its owner has it. */
+/* Makes a handle of a non-blocking descriptor that accept gave, like its listener; takes it, also
+ * on failure. */
+int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number,
+                            sock *ret_socket);
+/* Non-blocking and close-on-exec before the first transfer: what is only polled is left as its
+ * owner has it. */
 int asyncio__posix_prepare(struct descriptor *descriptor);
 
-/* Reads for the op, if *ready says that it may succeed, and clears there what is no longer so. OP_PENDING: wait. */
-int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready, struct op *op);
+/* Reads for the op, if *ready says that it may succeed, and clears there what is no longer so.
+ * OP_PENDING: wait. */
+int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                            struct op *op);
 /* One system call: bytes, 0 or more, or -errno; -EAGAIN as it comes, EINTR never. */
-/* Advances the op's iovecs and `done`; the result is what this call sent, *ret_short: less than it was asked to. */
-int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op, bool *ret_short);
+/* Advances the op's iovecs and `done`; the result is what this call sent, *ret_short: less than it
+ * was asked to. */
+int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
+                        bool *ret_short);
 /* Drops empty iovecs in front. False: nothing is left to send. */
 bool asyncio__posix_send_left(struct op *op);
 /* What OP_SEND gives when all is sent. */
@@ -74,17 +86,19 @@ int asyncio__posix_connect(const struct descriptor *descriptor, const struct op 
 int asyncio__posix_connect_result(const struct descriptor *descriptor);
 
 int64_t asyncio__posix_now(struct backend *backend);
-int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket);
+int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol,
+                          sock *ret_socket);
 int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket);
 int asyncio__posix_descriptor(struct backend *backend, sock socket);
-int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size);
+int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address,
+                        socklen_t size);
 int asyncio__posix_listen(struct backend *backend, sock socket, int backlog);
-int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
-                              socklen_t size);
-int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
-                              socklen_t *size);
-int asyncio__posix_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
-                               socklen_t *size);
-int asyncio__posix_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
-                               socklen_t *size);
+int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, int name,
+                              const void *value, socklen_t size);
+int asyncio__posix_getsockopt(struct backend *backend, sock socket, int level, int name,
+                              void *value, socklen_t *size);
+int asyncio__posix_getsockname(struct backend *backend, sock socket,
+                               struct sockaddr_storage *address, socklen_t *size);
+int asyncio__posix_getpeername(struct backend *backend, sock socket,
+                               struct sockaddr_storage *address, socklen_t *size);
 int asyncio__posix_shutdown(struct backend *backend, sock socket, int how);

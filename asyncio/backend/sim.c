@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The backend over nothing: a virtual clock and a network in memory (simnet.h), driven by a seed.
  *
- * CLOCK    Stands still while there is work, and jumps to the timeout when poll would wait. So that a program that is
- *          never idle gets to its timers all the same, from the 1000th poll(0) in a row on each costs a microsecond.
- * SEED 0   Everything is plain: whole transfers, first in first out, a cancel takes effect at once.
- * SEEDED   What could be done at once is sometimes put off; completions of different sockets overtake each other;
- *          transfers are chopped; a cancel sometimes answers 0, and then either the cancellation or the real result
- *          comes later; accepts fail with EMFILE now and then; thread jobs run in any order. Time passes at some
- *          deliveries, so that timers fall between them. The same seed and the same calls give the same run. Faults
- *          that no program gets through unharmed come only when backend_limits.faults names them.
- * REAL     An adopted descriptor can be polled (OP_POLL_*), and nothing else. What can only come from outside, from
- *          such a descriptor or another thread's wake, is waited for in real time, but not for ever: -EDEADLK. */
+ * CLOCK    Stands still while there is work, and jumps to the timeout when poll would wait. So
+ *          that a program that is never idle gets to its timers all the same, from the 1000th
+ *          poll(0) in a row on each costs a microsecond.
+ * SEED 0   Everything is plain: whole transfers, first in first out, a cancel takes effect at
+ * once.
+ * SEEDED   What could be done at once is sometimes put off; completions of different sockets
+ *          overtake each other; transfers are chopped; a cancel sometimes answers 0, and then
+ *          either the cancellation or the real result comes later; accepts fail with EMFILE now
+ *          and then; thread jobs run in any order. Time passes at some deliveries, so that timers
+ *          fall between them. The same seed and the same calls give the same run. Faults that no
+ *          program gets through unharmed come only when backend_limits.faults names them.
+ * REAL     An adopted descriptor can be polled (OP_POLL_*), and nothing else. What can only come
+ *          from outside, from such a descriptor or another thread's wake, is waited for in real
+ *          time, but not for ever: -EDEADLK. */
 #include "backend/sim.h"
 
 #include <errno.h>
@@ -24,11 +28,11 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS = 64,               /* connections taken from one listener in one poll */
-    REAL_WAIT_MS = 3000,        /* of real time, for another thread or process */
+    ACCEPTS = 64,        /* connections taken from one listener in one poll */
+    REAL_WAIT_MS = 3000, /* of real time, for another thread or process */
     REAL_WAIT_DESCRIPTORS = 64,
-    FREE_POLLS = 1000,          /* poll(0) calls in a row that cost no time */
-    BUSY_NS = 1000,             /* and what each one after them costs */
+    FREE_POLLS = 1000, /* poll(0) calls in a row that cost no time */
+    BUSY_NS = 1000,    /* and what each one after them costs */
 };
 
 /* ---- chance ---- */
@@ -121,11 +125,12 @@ static int try_send(struct sim *sim, struct handle *handle, struct op *op)
         }
         if (!op->iov_count)
             return op->done > INT_MAX ? INT_MAX : (int)op->done;
-        if (op->done && happens(sim, 4)) {   /* the rest later, although there is room */
+        if (op->done && happens(sim, 4)) { /* the rest later, although there is room */
             asyncio__sim_activate(handle);
             return OP_PENDING;
         }
-        int n = asyncio__simnet_send(&handle->socket, op->iov->iov_base, chopped(sim, op->iov->iov_len));
+        int n = asyncio__simnet_send(&handle->socket, op->iov->iov_base,
+                                     chopped(sim, op->iov->iov_len));
         if (n < 0)
             return n == -EAGAIN ? OP_PENDING : n;
         op->iov->iov_base = (char *)op->iov->iov_base + n;
@@ -136,7 +141,8 @@ static int try_send(struct sim *sim, struct handle *handle, struct op *op)
 
 static int try_connect(struct handle *handle, struct op *op)
 {
-    int r = asyncio__simnet_connect(&handle->socket, (const struct sockaddr *)op->address, op->address_size);
+    int r = asyncio__simnet_connect(&handle->socket, (const struct sockaddr *)op->address,
+                                    op->address_size);
     return r == -EAGAIN ? OP_PENDING : r;
 }
 
@@ -196,17 +202,10 @@ static int run_op(struct sim *sim, struct handle *handle, struct op **slot)
         return finish_cancelled(handle, slot);
     int r;
     switch ((enum op_kind)op->kind) {
-    case OP_ACCEPT:
-        return run_accept(sim, handle);
-    case OP_RECV:
-        r = try_recv(sim, handle, op);
-        break;
-    case OP_SEND:
-        r = try_send(sim, handle, op);
-        break;
-    default:
-        r = try_connect(handle, op);
-        break;
+    case OP_ACCEPT: return run_accept(sim, handle);
+    case OP_RECV: r = try_recv(sim, handle, op); break;
+    case OP_SEND: r = try_send(sim, handle, op); break;
+    default: r = try_connect(handle, op); break;
     }
     if (r == OP_PENDING)
         return op->flags & FLAG_CANCELLED ? finish_cancelled(handle, slot) : 0;
@@ -272,8 +271,8 @@ void asyncio__sim_polls_drop(struct handle *handle)
     for (struct list *link = polls->next, *next; link != polls; link = next) {
         next = link->next;
         struct op *op = container_of(link, struct op, link);
-        if (op->socket.index == handle->entry.index && op->socket.generation == handle->entry.generation
-            && !(op->flags & FLAG_CANCELLED)) {
+        if (op->socket.index == handle->entry.index &&
+            op->socket.generation == handle->entry.generation && !(op->flags & FLAG_CANCELLED)) {
             list_remove(link);
             op->state = OP_IDLE;
         }
@@ -294,7 +293,7 @@ static int run_jobs(struct sim *sim)
     list_splice(&started, &sim->jobs);
     for (struct list *link; (link = list_pop(&started));) {
         struct job *job = container_of(link, struct job, link);
-        if (happens(sim, 2)) {   /* another one first */
+        if (happens(sim, 2)) { /* another one first */
             list_append(&sim->jobs, link);
             continue;
         }
@@ -336,7 +335,7 @@ static bool take_wake(struct sim *sim)
         return false;
     uint64_t count;
     ssize_t n = read(sim->wake, &count, sizeof count);
-    (void)n;   /* the waker may not have got to its write yet: then one wait ends early */
+    (void)n; /* the waker may not have got to its write yet: then one wait ends early */
     return true;
 }
 
@@ -351,7 +350,8 @@ static int thread_count(void)
     if (n <= 0)
         return 2;
     text[n] = '\0';
-    const char *field = strrchr(text, ')');   /* field 2, and it may contain spaces; num_threads is field 20 */
+    /* field 2, and it may contain spaces; num_threads is field 20 */
+    const char *field = strrchr(text, ')');
     for (int i = 2; field && i < 20; i++)
         field = strchr(field + 1, ' ');
     int count = 2;
@@ -365,11 +365,13 @@ static int wait_outside(struct sim *sim)
 {
     struct pollfd real[REAL_WAIT_DESCRIPTORS] = { { .fd = sim->wake, .events = POLLIN } };
     nfds_t count = 1;
-    for (struct list *link = sim->polls.next; link != &sim->polls && count < REAL_WAIT_DESCRIPTORS; link = link->next) {
+    for (struct list *link = sim->polls.next; link != &sim->polls && count < REAL_WAIT_DESCRIPTORS;
+         link = link->next) {
         struct op *op = container_of(link, struct op, link);
         struct handle *handle = handle_of(sim, op->socket);
         if (handle && handle->number >= 0)
-            real[count++] = (struct pollfd){ handle->number, op->kind == OP_POLL_IN ? POLLIN : POLLOUT, 0 };
+            real[count++] =
+                (struct pollfd){ handle->number, op->kind == OP_POLL_IN ? POLLIN : POLLOUT, 0 };
     }
     if (count == 1 && thread_count() == 1 && !atomic_load(&sim->is_woken))
         return -EDEADLK;
@@ -425,7 +427,7 @@ static bool backend_ready(struct backend *backend)
 {
     struct sim *sim = sim_of(backend);
     if (sim->seed)
-        return false;   /* what is put off is not surely found */
+        return false; /* what is put off is not surely found */
     return !list_empty(&sim->active) || !list_empty(&sim->jobs);
 }
 
@@ -453,8 +455,8 @@ static int submit_poll(struct sim *sim, struct handle *handle, struct op *op)
     }
     for (struct list *link = sim->polls.next; link != &sim->polls; link = link->next) {
         struct op *other = container_of(link, struct op, link);
-        if (other->kind == op->kind && other->socket.index == op->socket.index
-            && other->socket.generation == op->socket.generation)
+        if (other->kind == op->kind && other->socket.index == op->socket.index &&
+            other->socket.generation == op->socket.generation)
             return -EBUSY;
     }
     list_append(&sim->polls, &op->link);
@@ -472,7 +474,7 @@ static int try_now(struct sim *sim, struct handle *handle, struct op *op)
     if (op->kind == OP_CONNECT) {
         if (handle->socket.connection)
             return -EISCONN;
-        return OP_PENDING;   /* even on the loopback device the answer comes later */
+        return OP_PENDING; /* even on the loopback device the answer comes later */
     }
     if (happens(sim, 2))
         return OP_PENDING;
@@ -492,7 +494,8 @@ static int backend_submit(struct backend *backend, struct op *op)
         return -EINVAL;
     if (handle->number >= 0)
         return -ENOTSUP;
-    struct op **slot = op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
+    struct op **slot =
+        op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
     if (*slot)
         return -EBUSY;
     int r = try_now(sim, handle, op);
@@ -527,7 +530,8 @@ static int backend_cancel(struct backend *backend, struct op *op)
         return cancel_poll(sim, op);
     if (!handle)
         return 1;
-    struct op **slot = op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
+    struct op **slot =
+        op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
     if (*slot != op)
         return 1;
     if (happens(sim, 2)) {
@@ -570,7 +574,7 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
     sim->chop = limits->chop ? limits->chop : SIZE_MAX;
     sim->seed = sim->random = limits->seed;
     sim->faults = limits->faults;
-    sim->now = (int64_t)1000 * 1000000000;   /* any but 0, which would hide a missing start */
+    sim->now = (int64_t)1000 * 1000000000; /* any but 0, which would hide a missing start */
     sim->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return sim->wake < 0 ? -errno : 0;
 }

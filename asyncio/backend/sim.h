@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The sim backend's own state, shared by sim.c (time, order, ops) and sim_socket.c (the calls on handles). */
+/* The sim backend's own state, shared by sim.c (time, order, ops) and sim_socket.c (the calls on
+ * handles). */
 #pragma once
 
 #include "backend/backend.h"
@@ -8,9 +9,9 @@
 
 #include <stdatomic.h>
 
-enum { SIM_OPTIONS = 8 };        /* socket options remembered for each handle */
+enum { SIM_OPTIONS = 8 }; /* socket options remembered for each handle */
 
-enum { FLAG_CANCELLED = 1 };     /* of an op: cancel said 0 */
+enum { FLAG_CANCELLED = 1 }; /* of an op: cancel said 0 */
 
 struct option {
     int level, name, value;
@@ -20,11 +21,11 @@ struct handle {
     struct entry entry;
     struct simnet_socket socket;
     struct sim *sim;
-    struct list link;            /* in sim->active, or alone */
-    unsigned delay;              /* polls that pass before it is looked at */
+    struct list link; /* in sim->active, or alone */
+    unsigned delay;   /* polls that pass before it is looked at */
     struct op *reader, *writer;
-    int number;                  /* of an adopted descriptor, -1: a socket in memory */
-    bool is_running;             /* `run` is on it: who closes it leaves the rest to that */
+    int number;      /* of an adopted descriptor, -1: a socket in memory */
+    bool is_running; /* `run` is on it: who closes it leaves the rest to that */
     bool is_closing;
     unsigned option_count;
     struct option options[SIM_OPTIONS];
@@ -33,8 +34,8 @@ struct handle {
 struct sim {
     struct backend backend;
     struct table table;
-    struct list active;          /* handles to look at */
-    struct list polls;           /* OP_POLL_*, armed */
+    struct list active; /* handles to look at */
+    struct list polls;  /* OP_POLL_*, armed */
     struct list jobs, jobs_done;
     size_t chop;
     uint64_t seed, random;
@@ -42,7 +43,7 @@ struct sim {
     int64_t now;
     unsigned busy_polls;
     atomic_bool is_woken;
-    int wake;                    /* an eventfd, for the waits in real time */
+    int wake; /* an eventfd, for the waits in real time */
 };
 
 static inline struct sim *sim_of(struct backend *backend)
@@ -66,17 +67,22 @@ void asyncio__sim_polls_drop(struct handle *handle);
 /* The second half of close: after the last op. */
 void asyncio__sim_handle_end(struct handle *handle);
 
-int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket);
+int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol,
+                        sock *ret_socket);
 int asyncio__sim_adopt(struct backend *backend, int number, sock *ret_socket);
 int asyncio__sim_detach(struct backend *backend, sock socket, int *ret_descriptor);
 int asyncio__sim_descriptor(struct backend *backend, sock socket);
-int asyncio__sim_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size);
+int asyncio__sim_bind(struct backend *backend, sock socket, const struct sockaddr *address,
+                      socklen_t size);
 int asyncio__sim_listen(struct backend *backend, sock socket, int backlog);
-int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
-                            socklen_t size);
-int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int name, void *value, socklen_t *size);
-int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address, socklen_t *size);
-int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address, socklen_t *size);
+int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int name,
+                            const void *value, socklen_t size);
+int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
+                            socklen_t *size);
+int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                             socklen_t *size);
+int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
+                             socklen_t *size);
 int asyncio__sim_shutdown(struct backend *backend, sock socket, int how);
 int asyncio__sim_close(struct backend *backend, sock socket);
 int asyncio__sim_resolve(struct backend *backend, const char *host, uint16_t port,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The sim backend's calls on handles, those that never wait: mostly hand-overs to the network in memory. */
+/* The sim backend's calls on handles, those that never wait: mostly hand-overs to the network in
+ * memory. */
 #include "backend/sim.h"
 
 #include <arpa/inet.h>
@@ -8,7 +9,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol, sock *ret_socket)
+int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol,
+                        sock *ret_socket)
 {
     struct sim *sim = sim_of(backend);
     if (family != AF_INET && family != AF_INET6)
@@ -62,7 +64,8 @@ static struct simnet_socket *memory_socket(struct backend *backend, sock socket)
     return handle && handle->number < 0 ? &handle->socket : NULL;
 }
 
-int asyncio__sim_bind(struct backend *backend, sock socket, const struct sockaddr *address, socklen_t size)
+int asyncio__sim_bind(struct backend *backend, sock socket, const struct sockaddr *address,
+                      socklen_t size)
 {
     struct simnet_socket *memory = memory_socket(backend, socket);
     return memory ? asyncio__simnet_bind(memory, address, size) : -EBADF;
@@ -74,7 +77,8 @@ int asyncio__sim_listen(struct backend *backend, sock socket, int backlog)
     return memory ? asyncio__simnet_listen(memory, backlog) : -EBADF;
 }
 
-static void apply_option(struct handle *handle, int level, int name, int value, const void *data, socklen_t size)
+static void apply_option(struct handle *handle, int level, int name, int value, const void *data,
+                         socklen_t size)
 {
     if (level != SOL_SOCKET)
         return;
@@ -90,8 +94,8 @@ static void apply_option(struct handle *handle, int level, int name, int value, 
     }
 }
 
-int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int name, const void *value,
-                              socklen_t size)
+int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int name,
+                            const void *value, socklen_t size)
 {
     struct handle *handle = handle_of(sim_of(backend), socket);
     if (!handle)
@@ -101,7 +105,8 @@ int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int
         return -EINVAL;
     memcpy(&number, value, sizeof number);
     unsigned i = 0;
-    while (i < handle->option_count && (handle->options[i].level != level || handle->options[i].name != name))
+    while (i < handle->option_count &&
+           (handle->options[i].level != level || handle->options[i].name != name))
         i++;
     if (i == SIM_OPTIONS)
         return -ENOBUFS;
@@ -113,7 +118,7 @@ int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int
 }
 
 int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
-                              socklen_t *size)
+                            socklen_t *size)
 {
     struct handle *handle = handle_of(sim_of(backend), socket);
     if (!handle)
@@ -138,7 +143,7 @@ int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int
 }
 
 int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
-                               socklen_t *size)
+                             socklen_t *size)
 {
     struct simnet_socket *memory = memory_socket(backend, socket);
     if (!memory)
@@ -149,7 +154,7 @@ int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockad
 }
 
 int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
-                               socklen_t *size)
+                             socklen_t *size)
 {
     struct simnet_socket *memory = memory_socket(backend, socket);
     if (!memory)
@@ -189,7 +194,7 @@ int asyncio__sim_close(struct backend *backend, sock socket)
 /* ---- names ---- */
 
 int asyncio__sim_resolve(struct backend *backend, const char *host, uint16_t port,
-                           struct sockaddr_storage *ret_address, socklen_t *ret_size)
+                         struct sockaddr_storage *ret_address, socklen_t *ret_size)
 {
     (void)backend;
     struct sockaddr_storage address = { 0 };

@@ -8,23 +8,30 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { BUFFER_DEFAULT = 32768, BUFFER_MIN = 256, BUFFER_MAX = 1 << 24, PORT_FIRST = 49152, PORT_LAST = 65535 };
+enum {
+    BUFFER_DEFAULT = 32768,
+    BUFFER_MIN = 256,
+    BUFFER_MAX = 1 << 24,
+    PORT_FIRST = 49152,
+    PORT_LAST = 65535
+};
 
 /* What has arrived at one end. */
 struct end {
-    struct simnet_socket *socket;    /* NULL: closed, or not yet accepted (then the connection is in a backlog) */
+    /* NULL: closed, or not yet accepted (then the connection is in a backlog) */
+    struct simnet_socket *socket;
     bool is_closed;
-    bool has_fin;                    /* the peer sends no more */
+    bool has_fin; /* the peer sends no more */
     bool has_sent_fin;
-    bool is_broken;                  /* reset: nothing can be sent or will arrive */
-    int error;                       /* told once */
+    bool is_broken; /* reset: nothing can be sent or will arrive */
+    int error;      /* told once */
     char *data;
     size_t head, count, capacity;
 };
 
 struct simnet_connection {
     struct end ends[2];
-    struct list link;                /* in a backlog */
+    struct list link; /* in a backlog */
     struct sockaddr_storage address[2];
 };
 
@@ -56,14 +63,16 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
 
 static bool is_wildcard(const struct sockaddr_storage *address)
 {
-    return address->ss_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr)
-                                          : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
+    return address->ss_family == AF_INET6
+               ? IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr)
+               : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
 }
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
-    return address->ss_family == AF_INET6 ? IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr)
-                                          : ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+    return address->ss_family == AF_INET6
+               ? IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr)
+               : ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
 }
 
 static bool is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
@@ -71,9 +80,10 @@ static bool is_same_host(const struct sockaddr_storage *a, const struct sockaddr
     if (a->ss_family != b->ss_family)
         return false;
     if (a->ss_family == AF_INET6)
-        return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr,
-                      sizeof(struct in6_addr)) == 0;
-    return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+        return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                      &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+    return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+           ((const struct sockaddr_in *)b)->sin_addr.s_addr;
 }
 
 static void set_loopback(struct sockaddr_storage *address)
@@ -84,8 +94,8 @@ static void set_loopback(struct sockaddr_storage *address)
         ((struct sockaddr_in *)address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 }
 
-static int copy_address(const struct simnet_socket *socket, const struct sockaddr *address, socklen_t size,
-                        struct sockaddr_storage *copy)
+static int copy_address(const struct simnet_socket *socket, const struct sockaddr *address,
+                        socklen_t size, struct sockaddr_storage *copy)
 {
     if (size < sizeof address->sa_family || size < socket->address_size)
         return -EINVAL;
@@ -101,8 +111,9 @@ static struct simnet_socket *find_bound(const struct sockaddr_storage *address)
 {
     for (struct list *link = network()->next; link != network(); link = link->next) {
         struct simnet_socket *socket = container_of(link, struct simnet_socket, bound_link);
-        if (socket->family == address->ss_family && port_of(&socket->local) == port_of(address)
-            && (is_wildcard(&socket->local) || is_wildcard(address) || is_same_host(&socket->local, address)))
+        if (socket->family == address->ss_family && port_of(&socket->local) == port_of(address) &&
+            (is_wildcard(&socket->local) || is_wildcard(address) ||
+             is_same_host(&socket->local, address)))
             return socket;
     }
     return NULL;
@@ -111,7 +122,7 @@ static struct simnet_socket *find_bound(const struct sockaddr_storage *address)
 static int pick_port(struct sockaddr_storage *address)
 {
     for (int tries = 0; tries <= PORT_LAST - PORT_FIRST; tries++) {
-        if (port_next < PORT_FIRST)   /* also after 65535 */
+        if (port_next < PORT_FIRST) /* also after 65535 */
             port_next = PORT_FIRST;
         set_port(address, port_next++);
         if (!find_bound(address))
@@ -173,12 +184,14 @@ static void close_end(struct simnet_connection *connection, int which, bool rese
 static struct simnet_connection *connection_new(const struct simnet_socket *socket,
                                                 const struct simnet_socket *listener)
 {
-    size_t sizes[2];   /* of what arrives at each end: the sender's and the receiver's buffer together */
-    sizes[0] = (socket->receive_size ? socket->receive_size : BUFFER_DEFAULT)
-        + (listener->send_size ? listener->send_size : BUFFER_DEFAULT);
-    sizes[1] = (socket->send_size ? socket->send_size : BUFFER_DEFAULT)
-        + (listener->receive_size ? listener->receive_size : BUFFER_DEFAULT);
-    struct simnet_connection *connection = asyncio__malloc(sizeof *connection + sizes[0] + sizes[1]);
+    /* of what arrives at each end: the sender's and the receiver's buffer together */
+    size_t sizes[2];
+    sizes[0] = (socket->receive_size ? socket->receive_size : BUFFER_DEFAULT) +
+               (listener->send_size ? listener->send_size : BUFFER_DEFAULT);
+    sizes[1] = (socket->send_size ? socket->send_size : BUFFER_DEFAULT) +
+               (listener->receive_size ? listener->receive_size : BUFFER_DEFAULT);
+    struct simnet_connection *connection =
+        asyncio__malloc(sizeof *connection + sizes[0] + sizes[1]);
     if (!connection)
         return NULL;
     memset(connection, 0, sizeof *connection);
@@ -193,10 +206,12 @@ static struct simnet_connection *connection_new(const struct simnet_socket *sock
 
 /* ---- sockets ---- */
 
-void asyncio__simnet_open(struct simnet_socket *socket, int family, void (*changed)(struct simnet_socket *))
+void asyncio__simnet_open(struct simnet_socket *socket, int family,
+                          void (*changed)(struct simnet_socket *))
 {
     *socket = (struct simnet_socket){ .changed = changed, .family = family };
-    socket->address_size = family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socket->address_size =
+        family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     socket->local.ss_family = socket->peer.ss_family = (sa_family_t)family;
     list_init(&socket->bound_link);
     list_init(&socket->backlog);
@@ -211,13 +226,14 @@ void asyncio__simnet_close(struct simnet_socket *socket)
     socket->is_listening = false;
     for (struct list *link; (link = list_pop(&socket->backlog));)
         close_end(container_of(link, struct simnet_connection, link), 1, true);
-    tell_waiters(socket);   /* they try again, and are refused */
+    tell_waiters(socket); /* they try again, and are refused */
     if (socket->connection)
         close_end(socket->connection, socket->end, socket->is_linger_zero);
     socket->connection = NULL;
 }
 
-int asyncio__simnet_bind(struct simnet_socket *socket, const struct sockaddr *address, socklen_t size)
+int asyncio__simnet_bind(struct simnet_socket *socket, const struct sockaddr *address,
+                         socklen_t size)
 {
     struct sockaddr_storage local;
     int r = copy_address(socket, address, size, &local);
@@ -251,11 +267,13 @@ int asyncio__simnet_listen(struct simnet_socket *socket, int backlog)
         list_append(network(), &socket->bound_link);
     }
     socket->is_listening = true;
-    socket->backlog_limit = backlog < 0 ? 4096 : (unsigned)backlog + 1;   /* Linux holds one more than asked for */
+    /* Linux holds one more than asked for */
+    socket->backlog_limit = backlog < 0 ? 4096 : (unsigned)backlog + 1;
     return 0;
 }
 
-int asyncio__simnet_connect(struct simnet_socket *socket, const struct sockaddr *address, socklen_t size)
+int asyncio__simnet_connect(struct simnet_socket *socket, const struct sockaddr *address,
+                            socklen_t size)
 {
     struct sockaddr_storage target;
     int r = copy_address(socket, address, size, &target);
@@ -364,7 +382,7 @@ int asyncio__simnet_send(struct simnet_socket *socket, const void *data, size_t 
         return -error;
     if (end->is_broken || end->has_sent_fin)
         return -EPIPE;
-    if (peer->is_closed) {   /* these bytes go out; the answer to them is a reset */
+    if (peer->is_closed) { /* these bytes go out; the answer to them is a reset */
         break_end(end, 0);
         return (int)size;
     }
@@ -422,7 +440,8 @@ bool asyncio__simnet_is_readable(const struct simnet_socket *socket)
 {
     if (socket->is_listening)
         return socket->backlog_count > 0;
-    return !socket->connection || end_of(socket)->count > 0 || end_of(socket)->has_fin || end_of(socket)->error;
+    return !socket->connection || end_of(socket)->count > 0 || end_of(socket)->has_fin ||
+           end_of(socket)->error;
 }
 
 bool asyncio__simnet_is_writable(const struct simnet_socket *socket)

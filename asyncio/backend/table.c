@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PAGES_MAX = 1 << 20 };   /* 64 million handles: more than a process can have descriptors */
+enum { PAGES_MAX = 1 << 20 }; /* 64 million handles: more than a process can have descriptors */
 
 void asyncio__table_init(struct table *table, size_t entry_size)
 {
@@ -44,7 +44,8 @@ int asyncio__table_reserve(struct table *table)
     table->pages[pages] = page;
     uint32_t first = table->count;
     table->count += TABLE_PAGE;
-    for (uint32_t i = TABLE_PAGE; i-- > 0;) {   /* backwards, so that the lowest index is used first */
+    /* backwards, so that the lowest index is used first */
+    for (uint32_t i = TABLE_PAGE; i-- > 0;) {
         struct entry *entry = table_at(table, first + i);
         entry->index = first + i;
         table_release(table, entry);

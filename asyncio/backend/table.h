@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of handles behind `sock`: an index finds the entry, a generation says whether it is still the same one.
+/* The table of handles behind `sock`: an index finds the entry, a generation says whether it is
+ * still the same one.
  *
- * Entries are of the backend's own size and begin with `struct entry`. They lie in pages that never move and are
- * freed only with the table, so a pointer to an entry may be looked at after the entry is gone: its generation then
- * differs. A generation is odd while the handle lives and even while the entry is free; 0 is never a live one.
+ * Entries are of the backend's own size and begin with `struct entry`. They lie in pages that
+ * never move and are freed only with the table, so a pointer to an entry may be looked at after
+ * the entry is gone: its generation then differs. A generation is odd while the handle lives and
+ * even while the entry is free; 0 is never a live one.
  *
- * An entry ends in two steps, since a kernel may still use what belongs to it: `retire` makes every sock that names
- * it stale, `release` lets the next `new` have it. Only `new` allocates. */
+ * An entry ends in two steps, since a kernel may still use what belongs to it: `retire` makes
+ * every sock that names it stale, `release` lets the next `new` have it. Only `new` allocates. */
 #pragma once
 
 #include "backend/op.h"
@@ -22,8 +24,8 @@ struct table {
     char **pages;
     struct entry *free;
     size_t entry_size;
-    uint32_t count;          /* entries there are, live or not */
-    uint32_t page_capacity;  /* of `pages` */
+    uint32_t count;         /* entries there are, live or not */
+    uint32_t page_capacity; /* of `pages` */
 };
 
 enum { TABLE_PAGE_SHIFT = 6, TABLE_PAGE = 1 << TABLE_PAGE_SHIFT };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* TEST: backends io_uring epoll sim; timeout 120 */
-/* The backend contract about ends: cancelling each kind of op at each moment, closing with ops pending, stale handles,
- * running out of descriptors and of memory. What was obtained is never lost. */
+/* The backend contract about ends: cancelling each kind of op at each moment, closing with ops
+ * pending, stale handles, running out of descriptors and of memory. What was obtained is never
+ * lost. */
 #include "contract.h"
 
 #include <sys/resource.h>
@@ -26,7 +27,7 @@ TEST(cancelled_recv_loses_nothing)
     settle(world);
     int r = cancel(&recv);
     assert_true(r == 1 || r == -ECANCELED);
-    free(data);   /* from here on nobody may touch it */
+    free(data); /* from here on nobody may touch it */
     send_text(world, client, "kept", 4);
     expect_text(world, server, "kept");
     world_close(world, client);
@@ -47,7 +48,7 @@ TEST(recv_cancelled_while_bytes_arrive)
             world_poll(world, 0);
         int n = recv.completed ? recv.result : cancel(&recv);
         if (!recv.completed || n == -ECANCELED)
-            n = 0;   /* free, or cancelled: nothing was taken */
+            n = 0; /* free, or cancelled: nothing was taken */
         assert_in_range(n, 0, 4);
         assert_int_equal(recv_all(world, server, data + n, 4 - (size_t)n), 4 - n);
         assert_string_equal(data, "abcd");
@@ -239,7 +240,7 @@ TEST(closing_with_a_cancelled_op_pending)
         assert_int_equal(recv.completed, 1);
     }
     free(data);
-    assert_int_equal(recv_some(world, client, &byte, 1), 0);   /* closed it is, in the end */
+    assert_int_equal(recv_some(world, client, &byte, 1), 0); /* closed it is, in the end */
     world_close(world, client);
 }
 
@@ -272,14 +273,19 @@ static void expect_stale(struct world *world, sock socket)
     assert_int_equal(type->close(world->it, socket), -EBADF);
     assert_int_equal(type->descriptor(world->it, socket), -EBADF);
     assert_int_equal(type->detach(world->it, socket, &number), -EBADF);
-    assert_int_equal(type->bind(world->it, socket, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), -EBADF);
+    assert_int_equal(
+        type->bind(world->it, socket, (struct sockaddr *)&address, sizeof(struct sockaddr_in)),
+        -EBADF);
     assert_int_equal(type->listen(world->it, socket, 1), -EBADF);
     assert_int_equal(type->getsockname(world->it, socket, &address, &size), -EBADF);
     assert_int_equal(type->getpeername(world->it, socket, &address, &size), -EBADF);
     assert_int_equal(type->shutdown(world->it, socket, SHUT_RDWR), -EBADF);
-    assert_int_equal(type->setsockopt(world->it, socket, SOL_SOCKET, SO_KEEPALIVE, &number, sizeof number), -EBADF);
+    assert_int_equal(
+        type->setsockopt(world->it, socket, SOL_SOCKET, SO_KEEPALIVE, &number, sizeof number),
+        -EBADF);
     size = sizeof number;
-    assert_int_equal(type->getsockopt(world->it, socket, SOL_SOCKET, SO_KEEPALIVE, &number, &size), -EBADF);
+    assert_int_equal(type->getsockopt(world->it, socket, SOL_SOCKET, SO_KEEPALIVE, &number, &size),
+                     -EBADF);
     for (int kind = OP_RECV; kind <= OP_POLL_OUT; kind++) {
         struct op op = { .kind = (uint8_t)kind, .socket = socket, .complete = on_complete };
         if (kind == OP_RECV) {
@@ -305,7 +311,7 @@ TEST(stale_handles_are_harmless)
     pair(world, &client, &server);
     world_close(world, client);
     expect_stale(world, client);
-    for (int i = 0; i < 8; i++) {   /* its place in the table and its number are taken again */
+    for (int i = 0; i < 8; i++) { /* its place in the table and its number are taken again */
         again[i] = world_socket(world);
         expect_stale(world, client);
     }
@@ -380,7 +386,8 @@ TEST(closing_others_in_the_same_batch)
     }
 }
 
-/* Ends the backend while the kernel still holds ops: nothing completes, nothing leaks, no buffer is written later. */
+/* Ends the backend while the kernel still holds ops: nothing completes, nothing leaks, no buffer
+ * is written later. */
 TEST(ending_with_ops_pending)
 {
     sock client, server;
@@ -403,7 +410,7 @@ TEST(ending_with_ops_pending)
 TEST(no_descriptor_for_a_connection)
 {
     if (!world->is_real)
-        return;   /* the seeds do it there */
+        return; /* the seeds do it there */
     struct sockaddr_storage address;
     struct probe accept = { 0 }, connect = { 0 };
     sock listener = world_listen(world, 8, &address), client = world_socket(world);
@@ -415,12 +422,13 @@ TEST(no_descriptor_for_a_connection)
     none.rlim_cur = (rlim_t)lowest;
     settle(world);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    submit(world, &accept, OP_ACCEPT, listener);   /* io_uring looks at the limit now, epoll later */
+    /* io_uring looks at the limit now, epoll later */
+    submit(world, &accept, OP_ACCEPT, listener);
     submit_connect(world, &connect, client, &address, sizeof(struct sockaddr_in));
     int r = await(&accept);
     int connected = await(&connect);
     accept.completed = 0;
-    for (int i = 0; i < 5; i++)   /* no longer armed, and it does not spin */
+    for (int i = 0; i < 5; i++) /* no longer armed, and it does not spin */
         world_poll(world, 1000000);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_int_equal(r, -EMFILE);
@@ -435,7 +443,8 @@ TEST(no_descriptor_for_a_connection)
     close_listener(world, &accept);
 }
 
-/* A connection made, used and ended: the first error, or 0. Whatever happens, everything is given back. */
+/* A connection made, used and ended: the first error, or 0. Whatever happens, everything is given
+ * back. */
 static int try_everything(struct world *world)
 {
     const struct backend_type *type = world->type;
@@ -452,7 +461,9 @@ static int try_everything(struct world *world)
         world_close(world, listener);
         return r;
     }
-    assert_int_equal(type->bind(world->it, listener, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), 0);
+    assert_int_equal(
+        type->bind(world->it, listener, (struct sockaddr *)&address, sizeof(struct sockaddr_in)),
+        0);
     assert_int_equal(type->listen(world->it, listener, 1), 0);
     assert_int_equal(type->getsockname(world->it, listener, &address, &size), 0);
     submit(world, &accept, OP_ACCEPT, listener);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the backend contract share. Each test's body runs in several worlds: the backend that
- * ASYNCIO_BACKEND names (all of them without it), each with the limits that make its life hard. */
+/* What the tests of the backend contract share. Each test's body runs in several worlds: the
+ * backend that ASYNCIO_BACKEND names (all of them without it), each with the limits that make its
+ * life hard. */
 #pragma once
 
 #include <setjmp.h>
@@ -92,15 +93,16 @@ static inline void submit(struct world *world, struct probe *probe, enum op_kind
     }
 }
 
-static inline void submit_recv(struct world *world, struct probe *probe, sock socket, void *data, size_t size)
+static inline void submit_recv(struct world *world, struct probe *probe, sock socket, void *data,
+                               size_t size)
 {
     probe->op.data = data;
     probe->op.size = size;
     submit(world, probe, OP_RECV, socket);
 }
 
-static inline void submit_send(struct world *world, struct probe *probe, sock socket, struct iovec *iov,
-                               unsigned count)
+static inline void submit_send(struct world *world, struct probe *probe, sock socket,
+                               struct iovec *iov, unsigned count)
 {
     probe->op.iov = iov;
     probe->op.iov_count = count;
@@ -144,7 +146,8 @@ static inline int cancel(struct probe *probe)
         return 1;
     assert_int_equal(r, 0);
     probe->completed = 0;
-    if (probe->op.kind == OP_ACCEPT || probe->op.kind == OP_POLL_IN || probe->op.kind == OP_POLL_OUT)
+    if (probe->op.kind == OP_ACCEPT || probe->op.kind == OP_POLL_IN ||
+        probe->op.kind == OP_POLL_OUT)
         do {   /* what came before the end counts too */
             probe->completed = 0;
             await(probe);
@@ -174,12 +177,14 @@ static inline struct sockaddr_storage loopback(uint16_t port)
     return storage;
 }
 
-static inline sock world_listen(struct world *world, int backlog, struct sockaddr_storage *ret_address)
+static inline sock world_listen(struct world *world, int backlog,
+                                struct sockaddr_storage *ret_address)
 {
     sock listener = world_socket(world);
     struct sockaddr_storage address = loopback(0);
     socklen_t size = 0;
-    assert_int_equal(world->type->bind(world->it, listener, (struct sockaddr *)&address, sizeof(struct sockaddr_in)),
+    assert_int_equal(world->type->bind(world->it, listener, (struct sockaddr *)&address,
+                                       sizeof(struct sockaddr_in)),
                      0);
     assert_int_equal(world->type->listen(world->it, listener, backlog), 0);
     assert_int_equal(world->type->getsockname(world->it, listener, ret_address, &size), 0);
@@ -188,7 +193,8 @@ static inline sock world_listen(struct world *world, int backlog, struct sockadd
     return listener;
 }
 
-/* Waits for the listener's next connection; an attempt that failed for want of descriptors is repeated. */
+/* Waits for the listener's next connection; an attempt that failed for want of descriptors is
+ * repeated. */
 static inline sock await_accept(struct probe *accept, int count)
 {
     while (accept->accepted_count < count) {
@@ -331,17 +337,19 @@ static inline void in_all_worlds(void (*body)(struct world *world))
             in_world(worlds[i], body);
     if (!wanted || strcmp(wanted, "sim") == 0)
         for (uint64_t seed = 1; seed <= SEEDS; seed++)
-            in_world((struct world){ .backend = "sim", .name = "seeded", .limits = { .seed = seed } }, body);
+            in_world(
+                (struct world){ .backend = "sim", .name = "seeded", .limits = { .seed = seed } },
+                body);
 }
 
 /* A test of the contract: TEST(name) { ... world ... } */
-#define TEST(name)                                                                                                     \
-    static void name##_body(struct world *world);                                                                      \
-    static void name(void **state)                                                                                     \
-    {                                                                                                                  \
-        (void)state;                                                                                                   \
-        in_all_worlds(name##_body);                                                                                    \
-    }                                                                                                                  \
+#define TEST(name) \
+    static void name##_body(struct world *world); \
+    static void name(void **state) \
+    { \
+        (void)state; \
+        in_all_worlds(name##_body); \
+    } \
     static void name##_body(struct world *world)
 
 #define RUN(name) cmocka_unit_test_teardown(name, world_failed)

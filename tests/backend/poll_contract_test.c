@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TEST: backends io_uring epoll sim; timeout 120 */
-/* The backend contract about waiting: time, wake-ups, level-triggered readiness of any descriptor, descriptors that are
- * no sockets, foreign loops. */
+/* The backend contract about waiting: time, wake-ups, level-triggered readiness of any descriptor,
+ * descriptors that are no sockets, foreign loops. */
 #include "contract.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 static bool is_first_seed(const struct world *world)
 {
-    return world->limits.seed <= 1;   /* for tests in real time, in which a seed changes nothing */
+    return world->limits.seed <= 1; /* for tests in real time, in which a seed changes nothing */
 }
 
 TEST(timeouts_are_kept)
@@ -48,7 +48,7 @@ TEST(a_wake_ends_the_next_poll)
     }
     assert_true(real_now() - before < (int64_t)5 * 1000000000);
     settle(world);
-    before = world->type->now(world->it);   /* and only one poll */
+    before = world->type->now(world->it); /* and only one poll */
     assert_int_equal(world_poll(world, 3000000), 0);
     assert_true(world->type->now(world->it) - before >= 3000000);
 }
@@ -130,7 +130,8 @@ TEST(readiness_is_level_triggered)
     struct probe in = { 0 };
     assert_int_equal(pipe(pipes), 0);
     assert_int_equal(world->type->adopt(world->it, pipes[0], &reader), 0);
-    assert_int_equal(fcntl(pipes[0], F_GETFL) & O_NONBLOCK, 0);   /* only polled: as its owner had it */
+    /* only polled: as its owner had it */
+    assert_int_equal(fcntl(pipes[0], F_GETFL) & O_NONBLOCK, 0);
     submit(world, &in, OP_POLL_IN, reader);
     settle(world);
     assert_int_equal(in.completed, 0);
@@ -143,13 +144,13 @@ TEST(readiness_is_level_triggered)
     in.completed = 0;
     assert_int_equal(await(&in), 1);
     assert_int_equal(read(pipes[0], &byte, 1), 1);
-    world_poll(world, 0);   /* what was on its way */
+    world_poll(world, 0); /* what was on its way */
     settle(world);
     in.completed = 0;
     settle(world);
     assert_int_equal(in.completed, 0);
     close(pipes[1]);
-    assert_int_equal(await(&in), 1);   /* hung up: a read would not block */
+    assert_int_equal(await(&in), 1); /* hung up: a read would not block */
     cancel(&in);
     world_close(world, reader);
 }
@@ -209,7 +210,8 @@ TEST(readiness_of_a_stream_of_ours)
     assert_int_equal(await(&in), 1);
     submit(world, &out, OP_POLL_OUT, server);
     assert_int_equal(await(&out), 1);
-    assert_int_equal(recv_some(world, server, &byte, 1), 1);   /* mixed with an op that moves bytes */
+    /* mixed with an op that moves bytes */
+    assert_int_equal(recv_some(world, server, &byte, 1), 1);
     cancel(&in);
     cancel(&out);
     send_text(world, client, "y", 1);
@@ -236,7 +238,7 @@ TEST(adopt_and_detach)
     assert_int_equal(world->type->close(world->it, reader), -EBADF);
     assert_int_equal(write(pipes[1], "x", 1), 1);
     char byte;
-    assert_int_equal(read(number, &byte, 1), 1);   /* open, and free for the next */
+    assert_int_equal(read(number, &byte, 1), 1); /* open, and free for the next */
     assert_int_equal(world->type->adopt(world->it, number, &reader), 0);
     world_close(world, reader);
     close(pipes[1]);
@@ -245,7 +247,7 @@ TEST(adopt_and_detach)
 TEST(bytes_through_a_pipe)
 {
     if (!world->is_real)
-        return;   /* nothing but polling there, and it says so: see below */
+        return; /* nothing but polling there, and it says so: see below */
     int pipes[2];
     sock reader, writer;
     struct probe recv = { 0 }, send = { 0 };

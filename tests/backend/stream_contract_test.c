@@ -116,7 +116,9 @@ TEST(a_reset_is_told_once)
     struct probe send = { 0 };
     struct iovec iov = { "x", 1 };
     pair(world, &client, &server);
-    assert_int_equal(world->type->setsockopt(world->it, client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    assert_int_equal(
+        world->type->setsockopt(world->it, client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger),
+        0);
     world_close(world, client);
     assert_int_equal(recv_some(world, server, data, sizeof data), -ECONNRESET);
     assert_int_equal(recv_some(world, server, data, sizeof data), 0);
@@ -146,7 +148,9 @@ TEST(a_reset_completes_a_waiting_recv)
     pair(world, &client, &server);
     submit_recv(world, &recv, server, data, sizeof data);
     settle(world);
-    assert_int_equal(world->type->setsockopt(world->it, client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+    assert_int_equal(
+        world->type->setsockopt(world->it, client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger),
+        0);
     world_close(world, client);
     assert_int_equal(await(&recv), -ECONNRESET);
     world_close(world, server);
@@ -170,7 +174,8 @@ static char *pattern_new(size_t size)
 static void shrink(struct world *world, sock socket, int name)
 {
     int size = 4096;
-    assert_int_equal(world->type->setsockopt(world->it, socket, SOL_SOCKET, name, &size, sizeof size), 0);
+    assert_int_equal(
+        world->type->setsockopt(world->it, socket, SOL_SOCKET, name, &size, sizeof size), 0);
 }
 
 TEST(a_large_send_waits_for_a_slow_reader)
@@ -297,7 +302,9 @@ TEST(connection_refused)
     struct sockaddr_storage address = loopback(0);
     socklen_t size;
     struct probe connect = { 0 };
-    assert_int_equal(world->type->bind(world->it, bound, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), 0);
+    assert_int_equal(world->type->bind(world->it, bound, (struct sockaddr *)&address,
+                                       sizeof(struct sockaddr_in)),
+                     0);
     assert_int_equal(world->type->getsockname(world->it, bound, &address, &size), 0);
     submit_connect(world, &connect, client, &address, size);
     assert_int_equal(await(&connect), -ECONNREFUSED);
@@ -333,10 +340,12 @@ TEST(an_address_in_use)
 {
     struct sockaddr_storage address;
     sock listener = world_listen(world, 1, &address), other = world_socket(world);
-    int r = world->type->bind(world->it, other, (struct sockaddr *)&address, sizeof(struct sockaddr_in));
+    int r = world->type->bind(world->it, other, (struct sockaddr *)&address,
+                              sizeof(struct sockaddr_in));
     assert_int_equal(r, -EADDRINUSE);
     world_close(world, listener);
-    r = world->type->bind(world->it, other, (struct sockaddr *)&address, sizeof(struct sockaddr_in));
+    r = world->type->bind(world->it, other, (struct sockaddr *)&address,
+                          sizeof(struct sockaddr_in));
     assert_int_equal(r, 0);
     world_close(world, other);
 }
@@ -348,7 +357,7 @@ TEST(one_accept_takes_many)
     sock listener = world_listen(world, COUNT, &address), client[COUNT];
     struct probe accept = { 0 };
     static struct probe connect[COUNT];
-    for (int i = 0; i < COUNT; i++) {   /* half of them before anybody accepts */
+    for (int i = 0; i < COUNT; i++) { /* half of them before anybody accepts */
         if (i == COUNT / 2)
             submit(world, &accept, OP_ACCEPT, listener);
         client[i] = world_socket(world);
@@ -428,7 +437,8 @@ static void player_recv(struct world *world, struct player *player)
         player_received(&player->recv);
 }
 
-/* The first sends 0, the second answers with 1, the first with 2: each op is submitted from inside `complete`. */
+/* The first sends 0, the second answers with 1, the first with 2: each op is submitted from inside
+ * `complete`. */
 TEST(ping_pong_from_callbacks)
 {
     struct player first = { .recv.also = player_received, .send.also = player_sent };

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The io_uring backend's own state, shared by io_uring.c and io_uring_recv.c. See io_uring.c for
+ * the model. */
+#pragma once
+
+#include "backend/io_uring_ring.h"
+#include "backend/posix.h"
+
+/* The kinds of request, and what a completion is for: the low bits of its user data. */
+enum request { RECV, READABLE, ACCEPT, SEND, WRITABLE, CONNECT, WATCH_IN, WATCH_OUT, REQUESTS };
+
+enum { KIND_MASK = 15 };                  /* entries of the table are aligned to more than this */
+enum { DATA_IGNORED = 0, DATA_WAKE = 1 }; /* no handle lies at these addresses */
+
+enum { FLAG_CANCELLED = 1, FLAG_RETRIED = 2 }; /* of an op; CANCELLED: cancel said 0 */
+
+struct handle {
+    struct descriptor descriptor;
+    struct list link;        /* in the dirty list, or alone */
+    struct list active_link; /* in the active list, or alone */
+    struct op *reader, *writer, *poll_in, *poll_out;
+    uint16_t wanted, armed, unwanted; /* sets of requests; `unwanted` stays until the completion */
+    /* those of `unwanted` that the kernel has not been told yet */
+    uint16_t to_cancel;
+    uint8_t ready; /* when direct */
+    uint8_t bulk_count, small_count;
+    bool is_direct;
+    /* a completion is being handled: closing leaves the end to that */
+    bool is_running;
+    bool is_closing;
+    bool has_eof;
+    int recv_error; /* told after the spill */
+    char *spill;
+    uint32_t spill_head, spill_count, spill_capacity;
+    struct msghdr header; /* of the send in the kernel */
+};
+
+struct uring {
+    struct posix posix;
+    struct ring ring;
+    struct list dirty;  /* handles with requests to hand in or to take back */
+    struct list active; /* direct handles with a reader and known to be ready */
+    unsigned in_kernel; /* requests */
+    int wake;
+    bool is_wake_armed;
+};
+
+static inline struct uring *uring_of(struct backend *backend)
+{
+    return (struct uring *)(void *)backend;
+}
+
+static inline uint16_t bit(enum request request)
+{
+    return (uint16_t)(1U << request);
+}
+
+static inline void want(struct uring *uring, struct handle *handle, enum request request)
+{
+    handle->wanted |= bit(request);
+    if (list_empty(&handle->link))
+        list_append(&uring->dirty, &handle->link);
+}
+
+/* Takes a request back, whether the kernel has it or not. */
+static inline void unwant(struct uring *uring, struct handle *handle, enum request request)
+{
+    handle->wanted &= (uint16_t)~bit(request);
+    if (!(handle->armed & bit(request)) || handle->unwanted & bit(request))
+        return;
+    handle->unwanted |= bit(request);
+    handle->to_cancel |= bit(request);
+    if (list_empty(&handle->link))
+        list_append(&uring->dirty, &handle->link);
+}
+
+/* Completes the op in *slot. */
+static inline int finish(struct op **slot, int result)
+{
+    struct op *op = *slot;
+    *slot = NULL;
+    op->state = OP_IDLE;
+    op->complete(op, result);
+    return 1;
+}
+
+/* OP_RECV: what can be had at once, or OP_PENDING, and then it is seen to that something comes. */
+int asyncio__uring_submit_recv(struct uring *uring, struct handle *handle, struct op *op);
+/* What came for the handle's receive: how many ops completed. `was_unwanted`: it had been taken
+ * back. */
+int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
+                           const struct io_uring_cqe *cqe, bool was_unwanted);
+int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
+                               const struct io_uring_cqe *cqe);
+/* Goes on with a pending OP_RECV, as far as bytes are there. */
+int asyncio__uring_run_reader(struct uring *uring, struct handle *handle);
