@@ -83,19 +83,16 @@ void asyncio__handle_run(struct handle *base, asyncio_loop *loop)
         finish(handle);
         return;
     }
-    struct asyncio_context *context = handle->context;
-    if (context || loop->env.context) {
-        struct asyncio_context *outer = loop->env.context;
-        loop->env.context = context;
-        handle->context = NULL;
-        handle->callback(loop, handle->data);
-        handle->context = loop->env.context;
-        loop->env.context = outer;
-    } else {
-        handle->callback(loop, handle->data);
-        handle->context = loop->env.context; /* what it set is its own */
-        loop->env.context = NULL;
-    }
+    struct env env = loop->env;
+    loop->env = (struct env){ handle->context, NULL };
+    handle->context = NULL;
+    handle->running = true;
+    handle->callback(loop, handle->data);
+    handle->running = false;
+    handle->context = loop->env.context; /* what it set is its own */
+    if (loop->env.record)
+        asyncio__record_put(NULL);
+    loop->env = env;
     finish(handle);
 }
 
@@ -125,7 +122,8 @@ double asyncio_handle_when(const asyncio_handle *handle)
 asyncio_context *asyncio_handle_get_context(const asyncio_handle *handle)
 {
     asyncio_handle *mutable_handle = (asyncio_handle *)handle;
-    return asyncio__context_pin(&mutable_handle->context) < 0 ? NULL : handle->context;
+    asyncio_context **slot = handle->running ? &handle->loop->env.context : &mutable_handle->context;
+    return asyncio__context_pin(slot) < 0 ? NULL : *slot;
 }
 
 static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,

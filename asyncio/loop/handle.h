@@ -21,6 +21,7 @@ struct asyncio_handle {
     atomic_uint refs;
     atomic_int state;
     uint8_t kind;
+    bool running;                    /* its context is the loop's env's, meanwhile */
 };
 
 _Static_assert(offsetof(struct asyncio_handle, timed.handle) == offsetof(struct asyncio_handle, post.handle),

@@ -31,11 +31,13 @@ static void run(struct handle *handle, asyncio_loop *loop)
             future_unref(future);
         return;
     }
-    asyncio_context *outer = loop->env.context;
-    loop->env.context = callback->context;
+    struct env env = loop->env;
+    loop->env = (struct env){ callback->context, NULL };
     callback->callback(future, callback->data);
     callback->context = loop->env.context;
-    loop->env.context = outer;
+    if (loop->env.record)
+        asyncio__record_put(NULL);
+    loop->env = env;
     drop(callback, loop);
     future_unref(future);
 }

@@ -138,10 +138,13 @@ void asyncio__put_cancel_message(const char *message)
 int asyncio__future_outcome(asyncio_future *future)
 {
     future->flags &= (uint8_t)~FUTURE_LOG;
-    if (future->result < 0 && future->extra) {
-        if (future->extra->record)
-            asyncio__record_put(asyncio__record_ref(future->extra->record));
-        else if (future->state == FUTURE_CANCELLED)
+    if (future->result < 0) {
+        struct error_record *record = future->extra ? future->extra->record : NULL;
+        if (record)
+            asyncio__record_put(asyncio__record_ref(record));
+        else
+            asyncio__record_unref(asyncio__record_take(future->result)); /* an older error's does not answer for this one */
+        if (future->state == FUTURE_CANCELLED && future->extra)
             asyncio__put_cancel_message(future->extra->message);
     }
     return future->result;

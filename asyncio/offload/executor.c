@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Executors: thread pools with a name and references; a loop's default one, and how it ends. */
+#include "offload/executor.h"
+
+#include "base/alloc.h"
+#include "task/task.h"
+
+#include <math.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <time.h>
+
+int asyncio_thread_pool_executor_new(unsigned max_workers, asyncio_executor **ret_executor)
+{
+    asyncio_executor *executor = asyncio__malloc(sizeof *executor);
+    struct pool *pool = executor ? asyncio__pool_new(max_workers, "asyncio") : NULL;
+    if (!pool) {
+        asyncio__free(executor);
+        return -ENOMEM;
+    }
+    atomic_init(&executor->refs, 1);
+    executor->pool = pool;
+    *ret_executor = executor;
+    return 0;
+}
+
+asyncio_executor *asyncio_executor_ref(asyncio_executor *executor)
+{
+    if (executor)
+        atomic_fetch_add_explicit(&executor->refs, 1, memory_order_relaxed);
+    return executor;
+}
+
+void asyncio_executor_unref(asyncio_executor *executor)
+{
+    if (!executor || atomic_fetch_sub_explicit(&executor->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    asyncio__pool_shutdown(executor->pool, false);
+    asyncio__pool_unref(executor->pool);
+    asyncio__free(executor);
+}
+
+void asyncio_executor_shutdown(asyncio_executor *executor, int wait)
+{
+    asyncio__pool_shutdown(executor->pool, wait != 0);
+}
+
+int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor, asyncio_executor **ret_executor)
+{
+    if (!executor) {
+        struct offload_floor *floor = asyncio__offload_floor(loop);
+        if (!floor)
+            return -ENOMEM;
+        if (floor->shut_down)
+            return asyncio_raise(-ASYNCIO_EXECUTOR_SHUT_DOWN, "Executor shutdown has been called");
+        if (!floor->executor && !loop->backend->type->job) {
+            int r = asyncio_thread_pool_executor_new(0, &floor->executor);
+            if (r < 0)
+                return r;
+        }
+        executor = floor->executor;
+    }
+    *ret_executor = executor;
+    return 0;
+}
+
+void asyncio_loop_set_default_executor(asyncio_loop *loop, asyncio_executor *executor)
+{
+    struct offload_floor *floor = asyncio__offload_floor(loop);
+    if (!floor)
+        return;
+    asyncio_executor *old = floor->executor;
+    floor->executor = asyncio_executor_ref(executor);
+    asyncio_executor_unref(old);
+}
+
+/* Waits for a pool in a thread of its own, since waiting has a limit and joining has none. Two references: the thread's and the
+ * waiter's; the last one frees. */
+struct joiner {
+    struct post post;
+    struct awaited awaited;
+    struct timed_handle timed;
+    asyncio_task *task;                    /* waits; NULL: nobody does (any more) */
+    asyncio_loop *loop;                    /* a reference; NULL: a semaphore is waited on instead */
+    struct pool *pool;
+    sem_t joined;
+    atomic_uint refs;
+};
+
+static void joiner_unref(struct joiner *joiner)
+{
+    if (atomic_fetch_sub(&joiner->refs, 1) != 1)
+        return;
+    sem_destroy(&joiner->joined);
+    asyncio__pool_unref(joiner->pool);
+    asyncio_loop_unref(joiner->loop);
+    asyncio__free(joiner);
+}
+
+static void *join(void *argument)
+{
+    struct joiner *joiner = argument;
+    asyncio__pool_shutdown(joiner->pool, true);
+    (void)sem_post(&joiner->joined);
+    if (!joiner->loop || asyncio__loop_post(joiner->loop, &joiner->post) < 0)
+        joiner_unref(joiner);
+    return NULL;
+}
+
+static void joined(struct handle *handle, asyncio_loop *loop)
+{
+    struct post *post = container_of(handle, struct post, handle);
+    struct joiner *joiner = container_of(post, struct joiner, post);
+    if (loop && joiner->task) {
+        asyncio__loop_uncall(loop, &joiner->timed);
+        task_wake(joiner->task, 0);
+        joiner->task = NULL;
+    }
+    joiner_unref(joiner);
+}
+
+static void wake(struct joiner *joiner, int result)
+{
+    asyncio_task *task = joiner->task;
+    joiner->task = NULL;
+    asyncio__loop_uncall(joiner->loop, &joiner->timed);
+    task_wake(task, result);
+}
+
+static void time_is_up(struct handle *handle, asyncio_loop *loop)
+{
+    struct joiner *joiner = container_of(handle, struct joiner, timed.handle);
+    if (loop && joiner->task)
+        wake(joiner, -ETIMEDOUT);
+}
+
+static int cancel(asyncio_future *awaited, const char *message)
+{
+    struct joiner *joiner = container_of((struct awaited *)(void *)awaited, struct joiner, awaited);
+    if (!joiner->task)
+        return 0;
+    asyncio__future_keep_message(&joiner->task->future, message);
+    wake(joiner, -ECANCELED);
+    return 1;
+}
+
+static const struct future_type joiner_type = { "shutdown_default_executor", 0, cancel, NULL };
+
+static int start_joiner(struct pool *pool, asyncio_loop *loop, struct joiner **ret_joiner)
+{
+    struct joiner *joiner = asyncio__calloc(1, sizeof *joiner);
+    if (!joiner)
+        return -ENOMEM;
+    joiner->awaited.type = &joiner_type;
+    joiner->post.handle.run = joined;
+    list_init(&joiner->post.handle.link);
+    joiner->timed.handle.run = time_is_up;
+    list_init(&joiner->timed.handle.link);
+    joiner->pool = asyncio__pool_ref(pool);
+    joiner->loop = asyncio_loop_ref(loop);
+    atomic_init(&joiner->refs, 2);
+    (void)sem_init(&joiner->joined, 0, 0);
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, join, joiner);
+    if (error) {
+        joiner_unref(joiner);
+        joiner_unref(joiner);
+        return -error;
+    }
+    (void)pthread_detach(thread);
+    *ret_joiner = joiner;
+    return 0;
+}
+
+static void report_timeout(asyncio_loop *loop)
+{
+    asyncio__loop_report(loop, "The executor did not finish joining its threads within the timeout", 0, NULL, NULL,
+                         NULL);
+}
+
+int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
+{
+    asyncio_task *task = task_current();
+    struct offload_floor *floor = asyncio__offload_floor(loop);
+    if (!floor)
+        return -ENOMEM;
+    floor->shut_down = true;
+    if (!floor->executor)
+        return 0;
+    if (!task)
+        return -ASYNCIO_NO_TASK;
+    int64_t when = INT64_MAX;
+    if (timeout != ASYNCIO_NONE && asyncio__loop_deadline(loop, timeout, false, &when) < 0)
+        return -EINVAL;
+    int r = task_refuses(task);
+    if (r < 0)
+        return r;
+    struct joiner *joiner;
+    r = start_joiner(floor->executor->pool, loop, &joiner);
+    if (r < 0)
+        return r;
+    joiner->task = task;
+    asyncio__loop_call_at(loop, &joiner->timed, when);
+    r = asyncio__task_wait(task, &joiner->awaited);
+    joiner->task = NULL;
+    asyncio__loop_uncall(loop, &joiner->timed);
+    joiner_unref(joiner);
+    if (task_take_cancel(task))
+        return -ECANCELED;
+    if (r == -ETIMEDOUT)
+        report_timeout(loop);
+    return r;
+}
+
+/* The runner's way, outside of tasks: blocks the thread, within the time. */
+static void shutdown_floor(struct closer *closer, asyncio_loop *loop, int64_t timeout_ns)
+{
+    struct offload_floor *floor = container_of(closer, struct offload_floor, closer);
+    struct joiner *joiner;
+    floor->shut_down = true;
+    if (!floor->executor || asyncio__pool_threads(floor->executor->pool) == 0)
+        return;
+    if (start_joiner(floor->executor->pool, NULL, &joiner) < 0) {
+        asyncio__pool_shutdown(floor->executor->pool, false);
+        return;
+    }
+    int r;
+    if (timeout_ns < 0) {
+        while ((r = sem_wait(&joiner->joined)) < 0 && errno == EINTR)
+            continue;
+    } else {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
+        until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
+        until.tv_nsec = (long)(ns % 1000000000);
+        while ((r = sem_clockwait(&joiner->joined, CLOCK_MONOTONIC, &until)) < 0 && errno == EINTR)
+            continue;
+    }
+    if (r < 0)
+        report_timeout(loop);
+    joiner_unref(joiner);
+}
+
+static void close_floor(struct closer *closer, asyncio_loop *loop)
+{
+    struct offload_floor *floor = container_of(closer, struct offload_floor, closer);
+    loop->offload_floor = NULL;
+    asyncio__calls_detach(&floor->calls);
+    asyncio_executor_unref(floor->executor);
+    asyncio__free(floor);
+}
+
+struct offload_floor *asyncio__offload_floor(asyncio_loop *loop)
+{
+    if (loop->offload_floor)
+        return loop->offload_floor;
+    struct offload_floor *floor = asyncio__calloc(1, sizeof *floor);
+    if (!floor)
+        return NULL;
+    list_init(&floor->calls);
+    floor->closer.close = close_floor;
+    floor->closer.shutdown = shutdown_floor;
+    list_prepend(&loop->closers, &floor->closer.link);
+    loop->offload_floor = floor;
+    return floor;
+}

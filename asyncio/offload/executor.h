@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Executors, and what the offload floor keeps for a loop. */
+#pragma once
+
+#include "loop/loop.h"
+#include "workers/pool.h"
+
+#include <asyncio/threads.h>
+
+struct asyncio_executor {
+    atomic_uint refs;
+    struct pool *pool;
+};
+
+struct offload_floor {
+    struct closer closer;
+    asyncio_executor *executor;            /* the default one, made when first needed */
+    bool shut_down;
+    struct list calls;                     /* of struct call: under way */
+};
+
+/* call.c: the loop closes; nobody on its side waits for a call any more. */
+void asyncio__calls_detach(struct list *calls);
+
+/* The loop's, made if need be; NULL without memory. */
+struct offload_floor *asyncio__offload_floor(asyncio_loop *loop);
+
+/* The executor to use for `executor` (NULL: the default one), lent. -ENOMEM, -ASYNCIO_EXECUTOR_SHUT_DOWN. */
+int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor, asyncio_executor **ret_executor);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What a future or task is called in a report: "<Task pending name='fetch' fn=0x...>". */
+#include "task/task.h"
+
+#include <stdio.h>
+
+static const char *state_of(const asyncio_future *future)
+{
+    static const char *const names[] = { "pending", "cancelled", "finished" };
+    return names[future->state];
+}
+
+static void describe(asyncio_future *future, asyncio_task *task, char *text, size_t size)
+{
+    if (task)
+        snprintf(text, size, "<Task %s name='%s' coro=%p>", state_of(&task->future), asyncio_task_get_name(task),
+                 (void *)(uintptr_t)task->fn);
+    else
+        snprintf(text, size, "<%s %s at %p>", future->type->name, state_of(future), (void *)future);
+}
+
+__attribute__((constructor)) static void give_to_loop(void)
+{
+    asyncio__loop_describe = describe;
+}
