@@ -149,6 +149,10 @@ void asyncio__calls_detach(struct list *calls)
     while ((node = list_pop(calls))) {
         struct call *call = container_of(node, struct call, link);
         atomic_store(&call->cancelled, true);
+        if (!call->pool) { /* sim: its job goes with the backend, so nothing comes back */
+            list_remove(&call->job.link);
+            asyncio__call_unref(call);
+        }
         call->detach(call);
     }
 }
