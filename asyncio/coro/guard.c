@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Guards and their memory. Two kinds:
  *
- *   MADV_GUARD_INSTALL (Linux 6.13)  a mark in the page table: no mapping is split, a million cost nothing else.
+ *   MADV_GUARD_INSTALL (Linux 6.13)  a mark in the page table: no mapping is split, a million cost
+ *   nothing else.
  *                                    process_madvise takes hundreds of ranges in a call.
- *   mprotect                         splits the mapping in two, of which a process may have vm.max_map_count; we stop
+ *   mprotect                         splits the mapping in two, of which a process may have
+ *   vm.max_map_count; we stop
  *                                    at 45% of it, what comes after goes unguarded.
  *
- * Which one is decided once per process, by trying: a kernel, sandbox or emulator that merely ignores the advice must
- * not count. The try asks the kernel to write to the guarded page, so a fault is an EFAULT and not a signal. */
+ * Which one is decided once per process, by trying: a kernel, sandbox or emulator that merely
+ * ignores the advice must not count. The try asks the kernel to write to the guarded page, so a
+ * fault is an EFAULT and not a signal. */
 #include "coro/guard.h"
 
 #include "coro/sanitizer.h"
@@ -67,9 +70,8 @@ static void probe(void)
 {
     page = (size_t)sysconf(_SC_PAGESIZE);
     atomic_store(&no_vectors, sanitizer_is_valgrind()); /* it knows no process_madvise */
-    mappings_max = max_map_count() / 2 * 9 / 10 / 2; /* each guard makes two mappings of one */
-    char *memory =
-        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mappings_max = max_map_count() / 2 * 9 / 10 / 2;    /* each guard makes two mappings of one */
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return;
     has_marks = madvise(memory, page, MADV_GUARD_INSTALL) == 0 && faults(memory) &&
@@ -103,7 +105,8 @@ void *asyncio__guard_map(size_t size, size_t alignment)
         munmap(memory, (size_t)(aligned - memory));
     if (memory + alignment > aligned)
         munmap(aligned + size, (size_t)(memory + alignment - aligned));
-    /* One huge page under 32 idle stacks would cost 2 MiB instead of 128 KiB. EINVAL: there are none anyway. */
+    /* One huge page under 32 idle stacks would cost 2 MiB instead of 128 KiB. EINVAL: there are
+     * none anyway. */
     (void)madvise(aligned, size, MADV_NOHUGEPAGE);
     return aligned;
 }
@@ -113,8 +116,8 @@ void asyncio__guard_unmap(void *memory, size_t size)
     munmap(memory, size);
 }
 
-/* Gives the same advice on `count` ranges, in few calls where the kernel takes a vector for our own process (Linux
- * 6.13 for these advices). Returns how many were advised. */
+/* Gives the same advice on `count` ranges, in few calls where the kernel takes a vector for our
+ * own process (Linux 6.13 for these advices). Returns how many were advised. */
 static size_t advise(struct iovec *ranges, size_t count, int advice)
 {
     size_t done = 0;
@@ -143,7 +146,7 @@ static size_t install_marks(char *slots, size_t slot_size, size_t count)
     while (done < count) {
         size_t n = count - done < BATCH ? count - done : BATCH;
         for (size_t i = 0; i < n; i++)
-            ranges[i] = (struct iovec){slots + (done + i) * slot_size, asyncio__guard_bytes()};
+            ranges[i] = (struct iovec){ slots + (done + i) * slot_size, asyncio__guard_bytes() };
         size_t advised = advise(ranges, n, MADV_GUARD_INSTALL);
         done += advised;
         if (advised < n)
@@ -191,7 +194,7 @@ void asyncio__guard_drop(char *const *ranges, size_t size, size_t count)
     for (size_t done = 0; done < count;) {
         size_t n = count - done < BATCH ? count - done : BATCH;
         for (size_t i = 0; i < n; i++)
-            vector[i] = (struct iovec){ranges[done + i], size};
+            vector[i] = (struct iovec){ ranges[done + i], size };
         (void)advise(vector, n, MADV_DONTNEED);
         done += n;
     }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The fault handler: says which task overflowed its stack and what helps, then dies by the same signal.
+/* The fault handler: says which task overflowed its stack and what helps, then dies by the same
+ * signal.
  *
- * Runs on an alternate stack, since the one that overflowed has no room. Everything it calls is async-signal-safe: it
- * reads the table of slabs (coro/slab.h), asks the namer for the task's name, writes one line.
+ * Runs on an alternate stack, since the one that overflowed has no room. Everything it calls is
+ * async-signal-safe: it reads the table of slabs (coro/slab.h), asks the namer for the task's
+ * name, writes one line.
  *
- * What counts as an overflow: the fault lies in a guard, and the stack pointer lies in the same slot, or below it in
- * the slab (a large frame has jumped the guard, and the access to its upper end is what faulted). A wild pointer into
- * a guard from another stack is a foreign fault. When the kernel found no room for a signal's frame, it gives no
- * address; then the place where that frame would have ended decides. */
+ * What counts as an overflow: the fault lies in a guard, and the stack pointer lies in the same
+ * slot, or below it in the slab (a large frame has jumped the guard, and the access to its upper
+ * end is what faulted). A wild pointer into a guard from another stack is a foreign fault. When
+ * the kernel found no room for a signal's frame, it gives no address; then the place where that
+ * frame would have ended decides. */
 #include "coro/guard.h"
 #include "coro/slab.h"
 #include "coro/stack.h"
@@ -27,7 +30,8 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-enum { ALTERNATE = 32 * 1024 }; /* beyond what the processor's state takes; handlers we chain to want room, too */
+/* Beyond what the processor's state takes; handlers we chain to want room, too. */
+enum { ALTERNATE = 32 * 1024 };
 
 typedef void namer(void *slot_address, char *text, size_t size);
 
@@ -35,7 +39,7 @@ static _Atomic(namer *) name_of;
 static struct sigaction before_segv, before_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int installed; /* 0 or -errno */
-static size_t signal_frame; /* what the kernel pushes for a signal, registers of all extensions included */
+static size_t signal_frame; /* what the kernel pushes for a signal, all registers included */
 
 static __thread void *alternate; /* NULL: the thread's alternate stack is not ours */
 static __thread size_t alternate_size;
@@ -55,7 +59,8 @@ static char *stack_pointer(const ucontext_t *context)
 }
 
 /* 1 and the slot, when the fault is an overflow of one of our stacks. */
-static int is_overflow(const siginfo_t *info, const ucontext_t *context, char **ret_slot, size_t *ret_size)
+static int is_overflow(const siginfo_t *info, const ucontext_t *context, char **ret_slot,
+                       size_t *ret_size)
 {
     char *sp = stack_pointer(context), *address = info->si_addr, *slab, *slot;
     size_t size, guard = asyncio__guard_bytes();
@@ -112,10 +117,11 @@ static void report(char *slot, size_t usable)
     }
 }
 
-/* As if we had not been there: the default action strikes when the handler returns, at the place of the fault. */
+/* As if we had not been there: the default action strikes when the handler returns, at the place
+ * of the fault. */
 static void die(int number)
 {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
+    struct sigaction standard = { .sa_handler = SIG_DFL };
     sigaction(number, &standard, NULL);
     syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), number); /* blocked until we return */
 }
@@ -165,7 +171,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 static void install(void)
 {
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK };
     sigemptyset(&action.sa_mask);
     (void)asyncio__guard_bytes(); /* the probe must not happen in the handler */
     size_t least = getauxval(AT_MINSIGSTKSZ);
@@ -187,7 +193,7 @@ int asyncio__stack_overflow_handler_install(void)
         char *memory = asyncio__guard_map(size, page);
         if (!memory)
             return -ENOMEM;
-        stack_t ours = {.ss_sp = memory + page, .ss_size = size - page};
+        stack_t ours = { .ss_sp = memory + page, .ss_size = size - page };
         if (mprotect(memory, page, PROT_NONE) < 0 || sigaltstack(&ours, NULL) < 0) {
             int r = -errno;
             asyncio__guard_unmap(memory, size);
@@ -202,11 +208,11 @@ int asyncio__stack_overflow_handler_install(void)
 
 void asyncio__stack_overflow_handler_thread_exit(void)
 {
-    stack_t now, off = {.ss_flags = SS_DISABLE};
+    stack_t now, off = { .ss_flags = SS_DISABLE };
     if (!alternate)
         return;
-    if (sigaltstack(NULL, &now) == 0 &&
-        now.ss_sp == (char *)alternate + asyncio__guard_page() && sigaltstack(&off, NULL) < 0)
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)alternate + asyncio__guard_page() &&
+        sigaltstack(&off, NULL) < 0)
         return; /* we are running on it */
     asyncio__guard_unmap(alternate, alternate_size);
     alternate = NULL;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What ASan, TSan and valgrind must know about stacks and switches, in one place: each function is empty without the
- * tool, so the code that calls it has no #ifdef. coro/coro.h works out which sanitizer is on.
+/* What ASan, TSan and valgrind must know about stacks and switches, in one place: each function is
+ * empty without the tool, so the code that calls it has no #ifdef. coro/coro.h works out which
+ * sanitizer is on.
  *
- * ASan     wants to be told where the stack is that comes next, before a switch, and that it has arrived, after.
- * TSan     has a state per flow ("fiber") and is switched along; a switch is a synchronisation.
- * valgrind finds by itself that the stack pointer moved far, but takes it for a huge frame unless the stacks are
- *          registered; that is a search through a list, so only slots that were used are registered. */
+ * ASan     wants to be told where the stack is that comes next, before a switch, and that it has
+ * arrived, after. TSan     has a state per flow ("fiber") and is switched along; a switch is a
+ * synchronisation. valgrind finds by itself that the stack pointer moved far, but takes it for a
+ * huge frame unless the stacks are
+ *          registered; that is a search through a list, so only slots that were used are
+ *          registered. */
 #pragma once
 
 #include "coro/coro.h"
@@ -27,8 +30,9 @@
 
 #if defined(ASYNCIO__SANITIZE_FIBERS)
 
-/* Not instrumented: between the tool's switch and the machine's, a record would go to the wrong flow. The parts of a
- * switch must not become calls either: such a call would be entered in one flow and left in the other. */
+/* Not instrumented: between the tool's switch and the machine's, a record would go to the wrong
+ * flow. The parts of a switch must not become calls either: such a call would be entered in one
+ * flow and left in the other. */
 #if defined(__clang__)
 #define SANITIZER_UNSEEN __attribute__((disable_sanitizer_instrumentation))
 #else
@@ -79,7 +83,8 @@ SANITIZER_PART void sanitizer_leave(struct coro *from, struct coro *to, int is_l
     (void)is_last;
 }
 
-/* First thing on the new stack. Also learns where the old stack was: for a thread's own, only ASan knows. */
+/* First thing on the new stack. Also learns where the old stack was: for a thread's own, only ASan
+ * knows. */
 SANITIZER_PART void sanitizer_arrive(struct coro *self, struct coro *previous)
 {
 #if defined(ASYNCIO__SANITIZE_ADDRESS)
@@ -108,6 +113,16 @@ static inline void sanitizer_slot_reuse(void *bottom, void *top)
 #endif
     (void)bottom;
     (void)top;
+}
+
+/* Somebody else is about to write below the stack pointer of a suspended flow. */
+static inline void sanitizer_below(void *sp, size_t size)
+{
+#if defined(ASYNCIO__VALGRIND)
+    VALGRIND_MAKE_MEM_UNDEFINED((char *)sp - size, size);
+#endif
+    (void)sp;
+    (void)size;
 }
 
 /* Then slots have to be registered, and system calls that are new must be left alone. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of slabs. Slabs grow geometrically up to 256 MiB, so 8192 of them are two TiB of stacks. Written seldom (a
- * slab is made, a pool is freed), read by the fault handler of any thread at any instant. */
+/* The table of slabs. Slabs grow geometrically up to 256 MiB, so 8192 of them are two TiB of
+ * stacks. Written seldom (a slab is made, a pool is freed), read by the fault handler of any
+ * thread at any instant. */
 #include "coro/slab.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@
 
 enum { SLABS = 8192 };
 
-/* base | log2 of the slot size << 6 | log2 of the number of slots; 0: free. The base has 12 zero bits at least. */
+/* base | log2 of the slot size << 6 | log2 of the number of slots; 0: free. The base has 12 zero
+ * bits at least. */
 static _Atomic uintptr_t table[SLABS];
 static atomic_size_t used; /* entries from here on were never used */
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of stack slots. Contract and picture: coro/stack.h.
  *
- *   free_slots   [ cold ...... | warm ....... ]      an array beside the stacks: a link in a free stack would touch its
- *                 0        cold           count      page, and an array pops without waiting for the last one's memory
- *   fresh        slots of the newest slab nobody had yet, handed out from low to high; their guards go in in batches
+ *   free_slots   [ cold ...... | warm ....... ]      an array beside the stacks: a link in a free
+ *   stack would touch its
+ *                 0        cold           count      page, and an array pops without waiting for
+ *                 the last one's memory
+ *   fresh        slots of the newest slab nobody had yet, handed out from low to high; their
+ *   guards go in in batches
  *                just before, so a slab costs page tables only as far as it is used
  *
- * The array has room for every slot of the pool from the moment its slab exists, so putting back cannot fail.
+ * The array has room for every slot of the pool from the moment its slab exists, so putting back
+ * cannot fail.
  * INVARIANT  taken + count + fresh == all slots; free_slots[0..cold) have no memory behind them. */
 #include "coro/stack.h"
 
@@ -20,10 +24,11 @@
 enum {
     SLOT_DEFAULT = 64 * 1024,
     SLAB_SLOTS_FIRST = 16,              /* 1 MiB of addresses for a small program */
-    SLAB_BYTES_MAX = 256 * 1024 * 1024, /* a multiple of what one page-table page covers, and few mappings */
+    SLAB_BYTES_MAX = 256 * 1024 * 1024, /* few mappings, whole page-table pages */
     GUARD_BATCH = 256,                  /* slots guarded in one call */
     DROP_MAX = 256,                     /* slots dropped by one asyncio__stack_pool_relax */
-    COLOURS = 16,                       /* tops differ by up to 15 lines: an idle task still fits its one page */
+    /* tops differ by 15 lines at most: an idle task fits a page */
+    COLOURS = 16,
     LINE = 64,
 };
 
@@ -50,7 +55,8 @@ struct stack_pool {
 
 struct stack_pool *asyncio__stack_pool_new(size_t slot_size)
 {
-    size_t least = asyncio__guard_bytes() + 16384, size = least > 32768 ? 2 * asyncio__guard_bytes() : 32768;
+    size_t least = asyncio__guard_bytes() + 16384,
+           size = least > 32768 ? 2 * asyncio__guard_bytes() : 32768;
     if (slot_size == 0)
         slot_size = SLOT_DEFAULT;
     if (slot_size > SLAB_BYTES_MAX)
@@ -107,7 +113,7 @@ static int slab_new(struct stack_pool *pool, size_t slots)
     char *base = asyncio__alloc_fails() ? NULL : asyncio__guard_map(size, pool->slot_size);
     if (slab && base && (ids || !sanitizer_is_valgrind()) &&
         asyncio__slab_add(base, pool->slot_size, slots) == 0) {
-        *slab = (struct slab){.next = pool->slabs, .base = base, .slots = slots, .ids = ids};
+        *slab = (struct slab){ .next = pool->slabs, .base = base, .slots = slots, .ids = ids };
         pool->slabs = slab;
         pool->fresh = pool->fresh_guarded = base;
         pool->fresh_end = base + size;

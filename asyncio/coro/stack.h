@@ -5,19 +5,25 @@
  *   | guard 16K |   slot 0 usable   | guard 16K |   slot 1 usable   | ...
  *                                  ^ top                           ^ top
  *
- * MODEL      A pool belongs to one loop and one slot size (a power of two from 16 KiB up; 64 KiB unless asked
- *            otherwise, guard included). Slabs are mapped PROT_READ|PROT_WRITE, MAP_NORESERVE|MAP_STACK,
- *            MADV_NOHUGEPAGE and, with other sizes than the default, kept in a pool per power of two.
- * GUARD      Four pages by MADV_GUARD_INSTALL, for many slots of a slab in one call where the kernel can
- *            (process_madvise), else one each; probed once per process by what it must do: fault. Before Linux 6.13:
- *            mprotect, until 45% of vm.max_map_count is used; from there on slots are unguarded and
- *            asyncio__stack_pool_unguarded tells how many. Guards are not inherited over fork.
- * COST       Getting and putting back a warm slot makes no system call. An idle task touches one page.
- * TRIM       asyncio__stack_trim drops the pages below a stack pointer (MADV_DONTNEED), for tasks long idle.
- * COLOUR     Tops differ by a few cache lines from slot to slot, or 10,000 ready tasks fight for one set of the cache.
- * OVERFLOW   asyncio__stack_overflow_handler_install puts a SIGSEGV/SIGBUS handler on an alternate stack: a fault inside the guard
- *            of one of our slots prints the task's name and the remedy by write(2) and dies by that signal; any
- *            other fault goes to the handler that was there before. */
+ * MODEL      A pool belongs to one loop, so to one thread, and has one slot size (a power of two
+ *            from 32 KiB up; 64 KiB unless asked otherwise, guard included). Who wants other sizes
+ *            keeps a pool per power of two. Slabs are mapped PROT_READ|PROT_WRITE, MAP_NORESERVE,
+ *            MADV_NOHUGEPAGE; the first has 16 slots, each as many as there were before it, up to
+ *            256 MiB. They are unmapped with their pool.
+ * GUARD      Four pages by MADV_GUARD_INSTALL, for many slots of a slab in one call where the
+ *            kernel can (process_madvise), else one each; probed once per process by what it must
+ *            do: fault. Before Linux 6.13: mprotect, until 45% of vm.max_map_count is used; from
+ *            there on slots are unguarded and asyncio__stack_pool_unguarded tells how many.
+ * COST       Getting and putting back a warm slot makes no system call. An idle task touches one
+ *            page.
+ * TRIM       asyncio__stack_trim drops the pages below a stack pointer (MADV_DONTNEED), for tasks
+ *            long idle.
+ * COLOUR     Tops differ by a few cache lines from slot to slot, or 10,000 ready tasks fight for
+ *            one set of the cache.
+ * OVERFLOW   asyncio__stack_overflow_handler_install puts a SIGSEGV/SIGBUS handler on an alternate
+ *            stack: a fault inside the guard of a slot, by who runs on that slot, prints the
+ *            task's name and the remedy by write(2) and dies by that signal; any other fault goes
+ *            to the handler that was there before. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,37 +32,45 @@
 
 struct stack_pool;
 
-/* A slot. `bottom` is the lowest usable address (just above the guard), `top` the highest, aligned to 16 and
- * already coloured. */
+/* A slot. `bottom` is the lowest usable address (just above the guard), `top` the highest, aligned
+ * to 16 and already coloured. */
 struct stack {
     void *bottom, *top;
 };
 
-/* Returns new pool, or NULL without memory. `slot_size` is rounded up to a power of two of at least 16 KiB + guard. */
+/* Returns new pool, or NULL: no memory, or more than 256 MiB asked. `slot_size` is rounded up to a
+ * power of two of at least 16 KiB + guard; 0: the default. */
 struct stack_pool *asyncio__stack_pool_new(size_t slot_size);
-void asyncio__stack_pool_free(struct stack_pool *pool);      /* NULL allowed; all slots must be back, or are dropped */
+
+/* NULL allowed. All slots must be back, or are dropped. */
+void asyncio__stack_pool_free(struct stack_pool *pool);
 size_t asyncio__stack_pool_slot_size(const struct stack_pool *pool);
 size_t asyncio__stack_pool_unguarded(const struct stack_pool *pool);
 
 /* 0, or -ENOMEM (the pool is as before). */
 int asyncio__stack_get(struct stack_pool *pool, struct stack *ret);
 
-/* Puts a slot back; any `address` inside it names it. Never fails, makes no system call in the common case. May be
- * called while still running on it: the memory stays mapped and untouched until the next asyncio__stack_get. */
+/* Puts a slot back; any `address` inside it names it (`top` may be the first one past it). Never
+ * fails, makes no system call. May be called while still running on it: the memory stays mapped
+ * and untouched until the next asyncio__stack_get or _relax. */
 void asyncio__stack_put(struct stack_pool *pool, void *address);
 
-/* Gives back to the kernel the memory of free slots beyond what was needed lately (peak of the last period, decaying).
- * Called by the loop now and then, when it is about to sleep. */
+/* Ends a period, and gives back to the kernel the memory of free slots beyond what was needed at
+ * once lately: the peak of the last period, or what is left of earlier ones, an eighth less each.
+ * At most 256 slots a call. Called by the loop when it is about to sleep, a few times a second at
+ * most, and not on a slot that was put back. */
 void asyncio__stack_pool_relax(struct stack_pool *pool);
 
 /* Drops whole pages of the slot below `sp`. */
 void asyncio__stack_trim(struct stack_pool *pool, void *sp);
 
-/* For the overflow message: what to call the task whose slot contains an address. `name` must be async-signal-safe:
- * it copies into `text`. Set once by the task floor. */
+/* For the overflow message: what to call the task whose slot contains an address. `name` must be
+ * async-signal-safe: it copies into `text`. Set once by the task floor. */
 void asyncio__stack_set_namer(void (*name)(void *slot_address, char *text, size_t size));
 
-/* Installs the fault handler for the process (first call) and an alternate signal stack for this thread if it has
- * none. 0 or -errno. */
+/* Installs the fault handler for the process (first call) and an alternate signal stack for this
+ * thread if it has none. 0 or -errno. */
 int asyncio__stack_overflow_handler_install(void);
-void asyncio__stack_overflow_handler_thread_exit(void);      /* gives this thread's alternate stack back, if it was ours */
+
+/* Gives this thread's alternate stack back, if it was ours. */
+void asyncio__stack_overflow_handler_thread_exit(void);

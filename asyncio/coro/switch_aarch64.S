@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch on AArch64 (AAPCS64). Contract: coro/coro.h.
  *
- * Both are reached by a branch, not a call, with the address to go on at in x30 (coro/coro.h), and left by a branch:
- * switch_x86_64.S tells why. d8 to d15 are saved by the compiler around the switch, which names them as changed.
+ * Both are reached by a branch, not a call, with the address to go on at in x30 (coro/coro.h),
+ * and left by a branch: switch_x86_64.S tells why. d8 to d15 are saved by the compiler around
+ * the switch, which names them as changed.
  *
  * A suspended flow's `sp` points at (low to high)
  *      x29 x30  x19 .. x28  caught, uncaught (C++ exception globals)
- * Nothing is signed across the switch: functions built with pac-ret authenticate their own frames. */
+ * Nothing is signed across the switch: functions built with pac-ret authenticate their own
+ * frames. */
 
 #define SP 0         /* struct coro */
 #define EXCEPTIONS 8
@@ -37,6 +39,22 @@
     add sp, sp, #FRAME;          \
     .cfi_def_cfa_offset 0;       \
     br x30
+
+/* sp points at such a frame. */
+#define CFI_SUSPENDED            \
+    .cfi_def_cfa sp, FRAME;      \
+    .cfi_rel_offset x29, 0;      \
+    .cfi_rel_offset x30, 8;      \
+    .cfi_rel_offset x19, 16;     \
+    .cfi_rel_offset x20, 24;     \
+    .cfi_rel_offset x21, 32;     \
+    .cfi_rel_offset x22, 40;     \
+    .cfi_rel_offset x23, 48;     \
+    .cfi_rel_offset x24, 56;     \
+    .cfi_rel_offset x25, 64;     \
+    .cfi_rel_offset x26, 72;     \
+    .cfi_rel_offset x27, 80;     \
+    .cfi_rel_offset x28, 88
 
 #define FUNCTION(name)           \
     .globl name;                 \
@@ -76,24 +94,13 @@ FUNCTION(asyncio__coro_jump)
     ldr x2, [x0, #EXCEPTIONS]
     ldr x6, [x1, #SP]
     mov sp, x6
-    .cfi_def_cfa_offset FRAME
-    .cfi_rel_offset x29, 0
-    .cfi_rel_offset x30, 8
-    .cfi_rel_offset x19, 16
-    .cfi_rel_offset x20, 24
-    .cfi_rel_offset x21, 32
-    .cfi_rel_offset x22, 40
-    .cfi_rel_offset x23, 48
-    .cfi_rel_offset x24, 56
-    .cfi_rel_offset x25, 64
-    .cfi_rel_offset x26, 72
-    .cfi_rel_offset x27, 80
-    .cfi_rel_offset x28, 88
+    CFI_SUSPENDED
     RESUME
 END(asyncio__coro_jump)
 
-/* Where a flow starts: entry in x19, its argument in x20. An undefined return address ends every unwinding. The
- * nop is for unwinders of a flow that never ran: they look up the instruction before a return address. */
+/* Where a flow starts: entry in x19, its argument in x20. An undefined return address ends
+ * every unwinding. The nop is for unwinders of a flow that never ran: they look up the
+ * instruction before a return address. */
 FUNCTION(asyncio__coro_entry)
     .cfi_undefined x30
     .cfi_undefined x29
@@ -107,8 +114,9 @@ FUNCTION(asyncio__coro_entry)
     brk #1
 END(asyncio__coro_entry)
 
-/* void *asyncio__coro_prepare(void *top, void (*entry)(void *), void *argument): writes the first frame below
- * `top`, returns what `sp` shall be. 16 bytes of zero stay above it, for who walks by frame pointers. */
+/* void *asyncio__coro_prepare(void *top, void (*entry)(void *), void *argument): writes the
+ * first frame below `top`, returns what `sp` shall be. 16 bytes of zero stay above it, for who
+ * walks by frame pointers. */
 FUNCTION(asyncio__coro_prepare)
     BTI_C
     stp xzr, xzr, [x0, #-16]
@@ -123,6 +131,38 @@ FUNCTION(asyncio__coro_prepare)
     stp xzr, xzr, [x0, #96]
     ret
 END(asyncio__coro_prepare)
+
+/* Runs on the stack of a suspended flow, just below its frame, as if called from where it waits:
+ * the function in x19 with the argument in x20; then goes on with the flow in x21. */
+FUNCTION(asyncio__coro_visitor)
+    CFI_SUSPENDED
+    nop
+.Lvisitor:
+    BTI_JC
+    mov x0, x20
+    blr x19
+    mov x0, x21
+    mov x1, x21
+    adr x30, 1f
+1:  b asyncio__coro_jump
+END(asyncio__coro_visitor)
+
+/* void *asyncio__coro_prepare_visit(void *sp, void (*visit)(void *), void *argument,
+ * struct coro *back): writes the frame that lets asyncio__coro_visitor run, returns its `sp`. */
+FUNCTION(asyncio__coro_prepare_visit)
+    BTI_C
+    ldr x5, [x0]                 /* x29: for who walks by frame pointers */
+    sub x0, x0, #FRAME
+    adr x4, .Lvisitor
+    stp x5, x4, [x0]             /* x29, x30 */
+    stp x1, x2, [x0, #16]        /* x19, x20 */
+    stp x3, xzr, [x0, #32]       /* x21 */
+    stp xzr, xzr, [x0, #48]
+    stp xzr, xzr, [x0, #64]
+    stp xzr, xzr, [x0, #80]
+    stp xzr, xzr, [x0, #96]
+    ret
+END(asyncio__coro_prepare_visit)
 
     .section .note.GNU-stack, "", %progbits
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* C++ exceptions across switches: a flow that suspends inside a catch block, or while its stack is being unwound, finds
- * its own exceptions again, whatever others threw and caught meanwhile. */
+/* C++ exceptions across switches: a flow that suspends inside a catch block, or while its stack is
+ * being unwound, finds its own exceptions again, whatever others threw and caught meanwhile. */
 #include <csetjmp>
 #include <cstdarg>
 #include <cstddef>
@@ -78,7 +78,24 @@ std::string current()
     }
 }
 
-/* --- nested catch blocks, interleaved ------------------------------------------------------------ */
+struct visit {
+    flow *f;
+    std::string seen;
+};
+
+/* On the stack of a flow inside a catch block; its exceptions are not the visitor's. */
+void throws_on_a_visit(void *argument)
+{
+    auto *v = static_cast<visit *>(argument);
+    v->seen = current();
+    try {
+        throw std::runtime_error("visitor");
+    } catch (const std::runtime_error &e) {
+        v->seen += e.what();
+    }
+}
+
+/* --- nested catch blocks, interleaved --- */
 
 void catches(flow *f, int depth)
 {
@@ -156,7 +173,7 @@ void test_home_throws_in_between(void **)
     end();
 }
 
-/* --- a destructor that suspends while the stack is being unwound --------------------------------- */
+/* --- a destructor that suspends while the stack is being unwound --- */
 
 struct suspends_on_the_way {
     flow *f;
@@ -177,7 +194,7 @@ struct suspends_on_the_way {
 
 void throws_past(flow *f, int depth)
 {
-    suspends_on_the_way scope{f};
+    suspends_on_the_way scope{ f };
     if (depth > 0)
         throws_past(f, depth - 1);
     throw std::runtime_error(f->name);
@@ -216,7 +233,7 @@ void test_suspends_during_unwinding(void **)
     end();
 }
 
-/* --- a flow that sits inside a catch block does not show in the others ------------------------------- */
+/* --- a flow that sits inside a catch block does not show in the others --- */
 
 void test_waits_inside_catch(void **)
 {
@@ -226,6 +243,10 @@ void test_waits_inside_catch(void **)
         a.name = "a", b.name = "b";
         start(a, catches_nested);
         asyncio__coro_switch(&home, &a.coro); /* is inside its catch block now */
+        assert_true(!std::current_exception());
+        visit v{ &a, "" };
+        asyncio__coro_visit(&home, &a.coro, throws_on_a_visit, &v);
+        assert_string_equal(v.seen.c_str(), "nonevisitor");
         assert_true(!std::current_exception());
         start(b, catches_nested);
         while (!b.is_over)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Measures the floor by itself, without a loop: not a test. What it says decides the slot size, the colouring and the
- * batches in coro/stack.c.
+/* Measures the floor by itself, without a loop: not a test. What it says decides the slot size,
+ * the colouring and the batches in coro/stack.c.
  *
- *   measure switch                 two flows to and fro, ns a switch
- *   measure fifo N [SLOT [AHEAD]]  N flows in a ring, each switching to the next, with or without prefetching
- *   measure many N [SLOT]          N sleeping flows: time and memory
- *   measure bare N [SLOT]          the same pages mapped, guarded and touched by a program without anything else */
+ *   measure switch                 two flows to and fro, ns a switch measure fifo N [SLOT [AHEAD]]
+ *   N flows in a ring, each switching to the next, with or without prefetching measure many N
+ *   [SLOT]          N sleeping flows: time and memory measure bare N [SLOT]          the same
+ *   pages mapped, guarded and touched by a program without anything else */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,8 @@ struct flow {
     struct coro coro;
     struct flow *next;
     void *bottom;
-    char rest[256 - sizeof(struct coro) - 2 * sizeof(void *)]; /* a control block of the size allowed */
+    char rest[256 - sizeof(struct coro) -
+              2 * sizeof(void *)]; /* a control block of the size allowed */
 };
 
 static struct coro home;
@@ -151,9 +152,9 @@ static void measure_many(size_t count, size_t slot)
     asyncio__coro_switch(&home, &flows[0].coro); /* each runs once, sleeps */
     double ran = now() - start;
     long after = status_kib("VmRSS:") + status_kib("VmPTE:");
-    printf("ours: made %.3f s, %.0f ns each; run once %.3f s, %.0f ns each; %.0f bytes each with a block of 256, "
-           "tables %ld KiB, unguarded %zu\n",
-           made, made * 1e9 / (double)count, ran, ran * 1e9 / (double)count,
+    printf("ours: made %.3f s, %.0f ns each; and run once %.3f s, %.0f ns each\n", made,
+           made * 1e9 / (double)count, ran, ran * 1e9 / (double)count);
+    printf("%.0f bytes each, block of 256 and page tables (%ld KiB) included; %zu unguarded\n",
            (double)(after - before) * 1024 / (double)count, status_kib("VmPTE:"),
            asyncio__stack_pool_unguarded(pool));
     start = now();
@@ -177,6 +178,8 @@ int main(int argc, char **argv)
     else if (strcmp(what, "many") == 0 && count)
         measure_many(count, slot);
     else
-        return fprintf(stderr, "measure switch | fifo N [SLOT [AHEAD]] | many N [SLOT] | bare N [SLOT]\n"), 2;
+        return fprintf(stderr,
+                       "measure switch | fifo N [SLOT [AHEAD]] | many N [SLOT] | bare N [SLOT]\n"),
+               2;
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* TEST: not valgrind */
-/* The fault handler. Each case runs in a child that must die, or live, in a certain way; the parent reads what it said.
- * Not under valgrind, which reports the faults, and cannot deliver a signal on a stack that is gone. */
+/* The fault handler. Each case runs in a child that must die, or live, in a certain way; the
+ * parent reads what it said. Not under valgrind, which reports the faults, and cannot deliver a
+ * signal on a stack that is gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +102,8 @@ static void sends_itself_segv(void *argument)
     _exit(0);
 }
 
-/* Blocks no signal and leaves no room: the kernel cannot put the frame of SIGUSR1's handler anywhere. */
+/* Blocks no signal and leaves no room: the kernel cannot put the frame of SIGUSR1's handler
+ * anywhere. */
 static void on_usr1(int number)
 {
     (void)number;
@@ -146,8 +148,8 @@ static int in_child(void (*body)(void (*entry)(void *)), void (*entry)(void *))
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        struct rlimit none = {0, 0};
-        struct sigaction standard = {.sa_handler = SIG_DFL};
+        struct rlimit none = { 0, 0 };
+        struct sigaction standard = { .sa_handler = SIG_DFL };
         setrlimit(RLIMIT_CORE, &none);
         sigaction(SIGSEGV, &standard, NULL); /* the test framework's */
         sigaction(SIGBUS, &standard, NULL);
@@ -194,7 +196,7 @@ static void assert_foreign(int status, int number)
     assert_int_equal(WTERMSIG(status), number);
 }
 
-/* --- overflows -------------------------------------------------------------------------------------- */
+/* --- overflows --- */
 
 static void test_deep_recursion(void **state)
 {
@@ -253,7 +255,7 @@ static void test_in_a_second_thread(void **state)
 
 static void with_usr1(void (*entry)(void *))
 {
-    struct sigaction action = {.sa_handler = on_usr1};
+    struct sigaction action = { .sa_handler = on_usr1 };
     sigaction(SIGUSR1, &action, NULL);
     with_name(entry);
 }
@@ -267,7 +269,7 @@ static void test_no_room_for_a_signal(void **state)
                     "task 'crawler-7 unharmed here'");
 }
 
-/* --- foreign faults --------------------------------------------------------------------------------- */
+/* --- foreign faults --- */
 
 static void test_null_pointer_is_not_ours(void **state)
 {
@@ -296,7 +298,7 @@ static void exits_42(int number, siginfo_t *info, void *context)
 
 static void with_previous_handler(void (*entry)(void *))
 {
-    struct sigaction action = {.sa_sigaction = exits_42, .sa_flags = SA_SIGINFO};
+    struct sigaction action = { .sa_sigaction = exits_42, .sa_flags = SA_SIGINFO };
     sigaction(SIGSEGV, &action, NULL);
     with_name(entry);
 }
@@ -307,7 +309,8 @@ static void test_previous_handler_gets_foreign_faults(void **state)
     int status = in_child(with_previous_handler, null_pointer);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 42);
-    assert_reported(in_child(with_previous_handler, deep), SIGSEGV, "task 'crawler-7 unharmed here'");
+    assert_reported(in_child(with_previous_handler, deep), SIGSEGV,
+                    "task 'crawler-7 unharmed here'");
 }
 
 static sigjmp_buf recovered;
@@ -320,7 +323,7 @@ static void jumps_back(int number)
 /* Programs that probe memory and jump out of their handler must go on to do so. */
 static void probes_memory(void (*entry)(void *))
 {
-    struct sigaction action = {.sa_handler = jumps_back};
+    struct sigaction action = { .sa_handler = jumps_back };
     sigaction(SIGSEGV, &action, NULL);
     with_name(entry);
     for (int i = 0; i < 3; i++)
@@ -340,7 +343,7 @@ static void test_previous_handler_may_jump(void **state)
 
 static void ignores(void (*entry)(void *))
 {
-    struct sigaction action = {.sa_handler = SIG_IGN};
+    struct sigaction action = { .sa_handler = SIG_IGN };
     sigaction(SIGSEGV, &action, NULL);
     with_name(entry);
 }
@@ -354,12 +357,12 @@ static void test_ignored_signal(void **state)
     assert_foreign(in_child(ignores, null_pointer), SIGSEGV); /* a fault: never */
 }
 
-/* --- the alternate stack ---------------------------------------------------------------------------- */
+/* --- the alternate stack --- */
 
 static void keeps_its_own(void (*entry)(void *))
 {
     static char mine[65536];
-    stack_t own = {.ss_sp = mine, .ss_size = sizeof mine}, now;
+    stack_t own = { .ss_sp = mine, .ss_size = sizeof mine }, now;
     sigaltstack(&own, NULL);
     with_name(entry);
     sigaltstack(NULL, &now);
@@ -376,7 +379,7 @@ static void test_alternate_stack_of_the_program_is_kept(void **state)
 
 static void comes_and_goes(void (*entry)(void *))
 {
-    stack_t before, during, after, off = {.ss_flags = SS_DISABLE};
+    stack_t before, during, after, off = { .ss_flags = SS_DISABLE };
     sigaltstack(&off, NULL); /* a sanitizer's */
     sigaltstack(NULL, &before);
     asyncio__stack_overflow_handler_install();
@@ -386,8 +389,9 @@ static void comes_and_goes(void (*entry)(void *))
     asyncio__stack_overflow_handler_thread_exit();
     sigaltstack(NULL, &after);
     with_name(entry);
-    _exit(before.ss_flags == SS_DISABLE && during.ss_flags == 0 && after.ss_flags == SS_DISABLE ? 9
-                                                                                                : 1);
+    _exit(before.ss_flags == SS_DISABLE && during.ss_flags == 0 && after.ss_flags == SS_DISABLE
+              ? 9
+              : 1);
 }
 
 static void test_alternate_stack_comes_and_goes(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The pool: what a slot is, that guards fault, what it costs in memory and mappings, and what happens without either. */
+/* The pool: what a slot is, that guards fault, what it costs in memory and mappings, and what
+ * happens without either. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,13 +66,13 @@ static size_t mappings(void)
     return lines;
 }
 
-/* --- slots ---------------------------------------------------------------------------------------- */
+/* --- slots --- */
 
 static void test_sizes(void **state)
 {
     (void)state;
-    const size_t asked[] = {0, 1, 32768, 32769, 65536, 100000, 1 << 20, (1 << 20) + 1, 1 << 28};
-    const size_t given[] = {65536, 32768, 32768, 65536, 65536, 131072, 1 << 20, 1 << 21, 1 << 28};
+    const size_t asked[] = { 0, 1, 32768, 32769, 65536, 100000, 1 << 20, (1 << 20) + 1, 1 << 28 };
+    const size_t given[] = { 65536, 32768, 32768, 65536, 65536, 131072, 1 << 20, 1 << 21, 1 << 28 };
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         struct stack_pool *pool = asyncio__stack_pool_new(asked[i]);
         assert_non_null(pool);
@@ -131,7 +132,7 @@ static void test_last_in_first_out_by_any_address(void **state)
     asyncio__stack_pool_free(pool);
 }
 
-/* --- guards --------------------------------------------------------------------------------------- */
+/* --- guards --- */
 
 static void check_guard(struct stack stack, int guarded)
 {
@@ -145,7 +146,7 @@ static void check_guard(struct stack stack, int guarded)
 static void test_every_slot_is_guarded(void **state)
 {
     (void)state;
-    const size_t sizes[] = {32768, 65536, 1 << 20};
+    const size_t sizes[] = { 32768, 65536, 1 << 20 };
     for (size_t k = 0; k < 3; k++) {
         struct stack_pool *pool = asyncio__stack_pool_new(sizes[k]);
         for (int i = 0; i < 1000; i++)
@@ -197,7 +198,7 @@ static void test_fallback_stays_below_the_kernels_limit(void **state)
     asyncio__guard_force_mprotect(0, 0);
 }
 
-/* --- costs ---------------------------------------------------------------------------------------- */
+/* --- costs --- */
 
 static void test_guards_split_no_mapping(void **state)
 {
@@ -343,7 +344,7 @@ static void test_relax_keeps_what_is_in_use(void **state)
     asyncio__stack_pool_free(pool);
 }
 
-/* --- no memory ------------------------------------------------------------------------------------ */
+/* --- no memory --- */
 
 static void test_every_allocation_failed_in_turn(void **state)
 {
@@ -387,7 +388,7 @@ static void test_short_address_space(void **state)
         skip();
     pid_t child = fork();
     if (child == 0) {
-        struct rlimit limit = {400U << 20, 400U << 20};
+        struct rlimit limit = { 400U << 20, 400U << 20 };
         struct stack stack;
         struct stack_pool *pool = asyncio__stack_pool_new(0);
         int got = 0, r = setrlimit(RLIMIT_AS, &limit);
@@ -399,7 +400,9 @@ static void test_short_address_space(void **state)
             asyncio__stack_put(pool, stack.bottom);
             r = asyncio__stack_get(pool, &stack) == 0 ? 0 : 3;
         }
-        _exit(r ? 1 : got > 5000 && got < 6400 ? 42 : 2); /* most of the space is used: 6,400 fill it */
+        _exit(r                          ? 1
+              : got > 5000 && got < 6400 ? 42
+                                         : 2); /* most of the space is used: 6,400 fill it */
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The switch: flows keep their registers and locals, may be resumed from anywhere, end, and unwind down to their entry.
- */
+/* The switch: flows keep their registers and locals, may be resumed from anywhere, end, and unwind
+ * down to their entry. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +55,7 @@ static void end(void)
     asyncio__stack_pool_free(pool);
 }
 
-/* --- back and forth --------------------------------------------------------------------------- */
+/* --- back and forth --- */
 
 static void counts(void *argument)
 {
@@ -71,7 +71,7 @@ static void test_back_and_forth(void **state)
 {
     (void)state;
     begin();
-    struct flow flow = {.rounds = 1000};
+    struct flow flow = { .rounds = 1000 };
     flow_start(&flow, counts);
     for (int i = 999; i >= 0; i--) {
         asyncio__coro_switch(&home, &flow.coro);
@@ -82,7 +82,7 @@ static void test_back_and_forth(void **state)
     end();
 }
 
-/* --- symmetric: who resumes a flow need not be who it switched to ------------------------------- */
+/* --- symmetric: who resumes a flow need not be who it switched to --- */
 
 static int order[64], ordered;
 
@@ -106,7 +106,7 @@ static void test_symmetric(void **state)
     struct flow ring[3];
     ordered = 0;
     for (int i = 0; i < 3; i++) {
-        ring[i] = (struct flow){.number = i, .rounds = 3, .next = &ring[(i + 1) % 3]};
+        ring[i] = (struct flow){ .number = i, .rounds = 3, .next = &ring[(i + 1) % 3] };
         flow_start(&ring[i], passes_on);
     }
     /* 0 1 2 0 1 2 0 1 2, then 0 is resumed a fourth time and ends, to home. */
@@ -125,11 +125,13 @@ static void test_symmetric(void **state)
     end();
 }
 
-/* --- registers -------------------------------------------------------------------------------- */
+/* --- registers --- */
 
 #if !defined(ASYNCIO__SANITIZE_FIBERS)
-/* Fills every callee-saved register with seed, seed + 1, ..., switches, and stores what is in them after. */
-void swap_with_registers(struct coro *from, struct coro *to, uint64_t seed, uint64_t *ret_registers);
+/* Fills every callee-saved register with seed, seed + 1, ..., switches, and stores what is in them
+ * after. */
+void swap_with_registers(struct coro *from, struct coro *to, uint64_t seed,
+                         uint64_t *ret_registers);
 
 #if defined(__x86_64__)
 enum { REGISTERS = 6 };
@@ -189,8 +191,8 @@ static void test_registers(void **state)
     skip(); /* the sanitizer has to be told of each switch, which the assembly does not do */
 #else
     begin();
-    struct flow flows[2] = {{.rounds = 10, .seed = UINT64_C(0x1111000000000000)},
-                            {.rounds = 10, .seed = UINT64_C(0x7ff1222200000000)}};
+    struct flow flows[2] = { { .rounds = 10, .seed = UINT64_C(0x1111000000000000) },
+                             { .rounds = 10, .seed = UINT64_C(0x7ff1222200000000) } };
     flow_start(&flows[0], uses_registers);
     flow_start(&flows[1], uses_registers);
     uint64_t mine[REGISTERS];
@@ -205,19 +207,24 @@ static void test_registers(void **state)
 #endif
 }
 
-/* Twelve doubles and eight integers live across each switch: in registers as far as there are any. */
-__attribute__((noinline)) static double keeps_values(struct flow *flow, const volatile double *source)
+/* Twelve doubles and eight integers live across each switch: in registers as far as there are
+ * any. */
+__attribute__((noinline)) static double keeps_values(struct flow *flow,
+                                                     const volatile double *source)
 {
     double a = source[0], b = source[1], c = source[2], d = source[3], e = source[4], f = source[5];
-    double g = source[6], h = source[7], i = source[8], j = source[9], k = source[10], l = source[11];
+    double g = source[6], h = source[7], i = source[8], j = source[9], k = source[10],
+           l = source[11];
     uint64_t s = flow->seed, t = s * 3, u = s * 5, v = s * 7, w = s * 11, x = s * 13, y = s * 17;
     for (int n = 0; n < 10; n++) {
         asyncio__coro_switch(&flow->coro, flow->home);
-        a += 1, b += 2, c += 3, d += 4, e += 5, f += 6, g += 7, h += 8, i += 9, j += 10, k += 11, l += 12;
+        a += 1, b += 2, c += 3, d += 4, e += 5, f += 6, g += 7, h += 8, i += 9, j += 10, k += 11,
+            l += 12;
         s += 1, t += 2, u += 3, v += 4, w += 5, x += 6, y += 7;
     }
     flow->sum = s + t + u + v + w + x + y;
-    return a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + h * 8 + i * 9 + j * 10 + k * 11 + l * 12;
+    return a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + h * 8 + i * 9 + j * 10 + k * 11 +
+           l * 12;
 }
 
 static void holds_values(void *argument)
@@ -240,7 +247,7 @@ static void test_values_in_registers(void **state)
     begin();
     struct flow flows[3];
     for (int i = 0; i < 3; i++) {
-        flows[i] = (struct flow){.number = i + 1, .seed = 1000U * (uint64_t)i};
+        flows[i] = (struct flow){ .number = i + 1, .seed = 1000U * (uint64_t)i };
         flow_start(&flows[i], holds_values);
     }
     for (int n = 0; n < 11; n++)
@@ -254,7 +261,7 @@ static void test_values_in_registers(void **state)
     end();
 }
 
-/* --- the frame of the entry --------------------------------------------------------------------- */
+/* --- the frame of the entry --- */
 
 static void prints_doubles(void *argument)
 {
@@ -272,7 +279,7 @@ static void test_entry_stack_is_aligned(void **state)
     (void)state;
     begin();
     for (int i = 0; i < 40; i++) { /* all colours */
-        struct flow flow = {.rounds = 7}, skipped;
+        struct flow flow = { .rounds = 7 }, skipped;
         flow_start(&flow, prints_doubles);
         asyncio__coro_switch(&home, &flow.coro);
         asyncio__coro_fini(&flow.coro);
@@ -292,7 +299,7 @@ static void test_exit_frees_the_stack_at_once(void **state)
     begin();
     void *first = NULL;
     for (int i = 0; i < 1000; i++) {
-        struct flow flow = {.rounds = i % 3};
+        struct flow flow = { .rounds = i % 3 };
         flow_start(&flow, counts);
         if (i == 0)
             first = flow.stack.bottom;
@@ -308,7 +315,7 @@ static void test_dropped_without_running(void **state)
 {
     (void)state;
     begin();
-    struct flow never, halfway = {.rounds = 5};
+    struct flow never, halfway = { .rounds = 5 };
     flow_start(&never, counts);
     asyncio__coro_fini(&never.coro);
     flow_start(&halfway, counts);
@@ -319,7 +326,7 @@ static void test_dropped_without_running(void **state)
     end();
 }
 
-/* --- unwinding ---------------------------------------------------------------------------------- */
+/* --- unwinding --- */
 
 extern const char asyncio__coro_entry[] __attribute__((visibility("hidden")));
 
@@ -365,22 +372,72 @@ static void test_unwinds_to_the_entry(void **state)
 {
     (void)state;
     begin();
-    struct flow flow = {.rounds = 0};
-    trace = (struct trace){.count = 0};
+    struct flow flow = { .rounds = 0 };
+    trace = (struct trace){ .count = 0 };
     flow_start(&flow, traces);
     asyncio__coro_switch(&home, &flow.coro);
     asyncio__coro_switch(&home, &flow.coro);
     asyncio__coro_fini(&flow.coro);
     assert_int_equal(flow.sum, 10);
     assert_int_equal(trace_end, _URC_END_OF_STACK);
-    /* traces_at ten times, traces, the entry; with a sanitizer one more, and perhaps its own first */
+    /* traces_at ten times, traces, the entry; with a sanitizer one more, and perhaps its own
+     * first */
     assert_in_range(trace.count, 12, 14);
     uintptr_t entry = (uintptr_t)asyncio__coro_entry, last = trace.frames[trace.count - 1];
     assert_in_range(last, entry, entry + 32);
     end();
 }
 
-/* --- threads ------------------------------------------------------------------------------------ */
+struct visited {
+    struct trace trace;
+    _Unwind_Reason_Code end;
+    void *stack;
+    double sum;
+};
+
+static void visits(void *argument)
+{
+    struct visited *visited = argument;
+    volatile double a = 0.5;
+    visited->stack = __builtin_frame_address(0);
+    visited->end = _Unwind_Backtrace(note_frame, &visited->trace);
+    visited->sum += (double)a + 1;
+}
+
+/* Somebody else looks at a flow that waits, and it does not notice. */
+static void test_visit_unwinds_a_suspended_flow(void **state)
+{
+    (void)state;
+    begin();
+    struct flow flow = { .rounds = 0 };
+    uintptr_t entry = (uintptr_t)asyncio__coro_entry;
+    trace = (struct trace){ .count = 0 };
+    flow_start(&flow, traces);
+    for (int round = 0; round < 3; round++) {
+        struct visited visited = { .sum = 0 };
+        asyncio__coro_visit(&home, &flow.coro, visits, &visited);
+        assert_true(visited.sum > 1.4 && visited.sum < 1.6);
+        assert_int_equal(visited.end, _URC_END_OF_STACK);
+        assert_true((char *)visited.stack > (char *)flow.stack.bottom);
+        assert_true((char *)visited.stack < (char *)flow.stack.top);
+        assert_int_equal((uintptr_t)visited.stack % 16, 0);
+        uintptr_t last = visited.trace.frames[visited.trace.count - 1];
+        assert_in_range(last, entry, entry + 32);
+        if (round == 0) { /* not started: visits, asyncio__coro_visitor, the entry */
+            assert_in_range(visited.trace.count, 3, 6);
+            asyncio__coro_switch(&home, &flow.coro);
+        } else { /* and between them traces_at ten times, traces */
+            assert_in_range(visited.trace.count, 14, 18);
+        }
+    }
+    asyncio__coro_switch(&home, &flow.coro);
+    asyncio__coro_fini(&flow.coro);
+    assert_int_equal(flow.sum, 10);
+    assert_in_range(trace.count, 12, 14);
+    end();
+}
+
+/* --- threads --- */
 
 static void *works_alone(void *unused)
 {
@@ -391,11 +448,11 @@ static void *works_alone(void *unused)
     asyncio__coro_init_thread(&thread);
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < 50; i++) {
-            flows[i] = (struct flow){.rounds = 3, .home = &thread};
+            flows[i] = (struct flow){ .rounds = 3, .home = &thread };
             if (asyncio__stack_get(own, &flows[i].stack) < 0)
                 return NULL;
-            asyncio__coro_init(&flows[i].coro, flows[i].stack.bottom, flows[i].stack.top,
-                               counts, &flows[i]);
+            asyncio__coro_init(&flows[i].coro, flows[i].stack.bottom, flows[i].stack.top, counts,
+                               &flows[i]);
         }
         for (int k = 0; k < 3; k++)
             for (int i = 0; i < 50; i++)
@@ -434,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_exit_frees_the_stack_at_once),
         cmocka_unit_test(test_dropped_without_running),
         cmocka_unit_test(test_unwinds_to_the_entry),
+        cmocka_unit_test(test_visit_unwinds_a_suspended_flow),
         cmocka_unit_test(test_threads_have_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
