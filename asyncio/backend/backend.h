@@ -104,6 +104,11 @@ struct backend_type {
     int (*submit)(struct backend *backend, struct op *op);
     int (*cancel)(struct backend *backend, struct op *op);
 
+    /* Sends what the socket takes at this moment: bytes, perhaps fewer than there are, or an error.
+     * -EAGAIN: none, or the backend does better with an OP_SEND. Only while none is pending there.
+     * The iovecs are not modified. */
+    int (*send_now)(struct backend *backend, sock socket, const struct iovec *iov, size_t count);
+
     /* Runs the job in the backend's own order instead of on the thread pool. (optional: sim) */
     int (*job)(struct backend *backend, struct job *job);
     /* Names: resolves without asking the system. (optional: sim) */

@@ -325,6 +325,30 @@ static int backend_cancel(struct backend *backend, struct op *op)
     return 1;
 }
 
+static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
+                            size_t count)
+{
+    struct handle *handle = posix_get(backend, socket);
+    if (!handle)
+        return -EBADF;
+    if (handle->writer)
+        return -EBUSY;
+    int r = asyncio__posix_prepare(&handle->descriptor);
+    if (r < 0)
+        return r;
+    if (!(handle->ready & READY_OUT))
+        return -EAGAIN;
+    if (count == 0)
+        return 0;
+    bool is_short;
+    r = asyncio__posix_send_iov(&epoll_of(backend)->posix, &handle->descriptor, iov, count,
+                                &is_short);
+    if (r == -EAGAIN ||
+        (is_short && handle->descriptor.is_tcp && epoll_of(backend)->posix.chop == SIZE_MAX))
+        handle->ready &= (uint8_t)~READY_OUT;
+    return r;
+}
+
 /* Ends the handle, and the kernel's watch with it: a duplicate elsewhere would keep that alive. */
 static int forget(struct epoll *epoll, struct handle *handle)
 {
@@ -487,4 +511,5 @@ const struct backend_type asyncio__backend_epoll = {
     .close = backend_close,
     .submit = backend_submit,
     .cancel = backend_cancel,
+    .send_now = backend_send_now,
 };

@@ -451,6 +451,27 @@ static int submit_send(struct uring *uring, struct handle *handle, struct op *op
     return OP_PENDING;
 }
 
+static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
+                            size_t count)
+{
+    struct uring *uring = uring_of(backend);
+    struct handle *handle = posix_get(backend, socket);
+    if (!handle)
+        return -EBADF;
+    if (handle->writer)
+        return -EBUSY;
+    int r = asyncio__posix_prepare(&handle->descriptor);
+    if (r < 0 || count == 0)
+        return r;
+    size_t size = 0;
+    for (size_t i = 0; i < count && size < SEND_NOW_SIZE; i++)
+        size += iov[i].iov_len;
+    if (size < SEND_NOW_SIZE && handle->descriptor.is_socket)
+        return -EAGAIN;
+    bool is_short;
+    return asyncio__posix_send_iov(&uring->posix, &handle->descriptor, iov, count, &is_short);
+}
+
 /* Whether epoll would watch it: a regular file is always ready, and asking is a mistake. */
 static int check_pollable(const struct handle *handle)
 {
@@ -662,4 +683,5 @@ const struct backend_type asyncio__backend_io_uring = {
     .close = backend_close,
     .submit = backend_submit,
     .cancel = backend_cancel,
+    .send_now = backend_send_now,
 };

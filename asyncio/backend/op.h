@@ -26,7 +26,8 @@ typedef struct sock {
 
 /* One of each kind at a time for each socket; a second one is -EBUSY. */
 enum op_kind {
-    /* data, size -> bytes, 0 at the end of file. */
+    /* data, size -> bytes, 0 at the end of file. They may be changed while it is pending: the
+     * memory is written to only just before completion, so many may even share it. */
     OP_RECV,
 
     /* iov, iov_count -> all bytes are sent (the result is `done`, at most INT_MAX), or an error,

@@ -183,20 +183,21 @@ static ssize_t write_quietly(int number, const struct iovec *iov, int count)
     return n;
 }
 
-int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
-                        bool *ret_short)
+int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
+                            const struct iovec *iov, size_t count, bool *ret_short)
 {
-    struct iovec part = *op->iov;
-    struct iovec *iov = op->iov;
-    unsigned count = op->iov_count < IOV_MAX ? op->iov_count : IOV_MAX;
+    struct iovec part = *iov;
     if (posix->chop != SIZE_MAX) {
         part.iov_len = part.iov_len < posix->chop ? part.iov_len : posix->chop;
         iov = &part;
         count = 1;
     }
+    if (count > IOV_MAX)
+        count = IOV_MAX;
     size_t asked = 0;
-    for (unsigned i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++)
         asked += iov[i].iov_len;
+    struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count };
     ssize_t n;
     do {
         if (!descriptor->is_socket)
@@ -204,14 +205,19 @@ int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, stru
         else if (count == 1)
             n = send(descriptor->number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
         else
-            n = sendmsg(descriptor->number, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = count },
-                        MSG_NOSIGNAL);
+            n = sendmsg(descriptor->number, &header, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    asyncio__posix_send_advance(op, (size_t)n);
-    *ret_short = (size_t)n < asked;
-    return (int)n;
+    *ret_short = n >= 0 && (size_t)n < asked;
+    return n < 0 ? -errno : n > INT_MAX ? INT_MAX : (int)n;
+}
+
+int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
+                        bool *ret_short)
+{
+    int n = asyncio__posix_send_iov(posix, descriptor, op->iov, op->iov_count, ret_short);
+    if (n > 0)
+        asyncio__posix_send_advance(op, (size_t)n);
+    return n;
 }
 
 bool asyncio__posix_accept_is_transient(int error)

@@ -72,6 +72,9 @@ int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, 
  * was asked to. */
 int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
                         bool *ret_short);
+/* The same for iovecs that are left as they are. */
+int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
+                            const struct iovec *iov, size_t count, bool *ret_short);
 /* Drops empty iovecs in front. False: nothing is left to send. */
 bool asyncio__posix_send_left(struct op *op);
 /* What OP_SEND gives when all is sent. */

@@ -444,6 +444,35 @@ static void backend_wake(struct backend *backend)
 
 /* ---- submit and cancel ---- */
 
+static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
+                            size_t count)
+{
+    struct sim *sim = sim_of(backend);
+    struct handle *handle = handle_of(sim, socket);
+    if (!handle)
+        return -EBADF;
+    if (handle->number >= 0)
+        return -ENOTSUP;
+    if (handle->writer)
+        return -EBUSY;
+    if (count && happens(sim, 4))
+        return -EAGAIN;
+    int total = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t left = INT_MAX - (size_t)total;
+        size_t size = chopped(sim, iov[i].iov_len < left ? iov[i].iov_len : left);
+        if (size == 0)
+            continue;
+        int n = asyncio__simnet_send(&handle->socket, iov[i].iov_base, size);
+        if (n < 0)
+            return total ? total : n;
+        total += n;
+        if ((size_t)n < iov[i].iov_len)
+            break;
+    }
+    return total;
+}
+
 static int submit_poll(struct sim *sim, struct handle *handle, struct op *op)
 {
     if (handle->number >= 0) {
@@ -618,6 +647,7 @@ const struct backend_type asyncio__backend_sim = {
     .close = asyncio__sim_close,
     .submit = backend_submit,
     .cancel = backend_cancel,
+    .send_now = backend_send_now,
     .job = backend_job,
     .resolve = asyncio__sim_resolve,
 };

@@ -279,6 +279,95 @@ TEST(a_send_of_nothing_is_done)
     world_close(world, server);
 }
 
+/* Sends `size` bytes as the floors above do: at once what goes, the rest by an op. */
+static void send_both_ways(struct world *world, sock socket, char *data, size_t size)
+{
+    struct iovec iov[2] = { { data, size / 2 }, { data + size / 2, size - size / 2 } };
+    struct probe send = { 0 };
+    int n = world->type->send_now(world->it, socket, iov, 2);
+    assert_true(n >= 0 || n == -EAGAIN);
+    size_t done = n > 0 ? (size_t)n : 0;
+    assert_true(done <= size);
+    assert_ptr_equal(iov[0].iov_base, data);
+    assert_int_equal(iov[0].iov_len, size / 2);
+    iov[0] = (struct iovec){ data + done, size - done };
+    submit_send(world, &send, socket, iov, 1);
+    assert_int_equal(await(&send), size - done);
+}
+
+TEST(sending_at_once_and_the_rest_later)
+{
+    sock client, server;
+    char *data = pattern_new(50000), *got = malloc(50000);
+    pair(world, &client, &server);
+    for (size_t size = 1; size <= 50000; size *= 7) {
+        send_both_ways(world, client, data, size);
+        assert_int_equal(recv_all(world, server, got, size), size);
+        assert_memory_equal(data, got, size);
+    }
+    assert_int_equal(world->type->send_now(world->it, client, NULL, 0), 0);
+    assert_int_equal(world->type->send_now(world->it, SOCK_NONE, NULL, 0), -EBADF);
+    world_close(world, client);
+    world_close(world, server);
+    free(data);
+    free(got);
+}
+
+/* When nobody reads, sending at once ends with -EAGAIN, and never waits. */
+TEST(sending_at_once_until_full)
+{
+    enum { SIZE = 20000 };
+    sock client, server;
+    char *data = pattern_new(SIZE);
+    struct iovec iov = { data, SIZE };
+    size_t total = 0;
+    int n;
+    pair(world, &client, &server);
+    shrink(world, client, SO_SNDBUF);
+    for (;;) {
+        n = world->type->send_now(world->it, client, &iov, 1);
+        if (n < 0)
+            break;
+        total += (size_t)n;
+        if (world->limits.chop && total > 100)
+            break;
+    }
+    assert_true(n == -EAGAIN || world->limits.chop);
+    struct probe send = { 0 };
+    iov = (struct iovec){ data, SIZE };
+    submit_send(world, &send, client, &iov, 1);
+    if (!send.completed)
+        assert_int_equal(world->type->send_now(world->it, client, &iov, 1), -EBUSY);
+    char *got = malloc(total + SIZE);
+    assert_int_equal(recv_all(world, server, got, total + SIZE), total + SIZE);
+    assert_int_equal(await(&send), SIZE);
+    assert_memory_equal(got + total, data, SIZE);
+    free(got);
+    free(data);
+    world_close(world, client);
+    world_close(world, server);
+}
+
+/* The memory of a pending recv is looked at only when bytes are there. */
+TEST(a_pending_recv_can_be_redirected)
+{
+    sock client, server;
+    char wrong[8] = { 0 }, right[8] = { 0 };
+    struct probe recv = { 0 };
+    pair(world, &client, &server);
+    submit_recv(world, &recv, server, wrong, sizeof wrong);
+    settle(world);
+    recv.op.data = right;
+    recv.op.size = 1;
+    send_text(world, client, "ab", 2);
+    assert_int_equal(await(&recv), 1);
+    assert_string_equal(right, "a");
+    assert_string_equal(wrong, "");
+    expect_text(world, server, "b");
+    world_close(world, client);
+    world_close(world, server);
+}
+
 TEST(sending_to_who_is_gone_fails_in_the_end)
 {
     sock client, server;
@@ -478,6 +567,9 @@ int main(void)
         RUN(bytes_flow_both_ways_at_once),
         RUN(many_iovecs_empty_ones_too),
         RUN(a_send_of_nothing_is_done),
+        RUN(sending_at_once_and_the_rest_later),
+        RUN(sending_at_once_until_full),
+        RUN(a_pending_recv_can_be_redirected),
         RUN(sending_to_who_is_gone_fails_in_the_end),
         RUN(connection_refused),
         RUN(addresses_of_both_ends),
