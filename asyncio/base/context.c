@@ -184,7 +184,11 @@ static int make_writable(struct asyncio_context **slot)
 int asyncio__context_inherit(struct asyncio_context **ret_context)
 {
     struct asyncio_context *current = asyncio__env()->context;
-    if (current && has_identity(current)) {
+    if (!current || current->count == 0) { /* a copy of the empty context is the empty one */
+        *ret_context = NULL;
+        return 0;
+    }
+    if (has_identity(current)) {
         struct asyncio_context *copy = context_copy(current, 0);
         if (!copy)
             return -ENOMEM;

@@ -50,6 +50,7 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     list_init(&loop->closers);
     for (int i = 0; i < LOOP_FREELISTS; i++)
         asyncio__freelist_init(&loop->freelists[i], freelist_sizes[i]);
+    loop->look_interval = 16;
     loop->poll_every_turn = options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
     loop->debug = environment_says_yes("ASYNCIO_DEBUG");
     loop->stack_size = options->stack_size ? options->stack_size : default_stack_size();
@@ -122,13 +123,6 @@ void asyncio_loop_unref(asyncio_loop *loop)
     free_loop(loop);
 }
 
-void asyncio__loop_object_free(asyncio_loop *loop, int freelist, void *object)
-{
-    asyncio__freelist_put(&loop->freelists[freelist], object);
-    if (--loop->objects == 0)
-        asyncio_loop_unref(loop);
-}
-
 asyncio_loop *asyncio_get_running_loop(void)
 {
     return asyncio__thread.loop;
@@ -171,11 +165,11 @@ int asyncio_loop_get_debug(const asyncio_loop *loop)
     return loop->debug;
 }
 
-int asyncio__loop_check(asyncio_loop *loop)
+int asyncio__loop_check_slow(asyncio_loop *loop)
 {
-    if (__builtin_expect(atomic_load_explicit(&loop->closed, memory_order_relaxed), 0))
+    if (atomic_load_explicit(&loop->closed, memory_order_relaxed))
         return -ASYNCIO_LOOP_CLOSED;
-    if (__builtin_expect(loop->debug, 0) && atomic_load(&loop->running) &&
+    if (loop->debug && atomic_load(&loop->running) &&
         !pthread_equal(loop->thread, pthread_self()))
         return asyncio_raise(-ASYNCIO_WRONG_THREAD,
                              "a call that is not thread-safe, from another thread than the loop's");

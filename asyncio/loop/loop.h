@@ -48,8 +48,9 @@ struct asyncio_loop {
     /* The hot part: what each turn touches. */
     struct list ready, batch;
     unsigned long ran;                /* handles run since the beginning: a watchdog reads it */
-    unsigned long polled_at;          /* value of `ran` at the last poll */
+    unsigned long look_at;            /* value of `ran` at which the clock is asked whether to poll: turn.c */
     unsigned turns_since_poll;
+    unsigned look_interval;           /* handles from one such look to the next */
     bool stopping, poll_every_turn, debug, interrupted;
     _Atomic(struct post *) posts;     /* a stack, newest first; POSTS_CLOSED: the loop takes no more */
     atomic_bool sleeping;             /* in the kernel, or about to be: a post must wake it */
@@ -120,6 +121,23 @@ static inline void asyncio__loop_take(asyncio_loop *loop, struct handle *handle)
     loop->ran++;
 }
 
+enum { LOOP_TURNS_WITHOUT_POLL = 64, LOOP_POLL_INTERVAL_NS = 50000 };
+
+/* Begins the next turn where it stands, on a task's stack, when that turn has nothing to do but to run what is ready: the same
+ * conditions under which asyncio__loop_turn would go straight to run. False: the loop has to come round itself. */
+static inline bool asyncio__loop_turn_in_place(asyncio_loop *loop)
+{
+    if (list_empty(&loop->ready) || loop->stopping || loop->poll_every_turn ||
+        loop->turns_since_poll >= LOOP_TURNS_WITHOUT_POLL - 1 || loop->ran >= loop->look_at ||
+        atomic_load_explicit(&loop->posts, memory_order_relaxed) ||
+        atomic_load_explicit(&loop->signals, memory_order_relaxed) || !loop->timers.next_known ||
+        loop->timers.next <= loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
+        return false;
+    loop->turns_since_poll++;
+    list_splice(&loop->batch, &loop->ready);
+    return true;
+}
+
 /* Objects that may outlive the loop: see OBJECTS above. */
 static inline void *asyncio__loop_object(asyncio_loop *loop, int freelist)
 {
@@ -129,7 +147,12 @@ static inline void *asyncio__loop_object(asyncio_loop *loop, int freelist)
     return object;
 }
 
-void asyncio__loop_object_free(asyncio_loop *loop, int freelist, void *object);
+static inline void asyncio__loop_object_free(asyncio_loop *loop, int freelist, void *object)
+{
+    asyncio__freelist_put(&loop->freelists[freelist], object);
+    if (--loop->objects == 0)
+        asyncio_loop_unref(loop);
+}
 
 /* Nanoseconds of asyncio_loop_time. */
 static inline int64_t asyncio__loop_now(const asyncio_loop *loop)
@@ -162,8 +185,14 @@ int asyncio__loop_turn(asyncio_loop *loop, bool wait);
 int asyncio__loop_enter(asyncio_loop *loop);
 void asyncio__loop_leave(asyncio_loop *loop);
 
-/* 0 when `loop` may be used from here: open, not forked and (debug mode) in its thread. */
-int asyncio__loop_check(asyncio_loop *loop);
+/* 0 when `loop` may be used from here: open and (debug mode) in its thread. */
+int asyncio__loop_check_slow(asyncio_loop *loop);
+static inline int asyncio__loop_check(asyncio_loop *loop)
+{
+    return __builtin_expect(atomic_load_explicit(&loop->closed, memory_order_relaxed) || loop->debug, 0)
+               ? asyncio__loop_check_slow(loop)
+               : 0;
+}
 
 /* posts.c (any thread): hands a post over and wakes the loop; -ASYNCIO_LOOP_CLOSED, and the post stays the caller's. */
 struct post {

@@ -9,26 +9,35 @@
  * The order is CPython's (_run_once): callbacks queued before, then I/O, then timers.
  *
  * A busy turn may skip the poll: storms of sleep(0) would else be storms of system calls. It never skips more than
- * TURNS_WITHOUT_POLL turns, nor more than HANDLES_WITHOUT_POLL callbacks unless less than POLL_INTERVAL_NS have passed, so a
- * message waits for microseconds (tests/loop/starvation_test.c). */
+ * LOOP_TURNS_WITHOUT_POLL turns, nor for longer than LOOP_POLL_INTERVAL_NS. The clock costs as much as several callbacks, so it is
+ * asked only every `look_interval` callbacks; that adapts to how long they take (tests/loop/starvation_test.c).
+ * asyncio__loop_turn_in_place is the same decision for a task that would switch to the next one. */
 #include "loop/loop.h"
 
-enum {
-    TURNS_WITHOUT_POLL = 64,
-    HANDLES_WITHOUT_CLOCK = 16,
-    POLL_INTERVAL_NS = 50000,
-};
+enum { LOOK_INTERVAL_MIN = 16, LOOK_INTERVAL_MAX = 512 };
+
+static void polled(asyncio_loop *loop)
+{
+    loop->turns_since_poll = 0;
+    loop->now_at_poll = asyncio__loop_now(loop);
+    loop->look_at = loop->ran + loop->look_interval;
+}
 
 static bool poll_is_due(asyncio_loop *loop)
 {
-    if (loop->poll_every_turn || ++loop->turns_since_poll >= TURNS_WITHOUT_POLL)
+    if (loop->poll_every_turn || ++loop->turns_since_poll >= LOOP_TURNS_WITHOUT_POLL)
         return true;
-    if (loop->ran - loop->polled_at < HANDLES_WITHOUT_CLOCK)
+    if (loop->ran < loop->look_at)
         return false;
     if (loop->backend->type->ready && loop->backend->type->ready(loop->backend))
         return true;
-    loop->polled_at = loop->ran;
-    return asyncio__loop_now(loop) - loop->now_at_poll >= POLL_INTERVAL_NS;
+    int64_t since = asyncio__loop_now(loop) - loop->now_at_poll;
+    if (since < LOOP_POLL_INTERVAL_NS / 4 && loop->look_interval < LOOK_INTERVAL_MAX)
+        loop->look_interval *= 2;
+    else if (since > LOOP_POLL_INTERVAL_NS)
+        loop->look_interval = LOOK_INTERVAL_MIN;
+    loop->look_at = loop->ran + loop->look_interval;
+    return since >= LOOP_POLL_INTERVAL_NS;
 }
 
 static int64_t time_to_wait(asyncio_loop *loop)
@@ -62,9 +71,7 @@ static int poll(asyncio_loop *loop, bool wait)
         r = loop->backend->type->poll(loop->backend, 0);
     else
         return 0;
-    loop->turns_since_poll = 0;
-    loop->polled_at = loop->ran;
-    loop->now_at_poll = asyncio__loop_now(loop);
+    polled(loop);
     return r;
 }
 
@@ -74,7 +81,7 @@ static void expire(asyncio_loop *loop)
     int64_t next = asyncio__timers_next(&loop->timers);
     if (next == INT64_MAX)
         return;
-    if (loop->turns_since_poll != 0 && next > loop->now_at_poll + POLL_INTERVAL_NS)
+    if (loop->turns_since_poll != 0 && next > loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
         return;
     int64_t now = asyncio__loop_now(loop);
     struct timer *timer;

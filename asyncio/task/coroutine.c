@@ -37,6 +37,14 @@ const asyncio_coro *asyncio__coro_innermost(const asyncio_coro *coro)
     return coro;
 }
 
+bool asyncio__coro_is_one(const asyncio_coro *coro)
+{
+    if (!coro->type)
+        return false;
+    const asyncio_coro *innermost = asyncio__coro_innermost(coro);
+    return innermost->type && (innermost->fn || innermost->type->resume);
+}
+
 size_t asyncio__coro_ret_size(const asyncio_coro *coro)
 {
     const asyncio__coro_note *note;
@@ -108,7 +116,7 @@ void asyncio__coro_close(const asyncio_coro *coro)
 
 int asyncio__coro_await(const asyncio_coro *coro)
 {
-    if (!coro->type || (!asyncio__coro_innermost(coro)->fn && !asyncio__coro_innermost(coro)->type->resume))
+    if (!asyncio__coro_is_one(coro))
         return asyncio_raise(-EINVAL, "a null function is no coroutine");
     if (coro->type == &asyncio__stackful || coro->type == &asyncio__stackful_double)
         return asyncio__coro_call_words(coro);

@@ -8,12 +8,6 @@
 
 const struct future_type asyncio__future_type = { "Future", FUTURE_TYPE_REAL, asyncio__future_cancel_plain, NULL };
 
-void asyncio__future_init(asyncio_future *future, const struct future_type *type, asyncio_loop *loop)
-{
-    *future = (asyncio_future){ .type = type, .loop = loop, .refs = 1 };
-    list_init(&future->callbacks);
-}
-
 struct future_extra *asyncio__future_extra(asyncio_future *future)
 {
     if (!future->extra)
@@ -57,7 +51,8 @@ void asyncio__future_free(asyncio_future *future)
         future->type->destroy(future);
         return;
     }
-    asyncio__future_fini(future);
+    if (future_needs_fini(future))
+        asyncio__future_fini(future);
     asyncio__loop_object_free(future->loop, LOOP_FREELIST_FUTURE, future);
 }
 
@@ -158,7 +153,7 @@ int asyncio_loop_create_future(asyncio_loop *loop, asyncio_future **ret_future)
     asyncio_future *future = asyncio__loop_object(loop, LOOP_FREELIST_FUTURE);
     if (!future)
         return -ENOMEM;
-    asyncio__future_init(future, &asyncio__future_type, loop);
+    future_init(future, &asyncio__future_type, loop);
     *ret_future = future;
     return 0;
 }

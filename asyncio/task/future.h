@@ -57,9 +57,28 @@ struct asyncio_future {
 
 extern const struct future_type asyncio__future_type;
 
-void asyncio__future_init(asyncio_future *future, const struct future_type *type, asyncio_loop *loop);
+static inline void future_init(asyncio_future *future, const struct future_type *type, asyncio_loop *loop)
+{
+    future->type = type;
+    future->loop = loop;
+    future->refs = 1;
+    future->state = FUTURE_PENDING;
+    future->flags = 0;
+    future->task_flags = 0;
+    future->result = 0;
+    future->cancelling = 0;
+    list_init(&future->callbacks);
+    future->value = NULL;
+    future->extra = NULL;
+}
+
 /* Reports an exception nobody retrieved, frees extra and value; not the memory. */
 void asyncio__future_fini(asyncio_future *future);
+/* True when there is something for asyncio__future_fini to do. */
+static inline bool future_needs_fini(const asyncio_future *future)
+{
+    return (future->flags & FUTURE_LOG) || future->extra || !list_empty(&future->callbacks);
+}
 struct future_extra *asyncio__future_extra(asyncio_future *future);   /* makes it; NULL without memory */
 
 static inline bool future_done(const asyncio_future *future)

@@ -109,7 +109,7 @@ static struct gather *allocate(asyncio_loop *loop, size_t count)
     struct gather *gather = asyncio__calloc(1, size);
     if (!gather)
         return NULL;
-    asyncio__future_init(&gather->future, &gather_type, loop);
+    future_init(&gather->future, &gather_type, loop);
     if (loop->objects++ == 0)
         asyncio_loop_ref(loop);
     gather->count = count;

@@ -102,7 +102,7 @@ int(asyncio_shield_future)(asyncio_awaitable awaitable, asyncio_future **ret_fut
         future_unref(inner);
         return -ENOMEM;
     }
-    asyncio__future_init(&shield->future, &shield_type, inner->loop);
+    future_init(&shield->future, &shield_type, inner->loop);
     shield->inner = inner;
     shield->on_inner = (struct handle){ .run = inner_done };
     shield->on_outer = (struct handle){ .run = outer_done };

@@ -56,7 +56,6 @@ int asyncio_sleep(double delay)
     int64_t when;
     if (asyncio__loop_deadline(task->future.loop, delay, false, &when) < 0)
         return asyncio_raise(-EINVAL, "Invalid delay: NaN (not a number)");
-    task->sleeping.type = &asyncio__sleep_type;
     task->step.handle.run = asyncio__sleep_over;
     asyncio__loop_call_at(task->future.loop, &task->step, when);
     r = asyncio__task_wait(task, &task->sleeping);

@@ -102,11 +102,9 @@ int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struc
     if (!floor)
         return -ENOMEM;
     size_t wanted = size + (extra > 256 ? extra : 0);
-    int class = 0;
-    while (class < CLASSES - 1 && ((size_t)1 << (class + CLASS_MIN)) < wanted)
-        class++;
-    if (((size_t)1 << (class + CLASS_MIN)) < wanted)
+    if (wanted > (size_t)1 << (CLASSES - 1 + CLASS_MIN))
         return -ENOMEM;
+    int class = wanted <= (size_t)1 << CLASS_MIN ? 0 : 64 - __builtin_clzll(wanted - 1) - CLASS_MIN;
     if (!floor->pools[class] && !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + CLASS_MIN))))
         return -ENOMEM;
     *ret_class = (uint8_t)class;

@@ -63,35 +63,54 @@ static inline void set_no_current(asyncio_loop *loop)
     asyncio__thread.env = &loop->env;
 }
 
-/* The flow that runs next, made current: the eager creator, the next task of the turn, or the loop. */
-static struct coro *next_flow(asyncio_loop *loop, asyncio_task *self)
+/* The next handle is no task's step. True: it was a sleep's end, and done with. */
+static __attribute__((noinline)) bool run_in_place(asyncio_loop *loop, struct handle *handle)
 {
-    if (__builtin_expect(self->eager_return != NULL, 0)) {
-        struct coro *creator = self->eager_return;
-        self->eager_return = NULL;
-        return creator; /* makes itself current: asyncio__task_start_eagerly */
-    }
-    struct handle *handle;
-    while ((handle = asyncio__loop_peek(loop))) {
-        if (__builtin_expect(handle->run != asyncio__task_run, 0)) {
-            if (handle->run != asyncio__sleep_over)
-                break;
+    if (handle->run != asyncio__sleep_over)
+        return false;
+    asyncio__loop_take(loop, handle);
+    asyncio__sleep_over(handle, loop);
+    return true;
+}
+
+/* The flow that runs next, made current: the next task of the turn, the first of the turn after it, or the loop's. */
+static inline struct coro *next_flow(asyncio_loop *loop)
+{
+    do {
+        struct handle *handle;
+        while ((handle = asyncio__loop_peek(loop))) {
+            if (__builtin_expect(handle->run != asyncio__task_run, 0)) {
+                if (run_in_place(loop, handle))
+                    continue;
+                set_no_current(loop);
+                return &loop->stack;
+            }
             asyncio__loop_take(loop, handle);
-            asyncio__sleep_over(handle, loop);
-            continue;
+            asyncio_task *task = task_of_step(handle);
+            /* Fetch what the next two switches will touch: with thousands of ready tasks nothing of them is in the cache. */
+            struct handle *after = container_of(loop->batch.next, struct handle, link);
+            if (after->run == asyncio__task_run)
+                __builtin_prefetch(task_of_step(after)->coro.sp);
+            __builtin_prefetch(after->link.next);
+            set_current(task);
+            return &task->coro;
         }
-        asyncio__loop_take(loop, handle);
-        asyncio_task *task = task_of_step(handle);
-        /* Fetch what the next two switches will touch: with thousands of ready tasks nothing of them is in the cache. */
-        struct handle *after = container_of(loop->batch.next, struct handle, link);
-        if (after->run == asyncio__task_run)
-            __builtin_prefetch(task_of_step(after)->coro.sp);
-        __builtin_prefetch(after->link.next);
-        set_current(task);
-        return &task->coro;
-    }
+    } while (asyncio__loop_turn_in_place(loop));
     set_no_current(loop);
     return &loop->stack;
+}
+
+/* The creator of an eager task gets the processor back; it makes itself current (asyncio__task_start_eagerly). */
+static __attribute__((noinline)) struct coro *eager_creator(asyncio_task *self)
+{
+    struct coro *creator = self->eager_return;
+    self->eager_return = NULL;
+    return creator;
+}
+
+static inline struct coro *flow_after(asyncio_loop *loop, asyncio_task *self)
+{
+    return __builtin_expect(self->eager_return != NULL, 0) ? eager_creator(self) : next_flow(loop);
 }
 
 void asyncio__task_run(struct handle *handle, asyncio_loop *loop)
@@ -109,13 +128,12 @@ void asyncio__task_suspend(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
     if (__builtin_expect(task->scopes != NULL, 0))
-        asyncio__scopes_check(task, __builtin_frame_address(0));
-    struct coro *to = next_flow(loop, task);
+        asyncio__scopes_check(task);
+    struct coro *to = flow_after(loop, task);
     if (to != &task->coro) {
         asyncio__coro_switch(&task->coro, to);
         arrived(loop, &task->coro);
     }
-    task->future.task_flags &= (uint16_t)~TASK_WOKEN;
 }
 
 void asyncio__task_start_eagerly(asyncio_task *task)
@@ -144,13 +162,13 @@ void asyncio__task_entry(void *argument)
     if (task_take_cancel(task)) {
         result = -ECANCELED;
     } else {
-        task->future.task_flags = (uint16_t)((task->future.task_flags | TASK_STARTED) & ~TASK_WOKEN);
+        task->future.task_flags |= TASK_STARTED;
         result = asyncio__coro_call_words(&prepared->coro);
     }
     result = asyncio__scopes_close(task, result);
     asyncio__closings_run(prepared->closings);
     asyncio__task_finish(task, result);
-    struct coro *to = next_flow(loop, task);
+    struct coro *to = flow_after(loop, task);
     after_switch = (struct after_switch){ .ended = task };
     loop->after_switch = &after_switch;
     asyncio__coro_exit(&task->coro, to);

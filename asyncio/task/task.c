@@ -13,9 +13,11 @@ static void destroy(asyncio_future *future)
 {
     asyncio_task *task = (asyncio_task *)(void *)future;
     asyncio_loop *loop = future->loop;
-    asyncio__future_fini(future);
+    if (future_needs_fini(future))
+        asyncio__future_fini(future);
     asyncio__record_unref(task->env.record);
-    asyncio_context_unref(task->env.context);
+    if (task->env.context)
+        asyncio_context_unref(task->env.context);
     asyncio__loop_object_free(loop, LOOP_FREELIST_TASK, task);
 }
 
@@ -24,22 +26,27 @@ static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio_
 _Static_assert(sizeof(struct asyncio_task) <= LOOP_TASK_SIZE, "a million of them should fit");
 
 /* The arguments, the copied struct and the notes lie on the top of the stack, above the first frame. */
-static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, const struct stack *stack)
+static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t notes, const struct stack *stack)
 {
-    size_t notes = (asyncio__coro_extra_size(coro) + 15) & ~(size_t)15;
     size_t size = (sizeof(struct prepared) + 15) & ~(size_t)15;
-    char *top = (char *)stack->top - notes;
+    char *top = (char *)stack->top - ((notes + 15) & ~(size_t)15);
     struct prepared *prepared = (struct prepared *)(void *)(top - size);
-    void *own_value = task->future.extra ? task->future.extra->own_value : NULL;
-    asyncio__coro_prepare_notes(coro, top, prepared, own_value);
+    if (coro->type != &asyncio__noted) {
+        prepared->coro = *coro;
+        prepared->closings = NULL;
+    } else {
+        asyncio__coro_prepare_notes(coro, top, prepared, task->future.extra ? task->future.extra->own_value : NULL);
+    }
     task->prepared = prepared;
     asyncio__coro_init(&task->coro, stack->bottom, prepared, asyncio__task_entry, task);
 }
 
 static int prepare_extra(asyncio_task *task, const asyncio_coro *coro, const asyncio_create_task_options *options)
 {
-    size_t value_size = asyncio__coro_ret_size(coro);
     const char *name = options ? options->name : NULL;
+    if (!name && coro->type != &asyncio__noted)
+        return 0;
+    size_t value_size = asyncio__coro_ret_size(coro);
     if (!name && !value_size)
         return 0;
     struct future_extra *extra = asyncio__future_extra(&task->future);
@@ -53,16 +60,33 @@ static int prepare_extra(asyncio_task *task, const asyncio_coro *coro, const asy
     return 0;
 }
 
-static int build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *coro,
+/* Field by field: a compiler clears a block of this size with `rep stos`, which costs more than the rest of making a task. */
+static inline void blank(asyncio_task *task, asyncio_loop *loop)
+{
+    future_init(&task->future, &task_type, loop);
+    task->future.flags = FUTURE_IS_TASK;
+    list_init(&task->step.handle.link);
+    task->step.handle.run = asyncio__task_run;
+    task->step.timer.next = NULL;
+    task->step.timer.place = 0;
+    task->env.context = NULL;
+    task->env.record = NULL;
+    list_init(&task->all);
+    task->waiting = NULL;
+    task->prepared = NULL;
+    task->scopes = NULL;
+    task->eager_return = NULL;
+    task->sleeping.type = &asyncio__sleep_type;
+    task->number = 0;
+    task->wake_result = 0;
+    task->stack_class = 0;
+}
+
+static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *coro,
                  const asyncio_create_task_options *options)
 {
-    asyncio__future_init(&task->future, &task_type, loop);
-    task->future.flags = FUTURE_IS_TASK;
-    memset((char *)task + sizeof task->future, 0, sizeof *task - sizeof task->future);
-    list_init(&task->step.handle.link);
-    list_init(&task->all);
-    task->step.handle.run = asyncio__task_run;
-    const asyncio_coro *innermost = asyncio__coro_innermost(coro);
+    blank(task, loop);
+    const asyncio_coro *innermost = coro->type == &asyncio__noted ? asyncio__coro_innermost(coro) : coro;
     task->type = innermost->type;
     task->fn = innermost->fn;
     if (options && options->sticky_cancel)
@@ -72,15 +96,16 @@ static int build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *cor
         return r;
     if (options && options->context)
         task->env.context = asyncio_context_ref(options->context);
-    else if ((r = asyncio__context_inherit(&task->env.context)) < 0)
+    else if (asyncio__env()->context && (r = asyncio__context_inherit(&task->env.context)) < 0)
         return r;
     if (innermost->type->resume)
         return asyncio__foreign_init(task, coro);
     struct stack stack;
-    r = asyncio__task_stack_get(loop, options && options->stack_size ? options->stack_size : loop->stack_size,
-                                asyncio__coro_extra_size(coro), &stack, &task->stack_class);
+    size_t notes = coro->type == &asyncio__noted ? asyncio__coro_extra_size(coro) : 0;
+    r = asyncio__task_stack_get(loop, options && options->stack_size ? options->stack_size : loop->stack_size, notes,
+                                &stack, &task->stack_class);
     if (r >= 0)
-        put_on_stack(task, coro, &stack);
+        put_on_stack(task, coro, notes, &stack);
     return r;
 }
 
@@ -88,7 +113,7 @@ int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_t
                          const asyncio_create_task_options *options)
 {
     int r = asyncio__loop_check(loop);
-    if (r >= 0 && (!coro->type || (!asyncio__coro_innermost(coro)->fn && !asyncio__coro_innermost(coro)->type->resume)))
+    if (r >= 0 && __builtin_expect(!coro->fn, 0) && !asyncio__coro_is_one(coro))
         r = asyncio_raise(-EINVAL, "a null function is no coroutine");
     asyncio_task *task = NULL;
     if (r >= 0 && !(task = asyncio__loop_object(loop, LOOP_FREELIST_TASK)))
@@ -126,8 +151,10 @@ void asyncio__task_finish(asyncio_task *task, int result)
         result = -ECANCELED;
     future->task_flags &= (uint16_t)~TASK_MUST_CANCEL;
     struct error_record *record = result < 0 ? asyncio__record_take(result) : NULL;
-    asyncio__record_unref(task->env.record);
-    task->env.record = NULL;
+    if (task->env.record) {
+        asyncio__record_unref(task->env.record);
+        task->env.record = NULL;
+    }
     if (result == -ECANCELED) {
         const char *message = record ? asyncio__record_view(record)->text : NULL;
         asyncio__future_set_cancelled(future, message);

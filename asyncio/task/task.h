@@ -93,10 +93,9 @@ void asyncio__task_inject(asyncio_task *task, void (*function)(void *argument), 
 /* Frees the stacks of tasks that ended. */
 void asyncio__task_reap(asyncio_loop *loop);
 
-/* Puts the step of a waiting task into the ready queue. */
+/* Puts the step of a task into the ready queue. */
 static inline void task_ready(asyncio_task *task)
 {
-    task->future.task_flags |= TASK_WOKEN;
     asyncio__loop_call(task->future.loop, &task->step.handle);
 }
 
@@ -115,6 +114,7 @@ int asyncio__task_wait(asyncio_task *task, struct awaited *awaited);
 static inline void task_wake(asyncio_task *task, int result)
 {
     task->wake_result = result;
+    task->future.task_flags |= TASK_WOKEN;
     task_ready(task);
 }
 
@@ -171,6 +171,8 @@ size_t asyncio__coro_extra_size(const asyncio_coro *coro);
 /* Of the T that asyncio_coro_ret wants, or 0. */
 size_t asyncio__coro_ret_size(const asyncio_coro *coro);
 const asyncio_coro *asyncio__coro_innermost(const asyncio_coro *coro);
+/* False for a null function. */
+bool asyncio__coro_is_one(const asyncio_coro *coro);
 /* Unwraps into `prepared`, using `memory` of the extra size; `value` is the T or NULL. */
 void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared, void *value);
 void asyncio__closings_run(struct closing *closings);
