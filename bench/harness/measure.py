@@ -9,6 +9,7 @@ import select
 import signal
 import statistics
 import subprocess
+import tempfile
 import time
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -49,8 +50,8 @@ def finish(name, process, timeout):
     return figures(out)
 
 
-def start(argv, cores, env=None):
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+def start(argv, cores, env=None, err=subprocess.PIPE):
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, text=True,
                             env=dict(os.environ, **(env or {})), preexec_fn=place(cores))
 
 
@@ -64,14 +65,19 @@ class Server:
 
     def __init__(self, who, cell, wrapper=(), env=None):
         self.name = who.name
-        self.process = start([*wrapper, *who.argv(cell, 0)], (0,), {**who.env, **(env or {})})
+        self.log = tempfile.TemporaryFile("w+")     # not a pipe: one that nobody reads would stop a server that complains
+        self.process = start([*wrapper, *who.argv(cell, 0)], (0,), {**who.env, **(env or {})}, self.log)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
 
     def __enter__(self):
         ready, _, _ = select.select([self.process.stdout], [], [], 20)
         words = self.process.stdout.readline().split() if ready else []
         if len(words) != 2 or words[0] != "port":
-            self.process.kill()
-            why = self.process.communicate()[1].strip().splitlines()[:1] or ["silence"]
+            self.__exit__()
+            why = self.said().strip().splitlines()[:1] or ["silence"]
             raise Failed(f"{self.name}: no port, but {why[0][:200]}")
         self.port = words[1]
         return self
@@ -123,10 +129,10 @@ def count_instructions(load, who, cell, messages):
         with Server(who, cell, CALLGRIND, {"BENCH_ONCE": "1"}) as server:
             server.load(load, cell, -n, 120)
             try:
-                err = server.process.communicate(timeout=30)[1]
+                server.process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 raise Failed(f"{who.name}: did not end under callgrind") from None
-        totals.append(collected(who.name, err))
+            totals.append(collected(who.name, server.said()))
     return (totals[1] - totals[0]) / (2 * messages)
 
 

@@ -5,6 +5,12 @@
 
 enum { BUFFER = 64 * 1024 };
 
+/* How a connection ended: the load hangs up with messages in flight, and that is no error here. */
+static int ended(int r)
+{
+    return r == -ECONNRESET || r == -EPIPE ? 0 : r;
+}
+
 static int echo(asyncio_stream *stream)
 {
     int n, r = 0;
@@ -15,7 +21,7 @@ static int echo(asyncio_stream *stream)
             break;
     free(buffer);
     connections(-1);
-    return n < 0 ? n : r;
+    return ended(n < 0 ? n : r);
 }
 
 static int echo_view(asyncio_stream *stream)
@@ -30,7 +36,7 @@ static int echo_view(asyncio_stream *stream)
         asyncio_stream_consume(stream, size);
     }
     connections(-1);
-    return n < 0 ? n : r;
+    return ended(n < 0 ? n : r);
 }
 
 static int serve(asyncio_server *server)
