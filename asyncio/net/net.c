@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The net floor of a loop: its making and its end. See net.h. */
+#include "net/net.h"
+
+#include "base/alloc.h"
+#include "workers/pool.h"
+
+enum {
+    /* what a shutdown gives to bytes that were accepted and not sent */
+    FLUSH_NS_MAX = 100000000,
+    /* when the loop closes: for operations to come back from the kernel */
+    DRAIN_POLLS = 1000,
+    DRAIN_POLL_NS = 1000000,
+};
+
+static bool has_pending(const struct net *net)
+{
+    return !list_empty(&net->streams) || !list_empty(&net->servers) || !list_empty(&net->connects);
+}
+
+/* Sockets are closed now. An operation that the kernel has not let go yet still completes into its
+ * stream, which is why the loop cannot go before. */
+static void close_floor(struct closer *closer, asyncio_loop *loop)
+{
+    struct net *net = container_of(closer, struct net, closer);
+    (void)loop->backend->type->poll(loop->backend, 0); /* hands in what was written last */
+    net->is_closing = true;
+    asyncio__resolves_drop(net);
+    asyncio__connects_abort(net);
+    asyncio__servers_abort(net);
+    asyncio__streams_abort(&net->streams);
+    for (int i = 0; i < DRAIN_POLLS && has_pending(net); i++)
+        if (loop->backend->type->poll(loop->backend, i ? DRAIN_POLL_NS : 0) < 0)
+            break;
+    if (net->resolvers) {
+        asyncio__pool_shutdown(net->resolvers, false);
+        asyncio__pool_unref(net->resolvers);
+    }
+    asyncio__blocks_fini(&net->blocks);
+    asyncio__free(net->scratch);
+    loop->net_floor = NULL;
+    asyncio__free(net);
+}
+
+struct alarm {
+    struct timed_handle timed;
+    bool rang;
+};
+
+static void ring(struct handle *handle, asyncio_loop *loop)
+{
+    (void)loop;
+    container_of(handle, struct alarm, timed.handle)->rang = true;
+}
+
+/* A moment for what was written and closed just before the end; a peer that does not read gets no
+ * more than that. */
+static void shut_down(struct closer *closer, asyncio_loop *loop, int64_t timeout_ns)
+{
+    struct net *net = container_of(closer, struct net, closer);
+    if (!net->flushing || asyncio__loop_enter(loop) < 0)
+        return;
+    struct alarm alarm = { .timed.handle.run = ring };
+    list_init(&alarm.timed.handle.link);
+    int64_t limit = timeout_ns < 0 || timeout_ns > FLUSH_NS_MAX ? FLUSH_NS_MAX : timeout_ns;
+    asyncio__loop_call_at(loop, &alarm.timed, asyncio__loop_now(loop) + limit);
+    while (!alarm.rang && net->flushing && asyncio__loop_turn(loop, true) >= 0)
+        ;
+    asyncio__loop_uncall(loop, &alarm.timed);
+    asyncio__task_reap(loop);
+    asyncio__loop_leave(loop);
+}
+
+struct net *asyncio__net(asyncio_loop *loop)
+{
+    struct net *net = loop->net_floor;
+    if (__builtin_expect(net != NULL, 1))
+        return net;
+    net = asyncio__calloc(1, sizeof *net);
+    if (!net)
+        return NULL;
+    net->closer.close = close_floor;
+    net->closer.shutdown = shut_down;
+    net->loop = loop;
+    net->backend = loop->backend;
+    list_init(&net->streams);
+    list_init(&net->servers);
+    list_init(&net->connects);
+    list_init(&net->resolves);
+    list_prepend(&loop->closers, &net->closer.link); /* before the floors beneath */
+    loop->net_floor = net;
+    return net;
+}
+
+int asyncio__net_of_task(struct net **ret_net)
+{
+    asyncio_task *task = task_current();
+    if (!task)
+        return -ASYNCIO_NO_TASK;
+    struct net *net = asyncio__net(task->future.loop);
+    if (!net)
+        return -ENOMEM;
+    *ret_net = net;
+    return 0;
+}

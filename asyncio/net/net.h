@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What the net floor keeps for a loop, and how tasks wait on this floor.
+ *
+ * MODEL      One `struct net` a loop, made when first needed. It knows every open stream, server
+ *            and connection attempt, so that closing the loop can end them all: sockets are
+ *            closed, and operations that the kernel still has are waited for, since they point
+ *            into memory that goes.
+ * WAITING    A task that waits alone for something (bytes) is named by it. Where several may wait,
+ *            their steps lie in a list: `waiters_wait` and `waiters_wake`. Neither allocates.
+ * FAIRNESS   What is answered at once does not suspend, and a peer that is fast enough would keep
+ *            its task running for ever. So after STREAK_MAX answers in a row within one step the
+ *            task yields once. */
+#pragma once
+
+#include "base/buffer.h"
+#include "task/task.h"
+
+struct pool;
+
+enum {
+    /* the most that one read brings when nobody has said how much he wants */
+    SCRATCH_SIZE = 65536,
+    STREAK_MAX = 64,
+};
+
+struct net {
+    struct closer closer;
+    asyncio_loop *loop;
+    struct backend *backend;
+    bool is_closing;
+    unsigned flushing;                /* transports that are closing and have bytes to send */
+    unsigned streak;
+    unsigned long streak_ran;         /* loop->ran when it began */
+    struct list streams;              /* not lost yet, and of no server */
+    struct list servers;              /* that have not ended yet */
+    struct list connects;             /* attempts under way */
+    struct list resolves;             /* name look-ups that somebody waits for */
+    struct blocks blocks;
+    char *scratch;                    /* where reads of all streams with nothing buffered go */
+    struct pool *resolvers;
+};
+
+/* The floor of `loop`, made if need be; NULL without memory. */
+struct net *asyncio__net(asyncio_loop *loop);
+
+/* The floor of the running task, whose result is checked: -ASYNCIO_NO_TASK, -ENOMEM. */
+int asyncio__net_of_task(struct net **ret_net);
+
+/* Waits in `waiters`: the result given to wake, or -ECANCELED. */
+int asyncio__waiters_wait(struct list *waiters, asyncio_task *task);
+/* Wakes all who wait, in their order. */
+void asyncio__waiters_wake(struct net *net, struct list *waiters, int result);
+
+/* Ends a task's wait. While the loop closes it will not run any more, and must not be found
+ * waiting. */
+static inline void net_wake(const struct net *net, asyncio_task *task, int result)
+{
+    task_wake(task, result);
+    if (__builtin_expect(net->is_closing, 0))
+        task->waiting = NULL;
+}
+
+/* True when the running task has had its share of answers at once. */
+static inline bool net_is_greedy(struct net *net)
+{
+    unsigned long ran = net->loop->ran;
+    if (net->streak_ran != ran) {
+        net->streak_ran = ran;
+        net->streak = 0;
+    }
+    return __builtin_expect(++net->streak > STREAK_MAX, 0);
+}
+
+/* What the parts of this floor do when the loop closes. */
+void asyncio__servers_abort(struct net *net);
+void asyncio__streams_abort(struct list *streams);
+void asyncio__connects_abort(struct net *net);
+void asyncio__resolves_drop(struct net *net);

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams: their making, their end, and waiting for bytes. What is read is in reader.c, what is
+ * written in writer.c. */
+#include "net/stream.h"
+
+#include "base/alloc.h"
+#include "net/address.h"
+
+#include <errno.h>
+#include <limits.h>
+
+enum { LIMIT_MAX = INT_MAX / 2 };   /* twice the limit is a result */
+
+static void free_if_over(asyncio_stream *stream)
+{
+    if (stream->is_open || stream->refs)
+        return;
+    asyncio__buffer_release(&stream->in, NULL);
+    asyncio__free(stream);
+}
+
+/* ---- what the transport tells ---- */
+
+static void received(struct transport *transport, int result)
+{
+    asyncio_stream *stream = stream_of(transport);
+    struct net *net = stream->tcp.net;
+    if (stream->is_diverted && result > 0) {
+        size_t size = (size_t)result;
+        if (asyncio__buffer_reserve(&stream->in, &net->blocks, size) < 0)
+            /* bytes are missing from here on: the waiting task ends it */
+            stream->gone = result = -ENOMEM;
+        else
+            asyncio__buffer_add(&stream->in, net->scratch, size);
+    }
+    if (stream->reader)
+        net_wake(net, stream->reader, result);
+}
+
+static void resumed(struct transport *transport)
+{
+    asyncio_stream *stream = stream_of(transport);
+    asyncio__waiters_wake(stream->tcp.net, &stream->drainers, 0);
+}
+
+static void lost(struct transport *transport, int error)
+{
+    asyncio_stream *stream = stream_of(transport);
+    struct net *net = stream->tcp.net;
+    stream->lost_by = error;
+    if (!stream->gone)
+        stream->gone = error ? error : -ECONNRESET;
+    asyncio__waiters_wake(net, &stream->drainers, error ? error : -ECONNRESET);
+    asyncio__waiters_wake(net, &stream->closers, error);
+    list_remove(&stream->link);
+    struct asyncio_server *server = stream->server;
+    stream->server = NULL;
+    stream->is_open = false;
+    if (server)
+        asyncio__server_lost(server, stream);
+    free_if_over(stream);
+}
+
+static const struct transport_events events = { received, resumed, lost };
+
+/* ---- life ---- */
+
+asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
+                                    struct asyncio_server *server, struct list *list)
+{
+    asyncio_stream *stream = asyncio__malloc(sizeof *stream);
+    if (!stream)
+        return NULL;
+    *stream = (asyncio_stream){
+        .limit = limit < LIMIT_MAX ? limit : LIMIT_MAX, .server = server, .refs = 1, .is_open = true
+    };
+    asyncio__tcp_init(&stream->tcp, net, socket, &events);
+    stream->transport = &stream->tcp.base;
+    list_init(&stream->drainers);
+    list_init(&stream->closers);
+    list_append(list, &stream->link);
+    return stream;
+}
+
+asyncio_stream *asyncio_stream_ref(asyncio_stream *stream)
+{
+    if (stream)
+        stream->refs++;
+    return stream;
+}
+
+void asyncio_stream_unref(asyncio_stream *stream)
+{
+    if (!stream)
+        return;
+    if (stream->refs == 1)
+        asyncio_stream_close(stream); /* holding the last reference: it is not freed beneath us */
+    stream->refs--;
+    free_if_over(stream);
+}
+
+void asyncio_stream_close(asyncio_stream *stream)
+{
+    if (!stream->gone)
+        stream->gone = -ECONNRESET;
+    if (stream->is_open)
+        stream->transport->type->close(stream->transport);
+}
+
+void asyncio_stream_abort(asyncio_stream *stream)
+{
+    if (!stream->gone)
+        stream->gone = -ECONNRESET;
+    if (stream->is_open)
+        stream->transport->type->abort(stream->transport, true);
+}
+
+/* When the loop closes. What is lost on the way tells its peer so. */
+void asyncio__streams_abort(struct list *streams)
+{
+    for (struct list *node = streams->next, *next; node != streams; node = next) {
+        next = node->next;
+        asyncio_stream *stream = container_of(node, struct asyncio_stream, link);
+        if (!stream->gone)
+            stream->gone = -ECONNRESET;
+        bool has_unsent = stream->transport->type->unsent(stream->transport) > 0;
+        stream->transport->type->abort(stream->transport, has_unsent);
+    }
+}
+
+int asyncio_stream_is_closing(const asyncio_stream *stream)
+{
+    return stream->gone != 0;
+}
+
+int asyncio_stream_wait_closed(asyncio_stream *stream)
+{
+    asyncio_task *task = task_current();
+    if (!task)
+        return -ASYNCIO_NO_TASK;
+    return stream->is_open ? asyncio__waiters_wait(&stream->closers, task) : stream->lost_by;
+}
+
+static int name_of(const asyncio_stream *stream, bool of_peer, char *text, size_t size)
+{
+    if (!stream->is_open)
+        return -ENOTCONN;
+    struct sockaddr_storage address;
+    socklen_t length;
+    int r = stream->transport->type->address(stream->transport, of_peer, &address, &length);
+    return r < 0 ? r : asyncio__address_format(&address, text, size);
+}
+
+int asyncio_stream_peername(const asyncio_stream *stream, char *text, size_t size)
+{
+    return name_of(stream, true, text, size);
+}
+
+int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size)
+{
+    return name_of(stream, false, text, size);
+}
+
+/* ---- waiting for bytes ---- */
+
+static int cancel_reading(asyncio_future *awaited, const char *message)
+{
+    asyncio_stream *stream =
+        container_of((struct awaited *)(void *)awaited, struct asyncio_stream, reading);
+    asyncio_task *task = stream->reader;
+    if (task->future.task_flags & TASK_WOKEN)
+        return 0;
+    asyncio__future_keep_message(&task->future, message);
+    if (stream->transport->type->cancel_receive(stream->transport) == 1)
+        task_wake(task, -ECANCELED);
+    else
+        stream->is_read_cancelled = true;
+    return 1;
+}
+
+static const struct future_type reading_type = { "stream read", 0, cancel_reading, NULL };
+
+/* Undoes a receive that will not be waited for. False: the kernel still has it, so it has to be. */
+static bool take_back(asyncio_stream *stream)
+{
+    return stream->transport->type->cancel_receive(stream->transport) == 1;
+}
+
+/* Waits for the receive under way. */
+static int wait_received(asyncio_stream *stream)
+{
+    asyncio_task *task = task_current();
+    int r = task_refuses(task);
+    if (__builtin_expect(r < 0, 0) && take_back(stream))
+        return r;
+    stream->is_read_cancelled = r < 0;
+    stream->reader = task;
+    stream->reading.type = &reading_type;
+    r = asyncio__task_wait(task, &stream->reading);
+    stream->reader = NULL;
+    bool was_cancelled = stream->is_read_cancelled;
+    stream->is_read_cancelled = false;
+    /* bytes are never lost: the cancellation waits for the next suspension */
+    if (__builtin_expect(r > 0, 1)) {
+        if (__builtin_expect(was_cancelled && task->future.cancelling > 0, 0))
+            task->future.task_flags |= TASK_MUST_CANCEL;
+        return r;
+    }
+    if (task_take_cancel(task))
+        return -ECANCELED;
+    if (r == -ECANCELED && !was_cancelled && stream->gone)
+        return stream->gone; /* it was closed by somebody else */
+    if (was_cancelled || r == -ECANCELED) {
+        asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
+        return -ECANCELED;
+    }
+    return r;
+}
+
+static int finish(asyncio_stream *stream, int result)
+{
+    if (__builtin_expect(stream->gone != 0, 0) && result >= 0)
+        return stream->gone;
+    if (result == 0)
+        stream->has_eof = true;
+    return result;
+}
+
+int asyncio__stream_may_read(asyncio_stream *stream)
+{
+    if (__builtin_expect(stream->gone != 0, 0))
+        return stream->gone;
+    if (__builtin_expect(stream->reader != NULL, 0))
+        return -EBUSY;
+    return task_current() ? 0 : -ASYNCIO_NO_TASK;
+}
+
+/* A task that is always answered at once lets others run now and then. */
+static int pause_if_greedy(asyncio_stream *stream)
+{
+    if (!net_is_greedy(stream->tcp.net))
+        return 0;
+    int r = asyncio_sleep(0);
+    return r < 0 ? r : asyncio__stream_may_read(stream);
+}
+
+int asyncio__stream_receive(asyncio_stream *stream, void *data, size_t size)
+{
+    int r = pause_if_greedy(stream);
+    if (r < 0)
+        return r;
+    r = stream->transport->type->receive(stream->transport, data, size);
+    if (r == OP_PENDING)
+        r = wait_received(stream);
+    return finish(stream, r);
+}
+
+/* While nothing has come, an empty buffer goes back, and the receive under way gets the scratch
+ * instead. */
+static void divert(asyncio_stream *stream, size_t size)
+{
+    struct net *net = stream->tcp.net;
+    if (!net->scratch && !(net->scratch = asyncio__malloc(SCRATCH_SIZE)))
+        return;
+    asyncio__buffer_release(&stream->in, &net->blocks);
+    stream->is_diverted = true;
+    stream->transport->type->redirect(stream->transport, net->scratch,
+                                      size < SCRATCH_SIZE ? size : SCRATCH_SIZE);
+}
+
+int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
+{
+    int r = pause_if_greedy(stream);
+    if (r < 0)
+        return r;
+    struct buffer *in = &stream->in;
+    if (in->count == 0)
+        in->head = 0;
+    size_t most = capacity - in->count, wanted = in->count > BLOCK_MIN ? in->count : BLOCK_MIN;
+    if (wanted > most)
+        wanted = most;
+    if (buffer_room(in) < wanted &&
+        asyncio__buffer_reserve(in, &stream->tcp.net->blocks, wanted) < 0)
+        return -ENOMEM;
+    size_t room = buffer_room(in);
+    r = stream->transport->type->receive(stream->transport, buffer_end(in),
+                                         room < most ? room : most);
+    if (r == OP_PENDING) {
+        if (in->count == 0)
+            divert(stream, capacity);
+        r = wait_received(stream);
+    }
+    if (r > 0 && !stream->is_diverted)
+        in->count += (size_t)r;
+    stream->is_diverted = false;
+    return finish(stream, r);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* A transport over a stream socket.
+ *
+ * WRITING    What is written when nothing waits is sent at once from where it lies
+ *            (backend->send_now); the rest, and all that comes while something waits, is copied
+ *            behind `queued`. One OP_SEND at a time is under way, on `sending`, whose bytes stay
+ *            where they are until it is done; then the two change places.
+ * MARKS      An OP_SEND completes when all of it is sent. So that writing resumes exactly when
+ *            `low` is reached, the operation ends there: it is made that long, or taken back and
+ *            made again when the mark moves into it.
+ * END        The socket is closed by `shut`. Operations that the kernel does not give back at once
+ *            still complete, into this struct; `lost` comes after the last of them. */
+#include "net/tcp.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+
+static struct tcp *tcp_of(struct transport *transport)
+{
+    return container_of(transport, struct tcp, base);
+}
+
+static const struct backend_type *backend_of(const struct tcp *tcp)
+{
+    return tcp->net->backend->type;
+}
+
+/* ---- the end ---- */
+
+static void end_if_free(struct tcp *tcp)
+{
+    if (tcp->is_receiving || tcp->is_sending)
+        return;
+    asyncio__buffer_release(&tcp->sending, &tcp->net->blocks);
+    asyncio__buffer_release(&tcp->queued, &tcp->net->blocks);
+    tcp->base.events->lost(&tcp->base, tcp->error); /* may free it */
+}
+
+/* Closes the socket. Ends with `lost`, now or later: nothing may be touched after it. */
+static void shut(struct tcp *tcp, int error)
+{
+    if (tcp->is_shut)
+        return;
+    struct net *net = tcp->net;
+    if (tcp->is_closing)
+        net->flushing--;
+    tcp->is_shut = true;
+    tcp->error = error;
+    bool is_over = tcp->is_receiving && backend_of(tcp)->cancel(net->backend, &tcp->in) == 1;
+    if (tcp->is_sending && backend_of(tcp)->cancel(net->backend, &tcp->out) == 1)
+        tcp->is_sending = false;
+    (void)backend_of(tcp)->close(net->backend, tcp->in.socket);
+    if (is_over) {
+        tcp->is_receiving = false;
+        tcp->base.events->received(&tcp->base, error ? error : -ECONNRESET);
+    }
+    end_if_free(tcp);
+}
+
+/* ---- reading ---- */
+
+static bool is_passing(int error)
+{
+    return error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC || error == -EBUSY;
+}
+
+/* A receive is over. An error that is the connection's ends it. */
+static int arrived(struct tcp *tcp, int result)
+{
+    if (__builtin_expect(result < 0, 0) && !is_passing(result) && !tcp->is_shut)
+        shut(tcp, result);
+    return result;
+}
+
+static void on_received(struct op *op, int result)
+{
+    struct tcp *tcp = container_of(op, struct tcp, in);
+    const struct transport_events *events = tcp->base.events;
+    tcp->is_receiving = false;
+    events->received(&tcp->base, result); /* wakes a task, no more: it does not run now */
+    if (tcp->is_shut)
+        end_if_free(tcp);
+    else if (result != -ECANCELED)
+        (void)arrived(tcp, result);
+}
+
+static int receive(struct transport *base, void *data, size_t size)
+{
+    struct tcp *tcp = tcp_of(base);
+    tcp->in.data = data;
+    tcp->in.size = size;
+    int r = backend_of(tcp)->submit(tcp->net->backend, &tcp->in);
+    if (r == OP_PENDING)
+        tcp->is_receiving = true;
+    else
+        r = arrived(tcp, r);
+    return r;
+}
+
+static void redirect(struct transport *base, void *data, size_t size)
+{
+    struct tcp *tcp = tcp_of(base);
+    tcp->in.data = data;
+    tcp->in.size = size;
+}
+
+static int cancel_receive(struct transport *base)
+{
+    struct tcp *tcp = tcp_of(base);
+    if (!tcp->is_receiving)
+        return 1;
+    if (backend_of(tcp)->cancel(tcp->net->backend, &tcp->in) == 0)
+        return 0;
+    tcp->is_receiving = false;
+    return 1;
+}
+
+/* ---- writing ---- */
+
+static size_t unsent(const struct transport *base)
+{
+    const struct tcp *tcp = container_of(base, struct tcp, base);
+    return tcp->sending.count + tcp->queued.count - (tcp->is_sending ? tcp->out.done : 0);
+}
+
+static void resume_if_low(struct tcp *tcp)
+{
+    if (tcp->base.is_paused && tcp->sending.count + tcp->queued.count <= tcp->base.low) {
+        tcp->base.is_paused = false;
+        tcp->base.events->resumed(&tcp->base);
+    }
+}
+
+/* All that was accepted is sent. True: the socket is closed now. */
+static bool on_flushed(struct tcp *tcp)
+{
+    asyncio__buffer_release(&tcp->sending, &tcp->net->blocks);
+    asyncio__buffer_release(&tcp->queued, &tcp->net->blocks);
+    if (tcp->is_closing) {
+        shut(tcp, 0);
+        return true;
+    }
+    if (tcp->wants_eof && !tcp->has_sent_eof) {
+        tcp->has_sent_eof = true;
+        /* reading tells what failed */
+        (void)backend_of(tcp)->shutdown(tcp->net->backend, tcp->out.socket, SHUT_WR);
+    }
+    return false;
+}
+
+/* Sends on, from the front of what is unsent, as far as it goes. 0, or the error that has ended
+ * the connection: then the transport may be gone. */
+static int send_on(struct tcp *tcp)
+{
+    for (;;) {
+        if (!tcp->sending.count) {
+            struct buffer empty = tcp->sending;
+            tcp->sending = tcp->queued;
+            tcp->queued = empty;
+        }
+        if (!tcp->sending.count) {
+            (void)on_flushed(tcp);
+            return 0;
+        }
+        size_t all = tcp->sending.count + tcp->queued.count, size = tcp->sending.count;
+        if (tcp->base.is_paused && all > tcp->base.low && size > all - tcp->base.low)
+            size = all - tcp->base.low;
+        tcp->piece = (struct iovec){ buffer_bytes(&tcp->sending), size };
+        tcp->out.iov = &tcp->piece;
+        tcp->out.iov_count = 1;
+        int r = backend_of(tcp)->submit(tcp->net->backend, &tcp->out);
+        if (r == OP_PENDING) {
+            tcp->is_sending = true;
+            return 0;
+        }
+        if (r < 0) {
+            shut(tcp, r);
+            return r;
+        }
+        buffer_take(&tcp->sending, size);
+        resume_if_low(tcp);
+    }
+}
+
+static void on_sent(struct op *op, int result)
+{
+    struct tcp *tcp = container_of(op, struct tcp, out);
+    bool was_split = tcp->is_split;
+    tcp->is_sending = tcp->is_split = false;
+    buffer_take(&tcp->sending, op->done);
+    if (tcp->is_shut) {
+        end_if_free(tcp);
+        return;
+    }
+    if (result < 0 && !(was_split && result == -ECANCELED)) {
+        shut(tcp, result);
+        return;
+    }
+    resume_if_low(tcp);
+    (void)send_on(tcp);
+}
+
+/* Pauses above the high mark. The operation under way may have to end at the low one now. */
+static void pause_if_high(struct tcp *tcp)
+{
+    if (tcp->base.is_paused || unsent(&tcp->base) <= tcp->base.high)
+        return;
+    tcp->base.is_paused = true;
+    size_t all = tcp->sending.count + tcp->queued.count;
+    size_t end = tcp->out.done + tcp->piece.iov_len; /* of the operation, counted from the front */
+    if (!tcp->is_sending || tcp->is_split || end <= all - tcp->base.low)
+        return;
+    if (backend_of(tcp)->cancel(tcp->net->backend, &tcp->out) == 0) {
+        tcp->is_split = true;
+        return;
+    }
+    tcp->is_sending = false;
+    buffer_take(&tcp->sending, tcp->out.done);
+    resume_if_low(tcp);
+    (void)send_on(tcp);
+}
+
+/* Adds what is left of the pieces after the first `sent` bytes. There is room. */
+static void queue(struct tcp *tcp, const struct iovec *pieces, size_t count, size_t sent)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t size = pieces[i].iov_len, skipped = sent < size ? sent : size;
+        sent -= skipped;
+        if (size > skipped)
+            asyncio__buffer_add(&tcp->queued, (const char *)pieces[i].iov_base + skipped,
+                                size - skipped);
+    }
+}
+
+static int total_of(const struct iovec *pieces, size_t count, size_t *ret_total)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(total, pieces[i].iov_len, &total))
+            return -EINVAL;
+    *ret_total = total;
+    return 0;
+}
+
+/* Stores what did not go out, and sees to it that it will. */
+static int store(struct tcp *tcp, const struct iovec *pieces, size_t count, size_t sent,
+                 size_t total)
+{
+    int r = asyncio__buffer_reserve(&tcp->queued, &tcp->net->blocks, total - sent);
+    if (r < 0)
+        return r;
+    queue(tcp, pieces, count, sent);
+    bool is_idle = !tcp->is_sending;
+    if (is_idle && unsent(&tcp->base) > tcp->base.high)
+        tcp->base.is_paused = true; /* before the operation is made: it ends at the low mark */
+    if (is_idle)
+        return send_on(tcp);
+    pause_if_high(tcp);
+    return tcp->error;
+}
+
+static int write_pieces(struct transport *base, const struct iovec *pieces, size_t count)
+{
+    struct tcp *tcp = tcp_of(base);
+    size_t total = pieces->iov_len;
+    if (__builtin_expect(count != 1, 0) && total_of(pieces, count, &total) < 0)
+        return -EINVAL;
+    if (total == 0)
+        return 0;
+    if (tcp->is_sending || !backend_of(tcp)->send_now)
+        return store(tcp, pieces, count, 0, total);
+    struct blocks *blocks = &tcp->net->blocks;
+    /* so that the rest of it, if there is one, can be stored for sure */
+    if (blocks_reserve(blocks, total) < 0)
+        return -ENOMEM;
+    int n = backend_of(tcp)->send_now(tcp->net->backend, tcp->out.socket, pieces, count);
+    if (__builtin_expect(n >= 0 && (size_t)n == total, 1)) {
+        if (__builtin_expect(blocks->large != NULL, 0))
+            asyncio__blocks_unreserve(blocks);
+        return 0;
+    }
+    if (n < 0 && n != -EAGAIN) {
+        shut(tcp, n);
+        return n;
+    }
+    return store(tcp, pieces, count, n > 0 ? (size_t)n : 0, total);
+}
+
+static int write_eof(struct transport *base)
+{
+    struct tcp *tcp = tcp_of(base);
+    tcp->wants_eof = true;
+    if (!unsent(base))
+        (void)on_flushed(tcp);
+    return 0;
+}
+
+static void limits_changed(struct transport *base)
+{
+    struct tcp *tcp = tcp_of(base);
+    pause_if_high(tcp);
+}
+
+static void close_after_flush(struct transport *base)
+{
+    struct tcp *tcp = tcp_of(base);
+    if (tcp->is_shut || tcp->is_closing)
+        return;
+    if (!tcp->is_sending) {
+        shut(tcp, 0);
+        return;
+    }
+    tcp->is_closing = true;
+    tcp->net->flushing++;
+    if (tcp->is_receiving && cancel_receive(base) == 1)
+        base->events->received(base, -ECONNRESET);
+}
+
+static void end_now(struct transport *base, bool reset)
+{
+    struct tcp *tcp = tcp_of(base);
+    if (tcp->is_shut)
+        return;
+    if (reset) {
+        struct linger now = { .l_onoff = 1, .l_linger = 0 };
+        (void)backend_of(tcp)->setsockopt(tcp->net->backend, tcp->in.socket, SOL_SOCKET, SO_LINGER,
+                                          &now, sizeof now);
+    }
+    shut(tcp, 0);
+}
+
+static int address_of(const struct transport *base, bool of_peer, struct sockaddr_storage *address,
+                      socklen_t *size)
+{
+    const struct tcp *tcp = container_of(base, struct tcp, base);
+    if (tcp->is_shut)
+        return -ENOTCONN;
+    return (of_peer ? backend_of(tcp)->getpeername : backend_of(tcp)->getsockname)(
+        tcp->net->backend, tcp->in.socket, address, size);
+}
+
+static const struct transport_type tcp_type = {
+    .name = "tcp",
+    .receive = receive,
+    .redirect = redirect,
+    .cancel_receive = cancel_receive,
+    .write = write_pieces,
+    .write_eof = write_eof,
+    .unsent = unsent,
+    .limits_changed = limits_changed,
+    .close = close_after_flush,
+    .abort = end_now,
+    .address = address_of,
+};
+
+void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
+                       const struct transport_events *events)
+{
+    *tcp = (struct tcp){
+        .base = { .type = &tcp_type, .events = events, .high = TCP_HIGH, .low = TCP_LOW },
+        .net = net,
+        .in = { .complete = on_received, .socket = socket, .kind = OP_RECV },
+        .out = { .complete = on_sent, .socket = socket, .kind = OP_SEND },
+    };
+    list_init(&tcp->in.link);
+    list_init(&tcp->out.link);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The contract between who moves bytes (TCP now; TLS will be a transport over a transport) and who
+ * uses them (a stream).
+ *
+ * READING    is pulled: who wants bytes says where they go, and gets them there. Nothing is read
+ *            that nobody asked for.
+ * WRITING    accepts all bytes or none and never waits: what cannot go out now is stored. When
+ *            more than `high` is unsent the transport is paused, until no more than `low` is: then
+ *            `resumed`.
+ * END        `lost` is the last event, once, when the transport uses its memory no more: after
+ *            close and what was unsent, after abort, or because of an error. It may come from
+ *            inside any call that can find an error. */
+#pragma once
+
+#include "backend/backend.h"
+
+struct transport;
+
+struct transport_events {
+    void (*received)(struct transport *transport, int result); /* what a pending receive got */
+    void (*resumed)(struct transport *transport);
+    void (*lost)(struct transport *transport, int error);      /* 0: it was closed here */
+};
+
+struct transport_type {
+    const char *name;
+    /* Bytes (0 at the end of the stream), an error, or OP_PENDING: `received` comes later. One at
+     * a time. */
+    int (*receive)(struct transport *transport, void *data, size_t size);
+    /* Has the pending receive store its bytes elsewhere. */
+    void (*redirect)(struct transport *transport, void *data, size_t size);
+    /* Ends the pending receive. 1: it is over. 0: `received` still comes, with its bytes or
+     * -ECANCELED. */
+    int (*cancel_receive)(struct transport *transport);
+    /* 0: all is accepted. -ENOMEM: nothing was. Another error has ended the connection. */
+    int (*write)(struct transport *transport, const struct iovec *pieces, size_t count);
+    /* Ends the writing side after what is unsent. */
+    int (*write_eof)(struct transport *transport);
+    size_t (*unsent)(const struct transport *transport);
+    /* The water marks in the base have changed. */
+    void (*limits_changed)(struct transport *transport);
+    /* Ends reading now, and all after what is unsent. */
+    void (*close)(struct transport *transport);
+    /* Ends all now. `reset`: so that the peer takes it for no proper end. */
+    void (*abort)(struct transport *transport, bool reset);
+    int (*address)(const struct transport *transport, bool of_peer,
+                   struct sockaddr_storage *address, socklen_t *size);
+};
+
+struct transport {
+    const struct transport_type *type;
+    const struct transport_events *events;
+    size_t high, low;
+    bool is_paused;
+};

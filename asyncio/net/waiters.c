@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that wait in a list for something of this floor. The node is the task's own step, and what
+ * it waits for is the awaited that each task has for light waiting: so there is nothing to
+ * allocate, and nothing on its stack. */
+#include "net/net.h"
+
+static asyncio_task *task_of(asyncio_future *awaited)
+{
+    return container_of((struct awaited *)(void *)awaited, struct asyncio_task, sleeping);
+}
+
+static int cancel(asyncio_future *awaited, const char *message)
+{
+    asyncio_task *task = task_of(awaited);
+    if (task->future.task_flags & TASK_WOKEN)
+        return 0;
+    list_remove(&task->step.handle.link);
+    asyncio__future_keep_message(&task->future, message);
+    task_wake(task, -ECANCELED);
+    return 1;
+}
+
+static const struct future_type waiter_type = { "stream", 0, cancel, NULL };
+
+int asyncio__waiters_wait(struct list *waiters, asyncio_task *task)
+{
+    int r = task_refuses(task);
+    if (r < 0)
+        return r;
+    task->sleeping.type = &waiter_type;
+    list_append(waiters, &task->step.handle.link);
+    r = asyncio__task_wait(task, &task->sleeping);
+    if (task_take_cancel(task))
+        return -ECANCELED;
+    if (r == -ECANCELED && task->future.extra)
+        asyncio__put_cancel_message(task->future.extra->message);
+    return r;
+}
+
+void asyncio__waiters_wake(struct net *net, struct list *waiters, int result)
+{
+    struct list *node;
+    while ((node = list_pop(waiters)))
+        net_wake(net, task_of_step(container_of(node, struct handle, link)), result);
+}
