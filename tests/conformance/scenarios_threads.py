@@ -74,14 +74,16 @@ async def gather_of_threads():
 @scenario
 async def a_cancelled_to_thread_leaves_its_function_alone():
     """In C with .abandon, which is Python's way; by default C waits for the function."""
-    gate, ended = threading.Event(), threading.Event()
+    started, gate, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work():
+        started.set()
         gate.wait()
         ended.set()
         return 5
     task = asyncio.create_task(asyncio.to_thread(work))
-    await passes(2)
+    while not started.is_set():         # what has not started yet would be cancelled for good
+        await asyncio.sleep(0)
     say(f"cancel {yes(task.cancel())}")
     say(await ends(task))
     say(f"function ended: {yes(ended.is_set())}")

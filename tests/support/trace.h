@@ -21,6 +21,7 @@ struct scenario {
     const char *name;
     int (*body)(void);
     bool plain;            /* not a coroutine: it runs loops itself */
+    bool needs_threads;    /* at the same time as the loop: sim runs a pool's functions on the loop's thread */
     const char *why;       /* why there is no body, or why the lines are not CPython's */
     const char *lines;     /* the lines where C differs on purpose */
     struct scenario *next;
@@ -41,6 +42,11 @@ void scenario_add(struct scenario *scenario);
 #define PLAIN_SCENARIO(name_)                                                                      \
     static int name_(void);                                                                        \
     SCENARIO_ADD(name_, .body = name_, .plain = true)                                              \
+    static int name_(void)
+/* A function in the pool waits for what the loop does: skipped on sim. */
+#define THREADS_SCENARIO(name_)                                                                    \
+    static int name_(void);                                                                        \
+    SCENARIO_ADD(name_, .body = name_, .needs_threads = true)                                      \
     static int name_(void)
 /* C differs on purpose (design: why_), and says these lines. */
 #define SCENARIO_DIFFERS(name_, why_, lines_)                                                      \
