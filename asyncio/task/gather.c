@@ -122,7 +122,7 @@ static struct gather *allocate(asyncio_loop *loop, size_t count)
 /* Not all could be made: the tasks that were are cancelled, the coroutines that are left closed. */
 static void give_up(struct gather *gather, const asyncio_awaitable *awaitables, size_t failed)
 {
-    for (size_t i = failed; i < gather->count; i++)
+    for (size_t i = failed + 1; i < gather->count; i++)
         if (!awaitables[i].future)
             asyncio__coro_close(&awaitables[i].coro);
     for (size_t i = 0; i < failed; i++)
@@ -191,7 +191,7 @@ int(asyncio_gather_future)(const asyncio_awaitable *awaitables, size_t count, as
     gather->return_exceptions = options && options->return_exceptions;
     for (size_t i = 0; i < count && r >= 0; i++)
         if ((r = add_child(gather, &awaitables[i], &unique, i)) < 0)
-            give_up(gather, awaitables, awaitables[i].future ? i : i + 1);
+            give_up(gather, awaitables, i);
     asyncio__unique_fini(&unique);
     if (r < 0)
         return r;

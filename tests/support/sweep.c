@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Sweeps: see sweep.h. */
+#include "support/sweep.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { POINTS_MAX = 5000, SECONDS_A_POINT = 60 };
+
+static void ignore(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+{
+    (void)loop;
+    (void)context;
+    (void)data;
+}
+
+static int quiet_factory(asyncio_loop **ret_loop, void *data)
+{
+    (void)data;
+    int r = asyncio_new_event_loop(ret_loop);
+    if (r >= 0)
+        asyncio_loop_set_exception_handler(*ret_loop, ignore, NULL);
+    return r;
+}
+
+static int run(asyncio_coro coro)
+{
+    (void)alarm(SECONDS_A_POINT); /* a hang ends the test program */
+    int r = asyncio_run(coro, .loop_factory = quiet_factory, .shutdown_timeout = 5.0);
+    (void)alarm(0);
+    asyncio__record_put(NULL); /* the thread keeps the last error's: not a leak */
+    return r;
+}
+
+unsigned sweep_allocations(const char *name, scenario *program)
+{
+    assert_return_code(run(asyncio_coro(program)), 0); /* it has to pass when nothing fails; and fills what is made once */
+    uint64_t before = asyncio__alloc_live();
+    for (unsigned nth = 1; nth < POINTS_MAX; nth++) {
+        asyncio__alloc_fail_at(nth, 0);
+        int r = run(asyncio_coro(program));
+        uint64_t asked = asyncio__alloc_count();
+        asyncio__alloc_fail_at(0, 0);
+        if (asyncio__alloc_live() != before)
+            fail_msg("%s: %d blocks left after allocation %u failed (result %s)", name,
+                     (int)(asyncio__alloc_live() - before), nth, asyncio_error_name(r));
+        if (asked < nth) {
+            assert_return_code(r, 0);
+            print_message("%s: %u allocations failed in turn\n", name, nth - 1);
+            return nth - 1;
+        }
+    }
+    fail_msg("%s: more than %d allocations", name, (int)POINTS_MAX);
+    return 0;
+}
+
+/* The victim's suspensions are counted by the turns in which it has not ended: between two of them it has been resumed at most once. */
+static int cancel_after(scenario *program, int turns, int times, int *ret_ended)
+{
+    asyncio_task *victim;
+    int r = asyncio_create_task(asyncio_coro(program), &victim);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < turns && !asyncio_task_done(victim); i++)
+        if ((r = asyncio_sleep(0)) < 0)
+            break;
+    *ret_ended = asyncio_task_done(victim);
+    for (int i = 0; i < times; i++)
+        asyncio_task_cancel(victim);
+    int outcome = asyncio_await(victim);
+    asyncio_task_unref(victim);
+    return outcome == -ECANCELED || outcome >= 0 ? 0 : outcome;
+}
+
+unsigned sweep_cancellations(const char *name, scenario *program)
+{
+    assert_return_code(run(asyncio_coro(program)), 0);
+    uint64_t before = asyncio__alloc_live();
+    unsigned points = 0;
+    for (int turns = 0, ended = 0; turns < POINTS_MAX && !ended; turns++) {
+        for (int times = 1; times <= 2; times++, points++) {
+            int r = run(asyncio_coro(cancel_after, program, turns, times, &ended));
+            if (r < 0)
+                fail_msg("%s: cancelled %d times after %d turns: %s", name, times, turns, asyncio_error_name(r));
+            if (asyncio__alloc_live() != before)
+                fail_msg("%s: %d blocks left after %d cancellations after %d turns", name,
+                         (int)(asyncio__alloc_live() - before), times, turns);
+        }
+    }
+    print_message("%s: cancelled at %u points\n", name, points);
+    return points;
+}
