@@ -4,6 +4,7 @@
 
 #include <asyncio/alloc.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ static void *libc_realloc(void *old, size_t size, void *data)
 static asyncio_reallocate *reallocate = libc_realloc;
 static void *reallocate_data;
 
+static atomic_bool used;                  /* the library has allocated: the allocator cannot change any more */
+static atomic_bool tracking;              /* counting costs a contended cache line, so only tests count */
 static atomic_uint_fast64_t live;
 static atomic_uint_fast64_t counted;
 static atomic_uint_fast64_t fail_nth;     /* 0: fault injection is off */
@@ -27,7 +30,7 @@ static atomic_int fail_sticky;
 
 int asyncio_set_allocator(asyncio_reallocate *function, void *data)
 {
-    if (atomic_load(&live) != 0)
+    if (atomic_load(&used))
         return -ASYNCIO_INVALID_STATE;
     reallocate = function ? function : libc_realloc;
     reallocate_data = data;
@@ -51,8 +54,20 @@ uint64_t asyncio__alloc_live(void)
     return atomic_load(&live);
 }
 
+void asyncio__alloc_track(void)
+{
+    atomic_store(&tracking, true);
+}
+
+int asyncio__alloc_tracked(void)
+{
+    return atomic_load_explicit(&tracking, memory_order_relaxed);
+}
+
 int asyncio__alloc_fails(void)
 {
+    if (!atomic_load_explicit(&tracking, memory_order_relaxed))
+        return 0;
     uint64_t nth = atomic_load_explicit(&fail_nth, memory_order_relaxed);
     uint64_t now = atomic_fetch_add_explicit(&counted, 1, memory_order_relaxed) + 1;
     return nth != 0 && (now == nth || (now > nth && atomic_load(&fail_sticky)));
@@ -63,8 +78,12 @@ void *asyncio__realloc(void *old, size_t size)
     if (asyncio__alloc_fails())
         return NULL;
     void *memory = reallocate(old, size ? size : 1, reallocate_data);
-    if (memory && !old)
-        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    if (!old && memory) {
+        if (atomic_load_explicit(&tracking, memory_order_relaxed))
+            atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+        if (!atomic_load_explicit(&used, memory_order_relaxed))
+            atomic_store_explicit(&used, true, memory_order_relaxed);
+    }
     return memory;
 }
 
@@ -86,7 +105,8 @@ void asyncio__free(void *memory)
 {
     if (!memory)
         return;
-    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&tracking, memory_order_relaxed))
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
     (void)reallocate(memory, 0, reallocate_data);
 }
 

@@ -19,6 +19,8 @@ char *asyncio__strdup(const char *text) __attribute__((malloc, warn_unused_resul
  * too; 0 turns it off. Counting is over all threads. Stack slots and other mappings ask asyncio__alloc_fails() first,
  * so they fail in the same sequence. */
 void asyncio__alloc_fail_at(uint64_t nth, int sticky);
+int asyncio__alloc_tracked(void);      /* 1 when that is on */
+void asyncio__alloc_track(void);       /* turns all this on; before the first allocation, or the counts start wrong */
 uint64_t asyncio__alloc_count(void);   /* allocations asked for since the last asyncio__alloc_fail_at */
 uint64_t asyncio__alloc_live(void);    /* blocks allocated and not freed, over the whole process */
 int asyncio__alloc_fails(void);        /* counts one allocation made elsewhere; 1: it has to fail */

@@ -5,8 +5,11 @@
  * touched by several threads (posts.c) has its state changed by compare-and-swap and its memory from malloc. */
 #include "loop/handle.h"
 
-#include "base/alloc.h"
 #include "base/context.h"
+#include "base/courier.h"
+
+_Static_assert(sizeof(struct asyncio_handle) <= COURIER_BLOCK && sizeof(struct asyncio_handle) <= 192,
+               "fits what it is allocated from");
 
 static struct asyncio_handle *of_handle(struct handle *handle)
 {
@@ -17,8 +20,9 @@ static void free_handle(asyncio_handle *handle)
 {
     asyncio_context_unref(handle->context);
     if (handle->kind == HANDLE_THREADSAFE) {
-        asyncio_loop_unref(handle->loop);
-        asyncio__free(handle);
+        if (handle->holds_loop)
+            asyncio_loop_unref(handle->loop);
+        asyncio__courier_put(handle);
     } else {
         asyncio__loop_object_free(handle->loop, LOOP_FREELIST_HANDLE, handle);
     }
@@ -131,7 +135,7 @@ static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
 {
     if (!callback)
         return -EINVAL;
-    asyncio_handle *handle = kind == HANDLE_THREADSAFE ? asyncio__malloc(sizeof *handle)
+    asyncio_handle *handle = kind == HANDLE_THREADSAFE ? asyncio__courier_get()
                                                        : asyncio__loop_object(loop, LOOP_FREELIST_HANDLE);
     if (!handle)
         return -ENOMEM;
@@ -140,8 +144,6 @@ static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
     handle->timed.handle.run = asyncio__handle_run;
     atomic_init(&handle->refs, 1);
     atomic_init(&handle->state, HANDLE_SCHEDULED);
-    if (kind == HANDLE_THREADSAFE)
-        asyncio_loop_ref(loop);
     int r = 0;
     if (options && options->context)
         handle->context = asyncio_context_ref(options->context);
@@ -161,8 +163,13 @@ static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
 
 static void give(asyncio_handle *handle, asyncio_handle **ret_handle)
 {
-    if (ret_handle)
-        *ret_handle = asyncio_handle_ref(handle);
+    if (!ret_handle)
+        return;
+    *ret_handle = asyncio_handle_ref(handle);
+    if (handle->kind == HANDLE_THREADSAFE) { /* it may outlive what the freelists count */
+        handle->holds_loop = true;
+        asyncio_loop_ref(handle->loop);
+    }
 }
 
 int(asyncio_loop_call_soon)(asyncio_loop *loop, asyncio_loop_callback *callback,

@@ -21,6 +21,7 @@ struct asyncio_handle {
     atomic_uint refs;
     atomic_int state;
     uint8_t kind;
+    bool holds_loop;                 /* threadsafe, and the user has a reference */
     bool running;                    /* its context is the loop's env's, meanwhile */
 };
 

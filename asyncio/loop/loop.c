@@ -7,6 +7,7 @@
 #include "coro/stack.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,17 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     atomic_init(&loop->refs, 1);
 }
 
+static int remember_reason(asyncio_loop *loop, const char *reason)
+{
+    const char *name = loop->backend->type->name;
+    size_t size = strlen(name) + strlen(reason) + 3;
+    loop->backend_reason = asyncio__malloc(size);
+    if (!loop->backend_reason)
+        return -ENOMEM;
+    snprintf(loop->backend_reason, size, "%s: %s", name, reason);
+    return 0;
+}
+
 int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *options)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -79,7 +91,10 @@ int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *optio
     const char *chop = getenv("ASYNCIO_MAX_IO_BYTES");
     if (chop && !limits.chop)
         limits.chop = (unsigned)strtoul(chop, NULL, 10);
-    int r = asyncio__backend_new(options->backend, &limits, &loop->backend, &loop->backend_reason);
+    const char *reason;
+    int r = asyncio__backend_new(options->backend, &limits, &loop->backend, &reason);
+    if (r >= 0 && (r = remember_reason(loop, reason)) < 0)
+        asyncio__backend_free(loop->backend);
     if (r < 0) {
         asyncio__free(loop);
         return r;
@@ -106,6 +121,7 @@ static void free_loop(asyncio_loop *loop)
 {
     for (int i = 0; i < LOOP_FREELISTS; i++)
         asyncio__freelist_fini(&loop->freelists[i]);
+    asyncio__free(loop->backend_reason);
     asyncio__free(loop);
 }
 

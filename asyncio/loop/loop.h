@@ -44,6 +44,8 @@ enum { LOOP_FREELIST_FUTURE, LOOP_FREELIST_TASK, LOOP_FREELIST_HANDLE, LOOP_FREE
 /* A task's control block; with what a sanitizer adds to a flow of control. */
 enum { LOOP_TASK_SIZE = 256 + (sizeof(struct coro) - 2 * sizeof(void *)) };
 
+enum { LOOP_APART = 64 };   /* bytes: a cache line, wherever malloc put the loop */
+
 struct asyncio_loop {
     /* The hot part: what each turn touches. */
     struct list ready, batch;
@@ -52,10 +54,6 @@ struct asyncio_loop {
     unsigned turns_since_poll;
     unsigned look_interval;           /* handles from one such look to the next */
     bool stopping, poll_every_turn, debug, interrupted;
-    _Atomic(struct post *) posts;     /* a stack, newest first; POSTS_CLOSED: the loop takes no more */
-    atomic_bool sleeping;             /* in the kernel, or about to be: a post must wake it */
-    atomic_uint wakers;               /* threads inside asyncio__loop_wake */
-    atomic_bool signals;              /* one of the signals it handles has arrived */
     struct timers timers;
     struct backend *backend;
     void *after_switch;               /* the task floor's: something to do for whoever runs next */
@@ -69,12 +67,20 @@ struct asyncio_loop {
     void *task_floor, *offload_floor, *net_floor; /* whatever these floors keep per loop */
     struct list closers;              /* struct closer: who has to be told before the loop closes, last first */
 
+    /* What other threads write to, away from what the loop's thread is busy with. */
+    char apart_before[LOOP_APART];
+    _Atomic(struct post *) posts;     /* a stack, newest first; POSTS_CLOSED: the loop takes no more */
+    atomic_bool sleeping;             /* in the kernel, or about to be: a post must wake it */
+    atomic_bool signals;              /* one of the signals it handles has arrived */
+    atomic_uint wakers;               /* threads inside asyncio__loop_wake */
+    char apart_after[LOOP_APART];
+
     atomic_uint refs;
     atomic_bool running, closed;
     pthread_t thread;                 /* that runs it, while running */
     unsigned fork_generation;
     unsigned long thread_id;
-    const char *backend_reason;
+    char *backend_reason;             /* "epoll: why" */
     size_t stack_size;
     asyncio_exception_handler *exception_handler;
     void *exception_handler_data;

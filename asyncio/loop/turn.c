@@ -14,7 +14,12 @@
  * asyncio__loop_turn_in_place is the same decision for a task that would switch to the next one. */
 #include "loop/loop.h"
 
-enum { LOOK_INTERVAL_MIN = 16, LOOK_INTERVAL_MAX = 512 };
+enum {
+    LOOK_INTERVAL_MIN = 16,
+    LOOK_INTERVAL_MAX = 512,
+    MANY_TIMERS = 1024,
+    MANY_TIMERS_WAIT_NS = 1000000,
+};
 
 static void polled(asyncio_loop *loop)
 {
@@ -46,7 +51,9 @@ static int64_t time_to_wait(asyncio_loop *loop)
     if (next == INT64_MAX)
         return -1;
     int64_t now = asyncio__loop_now(loop);
-    return next > now ? next - now : 0;
+    int64_t wait = next > now ? next - now : 0;
+    /* With very many timers there is always one due in a moment: then those of a millisecond share a wake-up, as they do in CPython. */
+    return wait < MANY_TIMERS_WAIT_NS && loop->timers.count >= MANY_TIMERS ? MANY_TIMERS_WAIT_NS : wait;
 }
 
 /* Sleeping is announced before the last look at the posts, and a post is made before the look at `sleeping`: one of the two

@@ -6,7 +6,6 @@
 #include "task/task.h"
 
 #include <math.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -75,15 +74,14 @@ void asyncio_loop_set_default_executor(asyncio_loop *loop, asyncio_executor *exe
 }
 
 /* Waits for a pool in a thread of its own, since waiting has a limit and joining has none. Two references: the thread's and the
- * waiter's; the last one frees. */
+ * waiting task's; the last one frees. */
 struct joiner {
     struct post post;
     struct awaited awaited;
     struct timed_handle timed;
-    asyncio_task *task;                    /* waits; NULL: nobody does (any more) */
-    asyncio_loop *loop;                    /* a reference; NULL: a semaphore is waited on instead */
+    asyncio_task *task;                    /* waits; NULL: it does not any more */
+    asyncio_loop *loop;                    /* a reference */
     struct pool *pool;
-    sem_t joined;
     atomic_uint refs;
 };
 
@@ -91,7 +89,6 @@ static void joiner_unref(struct joiner *joiner)
 {
     if (atomic_fetch_sub(&joiner->refs, 1) != 1)
         return;
-    sem_destroy(&joiner->joined);
     asyncio__pool_unref(joiner->pool);
     asyncio_loop_unref(joiner->loop);
     asyncio__free(joiner);
@@ -101,8 +98,7 @@ static void *join(void *argument)
 {
     struct joiner *joiner = argument;
     asyncio__pool_shutdown(joiner->pool, true);
-    (void)sem_post(&joiner->joined);
-    if (!joiner->loop || asyncio__loop_post(joiner->loop, &joiner->post) < 0)
+    if (asyncio__loop_post(joiner->loop, &joiner->post) < 0)
         joiner_unref(joiner);
     return NULL;
 }
@@ -159,7 +155,6 @@ static int start_joiner(struct pool *pool, asyncio_loop *loop, struct joiner **r
     joiner->pool = asyncio__pool_ref(pool);
     joiner->loop = asyncio_loop_ref(loop);
     atomic_init(&joiner->refs, 2);
-    (void)sem_init(&joiner->joined, 0, 0);
     pthread_t thread;
     int error = pthread_create(&thread, NULL, join, joiner);
     if (error) {
@@ -195,7 +190,7 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
     int r = task_refuses(task);
     if (r < 0)
         return r;
-    struct joiner *joiner;
+    struct joiner *joiner = NULL;
     r = start_joiner(floor->executor->pool, loop, &joiner);
     if (r < 0)
         return r;
@@ -212,34 +207,40 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
     return r;
 }
 
+static void *join_only(void *pool)
+{
+    asyncio__pool_shutdown(pool, true);
+    asyncio__pool_unref(pool);
+    return NULL;
+}
+
 /* The runner's way, outside of tasks: blocks the thread, within the time. */
 static void shutdown_floor(struct closer *closer, asyncio_loop *loop, int64_t timeout_ns)
 {
     struct offload_floor *floor = container_of(closer, struct offload_floor, closer);
-    struct joiner *joiner;
     floor->shut_down = true;
     if (!floor->executor || asyncio__pool_threads(floor->executor->pool) == 0)
         return;
-    if (start_joiner(floor->executor->pool, NULL, &joiner) < 0) {
-        asyncio__pool_shutdown(floor->executor->pool, false);
+    struct pool *pool = asyncio__pool_ref(floor->executor->pool);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, join_only, pool)) {
+        asyncio__pool_shutdown(pool, false);
+        asyncio__pool_unref(pool);
         return;
     }
-    int r;
     if (timeout_ns < 0) {
-        while ((r = sem_wait(&joiner->joined)) < 0 && errno == EINTR)
-            continue;
-    } else {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
-        until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
-        until.tv_nsec = (long)(ns % 1000000000);
-        while ((r = sem_clockwait(&joiner->joined, CLOCK_MONOTONIC, &until)) < 0 && errno == EINTR)
-            continue;
+        (void)pthread_join(thread, NULL);
+        return;
     }
-    if (r < 0)
-        report_timeout(loop);
-    joiner_unref(joiner);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
+    until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        return;
+    report_timeout(loop);
+    (void)pthread_detach(thread);
 }
 
 static void close_floor(struct closer *closer, asyncio_loop *loop)

@@ -91,7 +91,7 @@ ASYNCIO_API asyncio_loop *asyncio_get_event_loop(void);
 /* Sets the thread's loop (takes a reference, gives the old one's back); NULL: none. Does not suspend. */
 ASYNCIO_API void asyncio_set_event_loop(asyncio_loop *loop);
 
-/* The name of the backend, and why it was chosen: "io_uring: the kernel has all that it needs". Static text. */
+/* The name of the backend, and why it was chosen: "io_uring: the best of this machine". Lent as long as the loop. */
 ASYNCIO_API const char *asyncio_loop_backend(const asyncio_loop *loop);
 
 /* Runs turns until asyncio_loop_stop. 0; -EINTR when Ctrl-C came; -ASYNCIO_LOOP_RUNNING, -ASYNCIO_LOOP_CLOSED,

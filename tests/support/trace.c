@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The harness of the conformance scenarios: plays each in a process of its own and compares what it said. */
+/* The harness of the conformance scenarios: plays each in a process of its own and compares what
+ * it said. */
 #include "support/trace.h"
 
 #include <errno.h>
@@ -201,8 +202,10 @@ int ok_at(int result, const char *file, int line)
 {
     if (result >= 0)
         return result;
-    fprintf(stderr, "%s:%d: %s: %s\n", file, line, asyncio_error_name(result), asyncio_error_text(result));
-    say("! %s:%d: %s", strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line, asyncio_error_name(result));
+    fprintf(stderr, "%s:%d: %s: %s\n", file, line, asyncio_error_name(result),
+            asyncio_error_text(result));
+    say("! %s:%d: %s", strrchr(file, '/') ? strrchr(file, '/') + 1 : file, line,
+        asyncio_error_name(result));
     _exit(1);
 }
 
@@ -469,7 +472,8 @@ static const char *play_apart(struct scenario *scenario)
     if (child < 0 || waitpid(child, &status, 0) != child)
         return "could not be played";
     if (WIFSIGNALED(status))
-        return WTERMSIG(status) == SIGALRM ? "waits for ever" : text("killed: %s", strsignal(WTERMSIG(status)));
+        return WTERMSIG(status) == SIGALRM ? "waits for ever"
+                                           : text("killed: %s", strsignal(WTERMSIG(status)));
     return WEXITSTATUS(status) ? text("ended with status %d", WEXITSTATUS(status)) : NULL;
 }
 
@@ -513,7 +517,8 @@ static void show_difference(const char *wanted, const char *got)
     printf("    %-40s %s\n", "CPython", "here");
     while (*wanted || *got) {
         int wanted_length = (int)strcspn(wanted, "\n"), got_length = (int)strcspn(got, "\n");
-        bool same = wanted_length == got_length && memcmp(wanted, got, (size_t)got_length) == 0 && *wanted && *got;
+        bool same = wanted_length == got_length && memcmp(wanted, got, (size_t)got_length) == 0 &&
+                    *wanted && *got;
         printf("  %c %-40.*s %.*s\n", same ? ' ' : '!', wanted_length, wanted, got_length, got);
         wanted += wanted_length + (wanted[wanted_length] == '\n');
         got += got_length + (got[got_length] == '\n');
@@ -527,7 +532,8 @@ static void case_of_scenario(void **case_state)
     static char lines[TRACE_SIZE];
     if (is_sim && scenario->needs_threads)
         skip();
-    bool known = expected_lines(text("%s @3.14", scenario->name), lines) || expected_lines(scenario->name, lines);
+    bool known = expected_lines(text("%s @3.14", scenario->name), lines) ||
+                 expected_lines(scenario->name, lines);
     if (!known)
         fail_msg("there is no trace of CPython's for %s", scenario->name);
     const char *wanted = scenario->lines ? scenario->lines : lines;
@@ -559,7 +565,8 @@ static void case_of_all(void **case_state)
         const char *key = at_key + 4;
         size_t length = strcspn(key, " \n");
         const struct scenario *scenario = scenarios;
-        while (scenario && (strlen(scenario->name) != length || memcmp(scenario->name, key, length) != 0))
+        while (scenario &&
+               (strlen(scenario->name) != length || memcmp(scenario->name, key, length) != 0))
             scenario = scenario->next;
         if (!scenario)
             printf("  a trace without a scenario in C: %.*s\n", (int)length, key), missing++;
@@ -595,9 +602,12 @@ int play_topic(const char *topic, int argc, char **argv)
     read_traces(topic);
     static struct CMUnitTest cases[CASES];
     size_t count = 0;
-    for (struct scenario *scenario = scenarios; scenario && count < CASES - 1; scenario = scenario->next)
+    for (struct scenario *scenario = scenarios; scenario && count < CASES - 1;
+         scenario = scenario->next)
         if (scenario->body)
-            cases[count++] = (struct CMUnitTest){ scenario->name, case_of_scenario, NULL, NULL, scenario };
-    cases[count++] = (struct CMUnitTest){ "every_trace_has_its_scenario", case_of_all, NULL, NULL, NULL };
+            cases[count++] =
+                (struct CMUnitTest){ scenario->name, case_of_scenario, NULL, NULL, scenario };
+    cases[count++] =
+        (struct CMUnitTest){ "every_trace_has_its_scenario", case_of_all, NULL, NULL, NULL };
     return _cmocka_run_group_tests(topic, cases, count, NULL, NULL);
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* What the conformance scenarios stand on in C: as tests/conformance/support.py in Python, with the same words.
+/* What the conformance scenarios stand on in C: as tests/conformance/support.py in Python, with
+ * the same words.
  *
- * MODEL      A scenario is one name with a Python and a C body that say the same lines. SCENARIO(name) { ... } is a coroutine
- *            that the harness runs with asyncio_run; PLAIN_SCENARIO(name) { ... } runs loops itself. What it returns is its last
- *            line. Its lines are compared with tests/conformance/traces/<topic>.txt, written by CPython; each scenario is one
- *            case of cmocka. A trace that no scenario here answers for is a failure.
- * ISOLATION  Each runs in a process of its own, so that one that crashes or waits for ever is one failure.
- * CLOCK      T is one tick: 1 s on the sim backend, whose clock jumps, 20 ms of real time elsewhere. A loaded machine may be late: on
- *            a real clock a scenario that fails is played again with ticks three and ten times as long.
- * OWNERSHIP  What start, new_future and own give belongs to the scenario: it is given back when the body ends, or by drop. */
+ * MODEL      A scenario is one name with a Python and a C body that say the same lines.
+ *            SCENARIO(name) { ... } is a coroutine that the harness runs with asyncio_run;
+ *            PLAIN_SCENARIO(name) { ... } runs loops itself. What it returns is its last line. Its
+ *            lines are compared with tests/conformance/traces/<topic>.txt, written by CPython;
+ *            each scenario is one case of cmocka. A trace that no scenario here answers for is a
+ *            failure.
+ * ISOLATION  Each runs in a process of its own, so that one that crashes or waits for ever is one
+ *            failure.
+ * CLOCK      T is one tick: 1 s on the sim backend, whose clock jumps, 20 ms of real time
+ *            elsewhere. A loaded machine may be late: on a real clock a scenario that fails is
+ *            played again with ticks three and ten times as long.
+ * OWNERSHIP  What start, new_future and own give belongs to the scenario: it is given back when
+ *            the body ends, or by drop. */
 #pragma once
 
 #include <asyncio.h>
@@ -21,7 +27,8 @@ struct scenario {
     const char *name;
     int (*body)(void);
     bool plain;            /* not a coroutine: it runs loops itself */
-    bool needs_threads;    /* at the same time as the loop: sim runs a pool's functions on the loop's thread */
+    /* at the same time as the loop: sim runs a pool's functions on the loop's thread */
+    bool needs_threads;
     const char *why;       /* why there is no body, or why the lines are not CPython's */
     const char *lines;     /* the lines where C differs on purpose */
     struct scenario *next;
@@ -60,8 +67,8 @@ void scenario_add(struct scenario *scenario);
 /* C has no such thing: why_. */
 #define LEFT_OUT(name_, why_) SCENARIO_ADD(name_, .why = why_)
 
-/* The main function of the scenarios of one topic. With arguments it plays the scenarios they name, in this process, and prints
- * what they say. */
+/* The main function of the scenarios of one topic. With arguments it plays the scenarios they
+ * name, in this process, and prints what they say. */
 #define CONFORMANCE(topic)                                                                         \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \
@@ -74,10 +81,13 @@ void say(const char *format, ...) ASYNCIO_PRINTF(1, 2);
 const char *text(const char *format, ...) ASYNCIO_PRINTF(1, 2);
 const char *yes(int condition);
 const char *name(int result);                        /* Python's spelling of a result or an error */
-const char *group_name(int result);                  /* what a task group's exit returned: ExceptionGroup[...] */
-const char *runtime_error(int result);               /* as name; -ASYNCIO_INVALID_STATE stands for a RuntimeError here */
+/* what a task group's exit returned: ExceptionGroup[...] */
+const char *group_name(int result);
+/* as name; -ASYNCIO_INVALID_STATE stands for a RuntimeError here */
+const char *runtime_error(int result);
 const char *list_name(const int *results, size_t count);
-const char *at(void);                                /* the time since the loop was made, in ticks */
+/* the time since the loop was made, in ticks */
+const char *at(void);
 const char *state_of(asyncio_future *future);
 #define state(x) state_of(ASYNCIO__FUTURE(x))
 /* Awaits and names how that ended. */
@@ -96,7 +106,8 @@ void drop_future(asyncio_future *future);
 #define ok(call) ok_at((call), __FILE__, __LINE__)
 int ok_at(int result, const char *file, int line);
 asyncio_loop *running(void);                         /* the running loop */
-asyncio_loop *new_loop(void);                        /* a loop that tells the trace of its errors; unref it */
+/* a loop that tells the trace of its errors; unref it */
+asyncio_loop *new_loop(void);
 int make_loop(asyncio_loop **ret_loop, void *data);  /* the same as a loop factory */
 void soon(void (*callback)(asyncio_loop *loop, void *data), void *data);
 void later(double ticks, void (*callback)(asyncio_loop *loop, void *data), void *data);
@@ -118,7 +129,8 @@ int steps(const char *who, int n, int result);       /* n steps, a bare yield af
 int sleeper(const char *who, int quarters, int result);
 int failing(const char *who, int n, int code);       /* fails with -code after n bare yields */
 int late_failing(const char *who, int quarters, int code);
-int stubborn(const char *who, int n, int result);    /* waits for ever, swallows n cancellations, then returns */
+/* waits for ever, swallows n cancellations, then returns */
+int stubborn(const char *who, int n, int result);
 int cleaning(const char *who, int n);                /* when cancelled takes n turns to clean up */
 int breaking(const char *who, int n, int code);      /* when cancelled takes n turns, then fails */
 int waiter(const char *who, asyncio_future *future);
@@ -127,4 +139,5 @@ int quick(int result);
 int passes(int n);                                   /* lets n turns go by */
 int cancelled_coroutine(void);                       /* ends cancelled though nobody asked */
 int wait_for_ever(void);
-void turns(int n);                                   /* says "turn 1" to "turn n", one in each turn */
+/* says "turn 1" to "turn n", one in each turn */
+void turns(int n);
