@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cancellation, as scenarios_cancel.py: edge-triggered and counted. Each scenario is a rule that is easily got wrong. */
+/* Cancellation, as scenarios_cancel.py: edge-triggered and counted. Each scenario is a rule that
+ * is easily got wrong. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -135,7 +136,8 @@ SCENARIO(a_cancel_that_is_swallowed)
     ok(passes(1));
     say("cancel %s", yes(asyncio_task_cancel(task)));
     say("%s", ends(task));
-    say("cancelled %s, cancelling %d", yes(asyncio_task_cancelled(task)), asyncio_task_cancelling(task));
+    say("cancelled %s, cancelling %d", yes(asyncio_task_cancelled(task)),
+        asyncio_task_cancelling(task));
     return 0;
 }
 
@@ -355,7 +357,8 @@ SCENARIO(cancelling_the_outer_cancels_the_inner_first)
     ok(passes(2));
     turns(5);
     say("cancel %s", yes(asyncio_task_cancel(outer)));
-    say("inner cancelling %d, outer cancelling %d", asyncio_task_cancelling(inner), asyncio_task_cancelling(outer));
+    say("inner cancelling %d, outer cancelling %d", asyncio_task_cancelling(inner),
+        asyncio_task_cancelling(outer));
     say("%s", ends(outer));
     say("inner %s, outer %s", state(inner), state(outer));
     return 0;
@@ -382,7 +385,8 @@ SCENARIO(a_second_cancel_hits_the_inner_again)
     say("outer %s", state(outer));
     asyncio_task_cancel(outer);
     say("%s", ends(outer));
-    say("inner cancelling %d, outer cancelling %d", asyncio_task_cancelling(inner), asyncio_task_cancelling(outer));
+    say("inner cancelling %d, outer cancelling %d", asyncio_task_cancelling(inner),
+        asyncio_task_cancelling(outer));
     return 0;
 }
 
@@ -439,7 +443,8 @@ SCENARIO(a_chain_of_three_unwinds_from_the_inside)
     ok(passes(2));
     turns(6);
     asyncio_task_cancel(c);
-    say("cancelling %d %d %d", asyncio_task_cancelling(a), asyncio_task_cancelling(b), asyncio_task_cancelling(c));
+    say("cancelling %d %d %d", asyncio_task_cancelling(a), asyncio_task_cancelling(b),
+        asyncio_task_cancelling(c));
     say("%s", ends(c));
     return 0;
 }

@@ -6,22 +6,27 @@
     python3.13 conformance.py --check   play all again, three times over, and compare
     python3.13 conformance.py NAME...   play only these and print their traces
 
+PYTHON= in the environment names another interpreter to run under: a name or a path.
+
 A trace file holds, for each scenario, the line "== name" and its lines. A scenario in which
 Python 3.14 differs is there a second time as "== name @3.14"; the C bodies follow that one. The
 tool exits with 77 (skipped) under an interpreter older than 3.13.
 """
 
-import difflib
-import gc
-import glob
-import importlib
 import os
 import sys
 
+if os.environ.get("PYTHON"):
+    interpreter = os.environ.pop("PYTHON")
+    os.execvp(interpreter, [interpreter, *sys.argv])
 if sys.version_info < (3, 13):
     print(f"skipped: Python {sys.version.split()[0]} is older than 3.13")
     sys.exit(77)
 
+import difflib
+import gc
+import glob
+import importlib
 import logging
 import signal
 import warnings
@@ -56,7 +61,8 @@ def read_traces(topic):
 
 def write_traces(topic, scenarios, traces):
     with open(os.path.join(HERE, "traces", topic + ".txt"), "w") as file:
-        file.write(f"# What CPython does in scenarios_{topic}.py: written by conformance.py, not by hand.\n")
+        file.write(f"# What CPython does in scenarios_{topic}.py: "
+                   "written by conformance.py, not by hand.\n")
         for scenario in scenarios.values():
             for key in (scenario.name, scenario.name + " @3.14"):
                 if key in traces:

@@ -298,7 +298,7 @@ static int copies(asyncio_context **ret_context)
     return asyncio_copy_context(ret_context);
 }
 
-static int gets(void)
+static int read_var(void)
 {
     return get();
 }
@@ -315,7 +315,7 @@ SCENARIO(copies_are_independent)
     ok(asyncio_context_new(&empty));
     /* asyncio_context_get falls back on the default, where Python's Context.get gives None */
     say("empty: %s, %d", get_in(empty) == 0 ? "nothing" : "something",
-        asyncio_context_run(empty, asyncio_coro(gets)));
+        asyncio_context_run(empty, asyncio_coro(read_var)));
     asyncio_context_unref(copy);
     asyncio_context_unref(copy_of_copy);
     asyncio_context_unref(empty);
@@ -442,7 +442,8 @@ SCENARIO(the_task_knows_its_context)
     say("the given one: %s", yes(asyncio_task_get_context(task) == context));
     ok(asyncio_await(task));
     asyncio_task *plain = start(asyncio_coro(quick, 0));
-    say("a copy: %s, %d", yes(asyncio_task_get_context(plain) != context), get_in(asyncio_task_get_context(plain)));
+    say("a copy: %s, %d", yes(asyncio_task_get_context(plain) != context),
+        get_in(asyncio_task_get_context(plain)));
     ok(asyncio_await(plain));
     asyncio_task_unref(task);
     asyncio_context_unref(context);

@@ -58,7 +58,8 @@ SCENARIO(the_current_task_during_the_eager_step)
     asyncio_task *me = asyncio_current_task();
     seen_count = 0;
     asyncio_task *task = start_eager(asyncio_coro(sees_itself));
-    say("inside: %s, after: %s", yes(seen_count == 1 && seen[0] == task), yes(asyncio_current_task() == me));
+    say("inside: %s, after: %s", yes(seen_count == 1 && seen[0] == task),
+        yes(asyncio_current_task() == me));
     ok(asyncio_await(task));
     say("later: %s", yes(seen_count == 2 && seen[1] == task));
     return 0;
@@ -219,7 +220,8 @@ SCENARIO(gather_of_an_eager_failure_is_done_at_once)
 {
     turns(1);
     asyncio_task *other = start(asyncio_coro(steps, "b", 1, 0));
-    asyncio_awaitable children[2] = { ASYNCIO_AWAITABLE(start_eager(asyncio_coro(failing, "a", 0, EPIPE))),
+    asyncio_awaitable children[2] = { ASYNCIO_AWAITABLE(
+                                          start_eager(asyncio_coro(failing, "a", 0, EPIPE))),
                                       ASYNCIO_AWAITABLE(other) };
     asyncio_future *together;
     ok(asyncio_gather_future(children, 2, &together));
@@ -233,10 +235,12 @@ static int group_with_an_eager_failure(void)
 {
     asyncio_task_group group;
     asyncio_task_group_enter(&group);
-    int r = asyncio_task_group_create_task(&group, asyncio_coro(failing, "a", 0, EPIPE), NULL, .eager_start = 1);
+    int r = asyncio_task_group_create_task(&group, asyncio_coro(failing, "a", 0, EPIPE), NULL,
+                                           .eager_start = 1);
     say("body goes on");
     if (r >= 0)
-        r = asyncio_task_group_create_task(&group, asyncio_coro(sleeper, "b", TICKS(9), 0), NULL, .eager_start = 1);
+        r = asyncio_task_group_create_task(&group, asyncio_coro(sleeper, "b", TICKS(9), 0), NULL,
+                                           .eager_start = 1);
     say("first await: %s", name(asyncio_sleep(0)));
     say("second await: %s", name(asyncio_sleep(0)));
     return asyncio_task_group_exit(&group, r);
@@ -319,7 +323,8 @@ SCENARIO(an_eager_step_in_a_given_context)
     asyncio_context *context;
     asyncio_task *task;
     ok(asyncio_copy_context(&context));
-    ok(asyncio_create_task(asyncio_coro(counts_in_its_context), &task, .eager_start = 1, .context = context));
+    ok(asyncio_create_task(asyncio_coro(counts_in_its_context), &task, .eager_start = 1,
+                           .context = context));
     say("given %d, outside %d", get_in(context), get());
     ok(asyncio_await(task));
     say("given %d, outside %d", get_in(context), get());

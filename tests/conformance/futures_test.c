@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Futures, as scenarios_futures.py: states, who may set what, callbacks and their order, exceptions that nobody fetched. */
+/* Futures, as scenarios_futures.py: states, who may set what, callbacks and their order,
+ * exceptions that nobody fetched. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -11,7 +12,8 @@ static void speak(asyncio_future *future, void *who)
     say("%s %s", (const char *)who, state(future));
 }
 
-#define add_speaker(future, who) ok(asyncio_future_add_done_callback(future, speak, .data = WORDS(who)))
+#define add_speaker(future, who)                                                                   \
+    ok(asyncio_future_add_done_callback(future, speak, .data = WORDS(who)))
 
 static int set_result(asyncio_future *future, int result)
 {
@@ -172,9 +174,11 @@ static const char *exception_of(asyncio_future *future)
 SCENARIO(a_pending_future_has_no_result)
 {
     asyncio_future *future = new_future();
-    say("%s: result %s, exception %s", state(future), name(asyncio_future_result(future)), exception_of(future));
+    say("%s: result %s, exception %s", state(future), name(asyncio_future_result(future)),
+        exception_of(future));
     ok(set_result(future, 3));
-    say("%s: result %s, exception %s", state(future), name(asyncio_future_result(future)), exception_of(future));
+    say("%s: result %s, exception %s", state(future), name(asyncio_future_result(future)),
+        exception_of(future));
     return 0;
 }
 
@@ -182,7 +186,8 @@ SCENARIO(a_cancelled_future_raises_from_both)
 {
     asyncio_future *future = new_future();
     ok(asyncio_future_cancel(future));
-    say("done %s, cancelled %s", yes(asyncio_future_done(future)), yes(asyncio_future_cancelled(future)));
+    say("done %s, cancelled %s", yes(asyncio_future_done(future)),
+        yes(asyncio_future_cancelled(future)));
     say("result %s, exception %s", name(asyncio_future_result(future)), exception_of(future));
     return 0;
 }
@@ -191,7 +196,8 @@ SCENARIO(a_failed_future_is_not_cancelled)
 {
     asyncio_future *future = new_future();
     ok(asyncio_future_set_exception(future, -EPIPE));
-    say("done %s, cancelled %s", yes(asyncio_future_done(future)), yes(asyncio_future_cancelled(future)));
+    say("done %s, cancelled %s", yes(asyncio_future_done(future)),
+        yes(asyncio_future_cancelled(future)));
     say("result %s, exception %s", name(asyncio_future_result(future)), exception_of(future));
     say("again %s", name(asyncio_future_result(future)));
     return 0;
@@ -293,7 +299,8 @@ SCENARIO(an_exception_reaches_all_who_wait)
 SCENARIO(cancelling_a_future_cancels_all_who_wait)
 {
     asyncio_future *future = new_future();
-    asyncio_task *tasks[2] = { start(asyncio_coro(waiter, "a", future)), start(asyncio_coro(waiter, "b", future)) };
+    asyncio_task *tasks[2] = { start(asyncio_coro(waiter, "a", future)),
+                               start(asyncio_coro(waiter, "b", future)) };
     ok(passes(1));
     say("cancel %s", yes(asyncio_future_cancel(future)));
     ok(passes(1));

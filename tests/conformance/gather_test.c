@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gather, as scenarios_gather.py: results in order, the first error, who is cancelled, what counts as fetched. */
+/* gather, as scenarios_gather.py: results in order, the first error, who is cancelled, what counts
+ * as fetched. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -18,7 +19,8 @@ static const char *gathered(asyncio_future *together)
     return list_name(results, count);
 }
 
-static asyncio_future *gather_future(const asyncio_awaitable *children, size_t count, int return_exceptions)
+static asyncio_future *gather_future(const asyncio_awaitable *children, size_t count,
+                                     int return_exceptions)
 {
     asyncio_future *together;
     ok(asyncio_gather_future(children, count, &together, .return_exceptions = return_exceptions));
@@ -33,7 +35,8 @@ static asyncio_future *gather_future(const asyncio_awaitable *children, size_t c
     gather_future((const asyncio_awaitable[]){ ASYNCIO__MAP(ASYNCIO_AWAITABLE, __VA_ARGS__) },     \
                   ASYNCIO__COUNT(__VA_ARGS__), 1)
 
-static const char *gather_all(const asyncio_awaitable *children, size_t count, int return_exceptions)
+static const char *gather_all(const asyncio_awaitable *children, size_t count,
+                              int return_exceptions)
 {
     int results[MANY];
     int r = asyncio_gather_all(children, count, results, .return_exceptions = return_exceptions);
@@ -57,8 +60,9 @@ SCENARIO(gather_of_nothing_does_not_suspend)
 
 SCENARIO(results_stand_in_the_order_of_arguments)
 {
-    say("%s", GATHERED(asyncio_coro(sleeper, "a", TICKS(3), 1), asyncio_coro(sleeper, "b", TICKS(1), 2),
-                       asyncio_coro(sleeper, "c", TICKS(2), 3)));
+    say("%s",
+        GATHERED(asyncio_coro(sleeper, "a", TICKS(3), 1), asyncio_coro(sleeper, "b", TICKS(1), 2),
+                 asyncio_coro(sleeper, "c", TICKS(2), 3)));
     say("%s", at());
     return 0;
 }
@@ -100,7 +104,8 @@ SCENARIO(the_first_error_in_time_not_in_order)
 
 SCENARIO(two_errors_in_one_turn_the_first_finished_wins)
 {
-    say("%s", name(asyncio_gather(asyncio_coro(failing, "a", 1, EIO), asyncio_coro(failing, "b", 1, EPIPE))));
+    say("%s", name(asyncio_gather(asyncio_coro(failing, "a", 1, EIO),
+                                  asyncio_coro(failing, "b", 1, EPIPE))));
     ok(passes(1));
     say("nothing reported");
     return 0;
@@ -125,7 +130,8 @@ SCENARIO(a_cancelled_child_counts_as_an_error)
     ok(passes(1));
     asyncio_task_cancel(child);
     say("%s", gathered(together));
-    say("gather %s, main cancelling %d", state(together), asyncio_task_cancelling(asyncio_current_task()));
+    say("gather %s, main cancelling %d", state(together),
+        asyncio_task_cancelling(asyncio_current_task()));
     say("other %s", ends(other));
     return 0;
 }
@@ -134,9 +140,9 @@ SCENARIO(return_exceptions_collects_all)
 {
     asyncio_task *child = start(asyncio_coro(sleeper, "child", TICKS(9), 0));
     later(1, cancel_task, child);
-    say("%s",
-        GATHERED_EXCEPTIONS(asyncio_coro(quick, 1), asyncio_coro(late_failing, "bad", TICKS(2), EPIPE), child,
-                            asyncio_coro(sleeper, "slow", TICKS(3), 4)));
+    say("%s", GATHERED_EXCEPTIONS(asyncio_coro(quick, 1),
+                                  asyncio_coro(late_failing, "bad", TICKS(2), EPIPE), child,
+                                  asyncio_coro(sleeper, "slow", TICKS(3), 4)));
     say("%s", at());
     return 0;
 }
@@ -154,7 +160,8 @@ SCENARIO(return_exceptions_fetches_them)
 
 static int parent_of_three_sleepers(void)
 {
-    return asyncio_gather(asyncio_coro(sleeper, "a", TICKS(9), 0), asyncio_coro(sleeper, "b", TICKS(9), 0),
+    return asyncio_gather(asyncio_coro(sleeper, "a", TICKS(9), 0),
+                          asyncio_coro(sleeper, "b", TICKS(9), 0),
                           asyncio_coro(sleeper, "c", TICKS(9), 0));
 }
 
@@ -177,7 +184,8 @@ static int parent_of_two(asyncio_task *a, asyncio_task *b, int return_exceptions
 
 SCENARIO(cancelled_gather_leaves_with_the_first_cancelled_child)
 {
-    asyncio_task *a = start(asyncio_coro(cleaning, "a", 6)), *b = start(asyncio_coro(cleaning, "b", 1));
+    asyncio_task *a = start(asyncio_coro(cleaning, "a", 6)),
+                 *b = start(asyncio_coro(cleaning, "b", 1));
     asyncio_task *task = start(asyncio_coro(parent_of_two, a, b, 0));
     ok(passes(2));
     asyncio_task_cancel(task);
@@ -189,7 +197,8 @@ SCENARIO(cancelled_gather_leaves_with_the_first_cancelled_child)
 
 SCENARIO(cancelled_gather_with_return_exceptions_waits_for_all)
 {
-    asyncio_task *a = start(asyncio_coro(cleaning, "a", 3)), *b = start(asyncio_coro(cleaning, "b", 1));
+    asyncio_task *a = start(asyncio_coro(cleaning, "a", 3)),
+                 *b = start(asyncio_coro(cleaning, "b", 1));
     asyncio_task *task = start(asyncio_coro(parent_of_two, a, b, 1));
     ok(passes(2));
     asyncio_task_cancel(task);
@@ -214,7 +223,8 @@ SCENARIO(cancelled_gather_whose_children_swallow)
 
 SCENARIO(cancelled_gather_with_one_child_that_swallows)
 {
-    asyncio_task *a = start(asyncio_coro(stubborn, "a", 1, 1)), *b = start(asyncio_coro(cleaning, "b", 2));
+    asyncio_task *a = start(asyncio_coro(stubborn, "a", 1, 1)),
+                 *b = start(asyncio_coro(cleaning, "b", 2));
     asyncio_future *together = GATHER(a, b);
     ok(passes(1));
     asyncio_future_cancel(together);
@@ -363,9 +373,9 @@ SCENARIO(gathers_error_that_nobody_fetched)
 
 static int two_sleepers(void)
 {
-    return asyncio_await(
-        GATHER(GATHER(asyncio_coro(sleeper, "a", TICKS(9), 0), asyncio_coro(sleeper, "b", TICKS(9), 0)),
-               GATHER(asyncio_coro(sleeper, "c", TICKS(9), 0))));
+    return asyncio_await(GATHER(
+        GATHER(asyncio_coro(sleeper, "a", TICKS(9), 0), asyncio_coro(sleeper, "b", TICKS(9), 0)),
+        GATHER(asyncio_coro(sleeper, "c", TICKS(9), 0))));
 }
 
 SCENARIO(gather_in_gather_is_cancelled_to_the_leaves)
@@ -382,7 +392,8 @@ SCENARIO(gather_in_gather_results)
 {
     asyncio_future *inner = GATHER(asyncio_coro(quick, 1), asyncio_coro(quick, 2));
     int results[2];
-    asyncio_awaitable children[2] = { ASYNCIO_AWAITABLE(inner), ASYNCIO_AWAITABLE(asyncio_coro(quick, 3)) };
+    asyncio_awaitable children[2] = { ASYNCIO_AWAITABLE(inner),
+                                      ASYNCIO_AWAITABLE(asyncio_coro(quick, 3)) };
     ok(asyncio_gather_all(children, 2, results));
     size_t count;
     const int *inner_results = asyncio_gather_future_results(inner, &count);
@@ -400,7 +411,8 @@ static void says_list(asyncio_future *together)
 
 SCENARIO(gather_as_a_future_with_a_callback)
 {
-    asyncio_future *together = GATHER(asyncio_coro(steps, "a", 1, 1), asyncio_coro(steps, "b", 0, 2));
+    asyncio_future *together =
+        GATHER(asyncio_coro(steps, "a", 1, 1), asyncio_coro(steps, "b", 0, 2));
     ok(asyncio_future_add_done_callback(together, says_list));
     say("%s", state(together));
     ok(passes(3));

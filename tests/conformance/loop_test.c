@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop itself, as scenarios_loop.py: handles, timers, what comes first inside a turn, stopping, closing. */
+/* The loop itself, as scenarios_loop.py: handles, timers, what comes first inside a turn,
+ * stopping, closing. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -173,7 +174,8 @@ SCENARIO(a_hundred_timers_half_of_them_cancelled)
     for (int i = 0; i < 150; i++) {
         int ticks = i * 37 % 150 + 1;
         timers[ticks] = (struct timer_of_many){ &fired, ticks };
-        ok(asyncio_loop_call_later(running(), ticks * T / 100, fire, &handles[ticks], .data = &timers[ticks]));
+        ok(asyncio_loop_call_later(running(), ticks * T / 100, fire, &handles[ticks],
+                                   .data = &timers[ticks]));
     }
     for (int ticks = 1; ticks <= 150; ticks++) {
         if (ticks % 3)
@@ -196,8 +198,8 @@ SCENARIO(a_cancelled_handle_never_runs)
     for (int i = 0; i < 3; i++)
         ok(asyncio_loop_call_soon(running(), say_words, &handles[i], .data = words[i]));
     asyncio_handle_cancel(handles[1]);
-    say("%s %s %s", yes(asyncio_handle_cancelled(handles[0])), yes(asyncio_handle_cancelled(handles[1])),
-        yes(asyncio_handle_cancelled(handles[2])));
+    say("%s %s %s", yes(asyncio_handle_cancelled(handles[0])),
+        yes(asyncio_handle_cancelled(handles[1])), yes(asyncio_handle_cancelled(handles[2])));
     asyncio_handle_cancel(handles[1]);
     int r = asyncio_sleep(0);
     for (int i = 0; i < 3; i++)
@@ -430,7 +432,8 @@ static void reader_removes_the_other(int descriptor, void *data)
 {
     (void)descriptor;
     struct pair *other = data;
-    say("reader %d removes the other: %s", ++reader_calls, yes(asyncio_loop_remove_reader(running(), other->ours)));
+    say("reader %d removes the other: %s", ++reader_calls,
+        yes(asyncio_loop_remove_reader(running(), other->ours)));
 }
 
 SCENARIO(a_reader_removed_in_its_own_turn_is_skipped)
@@ -626,7 +629,8 @@ SCENARIO(a_loop_inside_a_loop_is_refused)
     say("%s", yes(asyncio_loop_is_running(other)));
     ok(end_loop(other));
     say("%s", name(asyncio_loop_close(loop)));
-    say("running %s, closed %s", yes(asyncio_loop_is_running(loop)), yes(asyncio_loop_is_closed(loop)));
+    say("running %s, closed %s", yes(asyncio_loop_is_running(loop)),
+        yes(asyncio_loop_is_closed(loop)));
     return 0;
 }
 
@@ -635,11 +639,13 @@ PLAIN_SCENARIO(a_closed_loop_refuses_work)
     asyncio_loop *loop = new_loop();
     asyncio_future *future;
     ok(asyncio_loop_create_future(loop, &future));
-    say("running %s, closed %s", yes(asyncio_loop_is_running(loop)), yes(asyncio_loop_is_closed(loop)));
+    say("running %s, closed %s", yes(asyncio_loop_is_running(loop)),
+        yes(asyncio_loop_is_closed(loop)));
     ok(asyncio_loop_call_soon(loop, say_words, NULL, .data = WORDS("never")));
     ok(asyncio_loop_call_later(loop, 0, say_words, NULL, .data = WORDS("never")));
     ok(asyncio_loop_close(loop));
-    say("running %s, closed %s", yes(asyncio_loop_is_running(loop)), yes(asyncio_loop_is_closed(loop)));
+    say("running %s, closed %s", yes(asyncio_loop_is_running(loop)),
+        yes(asyncio_loop_is_closed(loop)));
     ok(asyncio_loop_close(loop));
     say("call_soon %s", name(asyncio_loop_call_soon(loop, stop, NULL)));
     say("call_later %s", name(asyncio_loop_call_later(loop, 0, stop, NULL)));
@@ -686,7 +692,8 @@ PLAIN_SCENARIO(get_event_loop_without_a_loop)
     return end_loop(loop);
 }
 
-static void another_handler(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+static void another_handler(asyncio_loop *loop, const asyncio_exception_context *context,
+                            void *data)
 {
     (void)loop;
     (void)data;

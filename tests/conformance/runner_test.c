@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run and the runner, as scenarios_runner.py: what comes out, who is cancelled at the end, Ctrl-C. */
+/* run and the runner, as scenarios_runner.py: what comes out, who is cancelled at the end,
+ * Ctrl-C. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -253,7 +254,8 @@ PLAIN_SCENARIO(a_runner_after_an_error)
     return asyncio_runner_exit(&runner, 0);
 }
 
-/* A C runner is entered before it is used: only its closing twice and what comes after can be shown. */
+/* A C runner is entered before it is used: only its closing twice and what comes after can be
+ * shown. */
 PLAIN_SCENARIO(a_runner_that_is_closed)
 {
     asyncio_runner runner;

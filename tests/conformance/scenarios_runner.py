@@ -111,7 +111,7 @@ def what_is_left_after_an_error():
 
 @scenario
 def what_is_left_awaits_in_its_cleanup():
-    """C is level-triggered when the runner shuts down: there the await in the cleanup fails at once."""
+    """C is level-triggered when the runner shuts down: there the await in the cleanup fails."""
     async def left():
         try:
             await make_future()

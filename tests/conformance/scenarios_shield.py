@@ -63,7 +63,8 @@ async def shield_of_what_is_done_is_the_thing_itself():
 async def cancelling_the_outer_future():
     inner = asyncio.create_task(sleeper("inner", 1, 7))
     outer = asyncio.shield(inner)
-    say(f"cancel {yes(outer.cancel())}, outer {state(outer)}, inner cancelling {inner.cancelling()}")
+    say(f"cancel {yes(outer.cancel())}, outer {state(outer)}, "
+        f"inner cancelling {inner.cancelling()}")
     say(f"again {yes(outer.cancel())}")
     say(await ends(outer))
     say(await ends(inner))

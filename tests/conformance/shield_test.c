@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* shield, as scenarios_shield.py: the outer may be cancelled, the inner is not touched. Where 3.14 reports an error behind a
- * cancelled shield otherwise than 3.13, C follows 3.14. */
+/* shield, as scenarios_shield.py: the outer may be cancelled, the inner is not touched. Where 3.14
+ * reports an error behind a cancelled shield otherwise than 3.13, C follows 3.14. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -57,7 +57,8 @@ SCENARIO(the_inner_is_cancelled_so_is_the_outer)
     ok(passes(1));
     asyncio_task_cancel(inner);
     say("%s", ends(outer));
-    say("outer %s, main cancelling %d", state(outer), asyncio_task_cancelling(asyncio_current_task()));
+    say("outer %s, main cancelling %d", state(outer),
+        asyncio_task_cancelling(asyncio_current_task()));
     return 0;
 }
 
@@ -78,7 +79,8 @@ SCENARIO(cancelling_the_outer_future)
     asyncio_task *inner = start(asyncio_coro(sleeper, "inner", TICKS(1), 7));
     asyncio_future *outer = SHIELD(inner);
     int cancelled = asyncio_future_cancel(outer);
-    say("cancel %s, outer %s, inner cancelling %d", yes(cancelled), state(outer), asyncio_task_cancelling(inner));
+    say("cancel %s, outer %s, inner cancelling %d", yes(cancelled), state(outer),
+        asyncio_task_cancelling(inner));
     say("again %s", yes(asyncio_future_cancel(outer)));
     say("%s", ends(outer));
     say("%s", ends(inner));
@@ -168,7 +170,8 @@ static int shields_task(asyncio_task *inner)
 SCENARIO(shield_of_gather_leaves_gather_alone)
 {
     asyncio_awaitable children[2] = { ASYNCIO_AWAITABLE(asyncio_coro(sleeper, "a", TICKS(2), 1)),
-                                      ASYNCIO_AWAITABLE(asyncio_coro(sleeper, "b", TICKS(2.5), 2)) };
+                                      ASYNCIO_AWAITABLE(
+                                          asyncio_coro(sleeper, "b", TICKS(2.5), 2)) };
     asyncio_future *together;
     ok(asyncio_gather_future(children, 2, &together));
     asyncio_task *task = start(asyncio_coro(shields, own(together)));

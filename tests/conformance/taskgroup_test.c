@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Task groups, as scenarios_taskgroup.py: nobody outlives the block, the first failure ends the others, cancels are
- * counted. asyncio_task_group_exit returns the first error's code where Python raises an ExceptionGroup; its record lists them
- * all, and group_name spells that as Python does. */
+/* Task groups, as scenarios_taskgroup.py: nobody outlives the block, the first failure ends the
+ * others, cancels are counted. asyncio_task_group_exit returns the first error's code where Python
+ * raises an ExceptionGroup; its record lists them all, and group_name spells that as Python
+ * does. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -379,7 +380,8 @@ SCENARIO(a_child_may_add_siblings_while_the_group_exits)
 static int adds_when_cancelled(asyncio_task_group *group)
 {
     int r = wait_for_ever();
-    say("create_task %s", name(asyncio_task_group_create_task(group, asyncio_coro(quick, 1), NULL)));
+    say("create_task %s",
+        name(asyncio_task_group_create_task(group, asyncio_coro(quick, 1), NULL)));
     return r;
 }
 
@@ -393,7 +395,8 @@ SCENARIO(no_siblings_while_the_group_aborts)
     return 0;
 }
 
-LEFT_OUT(entered_twice, "asyncio_task_group_enter is the constructor too: a struct may be used again")
+LEFT_OUT(entered_twice,
+         "asyncio_task_group_enter is the constructor too: a struct may be used again")
 
 static int stays(void)
 {

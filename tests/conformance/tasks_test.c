@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks, as scenarios_tasks.py: when they step, in which order, how they end, what they know about themselves. */
+/* Tasks, as scenarios_tasks.py: when they step, in which order, how they end, what they know about
+ * themselves. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -20,7 +21,8 @@ SCENARIO(a_task_first_runs_in_the_next_turn)
 
 SCENARIO(tasks_take_turns)
 {
-    asyncio_task *tasks[3] = { start(asyncio_coro(steps, "a", 3, 0)), start(asyncio_coro(steps, "b", 1, 0)),
+    asyncio_task *tasks[3] = { start(asyncio_coro(steps, "a", 3, 0)),
+                               start(asyncio_coro(steps, "b", 1, 0)),
                                start(asyncio_coro(steps, "c", 2, 0)) };
     for (int i = 0; i < 3; i++)
         ok(asyncio_await(tasks[i]));
@@ -162,7 +164,8 @@ SCENARIO(a_chain_of_tasks_unwinds_one_a_turn)
 
 static int failing_link(int n)
 {
-    int r = n == 0 ? failing("end", 1, EPIPE) : asyncio_await(start(asyncio_coro(failing_link, n - 1)));
+    int r =
+        n == 0 ? failing("end", 1, EPIPE) : asyncio_await(start(asyncio_coro(failing_link, n - 1)));
     say("link %d", n);
     return r;
 }
@@ -232,7 +235,8 @@ SCENARIO(two_tasks_hand_a_value_to_and_fro)
 {
     asyncio_future *ball[2] = { new_future(), new_future() };
     turns(8);
-    asyncio_task *tasks[2] = { start(asyncio_coro(player, ball, 0, 2)), start(asyncio_coro(player, ball, 1, 2)) };
+    asyncio_task *tasks[2] = { start(asyncio_coro(player, ball, 0, 2)),
+                               start(asyncio_coro(player, ball, 1, 2)) };
     ok(asyncio_future_set_result(ball[0], 1));
     ok(asyncio_await(tasks[0]));
     return asyncio_await(tasks[1]);
@@ -250,7 +254,8 @@ SCENARIO(an_exception_is_kept_for_everyone)
     asyncio_task *task = start(asyncio_coro(failing, "a", 0, EPIPE));
     ok(passes(1));
     say("%s, cancelled %s", state(task), yes(asyncio_task_cancelled(task)));
-    const char *exception = exception_of(task), *result = name(asyncio_task_result(task)), *once = ends(task);
+    const char *exception = exception_of(task), *result = name(asyncio_task_result(task)),
+               *once = ends(task);
     say("%s %s %s %s", exception, result, once, ends(task));
     return 0;
 }
@@ -258,9 +263,11 @@ SCENARIO(an_exception_is_kept_for_everyone)
 SCENARIO(a_task_that_runs_has_no_result_yet)
 {
     asyncio_task *task = start(asyncio_coro(quick, 3));
-    say("%s: result %s, exception %s", state(task), name(asyncio_task_result(task)), exception_of(task));
+    say("%s: result %s, exception %s", state(task), name(asyncio_task_result(task)),
+        exception_of(task));
     ok(asyncio_await(task));
-    say("%s: result %s, exception %s", state(task), name(asyncio_task_result(task)), exception_of(task));
+    say("%s: result %s, exception %s", state(task), name(asyncio_task_result(task)),
+        exception_of(task));
     return 0;
 }
 

@@ -238,7 +238,8 @@ static void set_result_5(asyncio_loop *loop, void *future)
 static void *wakes_the_loop(void *data)
 {
     struct call *call = data;
-    ok(asyncio_loop_call_soon_threadsafe(call->loop, say_words, NULL, .data = WORDS("from the thread")));
+    ok(asyncio_loop_call_soon_threadsafe(call->loop, say_words, NULL,
+                                         .data = WORDS("from the thread")));
     ok(asyncio_loop_call_soon_threadsafe(call->loop, set_result_5, NULL, .data = call->done));
     return NULL;
 }
@@ -375,7 +376,8 @@ static void *cancels_the_coroutine(void *data)
 {
     struct outcome *outcome = data;
     asyncio_concurrent_future *future;
-    ok(asyncio_run_coroutine_threadsafe(asyncio_coro(says_it_is_cancelled, outcome), outcome->loop, &future));
+    ok(asyncio_run_coroutine_threadsafe(asyncio_coro(says_it_is_cancelled, outcome), outcome->loop,
+                                        &future));
     event_wait(&outcome->started);
     asyncio_concurrent_future_cancel(future);
     outcome->was_cancelled = asyncio_concurrent_future_cancelled(future);
@@ -396,7 +398,8 @@ static void *gives_up_waiting(void *data)
 {
     struct outcome *outcome = data;
     asyncio_concurrent_future *future;
-    ok(asyncio_run_coroutine_threadsafe(asyncio_coro(waiter, "a", outcome->gate), outcome->loop, &future));
+    ok(asyncio_run_coroutine_threadsafe(asyncio_coro(waiter, "a", outcome->gate), outcome->loop,
+                                        &future));
     outcome->before = asyncio_concurrent_future_result(future, 0.02);
     outcome->was_done = asyncio_concurrent_future_done(future);
     ok(asyncio_loop_call_soon_threadsafe(outcome->loop, set_result_5, NULL, .data = outcome->gate));
@@ -427,7 +430,8 @@ SCENARIO(the_coroutine_ends_cancelled)
 static void *calls_a_closed_loop(void *data)
 {
     struct outcome *outcome = data;
-    outcome->before = asyncio_loop_call_soon_threadsafe(outcome->loop, say_words, NULL, .data = WORDS("never"));
+    outcome->before =
+        asyncio_loop_call_soon_threadsafe(outcome->loop, say_words, NULL, .data = WORDS("never"));
     outcome->result = asyncio_run_coroutine_threadsafe(asyncio_coro(quick, 1), outcome->loop, NULL);
     return NULL;
 }

@@ -161,8 +161,8 @@ SCENARIO(timeout_knows_its_moment)
 static int rescheduled(double first, double ticks, int sleeps)
 {
     asyncio_timeout_enter(&limit, first * T);
-    ok(asyncio_timeout_reschedule(&limit, ticks == ASYNCIO_NONE ? ASYNCIO_NONE
-                                                                : asyncio_loop_time(running()) + ticks * T));
+    ok(asyncio_timeout_reschedule(
+        &limit, ticks == ASYNCIO_NONE ? ASYNCIO_NONE : asyncio_loop_time(running()) + ticks * T));
     return asyncio_sleep(sleeps * T);
 }
 
@@ -372,7 +372,8 @@ SCENARIO(a_foreign_cancel_is_not_converted)
     asyncio_task_cancel(task);
     const char *how = ends(task);
     say("%s %s", how, at());
-    say("expired %s, cancelling %d", yes(asyncio_timeout_expired(&limit)), asyncio_task_cancelling(task));
+    say("expired %s, cancelling %d", yes(asyncio_timeout_expired(&limit)),
+        asyncio_task_cancelling(task));
     return 0;
 }
 
@@ -388,7 +389,8 @@ SCENARIO(a_foreign_cancel_beside_the_deadline)
     ok(passes(1));
     asyncio_task_cancel(task);
     say("%s", ends(task));
-    say("expired %s, cancelling %d", yes(asyncio_timeout_expired(&limit)), asyncio_task_cancelling(task));
+    say("expired %s, cancelling %d", yes(asyncio_timeout_expired(&limit)),
+        asyncio_task_cancelling(task));
     return 0;
 }
 
@@ -543,7 +545,8 @@ SCENARIO(the_deadline_beats_a_result_that_is_already_there)
 SCENARIO(a_limit_around_gather)
 {
     asyncio_timeout_enter(&limit, 1 * T);
-    int r = asyncio_gather(asyncio_coro(sleeper, "a", TICKS(9), 0), asyncio_coro(sleeper, "b", TICKS(9), 0));
+    int r = asyncio_gather(asyncio_coro(sleeper, "a", TICKS(9), 0),
+                           asyncio_coro(sleeper, "b", TICKS(9), 0));
     const char *how = name(asyncio_timeout_exit(&limit, r));
     say("%s %s", how, at());
     return 0;

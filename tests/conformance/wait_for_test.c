@@ -323,7 +323,8 @@ SCENARIO(the_caller_is_cancelled_while_a_late_task_cleans_up)
     asyncio_task_cancel(outer);
     const char *how = ends(outer);
     say("%s %s", how, at());
-    say("outer cancelling %d, task cancelling %d", asyncio_task_cancelling(outer), asyncio_task_cancelling(task));
+    say("outer cancelling %d, task cancelling %d", asyncio_task_cancelling(outer),
+        asyncio_task_cancelling(task));
     return 0;
 }
 

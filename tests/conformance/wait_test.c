@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wait and as_completed, as scenarios_wait.py: three ways to return, no exception of its own, nobody cancelled. */
+/* wait and as_completed, as scenarios_wait.py: three ways to return, no exception of its own,
+ * nobody cancelled. */
 /* TEST: timeout 120 */
 #include "support/trace.h"
 
@@ -27,19 +28,22 @@ static struct children start_all(const asyncio_coro *coros, size_t count)
 #define CORO(...) asyncio_coro(__VA_ARGS__)
 
 /* "a done, b pending": what wait made of each, in the order they were made. */
-static const char *shown(const struct children *children, asyncio_future *const *sorted, size_t done)
+static const char *shown(const struct children *children, asyncio_future *const *sorted,
+                         size_t done)
 {
     const char *list = "";
     for (size_t i = 0; i < children->count; i++) {
         size_t place = 0;
         while (place < children->count && sorted[place] != children->futures[i])
             place++;
-        list = text("%s%s%c %s", list, i ? ", " : "", (char)('a' + (int)i), place < done ? "done" : "pending");
+        list = text("%s%s%c %s", list, i ? ", " : "", (char)('a' + (int)i),
+                    place < done ? "done" : "pending");
     }
     return list;
 }
 
-static int wait_shown_with(const struct children *children, double timeout, enum asyncio_return_when when)
+static int wait_shown_with(const struct children *children, double timeout,
+                           enum asyncio_return_when when)
 {
     asyncio_future *sorted[MOST];
     size_t done = 99;
@@ -89,8 +93,9 @@ SCENARIO(wait_for_the_first)
 
 SCENARIO(wait_for_the_first_exception)
 {
-    struct children all = START(CORO(sleeper, "a", TICKS(1), 0), CORO(late_failing, "b", TICKS(2), EPIPE),
-                                CORO(sleeper, "c", TICKS(3), 0));
+    struct children all =
+        START(CORO(sleeper, "a", TICKS(1), 0), CORO(late_failing, "b", TICKS(2), EPIPE),
+              CORO(sleeper, "c", TICKS(3), 0));
     ok(wait_exception(&all));
     ok(wait_shown(&all));
     say("%s", name(asyncio_future_result(all.futures[1])));
@@ -176,8 +181,8 @@ SCENARIO(wait_suspends_even_when_all_are_done)
 
 SCENARIO(all_that_are_done_at_the_return_are_in_done)
 {
-    struct children all = START(CORO(steps, "a", 1, 0), CORO(steps, "b", 1, 0), CORO(steps, "c", 2, 0),
-                                CORO(steps, "d", 9, 0));
+    struct children all = START(CORO(steps, "a", 1, 0), CORO(steps, "b", 1, 0),
+                                CORO(steps, "c", 2, 0), CORO(steps, "d", 9, 0));
     ok(wait_first(&all));
     for (size_t i = 0; i < all.count; i++)
         ok(asyncio_await(all.futures[i]));
@@ -209,7 +214,8 @@ SCENARIO(wait_is_cancelled_the_children_are_not)
     ok(asyncio_sleep(1 * T));
     asyncio_task_cancel(task);
     say("%s", ends(task));
-    say("a %s, cancelling %d", state_of(all.futures[0]), asyncio_task_cancelling(as_task(all.futures[0])));
+    say("a %s, cancelling %d", state_of(all.futures[0]),
+        asyncio_task_cancelling(as_task(all.futures[0])));
     say("%s", ends(all.futures[0]));
     return 0;
 }
@@ -278,7 +284,8 @@ SCENARIO(wait_refuses_nonsense)
 {
     asyncio_task *task = start(asyncio_coro(quick, 1));
     say("nothing %s", name(asyncio_wait(&task, 0, NULL)));
-    say("return_when %s", name(asyncio_wait(&task, 1, NULL, .return_when = (enum asyncio_return_when)99)));
+    say("return_when %s",
+        name(asyncio_wait(&task, 1, NULL, .return_when = (enum asyncio_return_when)99)));
     return ok(asyncio_await(task)) - 1;
 }
 
@@ -376,14 +383,16 @@ static int drain(const asyncio_awaitable *awaitables, size_t count, double timeo
 
 SCENARIO(as_completed_by_time)
 {
-    asyncio_awaitable tasks[3] = { NAMED("a", sleeper, "a", TICKS(3), 1), NAMED("b", sleeper, "b", TICKS(1), 2),
+    asyncio_awaitable tasks[3] = { NAMED("a", sleeper, "a", TICKS(3), 1),
+                                   NAMED("b", sleeper, "b", TICKS(1), 2),
                                    NAMED("c", sleeper, "c", TICKS(2), 3) };
     return drain(tasks, 3, ASYNCIO_NONE);
 }
 
 SCENARIO(as_completed_hands_out_the_very_tasks)
 {
-    asyncio_task *a = start(asyncio_coro(steps, "a", 2, 1)), *b = start(asyncio_coro(steps, "b", 1, 2));
+    asyncio_task *a = start(asyncio_coro(steps, "a", 2, 1)),
+                 *b = start(asyncio_coro(steps, "b", 1, 2));
     asyncio_awaitable tasks[2] = { ASYNCIO_AWAITABLE(a), ASYNCIO_AWAITABLE(b) };
     asyncio_as_completed all;
     asyncio_future *got[2] = { NULL, NULL };
@@ -391,7 +400,8 @@ SCENARIO(as_completed_hands_out_the_very_tasks)
     asyncio_as_completed_enter(&all, tasks, 2);
     ok(asyncio_as_completed_next(&all, &got[0], &index[0]));
     ok(asyncio_as_completed_next(&all, &got[1], &index[1]));
-    say("%s", yes(got[0] == ASYNCIO__FUTURE(b) && got[1] == ASYNCIO__FUTURE(a) && index[0] == 1 && index[1] == 0));
+    say("%s", yes(got[0] == ASYNCIO__FUTURE(b) && got[1] == ASYNCIO__FUTURE(a) && index[0] == 1 &&
+                  index[1] == 0));
     return asyncio_as_completed_exit(&all, 0);
 }
 
@@ -399,7 +409,8 @@ SCENARIO(as_completed_with_errors_and_cancels)
 {
     asyncio_task *b;
     asyncio_awaitable tasks[3] = { NAMED("a", late_failing, "a", TICKS(1), EPIPE),
-                                   ASYNCIO_AWAITABLE(b = start_named(CORO(sleeper, "b", TICKS(9), 0), "b")),
+                                   ASYNCIO_AWAITABLE(
+                                       b = start_named(CORO(sleeper, "b", TICKS(9), 0), "b")),
                                    NAMED("c", sleeper, "c", TICKS(3), 5) };
     later(2, cancel_task, b);
     return drain(tasks, 3, ASYNCIO_NONE);
@@ -444,7 +455,8 @@ SCENARIO(as_completed_with_a_timeout)
     asyncio_task *a = start_named(CORO(sleeper, "a", TICKS(1), 1), "a");
     asyncio_task *b = start_named(CORO(sleeper, "b", TICKS(3), 2), "b");
     asyncio_task *c = start_named(CORO(sleeper, "c", TICKS(4), 3), "c");
-    asyncio_awaitable tasks[3] = { ASYNCIO_AWAITABLE(a), ASYNCIO_AWAITABLE(b), ASYNCIO_AWAITABLE(c) };
+    asyncio_awaitable tasks[3] = { ASYNCIO_AWAITABLE(a), ASYNCIO_AWAITABLE(b),
+                                   ASYNCIO_AWAITABLE(c) };
     asyncio_as_completed all;
     asyncio_future *future;
     asyncio_as_completed_enter(&all, tasks, 3, .timeout = 2 * T);
@@ -461,7 +473,8 @@ SCENARIO(as_completed_with_a_timeout)
 
 SCENARIO(as_completed_ends_after_its_timeouts)
 {
-    asyncio_awaitable tasks[2] = { NAMED("a", sleeper, "a", TICKS(3), 0), NAMED("b", sleeper, "b", TICKS(4), 0) };
+    asyncio_awaitable tasks[2] = { NAMED("a", sleeper, "a", TICKS(3), 0),
+                                   NAMED("b", sleeper, "b", TICKS(4), 0) };
     asyncio_as_completed all;
     asyncio_as_completed_enter(&all, tasks, 2, .timeout = 1 * T);
     for (int i = 0; i < 4; i++) {
@@ -484,7 +497,8 @@ SCENARIO(as_completed_with_a_timeout_it_does_not_need)
 
 SCENARIO(leaving_as_completed_early_cancels_nobody)
 {
-    asyncio_awaitable tasks[2] = { NAMED("a", sleeper, "a", TICKS(1), 1), NAMED("b", sleeper, "b", TICKS(2), 2) };
+    asyncio_awaitable tasks[2] = { NAMED("a", sleeper, "a", TICKS(1), 1),
+                                   NAMED("b", sleeper, "b", TICKS(2), 2) };
     asyncio_as_completed all;
     asyncio_future *future;
     asyncio_as_completed_enter(&all, tasks, 2);
@@ -544,7 +558,8 @@ SCENARIO(as_completed_of_tasks_that_end_together)
 
 SCENARIO(slow_consumer_of_as_completed)
 {
-    asyncio_awaitable tasks[3] = { NAMED("a", sleeper, "a", TICKS(1), 0), NAMED("b", sleeper, "b", TICKS(2), 0),
+    asyncio_awaitable tasks[3] = { NAMED("a", sleeper, "a", TICKS(1), 0),
+                                   NAMED("b", sleeper, "b", TICKS(2), 0),
                                    NAMED("c", sleeper, "c", TICKS(4), 0) };
     asyncio_as_completed all;
     asyncio_future *future;

@@ -34,6 +34,17 @@ struct scenario {
     struct scenario *next;
 };
 
+enum { TRACE_SIZE = 1 << 16 };
+
+/* What was said. Shared with the process that plays: it is there even when that crashes. */
+struct trace_said {
+    size_t length;
+    char text[TRACE_SIZE];
+};
+extern struct trace_said *trace_said;
+/* The main coroutine has ended: nobody counts turns any more. */
+extern bool trace_over;
+
 void scenario_add(struct scenario *scenario);
 
 #define SCENARIO_ADD(name_, ...)                                                                   \
@@ -100,6 +111,7 @@ asyncio_task *start_eager(asyncio_coro coro);
 asyncio_future *new_future(void);
 asyncio_future *own(asyncio_future *future);
 void drop_future(asyncio_future *future);
+void drop_all(void);
 #define drop(x) drop_future(ASYNCIO__FUTURE(x))
 
 /* ---- calls that cannot fail here ---- */
