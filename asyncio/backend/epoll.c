@@ -46,6 +46,8 @@ struct epoll {
     bool has_pwait2;
     bool is_exported; /* somebody polls our descriptor: it must show the active list too */
     struct list active;
+    size_t received; /* bytes, in this poll */
+    int next, count; /* of `events`: the first that is not handled yet, and how many there are */
     struct epoll_event events[EVENTS];
 };
 
@@ -218,6 +220,7 @@ static int run(struct epoll *epoll, struct handle *handle)
         } else {
             int r = asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready,
                                             handle->reader);
+            epoll->received += r > 0 ? (size_t)r : 0;
             if (r != OP_PENDING)
                 completed += finish(&handle->reader, r);
         }
@@ -418,38 +421,64 @@ static int wait_events(struct epoll *epoll, int64_t timeout_ns)
     return n >= 0 ? n : errno == EINTR ? 0 : -errno;
 }
 
+/* Goes on with the events at hand, until enough is received. Those of an earlier wait say nothing
+ * about a level any more; the kernel will report it again. */
+static int handle_events(struct epoll *epoll, bool is_fresh)
+{
+    int completed = 0;
+    while (epoll->next < epoll->count && epoll->received < POLL_BYTES) {
+        const struct epoll_event *event = &epoll->events[epoll->next++];
+        if (event->data.u64 == WAKE_DATA)
+            continue;
+        struct handle *handle =
+            posix_get(&epoll->posix.backend,
+                      (sock){ (uint32_t)event->data.u64, (uint32_t)(event->data.u64 >> 32) });
+        if (handle && (is_fresh || handle->registered & (uint32_t)EPOLLET))
+            completed += on_event(epoll, handle, event->events);
+    }
+    return completed;
+}
+
+static bool has_work(const struct epoll *epoll)
+{
+    return epoll->next < epoll->count || !list_empty(&epoll->active);
+}
+
 static int backend_poll(struct backend *backend, int64_t timeout_ns)
 {
     struct epoll *epoll = epoll_of(backend);
     struct list active = LIST_INIT(active);
-    /* what gets active from here on belongs to the next poll */
-    list_splice(&active, &epoll->active);
-    int n = wait_events(epoll, list_empty(&active) ? timeout_ns : 0);
+    bool is_fresh = epoll->next == epoll->count;
+    epoll->received = 0;
+    list_splice(&active, &epoll->active); /* what gets active from here on is the next poll's */
+    if (is_fresh) {
+        int n = wait_events(epoll, list_empty(&active) ? timeout_ns : 0);
+        if (n < 0) {
+            list_splice(&epoll->active, &active);
+            return n;
+        }
+        epoll->next = 0;
+        epoll->count = n;
+    }
     int completed = 0;
     for (struct list *link; (link = list_pop(&active));)
         completed += run(epoll, container_of(link, struct handle, link));
-    for (int i = 0; i < n; i++) {
-        uint64_t data = epoll->events[i].data.u64;
-        if (data == WAKE_DATA)
-            continue;
-        struct handle *handle =
-            posix_get(backend, (sock){ (uint32_t)data, (uint32_t)(data >> 32) });
-        if (handle)
-            completed += on_event(epoll, handle, epoll->events[i].events);
-    }
-    return n < 0 ? n : completed;
+    completed += handle_events(epoll, is_fresh);
+    if (epoll->is_exported && has_work(epoll))
+        backend_wake(backend);
+    return completed;
 }
 
 static bool backend_ready(struct backend *backend)
 {
-    return !list_empty(&epoll_of(backend)->active);
+    return has_work(epoll_of(backend));
 }
 
 static int backend_fileno(struct backend *backend)
 {
     struct epoll *epoll = epoll_of(backend);
     epoll->is_exported = true;
-    if (!list_empty(&epoll->active))
+    if (has_work(epoll))
         backend_wake(backend);
     return epoll->number;
 }

@@ -33,6 +33,7 @@
 
 enum {
     SEND_NOW_SIZE = 8192, /* sent at once: copying it is dearer than the system call */
+    UNSUBMITTED_MAX = 64, /* requests that may wait while there are completions to handle */
     SENDS = 16,           /* system calls of one OP_SEND in a row */
 };
 
@@ -155,7 +156,6 @@ static int on_accept(struct uring *uring, struct handle *handle, const struct io
         if (r >= 0) {
             struct handle *made = table_get(&uring->posix.table, op->accepted);
             list_init(&made->link);
-            list_init(&made->active_link);
             made->is_direct = !made->descriptor.is_stream;
             op->complete(op, 0);
             completed++;
@@ -240,8 +240,8 @@ static int on_poll(struct uring *uring, struct handle *handle, struct op **slot,
     if (result < 0 && result != -ECANCELED)
         return finish(slot, result);
     want(uring, handle, request); /* level-triggered: asked anew in every poll */
-    if (was_unwanted || result < 0)
-        return 0; /* the answer was for an op before this one */
+    if (was_unwanted || uring->is_stale || result < 0)
+        return 0; /* it was for an op before this one, or is no news any more */
     op->complete(op, 1);
     return 1;
 }
@@ -249,7 +249,6 @@ static int on_poll(struct uring *uring, struct handle *handle, struct op **slot,
 static void end_handle(struct uring *uring, struct handle *handle)
 {
     list_remove(&handle->link);
-    list_remove(&handle->active_link);
     if (handle->descriptor.number >= 0) {
         /* unread bytes: the peer gets a reset, as with recv(2) */
         if (handle->spill_count && handle->descriptor.is_tcp)
@@ -311,6 +310,20 @@ static int on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
     return completed;
 }
 
+/* `stale`: so many of them were there before this poll, and say nothing about a level any more. */
+static int handle_completions(struct uring *uring, unsigned stale)
+{
+    int completed = 0;
+    struct io_uring_cqe cqe;
+    uring->received = 0;
+    for (unsigned count = ring_completions(&uring->ring), i = 0;
+         i < count && uring->received < POLL_BYTES && ring_take(&uring->ring, &cqe); i++) {
+        uring->is_stale = i < stale;
+        completed += on_completion(uring, &cqe);
+    }
+    return completed;
+}
+
 static int backend_poll(struct backend *backend, int64_t timeout_ns)
 {
     struct uring *uring = uring_of(backend);
@@ -318,31 +331,22 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     if (!uring->ring.is_enabled && (r = asyncio__ring_enable(&uring->ring)) < 0)
         return r;
     flush(uring);
-    bool waits = timeout_ns != 0 && ring_completions(&uring->ring) == 0 &&
-                 list_empty(&uring->active) && list_empty(&uring->dirty);
-    if (waits || ring_unsubmitted(&uring->ring) || ring_has_deferred(&uring->ring))
+    unsigned stale = ring_completions(&uring->ring);
+    bool waits = timeout_ns != 0 && stale == 0 && list_empty(&uring->dirty);
+    unsigned unsubmitted = ring_unsubmitted(&uring->ring);
+    bool is_due = stale == 0 ? unsubmitted || ring_has_deferred(&uring->ring)
+                             : unsubmitted >= UNSUBMITTED_MAX;
+    if (waits || is_due)
         r = asyncio__ring_enter(&uring->ring, waits ? 1 : 0, timeout_ns);
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
         return r;
-    int completed = 0;
-    struct list active = LIST_INIT(active);
-    list_splice(&active, &uring->active);
-    for (struct list *link; (link = list_pop(&active));) {
-        struct handle *handle = container_of(link, struct handle, active_link);
-        completed += asyncio__uring_run_reader(uring, handle);
-    }
-    struct io_uring_cqe cqe;
-    for (unsigned count = ring_completions(&uring->ring);
-         count > 0 && ring_take(&uring->ring, &cqe); count--)
-        completed += on_completion(uring, &cqe);
-    return completed;
+    return handle_completions(uring, stale);
 }
 
 static bool backend_ready(struct backend *backend)
 {
     struct uring *uring = uring_of(backend);
-    return ring_completions(&uring->ring) || ring_has_deferred(&uring->ring) ||
-           !list_empty(&uring->active);
+    return ring_completions(&uring->ring) || ring_has_deferred(&uring->ring);
 }
 
 static void backend_wake(struct backend *backend)
@@ -365,7 +369,6 @@ static int made(struct backend *backend, int r, const sock *socket)
     if (r >= 0) {
         struct handle *handle = posix_get(backend, *socket);
         list_init(&handle->link);
-        list_init(&handle->active_link);
         handle->is_direct = !handle->descriptor.is_stream;
         handle->ready = READY_IN;
     }
@@ -605,7 +608,6 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
     _Static_assert((int)REQUESTS <= (int)KIND_MASK + 1, "a request fits the low bits");
     asyncio__posix_init(&uring->posix, limits, sizeof(struct handle));
     list_init(&uring->dirty);
-    list_init(&uring->active);
     uring->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (uring->wake < 0)
         return -errno;

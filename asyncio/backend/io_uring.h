@@ -16,8 +16,7 @@ enum { FLAG_CANCELLED = 1, FLAG_RETRIED = 2 }; /* of an op; CANCELLED: cancel sa
 
 struct handle {
     struct descriptor descriptor;
-    struct list link;        /* in the dirty list, or alone */
-    struct list active_link; /* in the active list, or alone */
+    struct list link; /* in the dirty list, or alone */
     struct op *reader, *writer, *poll_in, *poll_out;
     uint16_t wanted, armed, unwanted; /* sets of requests; `unwanted` stays until the completion */
     /* those of `unwanted` that the kernel has not been told yet */
@@ -39,10 +38,11 @@ struct uring {
     struct posix posix;
     struct ring ring;
     struct list dirty;  /* handles with requests to hand in or to take back */
-    struct list active; /* direct handles with a reader and known to be ready */
+    size_t received;    /* bytes, in this poll */
     unsigned in_kernel; /* requests */
     int wake;
     bool is_wake_armed;
+    bool is_stale; /* the completion being handled was there before this poll */
 };
 
 static inline struct uring *uring_of(struct backend *backend)

@@ -81,6 +81,7 @@ static int recv_now(struct uring *uring, struct handle *handle, struct op *op)
     if (!handle->is_direct)
         return OP_PENDING;
     int n = asyncio__posix_try_recv(&uring->posix, &handle->descriptor, &handle->ready, op);
+    uring->received += n > 0 ? (size_t)n : 0;
     handle->small_count = n >= 0 && n < SMALL_SIZE && !(handle->ready & READY_IN)
                               ? (uint8_t)(handle->small_count + 1)
                           : n == OP_PENDING ? handle->small_count
@@ -133,6 +134,7 @@ static int on_bytes(struct uring *uring, struct handle *handle, const struct io_
 {
     const char *bytes = asyncio__ring_bytes(&uring->ring, cqe);
     size_t size = (size_t)cqe->res, taken = 0;
+    uring->received += size;
     struct op *op = handle->reader;
     if (op && handle->spill_count == 0) {
         taken = op->size < uring->posix.chop ? op->size : uring->posix.chop;
