@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Function, file and line by libdw (elfutils), loaded at run time: whoever has it gets them, whoever
- * has not needs it neither to build nor to run.
+/* Function, file and line by libdw (elfutils), loaded at run time: whoever has it gets them,
+ * whoever has not needs it neither to build nor to run.
  *
  * So the few types of its stable interface (libdw.so.1) that are needed are declared here. Debug
  * information is looked for in the object and by build id on this machine; never on the network,

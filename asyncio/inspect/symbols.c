@@ -100,7 +100,8 @@ static const char *put(char **at, const char *text, size_t length)
 
 static void keep(uintptr_t address, const char *object, const struct place *places, size_t count)
 {
-    size_t size = sizeof(struct symbol) + count * sizeof *places + (object ? strlen(object) + 1 : 0);
+    size_t size =
+        sizeof(struct symbol) + count * sizeof *places + (object ? strlen(object) + 1 : 0);
     for (size_t i = 0; i < count; i++)
         size += (places[i].function ? name_length(places[i].function) + 1 : 0) +
                 (places[i].file ? strlen(places[i].file) + 1 : 0);

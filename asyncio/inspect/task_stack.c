@@ -8,7 +8,8 @@
 
 enum { PRINTED_FRAMES = 200, RUNTIME_FRAMES = 32 };
 
-/* What a table-driven coroutine says of itself: valid until the thread's next asyncio_task_get_stack. */
+/* What a table-driven coroutine says of itself: valid until the thread's next
+ * asyncio_task_get_stack. */
 static _Thread_local char trace_text[FRAME_TEXT_MAX];
 
 static int foreign_stack(asyncio_task *task, asyncio_frame *ret_frames)
@@ -23,7 +24,8 @@ static int foreign_stack(asyncio_task *task, asyncio_frame *ret_frames)
 }
 
 /* `from`: where the caller of the public function goes on. */
-static int stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_frames, size_t capacity)
+static int stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_frames,
+                    size_t capacity)
 {
     asyncio_loop *loop = task->future.loop;
     bool is_started = task->future.task_flags & TASK_STARTED;

@@ -10,12 +10,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Counts the forks this process descends from; a loop of an earlier generation is the parent's. */
 static atomic_uint fork_generation;
 
+struct list asyncio__loops = LIST_INIT(asyncio__loops);
+static pthread_mutex_t loops_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void (*asyncio__loop_made)(asyncio_loop *loop);
+
+static void list_loop(asyncio_loop *loop)
+{
+    (void)pthread_mutex_lock(&loops_mutex);
+    list_append(&asyncio__loops, &loop->all);
+    (void)pthread_mutex_unlock(&loops_mutex);
+}
+
+static void unlist_loop(asyncio_loop *loop)
+{
+    (void)pthread_mutex_lock(&loops_mutex);
+    list_remove(&loop->all);
+    (void)pthread_mutex_unlock(&loops_mutex);
+}
+
+static void before_fork(void)
+{
+    (void)pthread_mutex_lock(&loops_mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    (void)pthread_mutex_unlock(&loops_mutex);
+}
+
 static void after_fork_in_child(void)
 {
+    (void)pthread_mutex_unlock(&loops_mutex);
     atomic_fetch_add(&fork_generation, 1);
     asyncio__thread.loop = NULL;
     asyncio__thread.task = NULL;
@@ -24,7 +56,7 @@ static void after_fork_in_child(void)
 
 static void watch_forks(void)
 {
-    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 static bool environment_says_yes(const char *name)
@@ -101,6 +133,9 @@ int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *optio
     }
     loop->now_at_poll = asyncio__loop_now(loop);
     asyncio__timers_init(&loop->timers, loop->now_at_poll);
+    list_loop(loop);
+    if (asyncio__loop_made)
+        asyncio__loop_made(loop);
     *ret_loop = loop;
     return 0;
 }
@@ -205,11 +240,16 @@ int asyncio__loop_enter(asyncio_loop *loop)
     asyncio__thread.env = &loop->env;
     asyncio__coro_init_thread(&loop->stack);
     (void)asyncio__stack_overflow_handler_install();
+    if (__builtin_expect(loop->watchdog != NULL, 0)) {
+        atomic_store(&loop->watchdog->thread, (int)syscall(SYS_gettid));
+        asyncio__loop_goes_on(loop);
+    }
     return 0;
 }
 
 void asyncio__loop_leave(asyncio_loop *loop)
 {
+    asyncio__loop_pauses(loop);
     asyncio__record_unref(loop->env.record);
     loop->env.record = NULL;
     asyncio__coro_fini_thread(&loop->stack);
@@ -284,6 +324,7 @@ int asyncio_loop_close(asyncio_loop *loop)
     if (atomic_load(&loop->closed))
         return 0;
     asyncio_loop_ref(loop);
+    unlist_loop(loop);
     asyncio__loop_close_posts(loop);
     struct list *node;
     while ((node = list_pop(&loop->closers))) {

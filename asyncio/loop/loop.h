@@ -79,7 +79,6 @@ struct asyncio_loop {
     atomic_bool running, closed;
     pthread_t thread;                 /* that runs it, while running */
     unsigned fork_generation;
-    unsigned long thread_id;
     char *backend_reason;             /* "epoll: why" */
     size_t stack_size;
     asyncio_exception_handler *exception_handler;
@@ -90,11 +89,41 @@ struct asyncio_loop {
     size_t watch_count;
     unsigned signal_count;            /* handlers installed */
     unsigned long next_task_number;
-    void *watchdog;
+    struct watcher *watchdog;         /* NULL: nobody watches */
+    struct list all;                  /* asyncio__loops */
     bool shutting_down;               /* cancellation is level-triggered from here on */
     size_t leftover;                  /* tasks the runner still waits for, shutting down */
     bool had_overflow_stack;
 };
+
+/* Told when the loop pauses: waits in the kernel, or does not run. The loop's thread writes, a watcher's reads (inspect/watchdog.c);
+ * a loop that nobody watches pays a look at a pointer for each wait. */
+struct watcher {
+    atomic_ulong activity;            /* odd: it pauses. Counts the beginnings and ends of pauses */
+    atomic_bool parked;               /* the watcher sleeps until the loop goes on, and has to be told */
+    atomic_int thread;                /* the kernel's number of the thread that runs the loop */
+    void (*unpark)(struct watcher *watcher);
+};
+
+static inline void asyncio__loop_pauses(asyncio_loop *loop)
+{
+    struct watcher *watcher = loop->watchdog;
+    if (__builtin_expect(watcher != NULL, 0))
+        atomic_store(&watcher->activity, atomic_load_explicit(&watcher->activity, memory_order_relaxed) + 1);
+}
+
+static inline void asyncio__loop_goes_on(asyncio_loop *loop)
+{
+    asyncio__loop_pauses(loop);
+    if (__builtin_expect(loop->watchdog != NULL, 0) && atomic_load(&loop->watchdog->parked))
+        loop->watchdog->unpark(loop->watchdog);
+}
+
+/* All open loops of the process, by `all`, for debuggers. */
+extern struct list asyncio__loops;
+
+/* Called with each new loop, when it is set. */
+extern void (*asyncio__loop_made)(asyncio_loop *loop);
 
 /* Told before the loop closes, while it still works. Embedded in who wants to know. */
 struct closer {

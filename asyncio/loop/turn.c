@@ -64,7 +64,9 @@ static int poll_and_wait(asyncio_loop *loop)
     int64_t timeout = 0;
     if (!atomic_load(&loop->posts) && !atomic_load(&loop->signals))
         timeout = time_to_wait(loop);
+    asyncio__loop_pauses(loop);
     int r = loop->backend->type->poll(loop->backend, timeout);
+    asyncio__loop_goes_on(loop);
     atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     return r;
 }

@@ -77,7 +77,9 @@ int asyncio_task_set_name(asyncio_task *task, const char *name)
     char *copy = extra ? asyncio__strdup(name) : NULL;
     if (!copy)
         return -ENOMEM;
-    asyncio__free(extra->name);
+    char *old = extra->name;
     extra->name = copy;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* signal handlers read the name */
+    asyncio__free(old);
     return 0;
 }
