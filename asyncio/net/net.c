@@ -15,7 +15,8 @@ enum {
 
 static bool has_pending(const struct net *net)
 {
-    return !list_empty(&net->streams) || !list_empty(&net->servers) || !list_empty(&net->connects);
+    return !list_empty(&net->streams) || asyncio__servers_are_pending(net) ||
+           !list_empty(&net->connects);
 }
 
 /* Sockets are closed now. An operation that the kernel has not let go yet still completes into its
@@ -39,6 +40,11 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     asyncio__blocks_fini(&net->blocks);
     asyncio__free(net->scratch);
     loop->net_floor = NULL;
+    if (has_pending(net))
+        return; /* the kernel does not let go: what it may still write to must not be freed */
+    /* they wait for their handlers' tasks, which the floor beneath drops */
+    while (list_pop(&net->servers))
+        ;
     asyncio__free(net);
 }
 

@@ -73,6 +73,7 @@ static inline bool net_is_greedy(struct net *net)
 
 /* What the parts of this floor do when the loop closes. */
 void asyncio__servers_abort(struct net *net);
+bool asyncio__servers_are_pending(const struct net *net);
 void asyncio__streams_abort(struct list *streams);
 void asyncio__connects_abort(struct net *net);
 void asyncio__resolves_drop(struct net *net);

@@ -98,7 +98,11 @@ void asyncio_server_close(asyncio_server *server)
     server->is_closed = true;
     server->holds++; /* while it is looked at */
     asyncio__server_close_listeners(server);
-    asyncio__streams_abort(&server->parked);
+    while (!list_empty(&server->parked)) {
+        asyncio_stream *stream = container_of(server->parked.next, struct asyncio_stream, link);
+        asyncio_stream_abort(stream); /* leaves the list */
+        asyncio_stream_unref(stream);
+    }
     asyncio__waiters_wake(server->net, &server->forever, -ECANCELED);
     server->holds--;
     asyncio__server_release(server);
@@ -132,10 +136,24 @@ void asyncio__servers_abort(struct net *net)
         asyncio_server_close(server);
         asyncio__streams_abort(&server->streams);
         asyncio__waiters_wake(net, &server->waiters, 0);
-        list_remove(node);
         server->holds--;
         asyncio__server_release(server);
     }
+}
+
+/* Servers whose accepts the kernel still has. Those that only wait for their handlers' tasks are
+ * not among them. */
+bool asyncio__servers_are_pending(const struct net *net)
+{
+    for (const struct list *node = net->servers.next; node != &net->servers; node = node->next) {
+        const struct asyncio_server *server = container_of(node, struct asyncio_server, link);
+        if (!list_empty(&server->streams))
+            return true;
+        for (unsigned i = 0; i < server->listener_count; i++)
+            if (server->listeners[i].is_armed)
+                return true;
+    }
+    return false;
 }
 
 int asyncio_server_wait_closed(asyncio_server *server)
