@@ -293,6 +293,12 @@ static inline bool world_begin(struct world *world)
     return true;
 }
 
+static inline void world_end(struct world *world)
+{
+    asyncio__backend_free(world->it);
+    current_world.backend = NULL;
+}
+
 static inline int world_failed(void **state)
 {
     (void)state;
