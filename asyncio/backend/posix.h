@@ -12,8 +12,8 @@
 
 #include <poll.h>
 
-/* Received in one poll, then the floors above have their turn: they find the bytes in the cache, and
- * nobody waits for long. */
+/* Received in one poll, then the floors above have their turn: they find the bytes in the cache,
+ * and nobody waits for long. */
 enum { POLL_BYTES = 65536 };
 
 struct posix {

@@ -117,10 +117,10 @@ static inline void submit_connect(struct world *world, struct probe *probe, sock
     submit(world, probe, OP_CONNECT, socket);
 }
 
-/* Polls until `probe` has completed; 5 seconds are for ever. */
+/* Polls until `probe` has completed; 20 seconds are for ever. */
 static inline int await(struct probe *probe)
 {
-    int64_t limit = real_now() + (int64_t)5 * 1000000000;
+    int64_t limit = real_now() + (int64_t)20 * 1000000000;
     while (!probe->completed) {
         assert_true(real_now() < limit);
         assert_true(world_poll(probe->world, 1000000000) >= 0);

@@ -23,7 +23,7 @@ TEST(timeouts_are_kept)
         int64_t passed = type->now(world->it) - before;
         assert_true(passed >= limit);
         if (world->is_real)
-            assert_true(passed < limit + 50000000);
+            assert_true(passed < limit + 2000000000);
         else
             assert_int_equal(passed, limit);
     }
@@ -31,7 +31,7 @@ TEST(timeouts_are_kept)
     for (int i = 0; i < 100; i++)
         assert_int_equal(world_poll(world, 0), 0);
     if (world->is_real)
-        assert_true(type->now(world->it) - before < 100000000);
+        assert_true(type->now(world->it) - before < 2000000000);
     else
         assert_int_equal(type->now(world->it), before);
 }
@@ -46,7 +46,7 @@ TEST(a_wake_ends_the_next_poll)
         world->type->wake(world->it);
         assert_int_equal(world_poll(world, -1), 0);
     }
-    assert_true(real_now() - before < (int64_t)5 * 1000000000);
+    assert_true(real_now() - before < (int64_t)20 * 1000000000);
     settle(world);
     before = world->type->now(world->it); /* and only one poll */
     assert_int_equal(world_poll(world, 3000000), 0);
@@ -66,11 +66,11 @@ TEST(a_wake_from_another_thread)
     if (!is_first_seed(world))
         return;
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, wake_later, world), 0);
     int64_t before = real_now();
+    assert_int_equal(pthread_create(&thread, NULL, wake_later, world), 0);
     assert_int_equal(world_poll(world, -1), 0);
     assert_true(real_now() - before >= 15000000);
-    assert_true(real_now() - before < (int64_t)2 * 1000000000);
+    assert_true(real_now() - before < (int64_t)20 * 1000000000);
     pthread_join(thread, NULL);
 }
 
