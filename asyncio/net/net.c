@@ -34,7 +34,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
         if (loop->backend->type->poll(loop->backend, i ? DRAIN_POLL_NS : 0) < 0)
             break;
     if (net->resolvers) {
-        asyncio__pool_shutdown(net->resolvers, false);
+        asyncio__pool_shutdown(net->resolvers, net->lookups == 0); /* a name server may be slow */
         asyncio__pool_unref(net->resolvers);
     }
     asyncio__blocks_fini(&net->blocks);

@@ -38,6 +38,7 @@ struct net {
     struct blocks blocks;
     char *scratch;                    /* where reads of all streams with nothing buffered go */
     struct pool *resolvers;
+    unsigned lookups;                 /* that have not come back from there */
 };
 
 /* The floor of `loop`, made if need be; NULL without memory. */

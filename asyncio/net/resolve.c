@@ -91,8 +91,10 @@ static void hand_over(struct lookup *lookup)
 /* Also when the loop drops it: then nobody waits any more. */
 static void posted(struct handle *handle, asyncio_loop *loop)
 {
-    (void)loop;
-    hand_over(container_of(handle, struct lookup, post.handle));
+    struct lookup *lookup = container_of(handle, struct lookup, post.handle);
+    if (loop)
+        lookup->net->lookups--;
+    hand_over(lookup);
 }
 
 static void run_job(struct job *job)
@@ -125,7 +127,10 @@ static void forget(struct lookup *lookup)
     lookup->task = NULL;
     if (!net->resolvers)
         list_remove(&lookup->job.link);
-    if (!net->resolvers || asyncio__pool_cancel(net->resolvers, &lookup->work))
+    bool is_ours = !net->resolvers || asyncio__pool_cancel(net->resolvers, &lookup->work);
+    if (is_ours && net->resolvers)
+        net->lookups--;
+    if (is_ours)
         free_lookup(lookup);
 }
 
@@ -156,7 +161,9 @@ static int start(struct net *net, struct lookup *lookup)
     if (!net->resolvers && !(net->resolvers = asyncio__pool_new(RESOLVERS_MAX, "asyncio-names")))
         return -ENOMEM;
     lookup->work.run = look_up;
-    return asyncio__pool_submit(net->resolvers, &lookup->work);
+    int r = asyncio__pool_submit(net->resolvers, &lookup->work);
+    net->lookups += r >= 0;
+    return r;
 }
 
 static int raise_unresolved(const struct lookup *lookup)
