@@ -141,6 +141,7 @@ static int cancel(asyncio_future *awaited, const char *message)
     if (task->future.task_flags & TASK_WOKEN)
         return 0;
     asyncio__future_keep_message(&task->future, message);
+    task->waiting = NULL; /* the look-up may be gone before the task runs */
     forget(lookup);
     task_wake(task, -ECANCELED);
     return 1;
@@ -201,11 +202,12 @@ static int resolve_name(struct net *net, const char *host, uint16_t port, int fa
     }
     list_append(&net->resolves, &lookup->link);
     r = asyncio__task_wait(task, &lookup->awaited);
+    bool is_cancelled = task_take_cancel(task);
     if (r == -ECANCELED) { /* by cancel: the look-up is somebody else's now */
         asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
         return r;
     }
-    if (task_take_cancel(task)) {
+    if (is_cancelled) {
         r = -ECANCELED;
     } else if (r >= 0) {
         *ret_addresses = lookup->found;
