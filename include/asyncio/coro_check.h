@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How asyncio_coro checks a call, in C. Nothing but the coroutine object itself is evaluated. C cannot
- * name the types of a function's parameters: calls that are never made have to show them.
+/* How asyncio_coro checks a call, in C. Nothing but the coroutine object itself is evaluated. C
+ * cannot name the types of a function's parameters: calls that are never made have to show them.
  *
  * CALL      The call as it is written has to compile and to give an int; a pointer for an integer,
  *           an integer for a pointer and a pointer of another type are errors, not warnings.
  * NARROW    int() is compatible with a function type only when no parameter is narrower than int.
- *           In C23 it means int(void); what shows a narrow parameter then is the warning for an int
- *           in its place, made an error.
+ *           In C23 it means int(void); what shows a narrow parameter then is the warning for an
+ *           int in its place, made an error.
  * WIDE      A constant of 128 bits, given to an __int128 of the other sign, changes its sign, and
  *           its value in anything narrower: two warnings, of which the first is made an error.
  * FLOATING  gcc: the same constant loses precision in any floating type, one more warning made an

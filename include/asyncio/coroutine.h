@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Coroutines and awaitables.
  *
- * MODEL      A coroutine function is any C function that returns int and takes up to six pointers or integers, or is
- *            int (double). Calling it runs it, in the task that calls: what is called has been awaited. To delay the call,
- *            asyncio_coro(fn, args...) makes a coroutine object: a value of eight words. Nothing runs until it is
- *            awaited or made a task. It has no identity: awaited twice, it runs twice.
- * CHECKED    The compiler checks number and types of the arguments against the function, and refuses parameters it
- *            could not pass: floating (but int (double)), structs, narrower than int, wider than a register. In C23 it
- *            cannot see that a parameter is narrower than int: the argument has to fit it then.
- * C++        asyncio_coro takes lambdas without captures too; asyncio_coro_copy, _ret and _on_close give an object of
+ * MODEL      A coroutine function is any C function that returns int and takes up to six pointers
+ *            or integers, or is int (double). Calling it runs it, in the task that calls: what is
+ *            called has been awaited. To delay the call, asyncio_coro(fn, args...) makes a
+ *            coroutine object: a value of eight words. Nothing runs until it is awaited or made a
+ *            task. It has no identity: awaited twice, it runs twice.
+ * CHECKED    The compiler checks number and types of the arguments against the function, and
+ *            refuses parameters it could not pass: floating (but int (double)), structs, narrower
+ *            than int, wider than a register. In C23 it cannot see that a parameter is narrower
+ *            than int: the argument has to fit it then.
+ * C++        asyncio_coro takes lambdas without captures too; asyncio_coro_copy, _ret and
+ * _on_close give an object of
  *            their own, to be used in the same expression or kept by `auto`.
- * OWNERSHIP  Pointer arguments are borrowed until the coroutine is done. asyncio_coro_copy, _ret and _on_close refer to
- *            a note in the block that makes them until the coroutine has been awaited or made a task: do that before
- *            the block ends.
+ * OWNERSHIP  Pointer arguments are borrowed until the coroutine is done. asyncio_coro_copy, _ret
+ *            and _on_close refer to a note in the block that makes them until the coroutine has
+ *            been awaited or made a task: do that before the block ends.
  * AWAITABLE  A coroutine object, a task or a future, where a macro takes any of them. */
 #pragma once
 
@@ -33,8 +36,8 @@ typedef struct asyncio_coro {
     uintptr_t args[6];
 } asyncio_coro;
 
-/* What asyncio_gather and its like take: made by ASYNCIO_AWAITABLE from a coroutine object, a task or a future. Borrowed
- * references. */
+/* What asyncio_gather and its like take: made by ASYNCIO_AWAITABLE from a coroutine object, a task
+ * or a future. Borrowed references. */
 typedef struct asyncio_awaitable {
     asyncio_coro coro;
     asyncio_future *future;      /* not NULL: this is awaited, and coro is not looked at */
@@ -51,9 +54,11 @@ typedef struct asyncio__coro_note {
     void *on_close_data;
 } asyncio__coro_note;
 
-ASYNCIO_API extern const asyncio_coroutine_type asyncio__stackful;         /* int fn(up to six words) */
+/* int fn(up to six words) */
+ASYNCIO_API extern const asyncio_coroutine_type asyncio__stackful;
 ASYNCIO_API extern const asyncio_coroutine_type asyncio__stackful_double;  /* int fn(double) */
-ASYNCIO_API extern const asyncio_coroutine_type asyncio__noted;            /* args[0] is an asyncio__coro_note */
+/* args[0] is an asyncio__coro_note */
+ASYNCIO_API extern const asyncio_coroutine_type asyncio__noted;
 
 static inline asyncio_awaitable asyncio__awaitable_of_coro(asyncio_coro coro)
 {
@@ -152,8 +157,8 @@ static inline asyncio__coro_note asyncio__note_ret(asyncio_coro inner, size_t si
     return note;
 }
 
-static inline asyncio__coro_note asyncio__note_on_close(asyncio_coro inner, void (*destroy)(void *data),
-                                                        void *data)
+static inline asyncio__coro_note asyncio__note_on_close(asyncio_coro inner,
+                                                        void (*destroy)(void *data), void *data)
 {
     asyncio__coro_note note = asyncio__note_of(inner);
     note.on_close = destroy;
@@ -177,8 +182,8 @@ ASYNCIO__END
         0;                                                                                         \
     })
 
-/* ASYNCIO_AWAITABLE(x): the awaitable made of a coroutine object, a task or a future; an int is a compile error that says
- * why. */
+/* ASYNCIO_AWAITABLE(x): the awaitable made of a coroutine object, a task or a future; an int is a
+ * compile error that says why. */
 #define ASYNCIO_AWAITABLE(x)                                                                       \
     asyncio__checked_awaitable(ASYNCIO__NOT_AWAITED(x), _Generic((x),                              \
         asyncio_coro: asyncio__awaitable_of_coro,                                                  \
@@ -224,14 +229,15 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
 
 /* A function of one of the forms as a pointer to `type`. */
 #define ASYNCIO__CALLBACK(type, fn, ...)                                                           \
-    ((type *)(void (*)(void))ASYNCIO__CAT(ASYNCIO__FORMS_, ASYNCIO__COUNT(__VA_ARGS__))(fn,        \
-                                                                                        __VA_ARGS__))
+    ((type *)(void (*)(void))ASYNCIO__FORMS(fn, __VA_ARGS__))
+#define ASYNCIO__FORMS(fn, ...)                                                                    \
+    ASYNCIO__CAT(ASYNCIO__FORMS_, ASYNCIO__COUNT(__VA_ARGS__))(fn, __VA_ARGS__)
 #define ASYNCIO__FORMS_2(fn, a, b) _Generic((fn), a: (fn), b: (fn))
 #define ASYNCIO__FORMS_3(fn, a, b, c) _Generic((fn), a: (fn), b: (fn), c: (fn))
 #define ASYNCIO__FORMS_4(fn, a, b, c, d) _Generic((fn), a: (fn), b: (fn), c: (fn), d: (fn))
 
-/* A size of any integer type without a warning: what was read is an int, and is written again. A negative one becomes
- * larger than any size, which is -EINVAL. */
+/* A size of any integer type without a warning: what was read is an int, and is written again. A
+ * negative one becomes larger than any size, which is -EINVAL. */
 #define ASYNCIO__SIZE(x)                                                                           \
     _Generic((x), int: asyncio__size_of_long, long: asyncio__size_of_long,                         \
              long long: asyncio__size_of_long, default: asyncio__size_itself)(x)
@@ -240,8 +246,8 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
 #define asyncio_iscoroutine(x) _Generic((x), asyncio_coro: 1, default: 0)
 #define asyncio_isfuture(x) _Generic((x), asyncio_future *: 1, asyncio_task *: 1, default: 0)
 
-/* asyncio_coro(fn, args...): a coroutine object for the call fn(args...). Checked by the compiler as the top of this page
- * says. Does not suspend, cannot fail. */
+/* asyncio_coro(fn, args...): a coroutine object for the call fn(args...). Checked by the compiler
+ * as the top of this page says. Does not suspend, cannot fail. */
 #define asyncio_coro(...) ASYNCIO__CAT(ASYNCIO__CORO_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
 
 #define ASYNCIO__NOTED(note)                                                                       \
@@ -253,14 +259,14 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
     ASYNCIO__NOTED(asyncio__note_on_close(ASYNCIO__CORO(coro), destroy, data))
 #endif
 
-/* asyncio_coro_copy(fn, &value, args...): as asyncio_coro(fn, &value, args...), but *value is copied into the task when
- * that is made, and fn gets the address of the copy. */
+/* asyncio_coro_copy(fn, &value, args...): as asyncio_coro(fn, &value, args...), but *value is
+ * copied into the task when that is made, and fn gets the address of the copy. */
 #define asyncio_coro_copy(fn, ...)                                                                 \
     ASYNCIO__COPY(asyncio_coro(fn, __VA_ARGS__), sizeof *ASYNCIO__FIRST(__VA_ARGS__, 0))
 #define ASYNCIO__FIRST(first, ...) (first)
 
-/* asyncio_coro_ret(fn, T, args...): fn gets one argument more, the address of a zeroed T that belongs to the task and
- * lives as long as it: asyncio_task_value(task). */
+/* asyncio_coro_ret(fn, T, args...): fn gets one argument more, the address of a zeroed T that
+ * belongs to the task and lives as long as it: asyncio_task_value(task). */
 #define asyncio_coro_ret(fn, ...)                                                                  \
     ASYNCIO__CAT(ASYNCIO__RET_, ASYNCIO__COUNT(__VA_ARGS__))(fn, __VA_ARGS__)
 #define ASYNCIO__RET_1(fn, T) ASYNCIO__RET(T, 0, fn)
@@ -270,6 +276,6 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
 #define ASYNCIO__RET_5(fn, T, a, b, c, d) ASYNCIO__RET(T, 4, fn, a, b, c, d)
 #define ASYNCIO__RET_6(fn, T, a, b, c, d, e) ASYNCIO__RET(T, 5, fn, a, b, c, d, e)
 
-/* asyncio_coro_on_close(coro, destroy, data): the same coroutine; destroy(data) is called once when it is over, also when
- * its body never started. */
+/* asyncio_coro_on_close(coro, destroy, data): the same coroutine; destroy(data) is called once
+ * when it is over, also when its body never started. */
 #define asyncio_coro_on_close(coro, destroy, data) ASYNCIO__ON_CLOSE(coro, destroy, data)

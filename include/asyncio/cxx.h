@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* What the macros are made of in C++17 and later: templates.
  *
- * MODEL     asyncio_coro finds the parameters in the function's type, so that each argument is converted
- *           as the call itself would do it, NULL and 0 included. A lambda without captures is a
- *           function; one with captures is refused: what it captured may be gone when the task runs.
- * LIFETIME  What asyncio_coro_copy, _ret and _on_close note lies in the object that they give, not beside
- *           it as in C. As an argument of a macro it lives until the end of the whole expression; kept
- *           by `auto`, as long as the variable. An asyncio_coro, which refers to it, is made of it only
- *           where that does not outlive it: `asyncio_coro c = asyncio_coro_ret(...)` is refused. */
+ * MODEL     asyncio_coro finds the parameters in the function's type, so that each argument is
+ *           converted as the call itself would do it, NULL and 0 included. A lambda without
+ *           captures is a function; one with captures is refused: what it captured may be gone
+ *           when the task runs.
+ * LIFETIME  What asyncio_coro_copy, _ret and _on_close note lies in the object that they give, not
+ *           beside it as in C. As an argument of a macro it lives until the end of the whole
+ *           expression; kept by `auto`, as long as the variable. An asyncio_coro, which refers to
+ *           it, is made of it only where that does not outlive it: an
+ *           asyncio_coro variable made of asyncio_coro_ret(...) is refused. */
 #pragma once
 
 #include <type_traits>
@@ -66,9 +68,10 @@ inline constexpr bool asyncio__is_plain<F, std::void_t<decltype(+std::declval<co
 template <typename F, typename... A, std::enable_if_t<std::is_class_v<F>, int> = 0>
 asyncio_coro asyncio__make_coro(const F &fn, A... args)
 {
-    static_assert(asyncio__is_plain<F>,
-                  "only a lambda without captures is a coroutine function: give it what it needs as "
-                  "arguments");
+    static_assert(
+        asyncio__is_plain<F>,
+        "only a lambda without captures is a coroutine function: give it what it needs as "
+        "arguments");
     if constexpr (asyncio__is_plain<F>)
         return asyncio__make_coro(+fn, args...);
     else
@@ -127,7 +130,8 @@ inline asyncio__noted_coro<asyncio_coro> asyncio__noted_by(asyncio__coro_note no
 template <typename T>
 asyncio__noted_coro<asyncio_coro> asyncio__ret(asyncio_coro inner, unsigned index)
 {
-    static_assert(std::is_trivial_v<T>, "the task gives a zeroed T, and no destructor of it is called");
+    static_assert(std::is_trivial_v<T>,
+                  "the task gives a zeroed T, and no destructor of it is called");
     return asyncio__noted_by(asyncio__note_ret(inner, sizeof(T), index));
 }
 
@@ -233,9 +237,10 @@ To *asyncio__callback(const F &fn)
     } else if constexpr (sizeof...(More) > 0) {
         return asyncio__callback<To, More...>(fn);
     } else {
-        static_assert(asyncio__never<F>,
-                      "no such callback here: its parameters differ, or it is a lambda with captures "
-                      "(give it what it needs as .data)");
+        static_assert(
+            asyncio__never<F>,
+            "no such callback here: its parameters differ, or it is a lambda with captures "
+            "(give it what it needs as .data)");
         return nullptr;
     }
 }

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The machinery of the public macros: attributes, argument counting, keyword arguments. Nothing here is meant to be
- * called by name.
+/* The machinery of the public macros: attributes, argument counting, keyword arguments. Nothing
+ * here is meant to be called by name.
  *
- * KEYWORD ARGUMENTS  A macro f(a, b, .key = value) appends a comma (`f_(__VA_ARGS__, )`), so that "none at all" leaves an
- *                    empty initialiser behind, and passes an options struct whose defaults stand first. The override
- *                    warning is silenced inside the macro only. In C++ the keys stand in the order of the fields, as
- *                    C++20 wants it; C++17 takes them as an extension.
- * DEFAULTS           Fields are zero (ASYNCIO__0: C++ wants it said) unless ASYNCIO__DEFAULT says otherwise. A default that
- *                    is not zero has a name, used there, by the macro, and by the library when it is given no options.
- * LIFETIME           What an argument points to may be a compound literal: no macro puts an argument that is evaluated
- *                    into a statement expression or a lambda, where the literal would end before the call.
- * FUNCTIONS          The bare name of every public macro is a function with the same parameters and a pointer to its
- *                    options last, NULL for the defaults: what asyncio_coro(asyncio_sleep, 1.0) and other languages call. */
+ * KEYWORD ARGUMENTS  A macro f(a, b, .key = value) appends a comma (`f_(__VA_ARGS__, )`), so that
+ *                    "none at all" leaves an empty initialiser behind, and passes an options
+ *                    struct whose defaults stand first. The override warning is silenced inside
+ *                    the macro only. In C++ the keys stand in the order of the fields, as C++20
+ *                    wants it; C++17 takes them as an extension.
+ * DEFAULTS           Fields are zero (ASYNCIO__0: C++ wants it said) unless ASYNCIO__DEFAULT says
+ *                    otherwise. A default that is not zero has a name, used there, by the macro,
+ *                    and by the library when it is given no options.
+ * LIFETIME           What an argument points to may be a compound literal: no macro puts an
+ *                    argument that is evaluated into a statement expression or a lambda, where the
+ *                    literal would end before the call.
+ * FUNCTIONS          The bare name of every public macro is a function with the same parameters
+ *                    and a pointer to its options last, NULL for the defaults: what
+ *                    asyncio_coro(asyncio_sleep, 1.0) and other languages call. */
 #pragma once
 
 #include <stddef.h>
@@ -44,7 +48,8 @@
 #define ASYNCIO__COUNT(...)                                                                        \
     ASYNCIO__COUNT_(__VA_ARGS__, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3,  \
                     2, 1, 0)
-#define ASYNCIO__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, count, ...) count
+#define ASYNCIO__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, count, ...)    \
+    count
 
 #define ASYNCIO__MAP(m, ...)                                                                       \
     ASYNCIO__CAT(ASYNCIO__MAP_, ASYNCIO__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
@@ -69,7 +74,8 @@
 #define ASYNCIO__MAP_19(m, a, ...) ASYNCIO__TOO_MANY(m(a))
 #define ASYNCIO__MAP_20(m, a, ...) ASYNCIO__TOO_MANY(m(a))
 
-/* Keeps _Pragma out of macros where the compiler moves it in front of the macro that it is an argument of: gcc 11. */
+/* Keeps _Pragma out of macros where the compiler moves it in front of the macro that it is an
+ * argument of: gcc 11. */
 #if defined(__clang__) || __GNUC__ >= 12
 #define ASYNCIO__PRAGMA(x) _Pragma(#x)
 #else
@@ -81,8 +87,8 @@
 #define ASYNCIO__DEFAULT(value) = value
 #define ASYNCIO__0 = {}
 #else
-/* zero[array] is array[0]: the only way to stand after one statement expression and before another with a value that is
- * in neither. */
+/* zero[array] is array[0]: the only way to stand after one statement expression and before another
+ * with a value that is in neither. */
 #define ASYNCIO__OPTIONS(type, defaults, ...)                                                      \
     (__extension__({                                                                               \
         ASYNCIO__PRAGMA(GCC diagnostic push)                                                       \

@@ -67,7 +67,8 @@ static int takes_texts(const char *text, char *buffer, const char *const *list, 
     return strcmp(text, "hello") == 0 && strcmp(list[1], "two") == 0 ? 8 : -EINVAL;
 }
 
-static int takes_pointers(const struct point *point, struct point *other, const void *any, void *null)
+static int takes_pointers(const struct point *point, struct point *other, const void *any,
+                          void *null)
 {
     other->x = point->y;
     return any == point && null == NULL ? 9 : -EINVAL;
@@ -137,7 +138,8 @@ static int integers(void)
     CHECK(asyncio_await(asyncio_coro(&takes_int, n)) == 1);
     CHECK(asyncio_await(asyncio_coro(takes_unsigned, 4000000000u)) == 2);
     CHECK(asyncio_await(asyncio_coro(takes_long, n, big)) == 3);
-    CHECK(asyncio_await(asyncio_coro(takes_unsigned_long, (unsigned long)-1, ULLONG_MAX - 1, letter)) == 4);
+    CHECK(asyncio_await(
+              asyncio_coro(takes_unsigned_long, (unsigned long)-1, ULLONG_MAX - 1, letter)) == 4);
     CHECK(asyncio_await(asyncio_coro(takes_sizes, byte, little, constant, changing)) == 5);
     CHECK(asyncio_await(asyncio_coro(takes_enums, GREEN, MINUS_THREE, MINUS_ONE)) == 6);
     CHECK(asyncio_await(asyncio_coro(takes_flags, yes, !yes, flag == 2)) == 7);

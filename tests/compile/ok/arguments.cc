@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // run
 //
-// Every kind of argument that a coroutine function takes arrives as it was given, in C++ too; lambdas without captures.
+// Every kind of argument that a coroutine function takes arrives as it was given, in C++ too;
+// lambdas without captures.
 #include <asyncio.h>
 #include <climits>
 #include <cstring>
@@ -37,7 +38,8 @@ int takes_enums(colour a, scoped b, wide c)
     return a == green && b == scoped::big && c == wide::most ? 2 : -EINVAL;
 }
 
-int takes_pointers(const char *text, const point *p, void *any, const void *null, std::nullptr_t, char **list)
+int takes_pointers(const char *text, const point *p, void *any, const void *null, std::nullptr_t,
+                   char **list)
 {
     return !std::strcmp(text, "hello") && p->y == 2 && any == p && !null && !list ? 3 : -EINVAL;
 }
@@ -77,7 +79,8 @@ int program()
     std::string text = "hello";
     CHECK(asyncio_await(asyncio_coro(none)) == 17);
     CHECK(asyncio_await(asyncio_coro(quiet, true)) == 1);
-    CHECK(asyncio_await(asyncio_coro(takes_integers, little, UINT_MAX, -6, ULONG_MAX, 7, sizeof p)) == 1);
+    CHECK(asyncio_await(
+              asyncio_coro(takes_integers, little, UINT_MAX, -6, ULONG_MAX, 7, sizeof p)) == 1);
     CHECK(asyncio_await(asyncio_coro(takes_enums, green, scoped::big, wide::most)) == 2);
     CHECK(asyncio_await(asyncio_coro(takes_pointers, text.c_str(), &p, &p, 0, nullptr, NULL)) == 3);
     CHECK(asyncio_await(asyncio_coro(takes_functions, quiet, &quiet, nullptr)) == 4);
@@ -97,8 +100,10 @@ int lambdas()
     int local = 4;
     CHECK(asyncio_await(asyncio_coro([] { return ++calls; })) == 1);
     CHECK(asyncio_await(asyncio_coro(stored, 1, "a")) == 'b');
-    CHECK(asyncio_await(asyncio_coro([](int *where, int by) -> int { return *where *= by; }, &local, 3)) == 12);
-    CHECK(asyncio_await(asyncio_coro([](double delay) { return asyncio_sleep(delay); }, 0.001)) == 0);
+    CHECK(asyncio_await(asyncio_coro([](int *where, int by) -> int { return *where *= by; }, &local,
+                                     3)) == 12);
+    CHECK(asyncio_await(asyncio_coro([](double delay) { return asyncio_sleep(delay); }, 0.001)) ==
+          0);
     point p{ 5, 6 };
     int sum = asyncio_await(asyncio_coro(
         [](const point *which) noexcept {

@@ -52,7 +52,8 @@ static int gathers(void)
                          asyncio_coro(give, 5), asyncio_coro(give, 6), asyncio_coro(give, 7),
                          asyncio_coro(give, 8), asyncio_coro(give, 9), asyncio_coro(give, 10),
                          asyncio_coro(give, 11), asyncio_coro(give, 12), asyncio_coro(give, 13),
-                         asyncio_coro(give, 14), asyncio_coro(give, 15), asyncio_coro(give, 16)) == 0);
+                         asyncio_coro(give, 14), asyncio_coro(give, 15),
+                         asyncio_coro(give, 16)) == 0);
     asyncio_awaitable all[] = { ASYNCIO_AWAITABLE(task), ASYNCIO_AWAITABLE(future),
                                 ASYNCIO_AWAITABLE(asyncio_coro(give, -EIO)) };
     int results[3] = { 9, 9, 9 };

@@ -49,7 +49,8 @@ static void task_done(asyncio_task *task)
 static void task_done_data(asyncio_task *task, void *data)
 {
     const asyncio_task *constant = task;
-    called |= asyncio_future_done(constant) && !asyncio_future_cancelled(constant) ? *(int *)data : 0;
+    called |=
+        asyncio_future_done(constant) && !asyncio_future_cancelled(constant) ? *(int *)data : 0;
 }
 
 static void readable(int descriptor, void *data)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* run
  *
- * asyncio_coro_copy, _ret and _on_close, alone and around one another, at once and kept in a variable; compound literals
- * as arguments, which live as long as their block. */
+ * asyncio_coro_copy, _ret and _on_close, alone and around one another, at once and kept in a
+ * variable; compound literals as arguments, which live as long as their block. */
 #include <asyncio.h>
 #include "check.h"
 
@@ -75,7 +75,8 @@ static int copies(void)
 static int results(void)
 {
     asyncio_task *task;
-    CHECK(asyncio_create_task(asyncio_coro_ret(give_point, struct point), &task, .name = "giver") == 0);
+    CHECK(asyncio_create_task(asyncio_coro_ret(give_point, struct point), &task, .name = "giver") ==
+          0);
     CHECK(asyncio_await(task) == 1);
     const struct point *got = asyncio_task_value(task);
     CHECK(got != NULL && got->x == 8);
@@ -101,9 +102,11 @@ static int closings(void)
     int one = 1, ten = 10, hundred = 100;
     asyncio_task *task;
     struct point point = { 5, 6 };
-    CHECK(asyncio_await(asyncio_coro_on_close(asyncio_coro(take_point, &point), on_close, &one)) == 56);
+    CHECK(asyncio_await(asyncio_coro_on_close(asyncio_coro(take_point, &point), on_close, &one)) ==
+          56);
     CHECK(closed == 1);
-    asyncio_coro coro = asyncio_coro_on_close(asyncio_coro_copy(take_point, &point), on_close, &ten);
+    asyncio_coro coro =
+        asyncio_coro_on_close(asyncio_coro_copy(take_point, &point), on_close, &ten);
     CHECK(asyncio_create_task(coro, &task) == 0);
     point.y = 0;
     asyncio_task_cancel(task);

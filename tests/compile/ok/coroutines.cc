@@ -60,7 +60,8 @@ int copies()
 int results()
 {
     asyncio_task *task;
-    CHECK(asyncio_create_task(asyncio_coro_ret(give_point, point, 3, 4), &task, .name = "giver") == 0);
+    CHECK(asyncio_create_task(asyncio_coro_ret(give_point, point, 3, 4), &task, .name = "giver") ==
+          0);
     CHECK(asyncio_await(task) == 2);
     auto got = static_cast<const point *>(asyncio_task_value(task));
     CHECK(got && got->x == 3 && got->y == 4);
@@ -84,14 +85,16 @@ int closings()
     CHECK(asyncio_await(asyncio_coro_on_close(asyncio_coro(take_point, &p), on_close, &one)) == 56);
     CHECK(closed == 1);
     auto outer = asyncio_coro_on_close(asyncio_coro_copy(take_point, &p), on_close, &ten);
-    auto twice = asyncio_coro_on_close(outer, [](void *data) { ++*static_cast<int *>(data); }, &one);
+    auto twice = asyncio_coro_on_close(
+        outer, [](void *data) { ++*static_cast<int *>(data); }, &one);
     CHECK(asyncio_create_task(twice, &task) == 0);
     p.y = 0;
     asyncio_task_cancel(task);
     CHECK(asyncio_await(task) == -ECANCELED);
     asyncio_task_unref(task);
     CHECK(closed == 11 && one == 2);
-    CHECK(asyncio_to_thread(asyncio_coro_on_close(asyncio_coro(take_point, &p), on_close, &ten)) == 50);
+    CHECK(asyncio_to_thread(asyncio_coro_on_close(asyncio_coro(take_point, &p), on_close, &ten)) ==
+          50);
     CHECK(closed == 21);
     asyncio_awaitable awaitable = ASYNCIO_AWAITABLE(outer);
     CHECK(asyncio_wait_for(awaitable, 1) == 50);
@@ -102,7 +105,8 @@ int closings()
 int program()
 {
     static_assert(asyncio_iscoroutine(asyncio_coro(copies)), "a coroutine object");
-    static_assert(asyncio_iscoroutine(asyncio_coro_ret(give_point, point, 1, 2)), "one with a note");
+    static_assert(asyncio_iscoroutine(asyncio_coro_ret(give_point, point, 1, 2)),
+                  "one with a note");
     static_assert(!asyncio_iscoroutine(3) && !asyncio_isfuture(3), "neither");
     asyncio_task *task = asyncio_current_task();
     static_assert(asyncio_isfuture(task) && !asyncio_iscoroutine(task), "a future");

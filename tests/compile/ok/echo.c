@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* An echo server, and what else is written with streams: a size is often an int that was returned. */
+/* An echo server, and what else is written with streams: a size is often an int that was
+ * returned. */
 #include <asyncio.h>
 
-static int echo(asyncio_stream *stream)                      /* one task for each connection; closed when this returns */
+/* one task for each connection; closed when this returns */
+static int echo(asyncio_stream *stream)
 {
     char line[256];
     int n;
@@ -53,7 +55,8 @@ static int client(const char *host, int port)
     if (r < 0)
         return r;
     asyncio_stream_unref(stream);
-    r = asyncio_open_connection(host, port, &stream, .limit = 1 << 20, .local_host = "127.0.0.2", .family = AF_INET);
+    r = asyncio_open_connection(host, port, &stream, .limit = 1 << 20, .local_host = "127.0.0.2",
+                                .family = AF_INET);
     if (r < 0)
         return r;
     asyncio_stream_unref(stream);
@@ -70,5 +73,6 @@ static int client(const char *host, int port)
 int main(void)
 {
     int r = asyncio_run(asyncio_coro(client, "127.0.0.1", 8888));
-    return r < 0 ? asyncio_print_exception(r) : asyncio_print_exception(asyncio_run(asyncio_coro(program)));
+    return r < 0 ? asyncio_print_exception(r)
+                 : asyncio_print_exception(asyncio_run(asyncio_coro(program)));
 }

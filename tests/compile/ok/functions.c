@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* run
  *
- * The bare name of a public macro is a function: to delay, to store, to call with its options by address. */
+ * The bare name of a public macro is a function: to delay, to store, to call with its options by
+ * address. */
 #include <asyncio.h>
 #include "check.h"
 
@@ -19,7 +20,8 @@ static int program(void)
 {
     int (*sleep)(double) = asyncio_sleep;
     int (*run)(asyncio_coro, const asyncio_run_options *) = asyncio_run;
-    int (*create)(asyncio_coro, asyncio_task **, const asyncio_create_task_options *) = asyncio_create_task;
+    int (*create)(asyncio_coro, asyncio_task **, const asyncio_create_task_options *) =
+        asyncio_create_task;
     int (*gather)(const asyncio_awaitable *, size_t, int *, const asyncio_gather_options *) =
         asyncio_gather_all;
     asyncio_create_task_options named = { .size = sizeof named, .name = "named" };
@@ -40,7 +42,8 @@ static int program(void)
     asyncio_future *future = (asyncio_future *)task;
     CHECK(asyncio_await(asyncio_coro(asyncio_wait, &future, 1, &done, NULL)) == 0);
     CHECK(asyncio_wait_for(asyncio_coro(asyncio_sleep, 100), 0.001) == -ETIMEDOUT);
-    CHECK(asyncio_gather(asyncio_coro(asyncio_sleep, 0.001), asyncio_coro(asyncio_task_cancel, task, NULL)) == 0);
+    CHECK(asyncio_gather(asyncio_coro(asyncio_sleep, 0.001),
+                         asyncio_coro(asyncio_task_cancel, task, NULL)) == 0);
     asyncio_task_unref(task);
     return 0;
 }

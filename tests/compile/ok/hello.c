@@ -5,11 +5,13 @@
 #include <asyncio.h>
 #include <stdio.h>
 
-static int say_after(int milliseconds, const char *what)     /* a coroutine function is a plain C function */
+/* a coroutine function is a plain C function */
+static int say_after(int milliseconds, const char *what)
 {
     int r = asyncio_sleep(milliseconds / 1000.0);            /* awaiting is calling */
     if (r < 0)
-        return r;                                            /* -ECANCELED travels up like an exception */
+        /* -ECANCELED travels up like an exception */
+        return r;
     puts(what);
     return 0;
 }
@@ -22,5 +24,6 @@ static int program(void)
 
 int main(void)
 {
-    return asyncio_print_exception(asyncio_run(asyncio_coro(program)));   /* silent and 0 when all went well */
+    /* silent and 0 when all went well */
+    return asyncio_print_exception(asyncio_run(asyncio_coro(program)));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // run
 //
-// Keyword arguments, callbacks and awaitables in C++; what an option points to lives as long as the call.
+// Keyword arguments, callbacks and awaitables in C++; what an option points to lives as long as the
+// call.
 #include <asyncio.h>
 #include <cstring>
 #include <string>
@@ -46,20 +47,23 @@ int callbacks()
     asyncio_task *task;
     CHECK(asyncio_loop_call_soon(loop, plain, nullptr) == 0);
     CHECK(asyncio_loop_call_soon(loop, &with_data, nullptr, .data = &two) == 0);
-    CHECK(asyncio_loop_call_later(loop, 0, [](asyncio_loop *, void *data) { called |= *static_cast<int *>(data); },
-                                  nullptr, .data = &eight) == 0);
+    CHECK(asyncio_loop_call_later(
+              loop, 0, [](asyncio_loop *, void *data) { called |= *static_cast<int *>(data); },
+              nullptr, .data = &eight) == 0);
     CHECK(asyncio_loop_call_soon(loop, [] { called |= 16; }, nullptr) == 0);
     CHECK(asyncio_create_task(asyncio_coro(give, 1), &task) == 0);
     CHECK(asyncio_future_add_done_callback(task, task_done) == 0);
     CHECK(asyncio_task_add_done_callback(task, [](asyncio_future *) { called |= 32; }) == 0);
     CHECK(asyncio_future_new(&future) == 0);
-    CHECK(asyncio_future_add_done_callback(future, [](asyncio_future *, void *) { called |= 64; }) == 0);
+    CHECK(asyncio_future_add_done_callback(future,
+                                           [](asyncio_future *, void *) { called |= 64; }) == 0);
     CHECK(asyncio_future_set_result(future, 0) == 0);
     CHECK(asyncio_await(task) == 1);
     CHECK(asyncio_sleep(0.01) == 0);
     CHECK(called == 127);
     const asyncio_future *constant = future;
-    CHECK(asyncio_future_done(constant) && asyncio_future_done(task) && asyncio_future_get_loop(task) == loop);
+    CHECK(asyncio_future_done(constant) && asyncio_future_done(task) &&
+          asyncio_future_get_loop(task) == loop);
     asyncio_future_unref(asyncio_future_ref(task));
     asyncio_future_unref(task);
     asyncio_future_unref(future);
@@ -73,8 +77,8 @@ int keywords()
     CHECK(asyncio_create_task(asyncio_coro(give, 1), &task, .name = name_of(7).c_str()) == 0);
     CHECK(name_of(7) == asyncio_task_get_name(task));
     asyncio_task_unref(task);
-    CHECK(asyncio_create_task(asyncio_coro(give, 1), &task, .name = "x", .context = nullptr, .eager_start = true,
-                              .stack_size = 1 << 17, .sticky_cancel = 0) == 0);
+    CHECK(asyncio_create_task(asyncio_coro(give, 1), &task, .name = "x", .context = nullptr,
+                              .eager_start = true, .stack_size = 1 << 17, .sticky_cancel = 0) == 0);
     asyncio_task_cancel(task, .message = "enough");
     CHECK(asyncio_await(task) == -ECANCELED);
     asyncio_task_unref(task);
@@ -83,7 +87,8 @@ int keywords()
     asyncio_wait_options wait;
     CHECK(wait.timeout <= ASYNCIO_NONE && wait.return_when == ASYNCIO_ALL_COMPLETED);
     asyncio_start_server_options server;
-    CHECK(server.limit == 65536 && server.backlog == 100 && server.reuse_address == 1 && !server.data);
+    CHECK(server.limit == 65536 && server.backlog == 100 && server.reuse_address == 1 &&
+          !server.data);
     asyncio_create_task_options none{};
     CHECK(none.size == sizeof none && !none.name && !none.eager_start);
     return 0;
@@ -96,7 +101,8 @@ int awaitables()
         CHECK(asyncio_create_task(asyncio_coro(give, 1), &task) == 0);
     size_t done;
     CHECK(asyncio_wait(tasks.data(), tasks.size(), &done) == 0 && done == 3);
-    CHECK(asyncio_wait(tasks.data(), 3, nullptr, .timeout = 1, .return_when = ASYNCIO_FIRST_COMPLETED) == 0);
+    CHECK(asyncio_wait(tasks.data(), 3, nullptr, .timeout = 1,
+                       .return_when = ASYNCIO_FIRST_COMPLETED) == 0);
     CHECK(asyncio_gather(tasks[0], tasks[1], asyncio_coro(give, 1), ASYNCIO_AWAITABLE(tasks[2]),
                          asyncio_coro([] { return asyncio_sleep(0); })) == 0);
     std::vector<asyncio_awaitable> all;

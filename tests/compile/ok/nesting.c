@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* run
  *
- * The macros inside other macros and inside one another: in tests, in logging, as arguments and as options. */
+ * The macros inside other macros and inside one another: in tests, in logging, as arguments and as
+ * options. */
 #include <asyncio.h>
 #include <assert.h>
 #include "check.h"
@@ -48,8 +49,8 @@ static int program(void)
         else
             RETURN_IF_FAILED(asyncio_await(asyncio_coro(give, i)));
     asyncio_task_unref(task);
-    return asyncio_await(asyncio_coro(give, asyncio_await(asyncio_coro(give, asyncio_await(asyncio_coro(
-                                                                                give, 0))))));
+    return asyncio_await(asyncio_coro(
+        give, asyncio_await(asyncio_coro(give, asyncio_await(asyncio_coro(give, 0))))));
 }
 
 int main(void)

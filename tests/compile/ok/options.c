@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* run
  *
- * Keyword arguments: none, some, all, in any order, zero where the default is not; and the defaults themselves. */
+ * Keyword arguments: none, some, all, in any order, zero where the default is not; and the
+ * defaults themselves. */
 #include <asyncio.h>
 #include <string.h>
 #include "check.h"
@@ -69,7 +70,8 @@ static void defaults(void)
     asyncio_run_options run = ASYNCIO__OPTIONS(asyncio_run_options, ASYNCIO__RUN_DEFAULTS, );
     CHECK(run.size == sizeof run && run.debug == -1 && run.shutdown_timeout >= 300 &&
           run.loop_factory == NULL && run.context == NULL);
-    run = ASYNCIO__OPTIONS(asyncio_run_options, ASYNCIO__RUN_DEFAULTS, .shutdown_timeout = 0, .debug = 0, );
+    run = ASYNCIO__OPTIONS(asyncio_run_options, ASYNCIO__RUN_DEFAULTS, .shutdown_timeout = 0,
+                           .debug = 0, );
     CHECK(run.debug == 0 && run.shutdown_timeout <= 0);
 }
 
@@ -80,7 +82,8 @@ int main(void)
     defaults();
     CHECK(asyncio_run(asyncio_coro(nothing)) == 0);
     CHECK(asyncio_run(asyncio_coro(later), .debug = 0, .shutdown_timeout = ASYNCIO_NONE) == 0);
-    CHECK(asyncio_run(asyncio_coro(nothing), .loop_factory = new_loop, .loop_factory_data = &made) == 0);
+    CHECK(asyncio_run(asyncio_coro(nothing), .loop_factory = new_loop,
+                      .loop_factory_data = &made) == 0);
     CHECK(made == 1);
     asyncio_runner runner;
     asyncio_runner_enter(&runner);

@@ -6,7 +6,8 @@
 static void report(const asyncio_watchdog_report *report, void *data)
 {
     FILE *file = data;
-    fprintf(file, "%s blocks for %.3f s\n", report->task != NULL ? report->task : "a callback", report->blocked);
+    fprintf(file, "%s blocks for %.3f s\n", report->task != NULL ? report->task : "a callback",
+            report->blocked);
     for (size_t i = 0; i < report->frame_count; i++)
         fprintf(file, "    %s\n", report->frames[i].function);
 }

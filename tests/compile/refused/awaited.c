@@ -4,7 +4,7 @@
 
 int work(int x);
 
-/* expect: what is called has been awaited. To delay the call, name it: asyncio_coro(function, arguments...) */
+/* expect: what is called has been awaited. To delay the call, name it: asyncio_coro(function, */
 int f(void) { return asyncio_await(work(1)); }
 
 /* expect: what is called has been awaited */

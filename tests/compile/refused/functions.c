@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions that are no coroutine functions. Where gcc 11 is left out, it cannot see what is wrong: the other arguments
- * are not of the very types of the parameters. */
+/* Functions that are no coroutine functions. Where gcc 11 is left out, it cannot see what is
+ * wrong: the other arguments are not of the very types of the parameters. */
 #include <asyncio.h>
 #include <stdbool.h>
 

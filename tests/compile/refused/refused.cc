@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What C++ refuses: parameters, arguments, lambdas with captures, coroutine objects that would dangle.
+// What C++ refuses: parameters, arguments, lambdas with captures, coroutine objects that dangle.
 #include <asyncio.h>
 #include <functional>
 
@@ -94,7 +94,11 @@ int f() { asyncio_coro coro = asyncio_coro_ret(give, int); return asyncio_await(
 
 /* expect: keep it */
 int give(int *ret);
-int f() { asyncio_awaitable all[] = { ASYNCIO_AWAITABLE(asyncio_coro_ret(give, int)) }; return asyncio_gather_all(all, 1, nullptr); }
+int f()
+{
+    asyncio_awaitable all[] = { ASYNCIO_AWAITABLE(asyncio_coro_ret(give, int)) };
+    return asyncio_gather_all(all, 1, nullptr);
+}
 
 /* expect: no destructor of it is called */
 struct with_destructor { ~with_destructor(); };
@@ -112,7 +116,11 @@ int f() { return asyncio_create_task(asyncio_coro(number, 1), nullptr, .name = 5
 int f(asyncio_loop *loop) { return asyncio_loop_call_soon(loop, on_int, nullptr); }
 
 /* expect: no such callback here */
-int f(asyncio_loop *loop, int x) { return asyncio_loop_call_soon(loop, [x](asyncio_loop *) { on_int(x); }, nullptr); }
+int f(asyncio_loop *loop, int x)
+{
+    return asyncio_loop_call_soon(
+        loop, [x](asyncio_loop *) { on_int(x); }, nullptr);
+}
 
 /* expect: no such callback here */
 int f(asyncio_future *future) { return asyncio_future_add_done_callback(future, on_int); }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Results that nobody looks at, of calls that suspend, create or fail: the attribute goes through the macros. */
+/* Results that nobody looks at, of calls that suspend, create or fail: the attribute goes through
+ * the macros. */
 #include <asyncio.h>
 
 int work(int x);
