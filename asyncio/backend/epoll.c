@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -483,6 +484,19 @@ static int backend_fileno(struct backend *backend)
     return epoll->number;
 }
 
+/* Whether the kernel waits for nanoseconds. Asked no more after the first no. */
+static bool has_pwait2(struct epoll *epoll)
+{
+    static atomic_bool is_missing;
+    struct {
+        int64_t seconds, nanoseconds;
+    } none = { 0, 0 };
+    if (!atomic_load(&is_missing) &&
+        syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &none, NULL, 0) < 0)
+        atomic_store(&is_missing, true);
+    return !atomic_load(&is_missing);
+}
+
 static int backend_init(struct backend *backend, const struct backend_limits *limits)
 {
     struct epoll *epoll = epoll_of(backend);
@@ -500,11 +514,7 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
         close(epoll->number);
         return r;
     }
-    struct {
-        int64_t seconds, nanoseconds;
-    } none = { 0, 0 };
-    epoll->has_pwait2 =
-        syscall(SYS_epoll_pwait2, epoll->number, epoll->events, EVENTS, &none, NULL, 0) >= 0;
+    epoll->has_pwait2 = has_pwait2(epoll);
     return 0;
 }
 

@@ -409,8 +409,9 @@ TEST(ending_with_ops_pending)
 
 TEST(no_descriptor_for_a_connection)
 {
-    if (!world->is_real)
-        return; /* the seeds do it there */
+    const char *preload = getenv("LD_PRELOAD");
+    if (!world->is_real || (preload && strstr(preload, "vgpreload")))
+        return; /* the seeds do it there; valgrind has limits of its own */
     struct sockaddr_storage address;
     struct probe accept = { 0 }, connect = { 0 };
     sock listener = world_listen(world, 8, &address), client = world_socket(world);

@@ -45,12 +45,12 @@ static void by_name(void **state)
     unsetenv("ASYNCIO_BACKEND");
 }
 
-/* Has io_uring_setup fail with `error` from here on. */
-static bool forbid_io_uring(int error)
+/* Has a system call fail with `error` from here on. */
+static bool forbid(unsigned call, int error)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -65,7 +65,7 @@ static int child_without_io_uring(int error)
 {
     char name[100] = "", reason[100] = "";
     uint64_t live = asyncio__alloc_live();
-    if (!forbid_io_uring(error))
+    if (!forbid(SYS_io_uring_setup, error))
         return CANNOT_TRY;
     if (choose(NULL, name, reason) != 0 || strcmp(name, "epoll") != 0)
         return 1;
@@ -105,6 +105,38 @@ static void falls_back_with_a_reason(void **state)
     }
 }
 
+static int child_without_pwait2(void)
+{
+    struct backend *backend;
+    const char *reason;
+    if (!forbid(SYS_epoll_pwait2, ENOSYS))
+        return CANNOT_TRY;
+    if (asyncio__backend_new("epoll", NULL, &backend, &reason) < 0)
+        return 1;
+    for (int64_t limit = 1; limit < 30000000; limit *= 13) {
+        int64_t before = real_now();
+        if (backend->type->poll(backend, limit) != 0 || real_now() - before < limit)
+            return 2;
+    }
+    asyncio__backend_free(backend);
+    return 0;
+}
+
+static void epoll_without_nanoseconds(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(child_without_pwait2());
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CANNOT_TRY)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* Limits that the kernel rounds or cuts are no reason to fail. */
 static void odd_limits(void **state)
 {
@@ -131,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN(by_name),
         RUN(falls_back_with_a_reason),
+        RUN(epoll_without_nanoseconds),
         RUN(odd_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
