@@ -75,7 +75,7 @@ int f(void) { return asyncio_await(asyncio_coro_ret(given, struct asyncio_frame,
 int f(void) { return asyncio_await(asyncio_coro_ret(number, struct pair, 1)); }
 
 /* expect gcc: incompatible pointer type */
-/* expect clang: incompatible pointer types */
+/* expect clang: incompatible function pointer types */
 /* flags: -Werror=incompatible-pointer-types */
 void destroy(int *data);
 int f(void) { return asyncio_await(asyncio_coro_on_close(asyncio_coro(number, 1), destroy, NULL)); }
