@@ -28,6 +28,21 @@ NAME = r"(asyncio_[a-z0-9]\w*|ASYNCIO_[A-Z0-9]\w*)"
 ATTRIBUTES = r"\b(ASYNCIO_API|ASYNCIO_MUST_CHECK|extern)\s+|\bASYNCIO_PRINTF\([^)]*\)\s*|__attribute__\s*\(\(.*?\)\)\s*"
 
 
+def as_in_c(struct, header):
+    """An options struct without what its fields carry for C++; a default that is not zero begins the comment."""
+    out = []
+    for line in struct.splitlines():
+        line = re.sub(r" ASYNCIO__(0|DEFAULT\(sizeof\(\w+\)\))(?=;)", "", line)
+        field = re.match(r"(\s+.*?) ASYNCIO__DEFAULT\((\w+)\);\s*(?:/\* (.*) \*/)?$", line)
+        if field:
+            value = re.search(rf"^#define {field.group(2)} (.*)$", header, re.M)
+            said = "default " + (value.group(1).strip("()") if value else field.group(2))
+            line = f"{field.group(1)}; /* {said}{'; ' + field.group(3) if field.group(3) else ''} */"
+        code, mark, comment = line.partition(" /*")
+        out.append(f"{code.rstrip():<36}{mark}{comment}" if mark and code.strip() else line)
+    return "\n".join(out)
+
+
 class Page:
     def __init__(self, name, header):
         self.name, self.header = name, header
@@ -52,7 +67,7 @@ class Header:
     def read(self):
         lines = self.text.splitlines()
         for match in re.finditer(r"^(?:typedef )?struct (\w+_options) \{.*?^\}[^;]*;", self.text, re.M | re.S):
-            self.structs[match.group(1)] = match.group(0)
+            self.structs[match.group(1)] = as_in_c(match.group(0), self.text)
         at, comment, first, depth = 0, "", True, 0
         while at < len(lines):
             line = lines[at]
