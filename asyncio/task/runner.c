@@ -25,8 +25,9 @@ enum { RUNNER_ENTERED = 0, RUNNER_CLOSED = -ASYNCIO_INVALID_STATE };
 int(asyncio_runner_enter)(asyncio_runner *runner, const asyncio_run_options *options)
 {
     static const asyncio_run_options defaults = { .size = sizeof defaults,
-                                                  .debug = -1,
-                                                  .shutdown_timeout = 300.0 };
+                                                  .debug = ASYNCIO__DEFAULT_DEBUG,
+                                                  .shutdown_timeout =
+                                                      ASYNCIO__DEFAULT_SHUTDOWN_TIMEOUT };
     struct runner *state = asyncio__calloc(1, sizeof *state);
     runner->state = state;
     runner->error = state ? RUNNER_ENTERED : -ENOMEM;
