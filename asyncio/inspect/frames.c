@@ -185,9 +185,10 @@ int asyncio__frames_name(const struct raw_frame *frames, size_t count, bool is_w
     asyncio__symbols_find(addresses, count, symbols);
     size_t stored = 0;
     count = end_of_shown(frames, symbols, count);
-    for (size_t i = is_waiting ? first_shown(frames, symbols, count) : 0;
-         i < count && stored < capacity; i++)
-        stored += put_frame(&frames[i], symbols[i], ret_frames + stored, capacity - stored);
+    size_t first = is_waiting ? first_shown(frames, symbols, count) : 0;
+    for (size_t i = first; i < count && stored < capacity; i++)
+        if (i == first || !is_internal_name(name_of(symbols[i])))
+            stored += put_frame(&frames[i], symbols[i], ret_frames + stored, capacity - stored);
     asyncio__free(addresses);
     return (int)stored;
 }
