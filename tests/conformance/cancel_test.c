@@ -615,4 +615,69 @@ SCENARIO(a_yielding_task_swallows_and_is_cancelled_again)
     return 0;
 }
 
+static int sleeps_then_yields(void)
+{
+    say("sleep: %s", name(asyncio_sleep(9 * T)));
+    say("yield: %s", name(asyncio_sleep(0)));
+    return cancelling();
+}
+
+SCENARIO(two_cancels_of_a_sleep_in_one_turn)
+{
+    asyncio_task *task = start(asyncio_coro(sleeps_then_yields));
+    ok(passes(1));
+    int first = asyncio_task_cancel(task), second = asyncio_task_cancel(task);
+    say("%s %s", yes(first), yes(second));
+    say("%s", ends(task));
+    return 0;
+}
+
+static int waits_then_yields(asyncio_task *inner)
+{
+    if (asyncio_wait(&inner, 1, NULL) == -ECANCELED)
+        say("wait: CancelledError");
+    say("yield: %s", name(asyncio_sleep(0)));
+    return cancelling();
+}
+
+SCENARIO(two_cancels_of_a_wait_in_one_turn)
+{
+    asyncio_task *inner = start(asyncio_coro(sleeper, "inner", TICKS(1), 0));
+    asyncio_task *task = start(asyncio_coro(waits_then_yields, inner));
+    ok(passes(2));
+    int first = asyncio_task_cancel(task), second = asyncio_task_cancel(task);
+    say("%s %s", yes(first), yes(second));
+    say("%s", ends(task));
+    return asyncio_await(inner);
+}
+
+SCENARIO(uncancel_of_one_of_two_under_way)
+{
+    asyncio_task *task = start(asyncio_coro(stubborn, "a", 1, 5));
+    ok(passes(1));
+    asyncio_task_cancel(task);
+    asyncio_task_cancel(task);
+    int first = asyncio_task_uncancel(task), second = asyncio_task_uncancel(task);
+    say("uncancel %d %d", first, second);
+    say("%s", ends(task));
+    say("%s, cancelling %d", state(task), asyncio_task_cancelling(task));
+    return 0;
+}
+
+static int awaits_twice(asyncio_future *future)
+{
+    say("first: %s", ends(future));
+    say("again: %s", ends(future));
+    return 3;
+}
+
+SCENARIO(a_future_may_be_cancelled_twice_by_its_waiter)
+{
+    asyncio_task *task = start(asyncio_coro(awaits_twice, new_future()));
+    ok(passes(1));
+    asyncio_task_cancel(task);
+    say("%s", ends(task));
+    return 0;
+}
+
 CONFORMANCE("cancel")

@@ -371,4 +371,41 @@ SCENARIO(an_eager_task_waits_for_a_future_of_its_creator)
     return 0;
 }
 
+static int sees_itself_then_says(void)
+{
+    seen[0] = asyncio_current_task();
+    int r = asyncio_sleep(0);
+    say("later");
+    return r;
+}
+
+static void starts_an_eager_task(void)
+{
+    seen[1] = start_eager(asyncio_coro(sees_itself_then_says));
+    say("inside %s, after %s", yes(seen[0] == seen[1]), yes(asyncio_current_task() == NULL));
+}
+
+SCENARIO(an_eager_task_from_a_callback)
+{
+    ok(asyncio_loop_call_soon(running(), starts_an_eager_task, NULL));
+    ok(passes(2));
+    return asyncio_await(seen[1]);
+}
+
+static int cancels_and_awaits(asyncio_task *sibling)
+{
+    say("cancel %s", yes(asyncio_task_cancel(sibling)));
+    return asyncio_await(sibling) == -ECANCELED ? 0 : 1;
+}
+
+SCENARIO(an_eager_task_that_cancels_a_sibling)
+{
+    asyncio_task *sibling = start(asyncio_coro(sleeper, "sibling", TICKS(9), 0));
+    ok(passes(1));
+    asyncio_task *task = start_eager(asyncio_coro(cancels_and_awaits, sibling));
+    say("created: %s", state(task));
+    say("%s", ok(asyncio_await(task)) == 0 ? "CancelledError" : "something else");
+    return 0;
+}
+
 CONFORMANCE("eager")

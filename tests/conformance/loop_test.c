@@ -735,4 +735,38 @@ SCENARIO(a_task_factory_makes_the_tasks)
     return r;
 }
 
+static void cancels(asyncio_loop *loop, void *task)
+{
+    (void)loop;
+    asyncio_task_cancel((asyncio_task *)task);
+}
+
+PLAIN_SCENARIO(run_until_complete_of_a_cancelled_task)
+{
+    asyncio_loop *loop = new_loop();
+    asyncio_task *task;
+    ok(asyncio_loop_create_task(loop, asyncio_coro(sleeper, "a", TICKS(9), 0), &task));
+    ok(asyncio_loop_call_later(loop, 1 * T, cancels, NULL, .data = task));
+    say("%s", name(asyncio_loop_run_until_complete(loop, task)));
+    say("%s", state(task));
+    asyncio_task_unref(task);
+    return end_loop(loop);
+}
+
+/* Python reports it when the garbage collector finds it, C when the loop is closed. */
+PLAIN_SCENARIO(a_pending_task_is_reported_with_its_loop_gone)
+{
+    asyncio_loop *loop = new_loop();
+    asyncio_task *task;
+    ok(asyncio_loop_create_task(loop, asyncio_coro(sleeper, "a", TICKS(9), 0), &task));
+    asyncio_loop_stop(loop);
+    ok(asyncio_loop_run_forever(loop));
+    say("%s", state(task));
+    ok(asyncio_loop_close(loop));
+    asyncio_task_unref(task);
+    say("dropped");
+    asyncio_loop_unref(loop);
+    return 0;
+}
+
 CONFORMANCE("loop")

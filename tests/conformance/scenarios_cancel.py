@@ -510,3 +510,58 @@ async def a_yielding_task_swallows_and_is_cancelled_again():
     await passes(1)
     task.cancel()
     say(await ends(task))
+
+
+@scenario
+async def two_cancels_of_a_sleep_in_one_turn():
+    async def body():
+        say(f"sleep: {await ends(asyncio.sleep(9 * T))}")
+        say(f"yield: {await ends(asyncio.sleep(0))}")
+        return asyncio.current_task().cancelling()
+    task = asyncio.create_task(body())
+    await passes(1)
+    say(f"{yes(task.cancel())} {yes(task.cancel())}")
+    say(await ends(task))
+
+
+@scenario
+async def two_cancels_of_a_wait_in_one_turn():
+    inner = asyncio.create_task(sleeper("inner", 1))
+
+    async def body():
+        try:
+            await asyncio.wait([inner])
+        except asyncio.CancelledError:
+            say("wait: CancelledError")
+        say(f"yield: {await ends(asyncio.sleep(0))}")
+        return asyncio.current_task().cancelling()
+    task = asyncio.create_task(body())
+    await passes(2)
+    say(f"{yes(task.cancel())} {yes(task.cancel())}")
+    say(await ends(task))
+    await inner
+
+
+@scenario
+async def uncancel_of_one_of_two_under_way():
+    task = asyncio.create_task(stubborn("a", 1, 5))
+    await passes(1)
+    task.cancel()
+    task.cancel()
+    say(f"uncancel {task.uncancel()} {task.uncancel()}")
+    say(await ends(task))
+    say(f"{state(task)}, cancelling {task.cancelling()}")
+
+
+@scenario
+async def a_future_may_be_cancelled_twice_by_its_waiter():
+    future = make_future()
+
+    async def body():
+        say(f"first: {await ends(future)}")
+        say(f"again: {await ends(future)}")
+        return 3
+    task = asyncio.create_task(body())
+    await passes(1)
+    task.cancel()
+    say(await ends(task))

@@ -285,3 +285,33 @@ async def an_eager_task_waits_for_a_future_of_its_creator():
     future.set_result(3)
     say("set")
     say(await ends(task))
+
+
+@scenario
+async def an_eager_task_from_a_callback():
+    seen = []
+
+    async def body():
+        seen.append(asyncio.current_task())
+        await asyncio.sleep(0)
+        say("later")
+
+    def callback():
+        seen.append(eager(body()))
+        say(f"inside {yes(seen[0] is seen[1])}, after {yes(asyncio.current_task() is None)}")
+    asyncio.get_running_loop().call_soon(callback)
+    await passes(2)
+    await seen[1]
+
+
+@scenario
+async def an_eager_task_that_cancels_a_sibling():
+    sibling = asyncio.create_task(sleeper("sibling", 9))
+    await passes(1)
+
+    async def body():
+        say(f"cancel {yes(sibling.cancel())}")
+        return await ends(sibling)
+    task = eager(body())
+    say(f"created: {state(task)}")
+    say(await ends(task))

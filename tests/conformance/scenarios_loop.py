@@ -570,3 +570,26 @@ async def a_task_factory_makes_the_tasks():
     await asyncio.gather(a, steps("b", 1))
     loop.set_task_factory(None)
     await asyncio.create_task(steps("c", 1))
+
+
+@scenario
+def run_until_complete_of_a_cancelled_task():
+    loop = Loop()
+    task = loop.create_task(sleeper("a", 9))
+    loop.call_later(1 * T, task.cancel)
+    say(tries(loop.run_until_complete, task))
+    say(state(task))
+    loop.close()
+
+
+@scenario
+def a_pending_task_is_reported_with_its_loop_gone():
+    loop = Loop()
+    task = loop.create_task(sleeper("a", 9))
+    loop.stop()
+    loop.run_forever()
+    say(state(task))
+    loop.close()
+    del task
+    drop()
+    say("dropped")

@@ -206,3 +206,25 @@ async def cleanup_behind_a_shield():
     say(f"{await ends(task)} {at()}")
     await asyncio.sleep(2 * T)
     say(at())
+
+
+@scenario
+async def an_error_that_shield_hands_on_counts_as_fetched():
+    inner = asyncio.create_task(failing("inner", 1, errno.EPIPE))
+    say(await ends(asyncio.shield(inner)))
+    del inner
+    drop()
+    say("dropped")
+
+
+@scenario
+async def an_error_that_nobody_fetched_from_shield():
+    inner = asyncio.create_task(failing("inner", 1, errno.EPIPE))
+    outer = asyncio.shield(inner)
+    await passes(4)
+    del inner
+    drop()
+    say("dropped the inner")
+    del outer
+    drop()
+    say("dropped the outer")

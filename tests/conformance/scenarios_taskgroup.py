@@ -511,3 +511,77 @@ async def the_body_awaits_a_child_that_is_cancelled():
             await child
     say(await ends(body()))
     say(f"cancelling {cancelling()}")
+
+
+@scenario
+async def a_sibling_is_cancelled_once_though_two_fail():
+    siblings = []
+
+    async def body():
+        async with asyncio.TaskGroup() as group:
+            siblings.append(group.create_task(cleaning("slow", 4)))
+            group.create_task(breaking("a", 1, errno.EIO))
+            await passes(1)
+            raise error(errno.EPIPE)
+    say(await ends(body()))
+    say(f"slow cancelling {siblings[0].cancelling()}, main cancelling {cancelling()}")
+
+
+@scenario
+async def two_cancels_in_one_turn_at_the_exit():
+    async def body():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(cleaning("a", 2))
+    task = asyncio.create_task(body())
+    await passes(2)
+    say(f"{yes(task.cancel())} {yes(task.cancel())}")
+    say(await ends(task))
+    say(f"cancelling {task.cancelling()}")
+
+
+@scenario
+async def the_parent_is_cancelled_when_all_children_have_ended():
+    loop = asyncio.get_running_loop()
+    children = []
+
+    async def body():
+        async with asyncio.TaskGroup() as group:
+            children.append(group.create_task(steps("a", 1, 5)))
+        say("never here")
+    task = asyncio.create_task(body())
+    await passes(3)
+    loop.call_soon(lambda: say(f"a {state(children[0])}, cancel {yes(task.cancel())}"))
+    say(await ends(task))
+    say(f"cancelling {task.cancelling()}")
+
+
+@scenario
+async def the_parent_is_cancelled_in_the_turn_the_last_child_ends():
+    loop = asyncio.get_running_loop()
+    children = []
+
+    async def body():
+        async with asyncio.TaskGroup() as group:
+            children.append(group.create_task(steps("a", 1, 5)))
+        say("never here")
+    task = asyncio.create_task(body())
+    await passes(2)
+    loop.call_soon(lambda: say(f"a {state(children[0])}, cancel {yes(task.cancel())}"))
+    say(await ends(task))
+    say(f"cancelling {task.cancelling()}")
+
+
+@scenario
+async def three_groups_deep_an_error_comes_up():
+    async def level(n):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(cleaning(f"beside {n}", n))
+            if n == 0:
+                group.create_task(failing("deep", 2, errno.EPIPE))
+            else:
+                group.create_task(caught(n - 1))
+
+    async def caught(n):
+        say(f"level {n}: {await ends(level(n))}")
+        raise error(errno.EIO)
+    say(f"level 2: {await ends(level(2))}")

@@ -242,6 +242,25 @@ async def two_wait_for_the_same_tasks():
         await task
 
 
+@scenario
+async def wait_is_cancelled_when_it_was_about_to_return():
+    loop = asyncio.get_running_loop()
+    tasks = start(a=steps("a", 1, 5))
+
+    async def parent():
+        try:
+            await asyncio.wait(tasks.values())
+            say("wait: returned")
+        except asyncio.CancelledError:
+            say("wait: CancelledError")
+        return asyncio.current_task().cancelling()
+    task = asyncio.create_task(parent())
+    await passes(2)
+    loop.call_soon(lambda: say(f"a {state(tasks['a'])}, cancel {yes(task.cancel())}"))
+    say(await ends(task))
+    say(await ends(tasks["a"]))
+
+
 # ---- as_completed ------------------------------------------------------------------------------
 
 async def drain(iterator):
@@ -391,3 +410,44 @@ async def slow_consumer_of_as_completed():
         say(f"{task.get_name()} {at()}")
         await asyncio.sleep(2 * T)
     say(at())
+
+
+@scenario
+async def what_ends_after_the_timeout_is_not_handed_out():
+    tasks = [named("a", sleeper("a", 2, 1)), named("b", sleeper("b", 3, 2))]
+    iterator = asyncio.as_completed(tasks, timeout=1 * T)
+    await asyncio.sleep(4 * T)
+    for _ in range(2):
+        try:
+            task = await anext(iterator)
+            say(task.get_name())
+        except TimeoutError:
+            say("TimeoutError")
+    say(f"{tries(tasks[0].result)} {tries(tasks[1].result)}")
+
+
+@scenario
+async def cancelled_in_as_completed_when_it_was_about_to_return():
+    loop = asyncio.get_running_loop()
+    task = named("a", steps("a", 1, 5))
+
+    async def parent():
+        await drain(asyncio.as_completed([task]))
+    outer = asyncio.create_task(parent())
+    await passes(2)
+    loop.call_soon(lambda: say(f"a {state(task)}, cancel {yes(outer.cancel())}"))
+    say(await ends(outer))
+    say(await ends(task))
+
+
+@scenario
+async def as_completed_of_an_error_and_a_timeout():
+    tasks = [named("a", late_failing("a", 1, errno.EPIPE)), named("b", sleeper("b", 3))]
+    iterator = asyncio.as_completed(tasks, timeout=2 * T)
+    task = await anext(iterator)
+    say(f"{task.get_name()}: {tries(task.result)} {at()}")
+    try:
+        await anext(iterator)
+    except TimeoutError:
+        say(f"TimeoutError {at()}")
+    await tasks[1]

@@ -305,3 +305,18 @@ async def a_limit_does_not_slow_things_down():
 async def limits_in_a_row():
     for ticks in (1, 3, 2):
         say(f"{await limited(sleeper('a', ticks, ticks), 2.5)} {at()}")
+
+
+@scenario
+async def zero_and_the_caller_is_cancelled_as_the_task_has_ended():
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(stubborn("a", 1, 5))
+    await passes(1)
+
+    async def caller():
+        return await asyncio.wait_for(task, 0)
+    outer = asyncio.create_task(caller())
+    await passes(2)
+    loop.call_soon(lambda: say(f"a {state(task)}, cancel {yes(outer.cancel())}"))
+    say(await ends(outer))
+    say(await ends(task))

@@ -271,4 +271,25 @@ SCENARIO(cleanup_behind_a_shield)
     return 0;
 }
 
+SCENARIO(an_error_that_shield_hands_on_counts_as_fetched)
+{
+    asyncio_task *inner = start(asyncio_coro(failing, "inner", 1, EPIPE));
+    say("%s", name(asyncio_shield(inner)));
+    drop(inner);
+    say("dropped");
+    return 0;
+}
+
+SCENARIO(an_error_that_nobody_fetched_from_shield)
+{
+    asyncio_task *inner = start(asyncio_coro(failing, "inner", 1, EPIPE));
+    asyncio_future *outer = SHIELD(inner);
+    ok(passes(4));
+    drop(inner);
+    say("dropped the inner");
+    drop(outer);
+    say("dropped the outer");
+    return 0;
+}
+
 CONFORMANCE("shield")

@@ -211,6 +211,11 @@ def turns(n):
     loop.call_soon(turn, 1)
 
 
+def block(ticks):
+    """Work that blocks the loop for so long."""
+    asyncio.get_running_loop().clock.now += ticks * T
+
+
 def at():
     """The virtual time since the loop was made, in ticks."""
     return f"t={asyncio.get_running_loop().time() / T:g}"

@@ -604,4 +604,96 @@ SCENARIO(the_body_awaits_a_child_that_is_cancelled)
     return 0;
 }
 
+SCENARIO(a_sibling_is_cancelled_once_though_two_fail)
+{
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    asyncio_task *slow = add_task(&group, asyncio_coro(cleaning, "slow", 4));
+    ADD(&group, breaking, "a", 1, EIO);
+    ok(passes(1));
+    say("%s", group_name(asyncio_task_group_exit(&group, -EPIPE)));
+    say("slow cancelling %d, main cancelling %d", asyncio_task_cancelling(slow), cancelling());
+    return 0;
+}
+
+SCENARIO(two_cancels_in_one_turn_at_the_exit)
+{
+    asyncio_task *task = start(asyncio_coro(group_of_cleaning, "a", 2));
+    ok(passes(2));
+    int first = asyncio_task_cancel(task), second = asyncio_task_cancel(task);
+    say("%s %s", yes(first), yes(second));
+    say("%s", ends(task));
+    say("cancelling %d", asyncio_task_cancelling(task));
+    return 0;
+}
+
+struct family {
+    asyncio_task *parent, *child;
+};
+
+static int group_of_one(struct family *family)
+{
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    family->child = add_task(&group, asyncio_coro(steps, "a", 1, 5));
+    int r = asyncio_task_group_exit(&group, 0);
+    if (r >= 0)
+        say("never here");
+    return r;
+}
+
+static void say_child_cancel_parent(asyncio_loop *loop, void *data)
+{
+    (void)loop;
+    struct family *family = data;
+    say("a %s, cancel %s", state(family->child), yes(asyncio_task_cancel(family->parent)));
+}
+
+static int cancelled_after(int turns_later)
+{
+    struct family family;
+    family.parent = start(asyncio_coro(group_of_one, &family));
+    ok(passes(turns_later));
+    soon(say_child_cancel_parent, &family);
+    say("%s", ends(family.parent));
+    say("cancelling %d", asyncio_task_cancelling(family.parent));
+    return 0;
+}
+
+SCENARIO(the_parent_is_cancelled_when_all_children_have_ended)
+{
+    return cancelled_after(3);
+}
+
+SCENARIO(the_parent_is_cancelled_in_the_turn_the_last_child_ends)
+{
+    return cancelled_after(2);
+}
+
+static int group_at(int level);
+
+static int group_caught_at(int level)
+{
+    say("level %d: %s", level, group_name(group_at(level)));
+    return -EIO;
+}
+
+static int group_at(int level)
+{
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    ADD(&group, cleaning, text("beside %d", level), level);
+    if (level == 0)
+        ADD(&group, failing, "deep", 2, EPIPE);
+    else
+        ADD(&group, group_caught_at, level - 1);
+    return asyncio_task_group_exit(&group, 0);
+}
+
+SCENARIO(three_groups_deep_an_error_comes_up)
+{
+    say("level 2: %s", group_name(group_at(2)));
+    return 0;
+}
+
 CONFORMANCE("taskgroup")

@@ -385,4 +385,17 @@ SCENARIO(limits_in_a_row)
     return 0;
 }
 
+SCENARIO(zero_and_the_caller_is_cancelled_as_the_task_has_ended)
+{
+    struct pair pair;
+    pair.inner = start(asyncio_coro(stubborn, "a", 1, 5));
+    ok(passes(1));
+    pair.outer = start(asyncio_coro(waits_for_zero, pair.inner));
+    ok(passes(2));
+    soon(say_inner_cancel_outer, &pair);
+    say("%s", ends(pair.outer));
+    say("%s", ends(pair.inner));
+    return 0;
+}
+
 CONFORMANCE("wait_for")

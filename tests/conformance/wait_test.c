@@ -357,6 +357,17 @@ SCENARIO(two_wait_for_the_same_tasks)
     return asyncio_await(second);
 }
 
+SCENARIO(wait_is_cancelled_when_it_was_about_to_return)
+{
+    struct children all = START(CORO(steps, "a", 1, 5));
+    struct pair pair = { all.futures[0], start(asyncio_coro(says_how_wait_ended, &all)) };
+    ok(passes(2));
+    soon(say_inner_cancel_outer, &pair);
+    say("%s", ends(pair.outer));
+    say("%s", ends(all.futures[0]));
+    return 0;
+}
+
 /* ---- as_completed ---- */
 
 #define NAMED(who, ...) ASYNCIO_AWAITABLE(start_named(asyncio_coro(__VA_ARGS__), who))
@@ -571,6 +582,54 @@ SCENARIO(slow_consumer_of_as_completed)
     }
     say("%s", at());
     return asyncio_as_completed_exit(&all, r);
+}
+
+SCENARIO(what_ends_after_the_timeout_is_not_handed_out)
+{
+    asyncio_task *a = start_named(CORO(sleeper, "a", TICKS(2), 1), "a");
+    asyncio_task *b = start_named(CORO(sleeper, "b", TICKS(3), 2), "b");
+    asyncio_awaitable tasks[2] = { ASYNCIO_AWAITABLE(a), ASYNCIO_AWAITABLE(b) };
+    asyncio_as_completed all;
+    asyncio_future *future;
+    asyncio_as_completed_enter(&all, tasks, 2, .timeout = 1 * T);
+    ok(asyncio_sleep(4 * T));
+    for (int i = 0; i < 2; i++) {
+        int r = asyncio_as_completed_next(&all, &future, NULL);
+        say("%s", r > 0 ? task_name(future) : name(r));
+    }
+    ok(asyncio_as_completed_exit(&all, 0));
+    say("%s %s", name(asyncio_task_result(a)), name(asyncio_task_result(b)));
+    return 0;
+}
+
+SCENARIO(cancelled_in_as_completed_when_it_was_about_to_return)
+{
+    asyncio_task *task = start_named(CORO(steps, "a", 1, 5), "a");
+    struct pair pair = { ASYNCIO__FUTURE(task), start(asyncio_coro(drains_one, task)) };
+    ok(passes(2));
+    soon(say_inner_cancel_outer, &pair);
+    say("%s", ends(pair.outer));
+    say("%s", ends(task));
+    return 0;
+}
+
+SCENARIO(as_completed_of_an_error_and_a_timeout)
+{
+    asyncio_task *b;
+    asyncio_awaitable tasks[2] = {
+        NAMED("a", late_failing, "a", TICKS(1), EPIPE),
+        ASYNCIO_AWAITABLE(b = start_named(CORO(sleeper, "b", TICKS(3), 0), "b")),
+    };
+    asyncio_as_completed all;
+    asyncio_future *future;
+    asyncio_as_completed_enter(&all, tasks, 2, .timeout = 2 * T);
+    ok(asyncio_as_completed_next(&all, &future, NULL));
+    const char *how = name(asyncio_future_result(future));
+    say("%s: %s %s", task_name(future), how, at());
+    how = name(asyncio_as_completed_next(&all, &future, NULL));
+    say("%s %s", how, at());
+    ok(asyncio_as_completed_exit(&all, 0));
+    return asyncio_await(b);
 }
 
 CONFORMANCE("wait")

@@ -2,8 +2,13 @@
 /* The coroutines that many scenarios share, as in tests/conformance/support.py. */
 #include "support/trace.h"
 
+#include "backend/sim.h"
+#include "loop/loop.h"
+
 #include <errno.h>
 #include <math.h>
+#include <string.h>
+#include <time.h>
 
 bool trace_over;
 
@@ -160,4 +165,16 @@ void turns(int n)
     counter[0] = 1;
     counter[1] = n;
     soon(turn, counter);
+}
+
+void block(int ticks)
+{
+    asyncio_loop *loop = running();
+    if (strncmp(asyncio_loop_backend(loop), "sim", 3) == 0) {
+        sim_of(loop->backend)->now += (int64_t)(ticks * T * 1e9);
+        return;
+    }
+    struct timespec time = { .tv_nsec = (long)(ticks * T * 1e9) % 1000000000 };
+    time.tv_sec = (time_t)(ticks * T);
+    nanosleep(&time, NULL);
 }

@@ -98,6 +98,7 @@ const char *group_name(int result);
 const char *runtime_error(int result);
 const char *list_name(const int *results, size_t count);
 /* the time since the loop was made, in ticks */
+void block(int ticks); /* work that blocks the loop for so long */
 const char *at(void);
 const char *state_of(asyncio_future *future);
 #define state(x) state_of(ASYNCIO__FUTURE(x))
