@@ -65,7 +65,7 @@ static size_t chopped(struct sim *sim, size_t size)
 
 /* ---- what waits for attention ---- */
 
-void asyncio__sim_activate(struct handle *handle)
+void asyncio__sim_activate(struct sim_handle *handle)
 {
     struct sim *sim = handle->sim;
     if (!list_empty(&handle->link))
@@ -79,14 +79,14 @@ void asyncio__sim_activate(struct handle *handle)
 
 void asyncio__sim_changed(struct simnet_socket *socket)
 {
-    struct handle *handle = container_of(socket, struct handle, socket);
+    struct sim_handle *handle = container_of(socket, struct sim_handle, socket);
     if (handle->reader || handle->writer)
         asyncio__sim_activate(handle);
 }
 
-struct handle *asyncio__sim_handle_new(struct sim *sim)
+struct sim_handle *asyncio__sim_handle_new(struct sim *sim)
 {
-    struct handle *handle = asyncio__table_new(&sim->table);
+    struct sim_handle *handle = asyncio__table_new(&sim->table);
     if (!handle)
         return NULL;
     handle->sim = sim;
@@ -95,7 +95,7 @@ struct handle *asyncio__sim_handle_new(struct sim *sim)
     return handle;
 }
 
-void asyncio__sim_handle_end(struct handle *handle)
+void asyncio__sim_handle_end(struct sim_handle *handle)
 {
     list_remove(&handle->link);
     if (handle->number < 0)
@@ -108,7 +108,7 @@ void asyncio__sim_handle_end(struct handle *handle)
 
 /* ---- ops ---- */
 
-static int try_recv(struct sim *sim, struct handle *handle, struct op *op)
+static int try_recv(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     if (sim->faults & FAULT_RESET && happens(sim, 64) && handle->socket.connection)
         asyncio__simnet_reset(&handle->socket);
@@ -116,7 +116,7 @@ static int try_recv(struct sim *sim, struct handle *handle, struct op *op)
     return n == -EAGAIN ? OP_PENDING : n;
 }
 
-static int try_send(struct sim *sim, struct handle *handle, struct op *op)
+static int try_send(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     for (;;) {
         while (op->iov_count && op->iov->iov_len == 0) {
@@ -139,7 +139,7 @@ static int try_send(struct sim *sim, struct handle *handle, struct op *op)
     }
 }
 
-static int try_connect(struct handle *handle, struct op *op)
+static int try_connect(struct sim_handle *handle, struct op *op)
 {
     int r = asyncio__simnet_connect(&handle->socket, (const struct sockaddr *)op->address,
                                     op->address_size);
@@ -156,14 +156,14 @@ static int finish(struct op **slot, int result)
     return 1;
 }
 
-static int finish_cancelled(struct handle *handle, struct op **slot)
+static int finish_cancelled(struct sim_handle *handle, struct op **slot)
 {
     if ((*slot)->kind == OP_CONNECT)
         asyncio__simnet_connect_cancel(&handle->socket);
     return finish(slot, -ECANCELED);
 }
 
-static int run_accept(struct sim *sim, struct handle *handle)
+static int run_accept(struct sim *sim, struct sim_handle *handle)
 {
     struct op *op = handle->reader;
     int completed = 0;
@@ -176,7 +176,7 @@ static int run_accept(struct sim *sim, struct handle *handle)
             asyncio__simnet_reset(&handle->socket);
             continue;
         }
-        struct handle *made = asyncio__sim_handle_new(sim);
+        struct sim_handle *made = asyncio__sim_handle_new(sim);
         if (!made)
             return completed + finish(&handle->reader, -ENOMEM);
         int r = asyncio__simnet_accept(&handle->socket, &made->socket, asyncio__sim_changed);
@@ -195,7 +195,7 @@ static int run_accept(struct sim *sim, struct handle *handle)
     return completed;
 }
 
-static int run_op(struct sim *sim, struct handle *handle, struct op **slot)
+static int run_op(struct sim *sim, struct sim_handle *handle, struct op **slot)
 {
     struct op *op = *slot;
     if (op->flags & FLAG_CANCELLED && (op->kind == OP_ACCEPT || happens(sim, 2)))
@@ -212,7 +212,7 @@ static int run_op(struct sim *sim, struct handle *handle, struct op **slot)
     return finish(slot, r);
 }
 
-static int run(struct sim *sim, struct handle *handle)
+static int run(struct sim *sim, struct sim_handle *handle)
 {
     handle->is_running = true;
     int completed = 0;
@@ -230,7 +230,7 @@ static int run(struct sim *sim, struct handle *handle)
     return completed;
 }
 
-static bool is_ready_to_poll(struct sim *sim, struct handle *handle, const struct op *op)
+static bool is_ready_to_poll(struct sim *sim, struct sim_handle *handle, const struct op *op)
 {
     (void)sim;
     if (handle->number < 0)
@@ -248,7 +248,7 @@ static int run_polls(struct sim *sim)
     int completed = 0;
     for (struct list *link; (link = list_pop(&armed));) {
         struct op *op = container_of(link, struct op, link);
-        struct handle *handle = handle_of(sim, op->socket);
+        struct sim_handle *handle = handle_of(sim, op->socket);
         if (op->flags & FLAG_CANCELLED || !handle) {
             op->state = OP_IDLE;
             op->flags = 0;
@@ -265,7 +265,7 @@ static int run_polls(struct sim *sim)
     return completed;
 }
 
-void asyncio__sim_polls_drop(struct handle *handle)
+void asyncio__sim_polls_drop(struct sim_handle *handle)
 {
     struct list *polls = &handle->sim->polls;
     for (struct list *link = polls->next, *next; link != polls; link = next) {
@@ -315,7 +315,7 @@ static int step(struct sim *sim)
     struct list now = LIST_INIT(now);
     list_splice(&now, &sim->active);
     for (struct list *link; (link = list_pop(&now));) {
-        struct handle *handle = container_of(link, struct handle, link);
+        struct sim_handle *handle = container_of(link, struct sim_handle, link);
         if (handle->delay) {
             handle->delay--;
             list_append(&sim->active, link);
@@ -368,7 +368,7 @@ static int wait_outside(struct sim *sim)
     for (struct list *link = sim->polls.next; link != &sim->polls && count < REAL_WAIT_DESCRIPTORS;
          link = link->next) {
         struct op *op = container_of(link, struct op, link);
-        struct handle *handle = handle_of(sim, op->socket);
+        struct sim_handle *handle = handle_of(sim, op->socket);
         if (handle && handle->number >= 0)
             real[count++] =
                 (struct pollfd){ handle->number, op->kind == OP_POLL_IN ? POLLIN : POLLOUT, 0 };
@@ -448,7 +448,7 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
                             size_t count)
 {
     struct sim *sim = sim_of(backend);
-    struct handle *handle = handle_of(sim, socket);
+    struct sim_handle *handle = handle_of(sim, socket);
     if (!handle)
         return -EBADF;
     if (handle->number >= 0)
@@ -473,7 +473,7 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
     return total;
 }
 
-static int submit_poll(struct sim *sim, struct handle *handle, struct op *op)
+static int submit_poll(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     if (handle->number >= 0) {
         struct stat status;
@@ -494,7 +494,7 @@ static int submit_poll(struct sim *sim, struct handle *handle, struct op *op)
 }
 
 /* What is done before it is pending; OP_PENDING: nothing, or not enough. */
-static int try_now(struct sim *sim, struct handle *handle, struct op *op)
+static int try_now(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     if (op->kind == OP_SEND)
         op->done = 0;
@@ -513,7 +513,7 @@ static int try_now(struct sim *sim, struct handle *handle, struct op *op)
 static int backend_submit(struct backend *backend, struct op *op)
 {
     struct sim *sim = sim_of(backend);
-    struct handle *handle = handle_of(sim, op->socket);
+    struct sim_handle *handle = handle_of(sim, op->socket);
     if (!handle)
         return -EBADF;
     op->flags = 0;
@@ -554,7 +554,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
     struct sim *sim = sim_of(backend);
     if (op->state == OP_QUEUED && op->flags & FLAG_CANCELLED)
         return 0;
-    struct handle *handle = handle_of(sim, op->socket);
+    struct sim_handle *handle = handle_of(sim, op->socket);
     if (op->kind == OP_POLL_IN || op->kind == OP_POLL_OUT)
         return cancel_poll(sim, op);
     if (!handle)
@@ -595,7 +595,7 @@ static int64_t backend_now(struct backend *backend)
 static int backend_init(struct backend *backend, const struct backend_limits *limits)
 {
     struct sim *sim = sim_of(backend);
-    asyncio__table_init(&sim->table, sizeof(struct handle));
+    asyncio__table_init(&sim->table, sizeof(struct sim_handle));
     list_init(&sim->active);
     list_init(&sim->polls);
     list_init(&sim->jobs);
@@ -612,7 +612,7 @@ static void backend_fini(struct backend *backend)
 {
     struct sim *sim = sim_of(backend);
     for (uint32_t i = 0; i < sim->table.count; i++) {
-        struct handle *handle = (struct handle *)(void *)table_at(&sim->table, i);
+        struct sim_handle *handle = (struct sim_handle *)(void *)table_at(&sim->table, i);
         if (entry_is_live(&handle->entry))
             table_retire(&handle->entry);
         else if (!handle->is_closing)

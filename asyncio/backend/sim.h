@@ -17,7 +17,7 @@ struct option {
     int level, name, value;
 };
 
-struct handle {
+struct sim_handle {
     struct entry entry;
     struct simnet_socket socket;
     struct sim *sim;
@@ -51,21 +51,21 @@ static inline struct sim *sim_of(struct backend *backend)
     return (struct sim *)(void *)backend;
 }
 
-static inline struct handle *handle_of(struct sim *sim, sock socket)
+static inline struct sim_handle *handle_of(struct sim *sim, sock socket)
 {
     return table_get(&sim->table, socket);
 }
 
 /* A handle with nothing in it but its place in the table, or NULL. */
-struct handle *asyncio__sim_handle_new(struct sim *sim);
+struct sim_handle *asyncio__sim_handle_new(struct sim *sim);
 /* Has the next polls look at the handle's ops. */
-void asyncio__sim_activate(struct handle *handle);
+void asyncio__sim_activate(struct sim_handle *handle);
 /* What the network in memory calls. */
 void asyncio__sim_changed(struct simnet_socket *socket);
 /* Forgets the handle's OP_POLL_*, but for those that were cancelled and still complete. */
-void asyncio__sim_polls_drop(struct handle *handle);
+void asyncio__sim_polls_drop(struct sim_handle *handle);
 /* The second half of close: after the last op. */
-void asyncio__sim_handle_end(struct handle *handle);
+void asyncio__sim_handle_end(struct sim_handle *handle);
 
 int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol,
                         sock *ret_socket);

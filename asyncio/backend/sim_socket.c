@@ -17,7 +17,7 @@ int asyncio__sim_socket(struct backend *backend, int family, int type, int proto
         return -EAFNOSUPPORT;
     if ((type & 0xf) != SOCK_STREAM || (protocol != 0 && protocol != IPPROTO_TCP))
         return -EPROTONOSUPPORT;
-    struct handle *handle = asyncio__sim_handle_new(sim);
+    struct sim_handle *handle = asyncio__sim_handle_new(sim);
     if (!handle)
         return -ENOMEM;
     asyncio__simnet_open(&handle->socket, family, asyncio__sim_changed);
@@ -29,7 +29,7 @@ int asyncio__sim_adopt(struct backend *backend, int number, sock *ret_socket)
 {
     if (fcntl(number, F_GETFD) < 0)
         return -errno;
-    struct handle *handle = asyncio__sim_handle_new(sim_of(backend));
+    struct sim_handle *handle = asyncio__sim_handle_new(sim_of(backend));
     if (!handle)
         return -ENOMEM;
     handle->number = number;
@@ -40,7 +40,7 @@ int asyncio__sim_adopt(struct backend *backend, int number, sock *ret_socket)
 int asyncio__sim_detach(struct backend *backend, sock socket, int *ret_descriptor)
 {
     struct sim *sim = sim_of(backend);
-    struct handle *handle = handle_of(sim, socket);
+    struct sim_handle *handle = handle_of(sim, socket);
     if (!handle)
         return -EBADF;
     if (handle->number < 0)
@@ -54,13 +54,13 @@ int asyncio__sim_detach(struct backend *backend, sock socket, int *ret_descripto
 
 int asyncio__sim_descriptor(struct backend *backend, sock socket)
 {
-    struct handle *handle = handle_of(sim_of(backend), socket);
+    struct sim_handle *handle = handle_of(sim_of(backend), socket);
     return handle && handle->number >= 0 ? handle->number : -EBADF;
 }
 
 static struct simnet_socket *memory_socket(struct backend *backend, sock socket)
 {
-    struct handle *handle = handle_of(sim_of(backend), socket);
+    struct sim_handle *handle = handle_of(sim_of(backend), socket);
     return handle && handle->number < 0 ? &handle->socket : NULL;
 }
 
@@ -77,7 +77,7 @@ int asyncio__sim_listen(struct backend *backend, sock socket, int backlog)
     return memory ? asyncio__simnet_listen(memory, backlog) : -EBADF;
 }
 
-static void apply_option(struct handle *handle, int level, int name, int value, const void *data,
+static void apply_option(struct sim_handle *handle, int level, int name, int value, const void *data,
                          socklen_t size)
 {
     if (level != SOL_SOCKET)
@@ -97,7 +97,7 @@ static void apply_option(struct handle *handle, int level, int name, int value, 
 int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int name,
                             const void *value, socklen_t size)
 {
-    struct handle *handle = handle_of(sim_of(backend), socket);
+    struct sim_handle *handle = handle_of(sim_of(backend), socket);
     if (!handle)
         return -EBADF;
     int number;
@@ -120,7 +120,7 @@ int asyncio__sim_setsockopt(struct backend *backend, sock socket, int level, int
 int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int name, void *value,
                             socklen_t *size)
 {
-    struct handle *handle = handle_of(sim_of(backend), socket);
+    struct sim_handle *handle = handle_of(sim_of(backend), socket);
     if (!handle)
         return -EBADF;
     int number = 0;
@@ -174,7 +174,7 @@ int asyncio__sim_shutdown(struct backend *backend, sock socket, int how)
 
 int asyncio__sim_close(struct backend *backend, sock socket)
 {
-    struct handle *handle = handle_of(sim_of(backend), socket);
+    struct sim_handle *handle = handle_of(sim_of(backend), socket);
     if (!handle)
         return -EBADF;
     asyncio__sim_polls_drop(handle);

@@ -8,6 +8,8 @@
 #include "base/context.h"
 #include "base/courier.h"
 
+#include <math.h>
+
 _Static_assert(sizeof(struct asyncio_handle) <= COURIER_BLOCK && sizeof(struct asyncio_handle) <= 192,
                "fits what it is allocated from");
 
@@ -102,7 +104,10 @@ void asyncio__handle_run(struct handle *base, asyncio_loop *loop)
 
 void asyncio_handle_cancel(asyncio_handle *handle)
 {
-    if (!handle || !claim(handle, HANDLE_CANCELLED))
+    if (!handle)
+        return;
+    atomic_store_explicit(&handle->cancelled, true, memory_order_relaxed); /* also when it ran: as in CPython */
+    if (!claim(handle, HANDLE_CANCELLED))
         return;
     if (handle->kind == HANDLE_THREADSAFE) { /* still linked: the loop drops the reference when it gets there */
         if (handle->destroy)
@@ -115,7 +120,7 @@ void asyncio_handle_cancel(asyncio_handle *handle)
 
 int asyncio_handle_cancelled(const asyncio_handle *handle)
 {
-    return atomic_load(&((asyncio_handle *)handle)->state) == HANDLE_CANCELLED;
+    return atomic_load(&((asyncio_handle *)handle)->cancelled);
 }
 
 double asyncio_handle_when(const asyncio_handle *handle)
@@ -210,7 +215,7 @@ static int call_at(asyncio_loop *loop, double seconds, bool absolute, asyncio_lo
     if (r < 0 || (r = asyncio__loop_deadline(loop, seconds, absolute, &when)) < 0 ||
         (r = make(loop, HANDLE_TIMER, callback, options, &handle)) < 0)
         return r;
-    handle->when = absolute ? seconds : asyncio__seconds(when);
+    handle->when = absolute ? seconds : when == INT64_MAX ? (double)INFINITY : asyncio__seconds(when);
     asyncio__loop_call_at(loop, &handle->timed, when);
     give(handle, ret_handle);
     return 0;

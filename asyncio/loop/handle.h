@@ -20,6 +20,7 @@ struct asyncio_handle {
     double when;
     atomic_uint refs;
     atomic_int state;
+    atomic_bool cancelled;           /* by its user */
     uint8_t kind;
     bool holds_loop;                 /* threadsafe, and the user has a reference */
     bool running;                    /* its context is the loop's env's, meanwhile */

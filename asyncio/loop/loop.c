@@ -358,8 +358,8 @@ int asyncio__loop_deadline(const asyncio_loop *loop, double seconds, bool absolu
     int64_t base = absolute ? 0 : asyncio__loop_now(loop);
     if (seconds >= never)
         *ret_when = INT64_MAX;
-    else if (seconds <= (absolute ? -never : 0.0))
-        *ret_when = base;
+    else if (seconds <= -never)
+        *ret_when = INT64_MIN;
     else
         *ret_when = base + (int64_t)llrint(seconds * 1e9);
     return 0;

@@ -31,7 +31,12 @@ static void ready(struct op *op, int result)
     asyncio_loop *loop = direction->watch->loop;
     if (result < 0) /* disarmed; the descriptor's owner learns of it by using it */
         direction->in_backend = false;
-    if (direction->callback && list_empty(&direction->handle.link))
+    if (!direction->callback || !list_empty(&direction->handle.link))
+        return;
+    struct handle *writer = &direction->watch->directions[1].handle;
+    if (op->kind == OP_POLL_IN && !list_empty(&writer->link))
+        list_append(&writer->link, &direction->handle.link); /* one descriptor reads before it writes */
+    else
         asyncio__loop_call(loop, &direction->handle);
 }
 

@@ -195,9 +195,9 @@ int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_f
             return -ECANCELED;
     }
     struct list *node = list_pop(&state->done);
+    state->left--;
     if (!node)
         return asyncio_raise(-ETIMEDOUT, "not all were completed in time");
-    state->left--;
     struct completion *completion = container_of(node, struct completion, link);
     if (ret_future)
         *ret_future = completion->future;

@@ -22,21 +22,31 @@ int asyncio__task_wait(asyncio_task *task, struct awaited *awaited)
     return task->wake_result;
 }
 
+/* What cannot be awaited is told by the task's next step, as in CPython. */
+static int refuse(asyncio_task *task, asyncio_future *future)
+{
+    task_ready(task);
+    asyncio__task_suspend(task);
+    if (task_take_cancel(task))
+        return -ECANCELED;
+    if (future == &task->future)
+        return asyncio_raise(-ASYNCIO_AWAITS_ITSELF, "Task cannot await on itself: %s", asyncio_task_get_name(task));
+    return asyncio_raise(-ASYNCIO_OTHER_LOOP, "Task %s got Future attached to a different loop",
+                         asyncio_task_get_name(task));
+}
+
 int asyncio__await_future(asyncio_future *future)
 {
     asyncio_task *task = task_current();
     if (!task)
         return -ASYNCIO_NO_TASK;
-    if (future == &task->future)
-        return asyncio_raise(-ASYNCIO_AWAITS_ITSELF, "task %s cannot await itself", asyncio_task_get_name(task));
-    if (future->loop != task->future.loop)
-        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "task %s got a future attached to a different loop",
-                             asyncio_task_get_name(task));
     if (future_done(future))
         return asyncio__future_outcome(future);
     int r = task_refuses(task);
     if (r < 0)
         return r;
+    if (future == &task->future || future->loop != task->future.loop)
+        return refuse(task, future);
     future_ref(future);
     list_append(&future->callbacks, &task->step.handle.link);
     task->waiting = (struct awaited *)(void *)future;

@@ -86,8 +86,10 @@ int asyncio__exit_stack_enter(asyncio_exit_stack *user, const char *file, int li
     if (!task)
         return user->error = -ASYNCIO_NO_TASK;
     struct exit_scope *stack = new_stack(task);
-    if (!stack)
+    if (!stack) {
+        task->failed_stacks++;
         return user->error = -ENOMEM;
+    }
     asyncio__scope_push(&stack->scope, &asyncio__exit_stack_type, task, user, file, line);
     user->scope = stack;
     return 0;
@@ -101,8 +103,13 @@ int(asyncio_exit_stack_enter)(asyncio_exit_stack *user)
 int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
 {
     struct exit_scope *stack = user->scope;
-    if (!stack)
-        return user->error < 0 ? user->error : -ASYNCIO_INVALID_STATE;
+    if (!stack) {
+        int error = user->error < 0 ? user->error : -ASYNCIO_INVALID_STATE;
+        if (error == -ENOMEM && task_current() && task_current()->failed_stacks)
+            task_current()->failed_stacks--;
+        user->error = -ASYNCIO_INVALID_STATE;
+        return error;
+    }
     asyncio_task *task = stack->scope.task;
     if (task->scopes != &stack->scope)
         return asyncio__scope_pop(&stack->scope);
@@ -123,7 +130,7 @@ int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
 static struct exit_scope *innermost(void)
 {
     asyncio_task *task = task_current();
-    if (!task)
+    if (!task || task->failed_stacks) /* nothing may end up in an outer scope instead: it lives too long */
         return NULL;
     struct scope **link = &task->scopes;
     for (; *link; link = &(*link)->outer)

@@ -80,6 +80,7 @@ static inline void blank(asyncio_task *task, asyncio_loop *loop)
     task->number = 0;
     task->wake_result = 0;
     task->stack_class = 0;
+    task->failed_stacks = 0;
 }
 
 static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *coro,

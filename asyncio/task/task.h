@@ -54,6 +54,7 @@ struct asyncio_task {
     uint32_t number;
     int32_t wake_result;                   /* of what was waited for, when that is no future */
     uint8_t stack_class;                   /* which of the loop's stack pools */
+    uint8_t failed_stacks;                 /* exit stacks that found no memory, entered and not left */
 };
 
 /* The table of functions by which a task drives a coroutine. A stackful one has none of the first two: its step is a switch. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Connecting and names: addresses in turn, what is said when none will do, cancelling at each point, closing. */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 #include "net/resolve.h"
 

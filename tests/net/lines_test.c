@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* readline, readuntil and its view: what they give, where their limits are, what they drop and
  * what they leave. */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 static int send_text(asyncio_stream *stream, const char *text)
 {

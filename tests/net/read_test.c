@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading: plain reads, exact ones, the lent buffer, and what cancelling leaves. */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 static int read_returns_what_there_is(struct pair *p)
 {

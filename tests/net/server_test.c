@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Servers: handlers, closing in all its ways, limits, errors, and many connections. */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 #include "net/server.h"
 

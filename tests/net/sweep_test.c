@@ -2,7 +2,7 @@
 /* Every allocation failed in turn, a cancellation at every turn, and in the sim backend a hundred seeds, through everything the
  * net floor offers. */
 /* TEST: timeout 300 */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 #include "support/sweep.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing: all or nothing, water marks, half-close, and a peer that does not read. */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 static int several_pieces(struct pair *p)
 {
