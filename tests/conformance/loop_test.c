@@ -362,7 +362,7 @@ static void writable(int descriptor)
     (void)asyncio_loop_remove_writer(running(), descriptor);
 }
 
-SCENARIO(inside_a_turn_ready_then_io_then_timers)
+POLLING_SCENARIO(inside_a_turn_ready_then_io_then_timers)
 {
     struct pair pair;
     make_pair(&pair);
@@ -378,7 +378,7 @@ SCENARIO(inside_a_turn_ready_then_io_then_timers)
     return r;
 }
 
-SCENARIO(one_descriptor_reads_before_it_writes)
+POLLING_SCENARIO(one_descriptor_reads_before_it_writes)
 {
     struct pair pair;
     make_pair(&pair);
@@ -397,7 +397,7 @@ static void readable_three_times(int descriptor, void *data)
         take_byte(descriptor);
 }
 
-SCENARIO(a_reader_is_called_as_long_as_there_is_something)
+POLLING_SCENARIO(a_reader_is_called_as_long_as_there_is_something)
 {
     struct pair pair;
     make_pair(&pair);
@@ -415,7 +415,7 @@ static void reader_says(int descriptor, void *data)
     take_byte(descriptor);
 }
 
-SCENARIO(adding_a_reader_again_replaces_the_first)
+POLLING_SCENARIO(adding_a_reader_again_replaces_the_first)
 {
     struct pair pair;
     make_pair(&pair);
@@ -436,7 +436,7 @@ static void reader_removes_the_other(int descriptor, void *data)
         yes(asyncio_loop_remove_reader(running(), other->ours)));
 }
 
-SCENARIO(a_reader_removed_in_its_own_turn_is_skipped)
+POLLING_SCENARIO(a_reader_removed_in_its_own_turn_is_skipped)
 {
     struct pair a, b;
     reader_calls = 0;

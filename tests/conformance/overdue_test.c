@@ -29,7 +29,7 @@ static void set_result_5(asyncio_loop *loop, void *data)
         ok(asyncio_future_set_result(future, 5));
 }
 
-SCENARIO(overdue_timers_go_by_deadline_in_one_turn)
+POLLING_SCENARIO(overdue_timers_go_by_deadline_in_one_turn)
 {
     say_later(3, "timer 3");
     say_later(1, "timer 1");
@@ -41,7 +41,7 @@ SCENARIO(overdue_timers_go_by_deadline_in_one_turn)
     return passes(2);
 }
 
-SCENARIO(overdue_sleepers_wake_in_order)
+POLLING_SCENARIO(overdue_sleepers_wake_in_order)
 {
     asyncio_task *tasks[3] = { start(asyncio_coro(sleeper, "a", TICKS(3), 0)),
                                start(asyncio_coro(sleeper, "b", TICKS(1), 0)),
@@ -62,7 +62,7 @@ static void cancels_second(asyncio_loop *loop, void *second)
     asyncio_handle_cancel(*(asyncio_handle **)second);
 }
 
-SCENARIO(an_overdue_timer_cancels_another_one)
+POLLING_SCENARIO(an_overdue_timer_cancels_another_one)
 {
     asyncio_handle *second;
     later(1, cancels_second, &second);

@@ -14,6 +14,7 @@ enum { OWNED = 2048 };
 
 double T = 1.0;
 struct trace_said *trace_said;
+bool trace_polls = true;
 static asyncio_future *owned[OWNED];
 static size_t owned_count;
 static double loop_made_at;
@@ -205,7 +206,7 @@ static void say_handled(asyncio_loop *loop, const asyncio_exception_context *con
 int make_loop(asyncio_loop **ret_loop, void *data)
 {
     (void)data;
-    int r = asyncio_loop_new(ret_loop, .poll_every_turn = 1);
+    int r = asyncio_loop_new(ret_loop, .poll_every_turn = trace_polls);
     if (r < 0)
         return r;
     asyncio_loop_set_exception_handler(*ret_loop, say_handled, NULL);

@@ -8,6 +8,10 @@
  *            lines are compared with tests/conformance/traces/<topic>.txt, written by CPython;
  *            each scenario is one case of cmocka. A trace that no scenario here answers for is a
  *            failure.
+ * TURNS      Each is played twice: on a loop that polls in every turn, as CPython's does, and on
+ *            one as programs have it, where a busy turn may skip the poll and what follows from
+ *            it. Those that count turns between I/O or timers are POLLING_SCENARIO, and only
+ *            played the first way.
  * ISOLATION  Each runs in a process of its own, so that one that crashes or waits for ever is one
  *            failure.
  * CLOCK      T is one tick: 1 s on the sim backend, whose clock jumps, 20 ms of real time
@@ -27,8 +31,8 @@ struct scenario {
     const char *name;
     int (*body)(void);
     bool plain;            /* not a coroutine: it runs loops itself */
-    /* at the same time as the loop: sim runs a pool's functions on the loop's thread */
-    bool needs_threads;
+    bool polls;            /* only on a loop that polls in every turn */
+    bool needs_threads;    /* beside the loop: sim runs a pool's functions on the loop's thread */
     const char *why;       /* why there is no body, or why the lines are not CPython's */
     const char *lines;     /* the lines where C differs on purpose */
     struct scenario *next;
@@ -42,6 +46,8 @@ struct trace_said {
     char text[TRACE_SIZE];
 };
 extern struct trace_said *trace_said;
+/* The loops of make_loop poll in every turn. */
+extern bool trace_polls;
 /* The main coroutine has ended: nobody counts turns any more. */
 extern bool trace_over;
 
@@ -60,6 +66,10 @@ void scenario_add(struct scenario *scenario);
 #define PLAIN_SCENARIO(name_)                                                                      \
     static int name_(void);                                                                        \
     SCENARIO_ADD(name_, .body = name_, .plain = true)                                              \
+    static int name_(void)
+#define POLLING_SCENARIO(name_)                                                                    \
+    static int name_(void);                                                                        \
+    SCENARIO_ADD(name_, .body = name_, .polls = true)                                              \
     static int name_(void)
 /* A function in the pool waits for what the loop does: skipped on sim. */
 #define THREADS_SCENARIO(name_)                                                                    \
