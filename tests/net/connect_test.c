@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Connecting and names: addresses in turn, what is said when none will do, cancelling at each point, closing. */
+/* Connecting and names: addresses in turn, what is said when none will do, cancelling at each
+ * point, closing. */
 #include "net/net_test.h"
 
 #include "net/resolve.h"
@@ -45,7 +46,9 @@ static int hosts(void *data)
     asyncio_open_connection_options four = { .size = sizeof four, .limit = 100, .family = AF_INET };
     CHECK_IS(hello_from("localhost", port, &four), 0);
     CHECK_IS(hello_from("::1", port, &four), -ASYNCIO_RESOLVE);
-    asyncio_open_connection_options bound = { .size = sizeof bound, .limit = 100, .local_host = "127.0.0.1" };
+    asyncio_open_connection_options bound = { .size = sizeof bound,
+                                              .limit = 100,
+                                              .local_host = "127.0.0.1" };
     CHECK_IS(hello_from("127.0.0.1", port, &bound), 0);
     return end_server(server);
 }
@@ -65,11 +68,13 @@ static int local_port(void *data)
     CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", 0, &server), 0);
     CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", 0, &other), 0);
     int free_port = asyncio_server_port(other);
-    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &stream, .local_port = free_port),
+    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &stream,
+                                     .local_port = free_port),
              -EADDRINUSE);
     CHECK_IS(end_server(other), 0);
-    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &stream, .local_host = "127.0.0.1",
-                                     .local_port = free_port), 0);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &stream,
+                                     .local_host = "127.0.0.1", .local_port = free_port),
+             0);
     CHECK_IS(asyncio_stream_sockname(stream, name, sizeof name), 0);
     snprintf(expected, sizeof expected, "127.0.0.1:%d", free_port);
     CHECK(strcmp(name, expected) == 0);
@@ -102,13 +107,16 @@ static int refused(void *data)
     r = asyncio_open_connection(NULL, port, &stream);
     CHECK_IS(r, -ECONNREFUSED);
     error = asyncio_last_error(r);
-    CHECK(error && strstr(error->text, expected) && strstr(error->text, "[::1]:")); /* both attempts */
+    /* both attempts */
+    CHECK(error && strstr(error->text, expected) && strstr(error->text, "[::1]:"));
     CHECK_IS(asyncio_open_connection("127.0.0.1", 70000, &stream), -EINVAL);
     CHECK_IS(asyncio_open_connection("127.0.0.1", -1, &stream), -EINVAL);
     CHECK_IS(asyncio_open_connection("127.0.0.1", port, &stream, .limit = 0), -EINVAL);
     CHECK_IS(asyncio_open_connection("127.0.0.1", port, &stream, .family = 77), -EINVAL);
-    CHECK_IS(asyncio_open_connection("127.0.0.1", port, &stream, .local_host = "192.0.2.1"), -EADDRNOTAVAIL);
-    CHECK_IS(asyncio_open_connection("::1", port, &stream, .local_host = "127.0.0.1"), -EADDRNOTAVAIL);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", port, &stream, .local_host = "192.0.2.1"),
+             -EADDRNOTAVAIL);
+    CHECK_IS(asyncio_open_connection("::1", port, &stream, .local_host = "127.0.0.1"),
+             -EADDRNOTAVAIL);
     return 0;
 }
 
@@ -127,7 +135,8 @@ static int unknown_names(void *data)
     CHECK_IS(r, -ASYNCIO_RESOLVE);
     CHECK(asyncio_last_error(r) && strncmp(asyncio_last_error(r)->text, "no such host: ", 14) == 0);
     CHECK_IS(asyncio_start_server(say_hello, "no such host", 0, &server), -ASYNCIO_RESOLVE);
-    CHECK_IS(asyncio_open_connection("127.0.0.1", 1, &stream, .local_host = "no such host"), -ASYNCIO_RESOLVE);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", 1, &stream, .local_host = "no such host"),
+             -ASYNCIO_RESOLVE);
     return 0;
 }
 
@@ -190,7 +199,8 @@ static void test_cancel(void **state)
         uint64_t live = asyncio__alloc_live();
         enter_world("plain", i == 1, 0);
         asyncio__record_put(NULL);
-        assert_int_equal(asyncio_run(asyncio_coro(observed, i < 2 ? cancelled_anywhere : left_behind, NULL)), 0);
+        assert_int_equal(
+            asyncio_run(asyncio_coro(observed, i < 2 ? cancelled_anywhere : left_behind, NULL)), 0);
         asyncio__record_put(NULL);
         for (int k = 0; k < 2000 && has_threads && asyncio__alloc_live() != live; k++)
             nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
@@ -211,7 +221,8 @@ static int nodelay_is_on(struct pair *p)
         int value = 0;
         socklen_t size = sizeof value;
         sock socket = (i ? p->b : p->a)->tcp.in.socket;
-        CHECK_IS(backend->type->getsockopt(backend, socket, IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
+        CHECK_IS(
+            backend->type->getsockopt(backend, socket, IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
         CHECK(value != 0 || (i == 1 && world.is_sim)); /* sim has no options that are inherited */
     }
     return 0;
@@ -339,9 +350,14 @@ static void test_addresses(void **state)
     bool is_literal;
     char text[ADDRESS_TEXT_SIZE];
     static const char *good[][2] = {
-        { "127.0.0.1", "127.0.0.1:80" }, { "255.255.255.255", "255.255.255.255:80" }, { "::", "[::]:80" },
-        { "::1", "[::1]:80" }, { "2001:db8::1", "[2001:db8::1]:80" }, { "::1%1", "[::1%1]:80" },
-        { "1111:2222:3333:4444:5555:6666:7777:8888", "[1111:2222:3333:4444:5555:6666:7777:8888]:80" },
+        { "127.0.0.1", "127.0.0.1:80" },
+        { "255.255.255.255", "255.255.255.255:80" },
+        { "::", "[::]:80" },
+        { "::1", "[::1]:80" },
+        { "2001:db8::1", "[2001:db8::1]:80" },
+        { "::1%1", "[::1%1]:80" },
+        { "1111:2222:3333:4444:5555:6666:7777:8888",
+          "[1111:2222:3333:4444:5555:6666:7777:8888]:80" },
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         if (!asyncio__address_parse(good[i][0], 80, 0, &address, &is_literal))
@@ -354,7 +370,8 @@ static void test_addresses(void **state)
         assert_int_equal(asyncio__address_format(&address.name, text, strlen(text)), -ENOSPC);
         assert_int_equal(asyncio__address_format(&address.name, text, strlen(text) + 1), 0);
     }
-    static const char *bad[] = { "localhost", "1.2.3", "1.2.3.4.5", "256.1.1.1", ":::", "1::2::3", "::1%", "x" };
+    static const char *bad[] = { "localhost", "1.2.3",   "1.2.3.4.5", "256.1.1.1",
+                                 ":::",       "1::2::3", "::1%",      "x" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(asyncio__address_parse(bad[i], 80, 0, &address, &is_literal));
         assert_false(is_literal);
@@ -368,8 +385,9 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hosts),   cmocka_unit_test(test_local_port), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_unknown), cmocka_unit_test(test_cancel),     cmocka_unit_test(test_nodelay),
+        cmocka_unit_test(test_hosts),   cmocka_unit_test(test_local_port),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_cancel),  cmocka_unit_test(test_nodelay),
         cmocka_unit_test(test_close),   cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,7 @@ static int cancel_races_with_data(struct pair *p)
         asyncio_task_unref(reader);
         char text[8];
         CHECK_IS(read_all(p->b, text, 4 - counted.count), (int)(4 - counted.count));
-        CHECK(memcmp(text, "abcd" + counted.count, 4 - counted.count) == 0);
+        CHECK(memcmp(text, &"abcd"[counted.count], 4 - counted.count) == 0);
     }
     return 0;
 }

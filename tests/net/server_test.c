@@ -93,7 +93,8 @@ static char handler_name[80], handler_peer[80], handler_sock[80];
 
 static int look_around(asyncio_stream *stream)
 {
-    snprintf(handler_name, sizeof handler_name, "%s", asyncio_task_get_name(asyncio_current_task()));
+    snprintf(handler_name, sizeof handler_name, "%s",
+             asyncio_task_get_name(asyncio_current_task()));
     int r = asyncio_stream_peername(stream, handler_peer, sizeof handler_peer);
     if (r >= 0)
         r = asyncio_stream_sockname(stream, handler_sock, sizeof handler_sock);
@@ -230,7 +231,9 @@ static int destroy_comes_once_and_last(void *data)
     asyncio_server *server;
     asyncio_stream *stream;
     destroyed = 0;
-    CHECK_IS(asyncio_start_server(wait_for_end, "127.0.0.1", 0, &server, .data = &one, .destroy = destroy), 0);
+    CHECK_IS(asyncio_start_server(wait_for_end, "127.0.0.1", 0, &server, .data = &one,
+                                  .destroy = destroy),
+             0);
     CHECK_IS(connect_to(server, &stream), 0);
     while (asyncio_server_connections(server) == 0)
         CHECK_IS(asyncio_sleep(0), 0);
@@ -512,9 +515,12 @@ static int bad_arguments(void *data)
     CHECK_IS(asyncio_start_server(echo, "127.0.0.1", -1, &server), -EINVAL);
     CHECK_IS(asyncio_start_server(echo, "127.0.0.1", 0, &server, .limit = 0), -EINVAL);
     CHECK_IS(asyncio_start_server(echo, "127.0.0.1", 0, &server, .family = 99), -EINVAL);
-    CHECK_IS(asyncio_start_server(echo, "127.0.0.1", 0, &server, .family = AF_INET6), -ASYNCIO_RESOLVE);
+    CHECK_IS(asyncio_start_server(echo, "127.0.0.1", 0, &server, .family = AF_INET6),
+             -ASYNCIO_RESOLVE);
     CHECK_IS((asyncio_start_server)(NULL, "127.0.0.1", 0, &server, NULL), -EINVAL);
-    CHECK_IS((asyncio_start_server)((asyncio_client_connected *)(void *)echo, "127.0.0.1", 0, &server, NULL), 0);
+    CHECK_IS((asyncio_start_server)((asyncio_client_connected *)(void *)echo, "127.0.0.1", 0,
+                                    &server, NULL),
+             0);
     int r = asyncio_start_server(echo, "127.0.0.1", asyncio_server_port(server), &other);
     CHECK_IS(r, -EADDRINUSE);
     CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "127.0.0.1:"));
@@ -602,7 +608,8 @@ static int leaves_all_open(void *data)
     CHECK_IS(connect_to(server, &stream), 0);
     CHECK_IS(connect_to(server, &writer), 0);
     CHECK_IS(asyncio_stream_write_nowait(writer, block, world.is_chopped ? 1000 : sizeof block), 0);
-    asyncio_stream_unref(writer); /* flushes in the background, to who is cancelled before he has read it */
+    /* flushes in the background, to who is cancelled before he has read it */
+    asyncio_stream_unref(writer);
     CHECK_IS(asyncio_sleep(0), 0);
     asyncio_stream_unref(stream);
     asyncio_server_unref(server);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation failed in turn, a cancellation at every turn, and in the sim backend a hundred seeds, through everything the
- * net floor offers. */
+/* Every allocation failed in turn, a cancellation at every turn, and in the sim backend a hundred
+ * seeds, through everything the net floor offers. */
 /* TEST: timeout 300 */
 #include "net/net_test.h"
 
@@ -59,7 +59,8 @@ static int talk_to(const char *host, int port)
     return r < 0 ? r : closed;
 }
 
-/* What came in between ends by itself: nothing waits for it here, so that a failed allocation anywhere is an error and no hang. */
+/* What came in between ends by itself: nothing waits for it here, so that a failed allocation
+ * anywhere is an error and no hang. */
 static int conversation(const char *host)
 {
     asyncio_server *server;
