@@ -78,7 +78,7 @@ def tests():
 
 def everything():
     parts = walk("asyncio", (".c", ".S")) + tests() + walk("tests/support", (".c", ".cc"))
-    parts += walk("tests/compile", (".c", ".cc")) + folder("examples")
+    parts += walk("tests/compile", (".c", ".cc")) + walk("examples", (".c",))
     parts += walk("include", (".h",))
     return "".join(p + "\n" for p in parts)
 
