@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How asyncio_coro checks a call, in C. Nothing but the coroutine object itself is evaluated. C
- * cannot name the types of a function's parameters: calls that are never made have to show them.
+/* How asyncio_coro checks a call, in C; included by coroutine.h. Nothing but the coroutine object
+ * itself is evaluated. C cannot name the types of a function's parameters: calls that are never
+ * made have to show them.
  *
  * CALL      The call as it is written has to compile and to give an int; a pointer for an integer,
  *           an integer for a pointer and a pointer of another type are errors, not warnings.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the macros are made of in C++17 and later: templates.
+/* What the macros are made of in C++17 and later: templates. Included by coroutine.h.
  *
  * MODEL     asyncio_coro finds the parameters in the function's type, so that each argument is
  *           converted as the call itself would do it, NULL and 0 included. A lambda without

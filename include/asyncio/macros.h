@@ -22,8 +22,11 @@
 #include <stdint.h>
 
 #if defined(__cplusplus)
-#define ASYNCIO__BEGIN extern "C" {
-#define ASYNCIO__END }
+#define ASYNCIO__BEGIN                                                                             \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") extern "C" {
+#define ASYNCIO__END                                                                               \
+    }                                                                                              \
+    _Pragma("GCC diagnostic pop")
 #else
 #define ASYNCIO__BEGIN
 #define ASYNCIO__END
