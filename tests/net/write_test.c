@@ -39,6 +39,8 @@ static int write_until_unsent(asyncio_stream *stream, size_t wanted, size_t *ret
         size += sizeof block;
         if (i % 64 == 0)
             CHECK_IS(settle(), 0); /* gives the socket the time to take what it can */
+        for (int k = 0; k < 3 && asyncio_stream_get_write_buffer_size(stream) >= wanted; k++)
+            CHECK_IS(asyncio_sleep(0.0001), 0);
         if (asyncio_stream_get_write_buffer_size(stream) >= wanted) {
             CHECK_IS(settle(), 0);
             if (asyncio_stream_get_write_buffer_size(stream) >= wanted)
