@@ -23,7 +23,8 @@
 
 #if defined(__cplusplus)
 #define ASYNCIO__BEGIN                                                                             \
-    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") extern "C" {
+    _Pragma("GCC diagnostic push")                                                                 \
+    _Pragma("GCC diagnostic ignored \"-Wold-style-cast\"") extern "C" {
 #define ASYNCIO__END                                                                               \
     }                                                                                              \
     _Pragma("GCC diagnostic pop")
