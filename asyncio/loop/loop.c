@@ -350,18 +350,20 @@ double asyncio__seconds(int64_t nanoseconds)
     return (double)nanoseconds * 1e-9;
 }
 
-int asyncio__loop_deadline(const asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when)
+int asyncio__loop_deadline(asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when)
 {
     const double never = 9.0e9; /* 285 years: what int64_t nanoseconds hold, less the clock's own start */
     if (isnan(seconds))
         return -EINVAL;
-    int64_t base = absolute ? 0 : asyncio__loop_now(loop);
+    int64_t now = asyncio__loop_now(loop), base = absolute ? 0 : now;
     if (seconds >= never)
         *ret_when = INT64_MAX;
     else if (seconds <= -never)
         *ret_when = INT64_MIN;
     else
         *ret_when = base + (int64_t)llrint(seconds * 1e9);
+    if (*ret_when <= now)
+        loop->timer_due = true;
     return 0;
 }
 

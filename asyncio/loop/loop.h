@@ -54,6 +54,7 @@ struct asyncio_loop {
     unsigned turns_since_poll;
     unsigned look_interval;           /* handles from one such look to the next */
     bool stopping, poll_every_turn, debug, interrupted;
+    bool timer_due;                   /* one was armed for a time that had come: the next turn looks at the clock */
     struct timers timers;
     struct backend *backend;
     void *after_switch;               /* the task floor's: something to do for whoever runs next */
@@ -162,7 +163,7 @@ enum { LOOP_TURNS_WITHOUT_POLL = 64, LOOP_POLL_INTERVAL_NS = 50000 };
  * conditions under which asyncio__loop_turn would go straight to run. False: the loop has to come round itself. */
 static inline bool asyncio__loop_turn_in_place(asyncio_loop *loop)
 {
-    if (list_empty(&loop->ready) || loop->stopping || loop->poll_every_turn ||
+    if (list_empty(&loop->ready) || loop->stopping || loop->poll_every_turn || loop->timer_due ||
         loop->turns_since_poll >= LOOP_TURNS_WITHOUT_POLL - 1 || loop->ran >= loop->look_at ||
         atomic_load_explicit(&loop->posts, memory_order_relaxed) ||
         atomic_load_explicit(&loop->signals, memory_order_relaxed) || !loop->timers.next_known ||
@@ -210,7 +211,7 @@ static inline void asyncio__loop_uncall(asyncio_loop *loop, struct timed_handle 
 }
 
 /* Seconds to nanoseconds of the loop's clock: 0, or -EINVAL for NaN. Beyond what the clock can count is never. */
-int asyncio__loop_deadline(const asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when);
+int asyncio__loop_deadline(asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when);
 double asyncio__seconds(int64_t nanoseconds);
 
 /* One turn. `wait`: sleep in the kernel when nothing is ready. 0 or the backend's error. */

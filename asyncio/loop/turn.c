@@ -90,9 +90,10 @@ static void expire(asyncio_loop *loop)
     int64_t next = asyncio__timers_next(&loop->timers);
     if (next == INT64_MAX)
         return;
-    if (loop->turns_since_poll != 0 && next > loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
+    if (loop->turns_since_poll != 0 && !loop->timer_due && next > loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
         return;
     int64_t now = asyncio__loop_now(loop);
+    loop->timer_due = false;
     struct timer *timer;
     while ((timer = asyncio__timers_pop(&loop->timers, now))) {
         struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
