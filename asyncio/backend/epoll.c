@@ -219,8 +219,8 @@ static int run(struct epoll *epoll, struct handle *handle)
         if (handle->reader->kind == OP_ACCEPT) {
             completed += run_accept(epoll, handle);
         } else {
-            int r = asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready,
-                                            handle->reader);
+            int r =
+                posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, handle->reader);
             epoll->received += r > 0 ? (size_t)r : 0;
             if (r != OP_PENDING)
                 completed += finish(&handle->reader, r);
@@ -274,11 +274,28 @@ static struct op **slot_of(struct handle *handle, const struct op *op)
     return NULL;
 }
 
+static int submit_recv(struct epoll *epoll, struct handle *handle, struct op *op)
+{
+    int r;
+    if (handle->reader)
+        return -EBUSY;
+    if (!handle->descriptor.is_prepared && (r = asyncio__posix_prepare(&handle->descriptor)) < 0)
+        return r;
+    r = posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, op);
+    if (r != OP_PENDING)
+        return r;
+    handle->reader = op;
+    if (handle->registered != EDGE && (r = watch_edges(epoll, handle)) < 0) {
+        handle->reader = NULL;
+        return r;
+    }
+    op->state = OP_QUEUED;
+    return OP_PENDING;
+}
+
 static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
 {
     switch ((enum op_kind)op->kind) {
-    case OP_RECV:
-        return asyncio__posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, op);
     case OP_SEND: op->done = 0; return try_send(epoll, handle, op);
     case OP_CONNECT: return start_connect(handle, op);
     case OP_ACCEPT:
@@ -295,6 +312,8 @@ static int backend_submit(struct backend *backend, struct op *op)
     struct handle *handle = posix_get(backend, op->socket);
     if (!handle)
         return -EBADF;
+    if (op->kind == OP_RECV)
+        return submit_recv(epoll, handle, op);
     struct op **slot = slot_of(handle, op);
     if (!slot)
         return -EINVAL;
@@ -324,7 +343,8 @@ static int backend_cancel(struct backend *backend, struct op *op)
     op->state = OP_IDLE;
     if (slot && *slot == op) {
         *slot = NULL;
-        watch(epoll_of(backend), handle);
+        if (handle->registered != EDGE)
+            watch(epoll_of(backend), handle);
     }
     return 1;
 }
@@ -332,25 +352,22 @@ static int backend_cancel(struct backend *backend, struct op *op)
 static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
                             size_t count)
 {
+    struct posix *posix = &epoll_of(backend)->posix;
     struct handle *handle = posix_get(backend, socket);
     if (!handle)
         return -EBADF;
     if (handle->writer)
         return -EBUSY;
-    int r = asyncio__posix_prepare(&handle->descriptor);
-    if (r < 0)
+    int r = handle->descriptor.is_prepared ? 0 : asyncio__posix_prepare(&handle->descriptor);
+    if (r < 0 || count == 0)
         return r;
     if (!(handle->ready & READY_OUT))
         return -EAGAIN;
-    if (count == 0)
-        return 0;
     bool is_short;
-    r = asyncio__posix_send_iov(&epoll_of(backend)->posix, &handle->descriptor, iov, count,
-                                &is_short);
-    if (r == -EAGAIN ||
-        (is_short && handle->descriptor.is_tcp && epoll_of(backend)->posix.chop == SIZE_MAX))
+    int n = asyncio__posix_send_iov(posix, &handle->descriptor, iov, count, &is_short);
+    if (n == -EAGAIN || (is_short && handle->descriptor.is_tcp))
         handle->ready &= (uint8_t)~READY_OUT;
-    return r;
+    return n;
 }
 
 /* Ends the handle, and the kernel's watch with it: a duplicate elsewhere would keep that alive. */

@@ -16,8 +16,9 @@
  * BULK      Large messages would be copied twice. After two of them a handle is `direct`: a
  *           multishot poll tells that there are bytes, and recv(2) takes them to where they
  *           belong, as with epoll. Small ones turn it back.
- * SEND      A small one is a request, batched with the others of its turn; a large one is tried at
- *           once, while its bytes are hot, and only the rest becomes a request.
+ * SEND      is tried at once, while its bytes are hot; only what the socket does not take becomes a
+ *           request. (Batching small ones as requests saves nothing: what the system call costs, the
+ *           request and its completion cost too.)
  * CLOSE     takes back what is armed; the descriptor is closed when the last of it has
  * completed. */
 #include "backend/io_uring.h"
@@ -32,7 +33,6 @@
 #include <unistd.h>
 
 enum {
-    SEND_NOW_SIZE = 8192, /* sent at once: copying it is dearer than the system call */
     UNSUBMITTED_MAX = 64, /* requests that may wait while there are completions to handle */
     SENDS = 16,           /* system calls of one OP_SEND in a row */
 };
@@ -48,10 +48,8 @@ static void prepare_send(struct uring *uring, struct handle *handle, struct io_u
 {
     struct op *op = handle->writer;
     int number = handle->descriptor.number;
-    if (op->iov_count == 1 || uring->posix.chop != SIZE_MAX) {
+    if (op->iov_count == 1 || posix_is_chopped(&uring->posix)) {
         size_t size = op->iov->iov_len < uring->posix.chop ? op->iov->iov_len : uring->posix.chop;
-        if (size > INT_MAX)
-            size = INT_MAX;
         io_uring_prep_send(sqe, number, op->iov->iov_base, size, MSG_NOSIGNAL | MSG_WAITALL);
         return;
     }
@@ -302,6 +300,9 @@ static int on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
         return 0;
     }
     struct handle *handle = (struct handle *)(uintptr_t)(cqe->user_data & ~(uint64_t)KIND_MASK);
+    if (cqe->flags & IORING_CQE_F_MORE && (cqe->user_data & KIND_MASK) == RECV &&
+        asyncio__uring_on_message(uring, handle, cqe))
+        return 1;
     handle->is_running = true;
     int completed = dispatch(uring, handle, cqe);
     handle->is_running = false;
@@ -438,41 +439,26 @@ static int backend_detach(struct backend *backend, sock socket, int *ret_descrip
 static int submit_send(struct uring *uring, struct handle *handle, struct op *op)
 {
     op->done = 0;
-    if (!asyncio__posix_send_left(op))
-        return 0;
-    size_t size = 0;
-    for (unsigned i = 0; i < op->iov_count && size < SEND_NOW_SIZE; i++)
-        size += op->iov[i].iov_len;
-    if (size >= SEND_NOW_SIZE || !handle->descriptor.is_socket) {
-        int r = send_now(uring, handle, op);
-        if (r != OP_PENDING)
-            return r;
-    } else {
-        want(uring, handle, SEND);
-    }
-    handle->writer = op;
-    return OP_PENDING;
+    int r = send_now(uring, handle, op);
+    if (r == OP_PENDING)
+        handle->writer = op;
+    return r;
 }
 
 static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
                             size_t count)
 {
-    struct uring *uring = uring_of(backend);
     struct handle *handle = posix_get(backend, socket);
     if (!handle)
         return -EBADF;
     if (handle->writer)
         return -EBUSY;
-    int r = asyncio__posix_prepare(&handle->descriptor);
+    int r = handle->descriptor.is_prepared ? 0 : asyncio__posix_prepare(&handle->descriptor);
     if (r < 0 || count == 0)
         return r;
-    size_t size = 0;
-    for (size_t i = 0; i < count && size < SEND_NOW_SIZE; i++)
-        size += iov[i].iov_len;
-    if (size < SEND_NOW_SIZE && handle->descriptor.is_socket)
-        return -EAGAIN;
     bool is_short;
-    return asyncio__posix_send_iov(&uring->posix, &handle->descriptor, iov, count, &is_short);
+    return asyncio__posix_send_iov(&uring_of(backend)->posix, &handle->descriptor, iov, count,
+                                   &is_short);
 }
 
 /* Whether epoll would watch it: a regular file is always ready, and asking is a mistake. */
@@ -536,6 +522,8 @@ static int backend_submit(struct backend *backend, struct op *op)
     struct handle *handle = posix_get(backend, op->socket);
     if (!handle)
         return -EBADF;
+    if (op->kind == OP_RECV && handle->descriptor.is_prepared)
+        return asyncio__uring_submit_recv(uring_of(backend), handle, op);
     struct op **slot = slot_of(handle, op);
     if (!slot)
         return -EINVAL;

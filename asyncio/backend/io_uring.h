@@ -92,5 +92,9 @@ int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
                            const struct io_uring_cqe *cqe, bool was_unwanted);
 int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
                                const struct io_uring_cqe *cqe);
+/* The common case of that: a small message for an op that waits, and the receive goes on. False: it
+ * is another case, and nothing is done. */
+bool asyncio__uring_on_message(struct uring *uring, struct handle *handle,
+                               const struct io_uring_cqe *cqe);
 /* Goes on with a pending OP_RECV, as far as bytes are there. */
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle);

@@ -80,7 +80,7 @@ static int recv_now(struct uring *uring, struct handle *handle, struct op *op)
         return 0;
     if (!handle->is_direct)
         return OP_PENDING;
-    int n = asyncio__posix_try_recv(&uring->posix, &handle->descriptor, &handle->ready, op);
+    int n = posix_try_recv(&uring->posix, &handle->descriptor, &handle->ready, op);
     uring->received += n > 0 ? (size_t)n : 0;
     handle->small_count = n >= 0 && n < SMALL_SIZE && !(handle->ready & READY_IN)
                               ? (uint8_t)(handle->small_count + 1)
@@ -132,7 +132,7 @@ static void keep_bytes(struct uring *uring, struct handle *handle, const char *b
 
 static int on_bytes(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe)
 {
-    const char *bytes = asyncio__ring_bytes(&uring->ring, cqe);
+    const char *bytes = ring_bytes(&uring->ring, cqe);
     size_t size = (size_t)cqe->res, taken = 0;
     uring->received += size;
     struct op *op = handle->reader;
@@ -143,7 +143,7 @@ static int on_bytes(struct uring *uring, struct handle *handle, const struct io_
     }
     if (taken < size && handle->recv_error != -ENOMEM && !handle->is_closing)
         keep_bytes(uring, handle, bytes + taken, size - taken);
-    asyncio__ring_release(&uring->ring, cqe);
+    ring_release(&uring->ring, cqe);
     if (size < BULK_SIZE)
         handle->bulk_count = 0;
     else if (++handle->bulk_count >= BULK_COUNT && !handle->is_direct)
@@ -151,12 +151,28 @@ static int on_bytes(struct uring *uring, struct handle *handle, const struct io_
     return taken ? finish(&handle->reader, (int)taken) : 0;
 }
 
+bool asyncio__uring_on_message(struct uring *uring, struct handle *handle,
+                               const struct io_uring_cqe *cqe)
+{
+    struct op *op = handle->reader;
+    size_t size = (size_t)cqe->res;
+    if (cqe->res <= 0 || !op || handle->spill_count || size >= BULK_SIZE || size > op->size ||
+        size > uring->posix.chop)
+        return false;
+    memcpy(op->data, ring_bytes(&uring->ring, cqe), size);
+    ring_release(&uring->ring, cqe);
+    uring->received += size;
+    handle->bulk_count = 0;
+    finish(&handle->reader, (int)size);
+    return true;
+}
+
 int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
                            const struct io_uring_cqe *cqe, bool was_unwanted)
 {
     int completed = 0;
     if (cqe->flags & IORING_CQE_F_BUFFER && cqe->res <= 0)
-        asyncio__ring_release(&uring->ring, cqe);
+        ring_release(&uring->ring, cqe);
     if (cqe->res > 0)
         completed = on_bytes(uring, handle, cqe);
     else if (cqe->res == 0)
@@ -183,10 +199,16 @@ int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
 
 int asyncio__uring_submit_recv(struct uring *uring, struct handle *handle, struct op *op)
 {
-    int r = recv_now(uring, handle, op);
-    if (r != OP_PENDING)
-        return r;
+    if (handle->reader)
+        return -EBUSY;
+    if (!(handle->armed & bit(RECV)) || handle->spill_count) {
+        int r = recv_now(uring, handle, op);
+        if (r != OP_PENDING)
+            return r;
+        await_bytes(uring, handle);
+    }
     handle->reader = op;
-    await_bytes(uring, handle);
+    op->flags = 0;
+    op->state = OP_QUEUED;
     return OP_PENDING;
 }

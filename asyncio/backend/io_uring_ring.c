@@ -41,14 +41,6 @@ static int register_buffers(struct ring *ring, bool is_incremental)
                                       (struct io_uring_buf_reg *)(void *)&registration, 0);
 }
 
-static void give_buffer(struct ring *ring, unsigned id)
-{
-    io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size,
-                          ring->buffer_size, (unsigned short)id,
-                          io_uring_buf_ring_mask(ring->buffer_count), 0);
-    io_uring_buf_ring_advance(ring->buffer_ring, 1);
-}
-
 /* The ring of buffers and the buffers, in one mapping. */
 static int map_buffers(struct ring *ring, unsigned count, unsigned size)
 {
@@ -93,7 +85,7 @@ static int init_buffers(struct ring *ring, unsigned count, unsigned size)
             r = register_buffers(ring, false);
     }
     for (unsigned id = 0; r == 0 && id < ring->buffer_count; id++)
-        give_buffer(ring, id);
+        ring_give_buffer(ring, id);
     return r;
 }
 
@@ -163,21 +155,4 @@ struct io_uring_sqe *asyncio__ring_request(struct ring *ring)
         request = io_uring_get_sqe(&ring->uring);
     }
     return request;
-}
-
-const char *asyncio__ring_bytes(struct ring *ring, const struct io_uring_cqe *completion)
-{
-    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
-    return ring->buffers + (size_t)id * ring->buffer_size + ring->consumed[id];
-}
-
-void asyncio__ring_release(struct ring *ring, const struct io_uring_cqe *completion)
-{
-    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
-    if (completion->flags & RING_CQE_BUFFER_MORE) {
-        ring->consumed[id] += (uint32_t)(completion->res > 0 ? completion->res : 0);
-        return;
-    }
-    ring->consumed[id] = 0;
-    give_buffer(ring, id);
 }

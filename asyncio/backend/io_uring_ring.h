@@ -90,7 +90,29 @@ static inline bool ring_take(struct ring *ring, struct io_uring_cqe *ret_complet
     return true;
 }
 
-/* The bytes of a receive's completion, valid until they are released: once for each completion
- * that names a buffer. */
-const char *asyncio__ring_bytes(struct ring *ring, const struct io_uring_cqe *completion);
-void asyncio__ring_release(struct ring *ring, const struct io_uring_cqe *completion);
+static inline void ring_give_buffer(struct ring *ring, unsigned id)
+{
+    io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size,
+                          ring->buffer_size, (unsigned short)id,
+                          io_uring_buf_ring_mask(ring->buffer_count), 0);
+    io_uring_buf_ring_advance(ring->buffer_ring, 1);
+}
+
+/* The bytes of a receive's completion, valid until they are released: once for each completion that
+ * names a buffer. */
+static inline const char *ring_bytes(const struct ring *ring, const struct io_uring_cqe *completion)
+{
+    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
+    return ring->buffers + (size_t)id * ring->buffer_size + ring->consumed[id];
+}
+
+static inline void ring_release(struct ring *ring, const struct io_uring_cqe *completion)
+{
+    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
+    if (completion->flags & RING_CQE_BUFFER_MORE) {
+        ring->consumed[id] += (uint32_t)(completion->res > 0 ? completion->res : 0);
+        return;
+    }
+    ring->consumed[id] = 0;
+    ring_give_buffer(ring, id);
+}

@@ -15,14 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The kernel's own limit for one transfer; what comes back fits an int. */
-#define TRANSFER_MAX ((size_t)0x7ffff000)
-
 void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
                          size_t entry_size)
 {
     asyncio__table_init(&posix->table, entry_size);
-    posix->chop = limits && limits->chop ? limits->chop : SIZE_MAX;
+    posix->chop = limits && limits->chop ? limits->chop : TRANSFER_MAX;
 }
 
 void asyncio__posix_fini(struct posix *posix)
@@ -116,26 +113,26 @@ int asyncio__posix_prepare(struct descriptor *descriptor)
     return 0;
 }
 
-int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
-                            struct op *op)
+int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                        struct op *op)
 {
-    if (!(*ready & READY_IN))
-        return OP_PENDING;
     size_t size = op->size < posix->chop ? op->size : posix->chop;
-    if (size > TRANSFER_MAX)
-        size = TRANSFER_MAX;
-    ssize_t n;
-    do
-        n = descriptor->is_socket ? recv(descriptor->number, op->data, size, 0)
-                                  : read(descriptor->number, op->data, size);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN) {
-        *ready &= (uint8_t) ~(READY_IN | READ_ON);
-        return OP_PENDING;
+    for (;;) {
+        ssize_t n = descriptor->is_socket ? recv(descriptor->number, op->data, size, 0)
+                                          : read(descriptor->number, op->data, size);
+        if (n >= 0) {
+            /* short: nothing is left, and the next bytes are an edge */
+            if ((size_t)n < size && n > 0 && descriptor->is_tcp && !(*ready & READ_ON))
+                *ready &= (uint8_t)~READY_IN;
+            return (int)n;
+        }
+        if (errno == EAGAIN) {
+            *ready &= (uint8_t) ~(READY_IN | READ_ON);
+            return OP_PENDING;
+        }
+        if (errno != EINTR)
+            return -errno;
     }
-    if (n > 0 && (size_t)n < size && descriptor->is_tcp && !(*ready & READ_ON))
-        *ready &= (uint8_t)~READY_IN; /* nothing is left: the next bytes are an edge */
-    return n < 0 ? -errno : (int)n;
 }
 
 bool asyncio__posix_send_left(struct op *op)
@@ -183,32 +180,47 @@ static ssize_t write_quietly(int number, const struct iovec *iov, int count)
     return n;
 }
 
-int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
-                            const struct iovec *iov, size_t count, bool *ret_short)
+/* Several pieces, or a descriptor that is no socket. Kept out of the path of the others. */
+static __attribute__((noinline)) ssize_t send_pieces(const struct posix *posix,
+                                                     const struct descriptor *descriptor,
+                                                     const struct iovec *iov, size_t count,
+                                                     size_t *ret_asked)
 {
     struct iovec part = *iov;
-    if (posix->chop != SIZE_MAX) {
+    if (posix_is_chopped(posix)) {
         part.iov_len = part.iov_len < posix->chop ? part.iov_len : posix->chop;
         iov = &part;
         count = 1;
     }
     if (count > IOV_MAX)
         count = IOV_MAX;
-    size_t asked = 0;
+    *ret_asked = 0;
     for (size_t i = 0; i < count; i++)
-        asked += iov[i].iov_len;
+        *ret_asked += iov[i].iov_len;
+    if (!descriptor->is_socket)
+        return write_quietly(descriptor->number, iov, (int)count);
     struct msghdr header = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count };
-    ssize_t n;
-    do {
-        if (!descriptor->is_socket)
-            n = write_quietly(descriptor->number, iov, (int)count);
-        else if (count == 1)
-            n = send(descriptor->number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
-        else
-            n = sendmsg(descriptor->number, &header, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    *ret_short = n >= 0 && (size_t)n < asked;
-    return n < 0 ? -errno : n > INT_MAX ? INT_MAX : (int)n;
+    return sendmsg(descriptor->number, &header, MSG_NOSIGNAL);
+}
+
+int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
+                            const struct iovec *iov, size_t count, bool *ret_short)
+{
+    for (;;) {
+        ssize_t n;
+        size_t asked;
+        if (count == 1 && descriptor->is_socket) {
+            asked = iov->iov_len < posix->chop ? iov->iov_len : posix->chop;
+            n = send(descriptor->number, iov->iov_base, asked, MSG_NOSIGNAL);
+        } else {
+            n = send_pieces(posix, descriptor, iov, count, &asked);
+        }
+        *ret_short = (size_t)n < asked;
+        if (n >= 0)
+            return n < INT_MAX ? (int)n : INT_MAX;
+        if (errno != EINTR)
+            return -errno;
+    }
 }
 
 int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,

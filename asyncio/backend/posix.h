@@ -16,6 +16,9 @@
  * and nobody waits for long. */
 enum { POLL_BYTES = 65536 };
 
+/* The kernel's own limit for one transfer; what comes back fits an int. */
+#define TRANSFER_MAX ((size_t)0x7ffff000)
+
 struct posix {
     struct backend backend;
     struct table table; /* of things that begin with struct descriptor */
@@ -40,18 +43,21 @@ enum { READY_IN = 1, READY_OUT = 2, READ_ON = 4 };
 /* Adds what the poll(2) bits in `events` say. */
 static inline void descriptor_on_events(uint8_t *ready, uint32_t events)
 {
-    if (events & ~(uint32_t)POLLOUT)
-        *ready |= READY_IN;
-    if (events & (POLLOUT | POLLHUP | POLLERR))
-        *ready |= READY_OUT;
-    if (events & (POLLRDHUP | POLLPRI | POLLHUP | POLLERR))
-        *ready |= READ_ON;
+    unsigned in = (events & ~(uint32_t)POLLOUT) != 0;
+    unsigned out = (events & (POLLOUT | POLLHUP | POLLERR)) != 0;
+    unsigned on = (events & (POLLRDHUP | POLLPRI | POLLHUP | POLLERR)) != 0;
+    *ready |= (uint8_t)(in * READY_IN | out * READY_OUT | on * READ_ON);
 }
 
 void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
                          size_t entry_size);
 /* Closes what is still open. */
 void asyncio__posix_fini(struct posix *posix);
+
+static inline bool posix_is_chopped(const struct posix *posix)
+{
+    return posix->chop != TRANSFER_MAX;
+}
 
 /* The handle `socket` names, or NULL. */
 static inline void *posix_get(struct backend *backend, sock socket)
@@ -67,18 +73,22 @@ int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listen
  * owner has it. */
 int asyncio__posix_prepare(struct descriptor *descriptor);
 
-/* Reads for the op, if *ready says that it may succeed, and clears there what is no longer so.
- * OP_PENDING: wait. */
-int asyncio__posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
-                            struct op *op);
-/* One system call: bytes, 0 or more, or -errno; -EAGAIN as it comes, EINTR never. */
-/* Advances the op's iovecs and `done`; the result is what this call sent, *ret_short: less than it
- * was asked to. */
-int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
-                        bool *ret_short);
-/* The same for iovecs that are left as they are. */
+/* Reads for the op: a result, or OP_PENDING. Clears in *ready what is no longer so. */
+int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                        struct op *op);
+static inline int posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                                 struct op *op)
+{
+    return *ready & READY_IN ? asyncio__posix_recv(posix, descriptor, ready, op) : OP_PENDING;
+}
+
+/* One system call: what it sent, or -errno; -EAGAIN as it comes, EINTR never. The iovecs are left as
+ * they are. *ret_short: less than it was asked to. */
 int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
                             const struct iovec *iov, size_t count, bool *ret_short);
+/* The same for an op, whose iovecs and `done` it advances. */
+int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
+                        bool *ret_short);
 /* Drops empty iovecs in front. False: nothing is left to send. */
 bool asyncio__posix_send_left(struct op *op);
 /* What OP_SEND gives when all is sent. */
