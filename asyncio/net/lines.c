@@ -74,7 +74,7 @@ static int take_line(asyncio_stream *stream, char *buffer, size_t size)
 
 int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size)
 {
-    int r = asyncio__stream_may_read(stream);
+    int r = stream_may_read(stream);
     if (r < 0)
         return r;
     if (size < 2)
@@ -96,7 +96,7 @@ int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size)
 static int search_until(asyncio_stream *stream, const void *separator, size_t separator_size,
                         size_t size, struct search *search)
 {
-    int r = asyncio__stream_may_read(stream);
+    int r = stream_may_read(stream);
     if (r < 0)
         return r;
     if (separator_size == 0)

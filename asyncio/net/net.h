@@ -8,8 +8,8 @@
  * WAITING    A task that waits alone for something (bytes) is named by it. Where several may wait,
  *            their steps lie in a list: `waiters_wait` and `waiters_wake`. Neither allocates.
  * FAIRNESS   What is answered at once does not suspend, and a peer that is fast enough would keep
- *            its task running for ever. So after STREAK_MAX answers in a row within one step the
- *            task yields once. */
+ *            its task running for ever. So after STREAK_MAX answers in a row the task yields
+ * once. */
 #pragma once
 
 #include "base/buffer.h"
@@ -29,8 +29,7 @@ struct net {
     struct backend *backend;
     bool is_closing;
     unsigned flushing;                /* transports that are closing and have bytes to send */
-    unsigned streak;
-    unsigned long streak_ran;         /* loop->ran when it began */
+    unsigned streak;                  /* answers at once since a task last waited here */
     struct list streams;              /* not lost yet, and of no server */
     struct list servers;              /* that have not ended yet */
     struct list connects;             /* attempts under way */
@@ -50,26 +49,14 @@ int asyncio__net_of_task(struct net **ret_net);
 /* Waits in `waiters`: the result given to wake, or -ECANCELED. */
 int asyncio__waiters_wait(struct list *waiters, asyncio_task *task);
 /* Wakes all who wait, in their order. */
-void asyncio__waiters_wake(struct net *net, struct list *waiters, int result);
+void asyncio__waiters_wake(struct list *waiters, int result);
 
-/* Ends a task's wait. While the loop closes it will not run any more, and must not be found
- * waiting. */
-static inline void net_wake(const struct net *net, asyncio_task *task, int result)
+/* Ends a task's wait. From now on there is nothing to cancel but the task itself; and when the
+ * loop closes, and the task never runs again, it is not found waiting. */
+static inline void net_wake(asyncio_task *task, int result)
 {
+    task->waiting = NULL;
     task_wake(task, result);
-    if (__builtin_expect(net->is_closing, 0))
-        task->waiting = NULL;
-}
-
-/* True when the running task has had its share of answers at once. */
-static inline bool net_is_greedy(struct net *net)
-{
-    unsigned long ran = net->loop->ran;
-    if (net->streak_ran != ran) {
-        net->streak_ran = ran;
-        net->streak = 0;
-    }
-    return __builtin_expect(++net->streak > STREAK_MAX, 0);
 }
 
 /* What the parts of this floor do when the loop closes. */

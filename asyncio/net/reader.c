@@ -17,24 +17,32 @@ static void take_out(asyncio_stream *stream, void *data, size_t size)
         asyncio__buffer_release(&stream->in, &stream->tcp.net->blocks);
 }
 
-int asyncio_stream_read(asyncio_stream *stream, void *buffer, size_t size)
+/* All that is not: nothing buffered, receive. */
+static int __attribute__((noinline)) read_slowly(asyncio_stream *stream, void *buffer, size_t size)
 {
-    int r = asyncio__stream_may_read(stream);
-    if (__builtin_expect(r < 0, 0))
+    int r = stream_may_read(stream);
+    if (r < 0)
         return r;
     if (size > INT_MAX)
         size = INT_MAX;
-    if (__builtin_expect(stream->in.count != 0, 0)) {
+    if (stream->in.count) {
         if (size > stream->in.count)
             size = stream->in.count;
         take_out(stream, buffer, size);
         return (int)size;
     }
-    if (__builtin_expect(stream->has_eof || size == 0, 0))
+    if (stream->has_eof || size == 0)
         return 0;
-    if (stream->in.data)
-        asyncio__buffer_release(&stream->in, &stream->tcp.net->blocks);
-    return asyncio__stream_receive(stream, buffer, size);
+    asyncio__buffer_release(&stream->in, &stream->tcp.net->blocks);
+    return stream_receive(stream, buffer, size);
+}
+
+int asyncio_stream_read(asyncio_stream *stream, void *buffer, size_t size)
+{
+    if (__builtin_expect(stream->gone || stream->reader || stream->in.data || stream->has_eof ||
+                             !task_current() || size - 1 >= INT_MAX, 0))
+        return read_slowly(stream, buffer, size);
+    return stream_receive(stream, buffer, size);
 }
 
 /* A read that consumes nothing when it is cancelled, yet went into the caller's memory: what came
@@ -58,7 +66,7 @@ static int read_directly(asyncio_stream *stream, char *buffer, size_t size, size
         take_out(stream, buffer, got);
     while (got < size) {
         size_t left = size - got < INT_MAX ? size - got : INT_MAX;
-        int n = asyncio__stream_receive(stream, buffer + got, left);
+        int n = stream_receive(stream, buffer + got, left);
         if (n == -ECANCELED)
             return put_back(stream, buffer, got);
         if (n < 0)
@@ -75,7 +83,7 @@ static int read_directly(asyncio_stream *stream, char *buffer, size_t size, size
 
 int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer, size_t size, size_t *ret_got)
 {
-    int r = asyncio__stream_may_read(stream);
+    int r = stream_may_read(stream);
     if (r < 0)
         return r;
     while (stream->in.count < size) {
@@ -102,7 +110,7 @@ int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer, size_t size
 
 int asyncio_stream_fill(asyncio_stream *stream, size_t size)
 {
-    int r = asyncio__stream_may_read(stream);
+    int r = stream_may_read(stream);
     if (r < 0)
         return r;
     if (size > 2 * stream->limit)

@@ -26,7 +26,7 @@ static void free_server(struct asyncio_server *server)
 void asyncio__server_release(struct asyncio_server *server)
 {
     if (server->is_closed && server->connections == 0)
-        asyncio__waiters_wake(server->net, &server->waiters, 0);
+        asyncio__waiters_wake(&server->waiters, 0);
     if (server->holds)
         return;
     if (server->is_closed)
@@ -103,7 +103,7 @@ void asyncio_server_close(asyncio_server *server)
         asyncio_stream_abort(stream); /* leaves the list */
         asyncio_stream_unref(stream);
     }
-    asyncio__waiters_wake(server->net, &server->forever, -ECANCELED);
+    asyncio__waiters_wake(&server->forever, -ECANCELED);
     server->holds--;
     asyncio__server_release(server);
 }
@@ -135,7 +135,7 @@ void asyncio__servers_abort(struct net *net)
         server->holds++;
         asyncio_server_close(server);
         asyncio__streams_abort(&server->streams);
-        asyncio__waiters_wake(net, &server->waiters, 0);
+        asyncio__waiters_wake(&server->waiters, 0);
         server->holds--;
         asyncio__server_release(server);
     }

@@ -21,37 +21,40 @@ static void free_if_over(asyncio_stream *stream)
 
 /* ---- what the transport tells ---- */
 
+/* Bytes that came while nothing was buffered: from the scratch into a buffer of their size. */
+static int __attribute__((noinline)) keep(asyncio_stream *stream, int result)
+{
+    struct net *net = stream->tcp.net;
+    if (asyncio__buffer_reserve(&stream->in, &net->blocks, (size_t)result) < 0)
+        return stream->gone = -ENOMEM; /* bytes are missing from here on */
+    asyncio__buffer_add(&stream->in, net->scratch, (size_t)result);
+    return result;
+}
+
 static void received(struct transport *transport, int result)
 {
     asyncio_stream *stream = stream_of(transport);
-    struct net *net = stream->tcp.net;
-    if (stream->is_diverted && result > 0) {
-        size_t size = (size_t)result;
-        if (asyncio__buffer_reserve(&stream->in, &net->blocks, size) < 0)
-            /* bytes are missing from here on: the waiting task ends it */
-            stream->gone = result = -ENOMEM;
-        else
-            asyncio__buffer_add(&stream->in, net->scratch, size);
-    }
-    if (stream->reader)
-        net_wake(net, stream->reader, result);
+    if (stream->is_diverted && result > 0)
+        result = keep(stream, result);
+    asyncio_task *reader = stream->reader;
+    if (__builtin_expect(reader != NULL, 1))
+        net_wake(reader, result);
 }
 
 static void resumed(struct transport *transport)
 {
     asyncio_stream *stream = stream_of(transport);
-    asyncio__waiters_wake(stream->tcp.net, &stream->drainers, 0);
+    asyncio__waiters_wake(&stream->drainers, 0);
 }
 
 static void lost(struct transport *transport, int error)
 {
     asyncio_stream *stream = stream_of(transport);
-    struct net *net = stream->tcp.net;
     stream->lost_by = error;
     if (!stream->gone)
         stream->gone = error ? error : -ECONNRESET;
-    asyncio__waiters_wake(net, &stream->drainers, error ? error : -ECONNRESET);
-    asyncio__waiters_wake(net, &stream->closers, error);
+    asyncio__waiters_wake(&stream->drainers, error ? error : -ECONNRESET);
+    asyncio__waiters_wake(&stream->closers, error);
     list_remove(&stream->link);
     struct asyncio_server *server = stream->server;
     stream->server = NULL;
@@ -61,6 +64,7 @@ static void lost(struct transport *transport, int error)
     free_if_over(stream);
 }
 
+static const struct future_type reading_type;
 static const struct transport_events events = { received, resumed, lost };
 
 /* ---- life ---- */
@@ -76,6 +80,7 @@ asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
     };
     asyncio__tcp_init(&stream->tcp, net, socket, &events);
     stream->transport = &stream->tcp.base;
+    stream->reading.type = &reading_type;
     list_init(&stream->drainers);
     list_init(&stream->closers);
     list_append(list, &stream->link);
@@ -180,79 +185,46 @@ static int cancel_reading(asyncio_future *awaited, const char *message)
 
 static const struct future_type reading_type = { "stream read", 0, cancel_reading, NULL };
 
-/* Undoes a receive that will not be waited for. False: the kernel still has it, so it has to be. */
-static bool take_back(asyncio_stream *stream)
+/* Where cancellation is level-triggered, waiting is refused; but a receive that the kernel does
+ * not give back at once has to be waited for. */
+int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task)
 {
-    return stream->transport->type->cancel_receive(stream->transport) == 1;
-}
-
-/* Waits for the receive under way. */
-static int wait_received(asyncio_stream *stream)
-{
-    asyncio_task *task = task_current();
     int r = task_refuses(task);
-    if (__builtin_expect(r < 0, 0) && take_back(stream))
+    if (r < 0 && stream->transport->type->cancel_receive(stream->transport) == 1)
         return r;
     stream->is_read_cancelled = r < 0;
-    stream->reader = task;
-    stream->reading.type = &reading_type;
-    r = asyncio__task_wait(task, &stream->reading);
-    stream->reader = NULL;
+    return 0;
+}
+
+/* A wait that did not just bring bytes. Bytes are never lost: with them a cancellation waits for
+ * the next suspension. */
+int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int result)
+{
     bool was_cancelled = stream->is_read_cancelled;
     stream->is_read_cancelled = false;
-    /* bytes are never lost: the cancellation waits for the next suspension */
-    if (__builtin_expect(r > 0, 1)) {
-        if (__builtin_expect(was_cancelled && task->future.cancelling > 0, 0))
+    if (result == 0)
+        stream->has_eof = true;
+    if (result > 0) {
+        if (was_cancelled && task->future.cancelling > 0)
             task->future.task_flags |= TASK_MUST_CANCEL;
-        return r;
+        return stream->gone ? stream->gone : result;
     }
     if (task_take_cancel(task))
         return -ECANCELED;
-    if (r == -ECANCELED && !was_cancelled && stream->gone)
-        return stream->gone; /* it was closed by somebody else */
-    if (was_cancelled || r == -ECANCELED) {
+    if (was_cancelled || (result == -ECANCELED && !stream->gone)) {
         asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
         return -ECANCELED;
     }
-    return r;
-}
-
-static int finish(asyncio_stream *stream, int result)
-{
-    if (__builtin_expect(stream->gone != 0, 0) && result >= 0)
-        return stream->gone;
-    if (result == 0)
-        stream->has_eof = true;
+    if (stream->gone && (result >= 0 || result == -ECANCELED))
+        return stream->gone; /* it was closed by somebody else */
     return result;
 }
 
-int asyncio__stream_may_read(asyncio_stream *stream)
+int asyncio__stream_yield(asyncio_stream *stream)
 {
-    if (__builtin_expect(stream->gone != 0, 0))
-        return stream->gone;
-    if (__builtin_expect(stream->reader != NULL, 0))
-        return -EBUSY;
-    return task_current() ? 0 : -ASYNCIO_NO_TASK;
-}
-
-/* A task that is always answered at once lets others run now and then. */
-static int pause_if_greedy(asyncio_stream *stream)
-{
-    if (!net_is_greedy(stream->tcp.net))
-        return 0;
+    stream->tcp.net->streak = 0;
     int r = asyncio_sleep(0);
-    return r < 0 ? r : asyncio__stream_may_read(stream);
-}
-
-int asyncio__stream_receive(asyncio_stream *stream, void *data, size_t size)
-{
-    int r = pause_if_greedy(stream);
-    if (r < 0)
-        return r;
-    r = stream->transport->type->receive(stream->transport, data, size);
-    if (r == OP_PENDING)
-        r = wait_received(stream);
-    return finish(stream, r);
+    return r < 0 ? r : stream_may_read(stream);
 }
 
 /* While nothing has come, an empty buffer goes back, and the receive under way gets the scratch
@@ -270,13 +242,14 @@ static void divert(asyncio_stream *stream, size_t size)
 
 int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
 {
-    int r = pause_if_greedy(stream);
+    int r = stream_be_fair(stream);
     if (r < 0)
         return r;
     struct buffer *in = &stream->in;
     if (in->count == 0)
         in->head = 0;
-    size_t most = capacity - in->count, wanted = in->count > BLOCK_MIN ? in->count : BLOCK_MIN;
+    size_t most = capacity - in->count;
+    size_t wanted = in->count > BLOCK_MIN ? in->count : BLOCK_MIN;
     if (wanted > most)
         wanted = most;
     if (buffer_room(in) < wanted &&
@@ -288,10 +261,12 @@ int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
     if (r == OP_PENDING) {
         if (in->count == 0)
             divert(stream, capacity);
-        r = wait_received(stream);
+        r = stream_wait(stream);
+    } else {
+        r = stream_received_now(stream, r);
     }
     if (r > 0 && !stream->is_diverted)
         in->count += (size_t)r;
     stream->is_diverted = false;
-    return finish(stream, r);
+    return r;
 }

@@ -17,6 +17,7 @@
 #include "net/tcp.h"
 
 #include <asyncio/stream.h>
+#include <errno.h>
 
 struct asyncio_server;
 
@@ -52,16 +53,70 @@ static inline struct asyncio_stream *stream_of(struct transport *transport)
 asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
                                     struct asyncio_server *server, struct list *list);
 
-/* Receives into `data`, waiting if need be: bytes, 0 at the end, or an error. A cancelled wait
- * that got bytes gives them, and the cancellation stays due. */
-int asyncio__stream_receive(asyncio_stream *stream, void *data, size_t size);
+/* The slow parts of the inline functions below. */
+int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task);
+int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int result);
+int asyncio__stream_yield(asyncio_stream *stream);
+
+/* 0 when the running task may read now. */
+static inline int stream_may_read(const asyncio_stream *stream)
+{
+    if (__builtin_expect(stream->gone != 0, 0))
+        return stream->gone;
+    if (__builtin_expect(stream->reader != NULL, 0))
+        return -EBUSY;
+    return __builtin_expect(task_current() != NULL, 1) ? 0 : -ASYNCIO_NO_TASK;
+}
+
+/* Waits for the receive under way. A cancelled wait that got bytes gives them, and the
+ * cancellation stays due. */
+static inline int stream_wait(asyncio_stream *stream)
+{
+    asyncio_task *task = task_current();
+    if (__builtin_expect(task->future.cancelling > 0, 0)) {
+        int r = asyncio__stream_refused(stream, task);
+        if (r < 0)
+            return r;
+    }
+    stream->tcp.net->streak = 0;
+    stream->reader = task;
+    int r = asyncio__task_wait(task, &stream->reading);
+    stream->reader = NULL;
+    if (__builtin_expect(r > 0 && !stream->is_read_cancelled && !stream->gone, 1))
+        return r;
+    return asyncio__stream_waited(stream, task, r);
+}
+
+/* What a receive that did not have to wait has given. */
+static inline int stream_received_now(asyncio_stream *stream, int result)
+{
+    stream->tcp.net->streak++;
+    if (result == 0)
+        stream->has_eof = true;
+    return result;
+}
+
+/* A task that is always answered at once lets others run now and then. */
+static inline int stream_be_fair(asyncio_stream *stream)
+{
+    return __builtin_expect(stream->tcp.net->streak >= STREAK_MAX, 0)
+               ? asyncio__stream_yield(stream)
+               : 0;
+}
+
+/* Receives into `data`, waiting if need be: bytes, 0 at the end, or an error. */
+static inline int stream_receive(asyncio_stream *stream, void *data, size_t size)
+{
+    int r = stream_be_fair(stream);
+    if (__builtin_expect(r < 0, 0))
+        return r;
+    r = stream->transport->type->receive(stream->transport, data, size);
+    return r == OP_PENDING ? stream_wait(stream) : stream_received_now(stream, r);
+}
 
 /* Adds at least one byte to the buffer, waiting if need be: how many, 0 at the end, or an error.
  * The buffer grows as far as `capacity`. */
 int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity);
-
-/* 0 when the running task may read now. */
-int asyncio__stream_may_read(asyncio_stream *stream);
 
 /* The server's: a stream of it is over. */
 void asyncio__server_lost(struct asyncio_server *server, asyncio_stream *stream);

@@ -73,28 +73,37 @@ static int arrived(struct tcp *tcp, int result)
     return result;
 }
 
-static void on_received(struct op *op, int result)
+static void __attribute__((noinline)) received_no_bytes(struct tcp *tcp, int result)
 {
-    struct tcp *tcp = container_of(op, struct tcp, in);
-    const struct transport_events *events = tcp->base.events;
-    tcp->is_receiving = false;
-    events->received(&tcp->base, result); /* wakes a task, no more: it does not run now */
+    tcp->base.events->received(&tcp->base, result); /* wakes a task, no more: it does not run now */
     if (tcp->is_shut)
         end_if_free(tcp);
     else if (result != -ECANCELED)
         (void)arrived(tcp, result);
 }
 
+static void on_received(struct op *op, int result)
+{
+    struct tcp *tcp = container_of(op, struct tcp, in);
+    tcp->is_receiving = false;
+    if (__builtin_expect(result > 0 && !tcp->is_shut, 1))
+        tcp->base.events->received(&tcp->base, result);
+    else
+        received_no_bytes(tcp, result);
+}
+
 static int receive(struct transport *base, void *data, size_t size)
 {
     struct tcp *tcp = tcp_of(base);
+    struct backend *backend = tcp->net->backend;
     tcp->in.data = data;
     tcp->in.size = size;
-    int r = backend_of(tcp)->submit(tcp->net->backend, &tcp->in);
-    if (r == OP_PENDING)
-        tcp->is_receiving = true;
-    else
-        r = arrived(tcp, r);
+    int r = backend->type->submit(backend, &tcp->in);
+    if (__builtin_expect(r >= 0, 0))
+        return r;
+    if (__builtin_expect(r != OP_PENDING, 0))
+        return arrived(tcp, r);
+    tcp->is_receiving = true;
     return r;
 }
 
@@ -260,31 +269,50 @@ static int store(struct tcp *tcp, const struct iovec *pieces, size_t count, size
     return tcp->error;
 }
 
+/* Not all went out at once. */
+static int __attribute__((noinline))
+sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count, size_t total, int result)
+{
+    if (result < 0 && result != -EAGAIN) {
+        shut(tcp, result);
+        return result;
+    }
+    return store(tcp, pieces, count, result > 0 ? (size_t)result : 0, total);
+}
+
+static int write_large(struct tcp *tcp, const struct iovec *pieces, size_t count, size_t total)
+{
+    struct net *net = tcp->net;
+    if (blocks_reserve(&net->blocks, total) < 0)
+        return -ENOMEM;
+    int n = net->backend->type->send_now(net->backend, tcp->out.socket, pieces, count);
+    bool is_sent = n >= 0 && (size_t)n == total;
+    int r = is_sent ? 0 : sent_partly(tcp, pieces, count, total, n);
+    asyncio__blocks_unreserve(&net->blocks);
+    return r;
+}
+
+/* Before anything is sent there is room for all of it: the rest, if there is one, can be stored
+ * for sure. */
 static int write_pieces(struct transport *base, const struct iovec *pieces, size_t count)
 {
     struct tcp *tcp = tcp_of(base);
+    struct net *net = tcp->net;
     size_t total = pieces->iov_len;
     if (__builtin_expect(count != 1, 0) && total_of(pieces, count, &total) < 0)
         return -EINVAL;
-    if (total == 0)
+    if (__builtin_expect(total == 0, 0))
         return 0;
-    if (tcp->is_sending || !backend_of(tcp)->send_now)
+    if (__builtin_expect(tcp->is_sending, 0))
         return store(tcp, pieces, count, 0, total);
-    struct blocks *blocks = &tcp->net->blocks;
-    /* so that the rest of it, if there is one, can be stored for sure */
-    if (blocks_reserve(blocks, total) < 0)
+    if (__builtin_expect(total > BLOCK_MAX, 0))
+        return write_large(tcp, pieces, count, total);
+    if (__builtin_expect(blocks_reserve(&net->blocks, total) < 0, 0))
         return -ENOMEM;
-    int n = backend_of(tcp)->send_now(tcp->net->backend, tcp->out.socket, pieces, count);
-    if (__builtin_expect(n >= 0 && (size_t)n == total, 1)) {
-        if (__builtin_expect(blocks->large != NULL, 0))
-            asyncio__blocks_unreserve(blocks);
+    int n = net->backend->type->send_now(net->backend, tcp->out.socket, pieces, count);
+    if (__builtin_expect(n == (int)total, 1))
         return 0;
-    }
-    if (n < 0 && n != -EAGAIN) {
-        shut(tcp, n);
-        return n;
-    }
-    return store(tcp, pieces, count, n > 0 ? (size_t)n : 0, total);
+    return sent_partly(tcp, pieces, count, total, n);
 }
 
 static int write_eof(struct transport *base)

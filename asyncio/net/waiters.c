@@ -37,9 +37,9 @@ int asyncio__waiters_wait(struct list *waiters, asyncio_task *task)
     return r;
 }
 
-void asyncio__waiters_wake(struct net *net, struct list *waiters, int result)
+void asyncio__waiters_wake(struct list *waiters, int result)
 {
     struct list *node;
     while ((node = list_pop(waiters)))
-        net_wake(net, task_of_step(container_of(node, struct handle, link)), result);
+        net_wake(task_of_step(container_of(node, struct handle, link)), result);
 }

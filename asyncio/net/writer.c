@@ -5,31 +5,34 @@
 
 #include <errno.h>
 
-static int may_write(const asyncio_stream *stream)
+static inline int may_write(const asyncio_stream *stream)
 {
     if (__builtin_expect(stream->gone != 0, 0))
         return stream->gone;
     return stream->has_sent_eof ? -EPIPE : 0;
 }
 
-/* After bytes were accepted: waits while too much is unsent, or just lets others run. */
-static int wait_after_write(asyncio_stream *stream)
+/* After bytes were accepted: waits while too much is unsent, or lets others run. */
+static int __attribute__((noinline)) wait_after_write(asyncio_stream *stream)
 {
-    asyncio_task *task = task_current();
-    if (__builtin_expect(stream->transport->is_paused, 0))
-        return asyncio__waiters_wait(&stream->drainers, task);
-    if (net_is_greedy(stream->tcp.net))
-        return asyncio_sleep(0);
-    return 0;
+    stream->tcp.net->streak = 0;
+    if (stream->transport->is_paused)
+        return asyncio__waiters_wait(&stream->drainers, task_current());
+    return asyncio_sleep(0);
 }
 
-static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
+static inline int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
 {
     int r = may_write(stream);
     if (__builtin_expect(r < 0, 0))
         return r;
-    r = stream->transport->type->write(stream->transport, pieces, count);
-    return __builtin_expect(r < 0, 0) ? r : wait_after_write(stream);
+    struct transport *transport = stream->transport;
+    r = transport->type->write(transport, pieces, count);
+    if (__builtin_expect(r < 0, 0))
+        return r;
+    if (__builtin_expect(transport->is_paused || ++stream->tcp.net->streak > STREAK_MAX, 0))
+        return wait_after_write(stream);
+    return 0;
 }
 
 int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size)
