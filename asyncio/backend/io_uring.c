@@ -16,9 +16,9 @@
  * BULK      Large messages would be copied twice. After two of them a handle is `direct`: a
  *           multishot poll tells that there are bytes, and recv(2) takes them to where they
  *           belong, as with epoll. Small ones turn it back.
- * SEND      is tried at once, while its bytes are hot; only what the socket does not take becomes a
- *           request. (Batching small ones as requests saves nothing: what the system call costs, the
- *           request and its completion cost too.)
+ * SEND      is tried at once, while its bytes are hot; only what the socket does not take becomes
+ *           a request. (Batching small ones as requests saves nothing: what the system call costs,
+ *           the request and its completion cost too.)
  * CLOSE     takes back what is armed; the descriptor is closed when the last of it has
  * completed. */
 #include "backend/io_uring.h"

@@ -82,8 +82,8 @@ static inline int posix_try_recv(struct posix *posix, struct descriptor *descrip
     return *ready & READY_IN ? asyncio__posix_recv(posix, descriptor, ready, op) : OP_PENDING;
 }
 
-/* One system call: what it sent, or -errno; -EAGAIN as it comes, EINTR never. The iovecs are left as
- * they are. *ret_short: less than it was asked to. */
+/* One system call: what it sent, or -errno; -EAGAIN as it comes, EINTR never. The iovecs are left
+ * as they are. *ret_short: less than it was asked to. */
 int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
                             const struct iovec *iov, size_t count, bool *ret_short);
 /* The same for an op, whose iovecs and `done` it advances. */

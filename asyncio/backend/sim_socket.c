@@ -77,8 +77,8 @@ int asyncio__sim_listen(struct backend *backend, sock socket, int backlog)
     return memory ? asyncio__simnet_listen(memory, backlog) : -EBADF;
 }
 
-static void apply_option(struct sim_handle *handle, int level, int name, int value, const void *data,
-                         socklen_t size)
+static void apply_option(struct sim_handle *handle, int level, int name, int value,
+                         const void *data, socklen_t size)
 {
     if (level != SOL_SOCKET)
         return;
