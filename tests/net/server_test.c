@@ -4,6 +4,10 @@
 
 #include "net/server.h"
 
+#include <arpa/inet.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 static int echo(asyncio_stream *stream)
 {
     char text[4096];
@@ -695,6 +699,52 @@ static void test_deaf_peer(void **state)
     assert_true(after.tv_sec - before.tv_sec < 3);
 }
 
+/* ---- no descriptors left: a pause, one report, and on it goes ---- */
+
+static int raw_client(int port)
+{
+    int number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(number, (struct sockaddr *)&name, sizeof name) < 0)
+        return -errno;
+    return number;
+}
+
+static int no_descriptors(void *data)
+{
+    (void)data;
+    unsigned counts[3] = { 0 };
+    asyncio_server *server;
+    struct rlimit limit, tight;
+    CHECK_IS(local_server(count_and_wait, &server, counts), 0);
+    int client = raw_client(asyncio_server_port(server));
+    CHECK(client >= 0);
+    CHECK_IS(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    tight = limit;
+    tight.rlim_cur = (rlim_t)client + 1;
+    CHECK_IS(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    int r = asyncio_sleep(0.5); /* several attempts */
+    CHECK_IS(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    CHECK_IS(r, 0);
+    CHECK_IS(counts[2], 0);
+    CHECK_IS(reports.count, 1);
+    CHECK_IS(reports.last, -EMFILE);
+    CHECK_IS(asyncio_sleep(0.25), 0);
+    CHECK_IS(counts[2], 1);
+    close(client);
+    return end_server(server);
+}
+
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    if (world.is_sim)
+        skip(); /* it has its own EMFILEs, in the seeded worlds */
+    assert_int_equal(run_once(no_descriptors, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -704,7 +754,7 @@ int main(void)
         cmocka_unit_test(test_wait_closed),   cmocka_unit_test(test_end_clients),
         cmocka_unit_test(test_max_connections), cmocka_unit_test(test_listening),
         cmocka_unit_test(test_context),       cmocka_unit_test(test_left_open),
-        cmocka_unit_test(test_deaf_peer),
+        cmocka_unit_test(test_deaf_peer),     cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
