@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
+#include "task/debug.h"
 #include "task/scope.h"
 
 #include <stdio.h>
@@ -20,6 +21,9 @@ static void destroy(asyncio_future *future)
         asyncio_context_unref(task->env.context);
     asyncio__loop_object_free(loop, LOOP_FREELIST_TASK, task);
 }
+
+/* From a static library only what somebody needs is linked. */
+__attribute__((used)) static const struct debug_layout *const debuggers_need = &asyncio__debug;
 
 static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel, destroy };
 
