@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a tool from outside (tools/gdb/asyncio-gdb.py) finds loops and tasks: one exported, constant
- * table with the list of loops and the offsets of what is worth reading, so that a stripped program
- * and a core file can be looked into as well. Who changes what a field means, or takes one away,
- * raises `version`; new ones go to the end, and `size` tells whether they are there. */
+/* Where a tool from outside (tools/gdb/asyncio-gdb.py) finds loops and tasks: one exported,
+ * constant table with the list of loops and the offsets of what is worth reading, so that a
+ * stripped program and a core file can be looked into as well. Who changes what a field means, or
+ * takes one away, raises `version`; new ones go to the end, and `size` tells whether they are
+ * there. */
 #pragma once
 
 #include "base/list.h"
