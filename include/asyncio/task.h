@@ -131,8 +131,8 @@ typedef struct asyncio_frame {
 } asyncio_frame;
 
 /* Stores the task's C frames, the innermost first, at most `capacity`, and returns how many were stored: those of the
- * coroutine's own code, without the runtime's beneath it. A task that is done or never started has none. Does not
- * suspend the caller. */
+ * coroutine's own code, without the runtime's beneath it. A task that is done or never started has none. -ENOMEM,
+ * -ASYNCIO_WRONG_THREAD while its loop runs in another thread. Does not suspend the caller. */
 ASYNCIO_API int asyncio_task_get_stack(asyncio_task *task, asyncio_frame *ret_frames, size_t capacity);
 
 /* Prints the task's name, state and C frames to `file` (NULL: standard error). Does not suspend. */

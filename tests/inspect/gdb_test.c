@@ -127,7 +127,8 @@ static void debug(const char *program_path, const char *core, const char *comman
     fclose(script);
     snprintf(
         command, sizeof command,
-        "LC_ALL=C ASYNCIO_BACKEND=epoll timeout 100 gdb -nx -batch -iex 'set debuginfod enabled off' "
+        "LC_ALL=C ASYNCIO_BACKEND=epoll timeout 100 gdb -nx -batch "
+             "-iex 'set debuginfod enabled off' "
         "-ex 'set pagination off' -ex 'set width 0' -ex 'source %s/tools/gdb/asyncio-gdb.py' "
         "-x %s %s %s %s 2>&1 </dev/null",
         getenv("SOURCE_ROOT") ? getenv("SOURCE_ROOT") : ".", in_folder("script"),
