@@ -6,6 +6,7 @@
 #include "task/task.h"
 
 #include <math.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -207,11 +208,43 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
     return r;
 }
 
-static void *join_only(void *pool)
+/* As above, for a thread that blocks: joined when it is in time, left to itself when it is not. */
+struct blocking_join {
+    struct pool *pool;
+    sem_t joined;
+    atomic_bool abandoned;                 /* by one of the two; the other frees */
+};
+
+static void free_blocking_join(struct blocking_join *join)
 {
-    asyncio__pool_shutdown(pool, true);
-    asyncio__pool_unref(pool);
+    sem_destroy(&join->joined);
+    asyncio__pool_unref(join->pool);
+    asyncio__free(join);
+}
+
+static void *join_only(void *argument)
+{
+    struct blocking_join *join = argument;
+    asyncio__pool_shutdown(join->pool, true);
+    if (atomic_exchange(&join->abandoned, true))
+        free_blocking_join(join);
+    else
+        (void)sem_post(&join->joined);
     return NULL;
+}
+
+static int wait_until(sem_t *semaphore, int64_t timeout_ns)
+{
+    int r;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
+    until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    do {
+        r = timeout_ns < 0 ? sem_wait(semaphore) : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
+    } while (r < 0 && errno == EINTR);
+    return r;
 }
 
 /* The runner's way, outside of tasks: blocks the thread, within the time. */
@@ -221,24 +254,24 @@ static void shutdown_floor(struct closer *closer, asyncio_loop *loop, int64_t ti
     floor->shut_down = true;
     if (!floor->executor || asyncio__pool_threads(floor->executor->pool) == 0)
         return;
-    struct pool *pool = asyncio__pool_ref(floor->executor->pool);
+    struct blocking_join *join = asyncio__calloc(1, sizeof *join);
     pthread_t thread;
-    if (pthread_create(&thread, NULL, join_only, pool)) {
-        asyncio__pool_shutdown(pool, false);
-        asyncio__pool_unref(pool);
+    if (!join) {
+        asyncio__pool_shutdown(floor->executor->pool, false);
         return;
     }
-    if (timeout_ns < 0) {
+    join->pool = asyncio__pool_ref(floor->executor->pool);
+    (void)sem_init(&join->joined, 0, 0);
+    if (pthread_create(&thread, NULL, join_only, join)) {
+        asyncio__pool_shutdown(join->pool, false);
+        free_blocking_join(join);
+        return;
+    }
+    if (wait_until(&join->joined, timeout_ns) == 0 || atomic_exchange(&join->abandoned, true)) {
         (void)pthread_join(thread, NULL);
+        free_blocking_join(join);
         return;
     }
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
-    until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-        return;
     report_timeout(loop);
     (void)pthread_detach(thread);
 }

@@ -89,8 +89,8 @@ int(asyncio_to_thread)(asyncio_coro coro, const asyncio_to_thread_options *optio
     asyncio__call_unref(&thread->call);
     if (task_take_cancel(task))
         return -ECANCELED;
-    if (cancelled && task->future.extra)
-        asyncio__put_cancel_message(task->future.extra->message);
+    if (cancelled)
+        asyncio__task_put_message(task);
     return r;
 }
 

@@ -191,6 +191,8 @@ int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_f
         state->waiting = task;
         r = asyncio__task_wait(task, &state->awaited);
         state->waiting = NULL;
+        if (r < 0)
+            asyncio__task_put_message(task);
         if (task_take_cancel(task) || r < 0)
             return -ECANCELED;
     }

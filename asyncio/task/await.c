@@ -53,6 +53,8 @@ int asyncio__await_future(asyncio_future *future)
     pass_cancel_on(task);
     asyncio__task_suspend(task);
     task->waiting = NULL;
+    if (future->result == -ECANCELED) /* not a second cancellation on top: CPython's __step */
+        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
     r = task_take_cancel(task) ? -ECANCELED : asyncio__future_outcome(future);
     future_unref(future);
     return r;

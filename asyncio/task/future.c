@@ -139,7 +139,7 @@ int asyncio__future_outcome(asyncio_future *future)
             asyncio__record_put(asyncio__record_ref(record));
         else
             asyncio__record_unref(asyncio__record_take(future->result)); /* an older error's does not answer for this one */
-        if (future->state == FUTURE_CANCELLED && future->extra)
+        if (future->result == -ECANCELED && !record && future->extra)
             asyncio__put_cancel_message(future->extra->message);
     }
     return future->result;

@@ -225,6 +225,8 @@ static int join(struct group *group, asyncio_task *task, int result)
         group->waiting = false;
         if ((task_take_cancel(task) || r == -ECANCELED) && !group->aborting) {
             cancelled = -ECANCELED;
+            if (r == -ECANCELED)
+                asyncio__task_put_message(task);
             abort_group(group);
         }
     }

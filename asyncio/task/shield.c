@@ -41,7 +41,7 @@ static void inner_done(struct handle *handle, asyncio_loop *loop)
     if (loop && !future_done(outer)) {
         inner->flags &= (uint8_t)~FUTURE_LOG;
         if (inner->state == FUTURE_CANCELLED) {
-            asyncio__future_set_cancelled(outer, inner->extra ? inner->extra->message : NULL);
+            asyncio__future_set_cancelled(outer, NULL); /* CPython hands no message on here */
         } else {
             outer->value = inner->value;
             asyncio__future_finish(outer, inner->result,

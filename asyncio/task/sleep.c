@@ -61,7 +61,7 @@ int asyncio_sleep(double delay)
     r = asyncio__task_wait(task, &task->sleeping);
     if (task_take_cancel(task))
         return -ECANCELED;
-    if (r == -ECANCELED && task->future.extra)
-        asyncio__put_cancel_message(task->future.extra->message);
+    if (r == -ECANCELED)
+        asyncio__task_put_message(task);
     return r;
 }

@@ -183,7 +183,9 @@ int asyncio__task_cancel(asyncio_future *future, const char *message)
     future->cancelling++;
     if (task->waiting && task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
         return 1;
-    asyncio__future_keep_message(future, message);
+    /* What it waits for has been cancelled already: that cancellation is the one it will see. */
+    if (!(future->task_flags & TASK_WOKEN) || task->wake_result != -ECANCELED)
+        asyncio__future_keep_message(future, message);
     future->task_flags |= TASK_MUST_CANCEL;
     return 1;
 }

@@ -107,6 +107,13 @@ static inline bool task_take_cancel(asyncio_task *task)
     return __builtin_expect(task->future.task_flags & TASK_MUST_CANCEL, 0) && asyncio__task_take_cancel_slow(task);
 }
 
+/* The message of the cancellation that ended a light wait becomes the current record. */
+static inline void asyncio__task_put_message(asyncio_task *task)
+{
+    if (task->future.extra)
+        asyncio__put_cancel_message(task->future.extra->message);
+}
+
 /* Light waiting: what a suspending function of a lower kind does.
  *     r = asyncio__task_wait_begin(task)        -ECANCELED at once where cancellation is level-triggered
  *     arrange for task_wake(task, result)

@@ -139,8 +139,8 @@ int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done, cons
         list_remove(&waited[i].handle.link);
     if (task_take_cancel(task))
         r = -ECANCELED;
-    else if (r == -ECANCELED && task->future.extra)
-        asyncio__put_cancel_message(task->future.extra->message);
+    else if (r == -ECANCELED)
+        asyncio__task_put_message(task);
     if (r >= 0) {
         size_t done = partition(futures, count, (asyncio_future **)(waited + count));
         if (ret_done)
