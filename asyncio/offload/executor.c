@@ -254,12 +254,9 @@ static void shutdown_floor(struct closer *closer, asyncio_loop *loop, int64_t ti
     floor->shut_down = true;
     if (!floor->executor || asyncio__pool_threads(floor->executor->pool) == 0)
         return;
-    struct blocking_join *join = asyncio__calloc(1, sizeof *join);
+    struct blocking_join *join = floor->join;
     pthread_t thread;
-    if (!join) {
-        asyncio__pool_shutdown(floor->executor->pool, false);
-        return;
-    }
+    floor->join = NULL;
     join->pool = asyncio__pool_ref(floor->executor->pool);
     (void)sem_init(&join->joined, 0, 0);
     if (pthread_create(&thread, NULL, join_only, join)) {
@@ -282,6 +279,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     loop->offload_floor = NULL;
     asyncio__calls_detach(&floor->calls);
     asyncio_executor_unref(floor->executor);
+    asyncio__free(floor->join);
     asyncio__free(floor);
 }
 
@@ -290,8 +288,10 @@ struct offload_floor *asyncio__offload_floor(asyncio_loop *loop)
     if (loop->offload_floor)
         return loop->offload_floor;
     struct offload_floor *floor = asyncio__calloc(1, sizeof *floor);
-    if (!floor)
+    if (!floor || !(floor->join = asyncio__calloc(1, sizeof *floor->join))) {
+        asyncio__free(floor);
         return NULL;
+    }
     list_init(&floor->calls);
     floor->closer.close = close_floor;
     floor->closer.shutdown = shutdown_floor;

@@ -17,6 +17,7 @@ struct offload_floor {
     asyncio_executor *executor;            /* the default one, made when first needed */
     bool shut_down;
     struct list calls;                     /* of struct call: under way */
+    struct blocking_join *join;            /* what shutting down will need: it must not fail for want of memory */
 };
 
 /* call.c: the loop closes; nobody on its side waits for a call any more. */
