@@ -89,7 +89,7 @@ __attribute__((noinline)) static void dozes(double seconds, int n)
 {
     double begin = now();
     while (now() < begin + seconds || (!was_reported(n) && now() < begin + 20))
-        usleep(2000000);
+        usleep((useconds_t)(seconds * 1e6));
 }
 
 static void start_watching(double limit)
