@@ -16,7 +16,7 @@
  *            failure.
  * CLOCK      T is one tick: 1 s on the sim backend, whose clock jumps, 20 ms of real time
  *            elsewhere. A loaded machine may be late: on a real clock a scenario that fails is
- *            played again with ticks three and ten times as long.
+ *            played again with longer ticks, up to half a second.
  * OWNERSHIP  What start, new_future and own give belongs to the scenario: it is given back when
  *            the body ends, or by drop. */
 #pragma once
