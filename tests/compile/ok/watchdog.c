@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A watchdog with and without options. */
+/* run
+ *
+ * A watchdog with and without options. */
 #include <asyncio.h>
 #include <stdio.h>
 
