@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocation: the user's functions or libc's, with a counter in front that can make the Nth one fail. */
+/* Allocation: the user's functions or libc's, with a counter in front that can make the Nth one
+ * fail. */
 #include "base/alloc.h"
 
 #include <asyncio/alloc.h>
@@ -21,8 +22,10 @@ static void *libc_realloc(void *old, size_t size, void *data)
 static asyncio_reallocate *reallocate = libc_realloc;
 static void *reallocate_data;
 
-static atomic_bool used;                  /* the library has allocated: the allocator cannot change any more */
-static atomic_bool tracking;              /* counting costs a contended cache line, so only tests count */
+/* the library has allocated: the allocator cannot change any more */
+static atomic_bool used;
+/* counting costs a contended cache line, so only tests count */
+static atomic_bool tracking;
 static atomic_uint_fast64_t live;
 static atomic_uint_fast64_t counted;
 static atomic_uint_fast64_t fail_nth;     /* 0: fault injection is off */

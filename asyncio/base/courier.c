@@ -11,7 +11,8 @@
 
 enum { BATCH = 32, BATCHES_MAX = 256 };
 
-/* A chain of BATCH free blocks: the first word of each links the chain, the second of the first links the chains. */
+/* A chain of BATCH free blocks: the first word of each links the chain, the second of the first
+ * links the chains. */
 struct block {
     struct block *next;
     struct block *next_batch;
@@ -95,8 +96,8 @@ static void share(struct cache *own)
         return;
     }
     batch->next_batch = atomic_load_explicit(&shared, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&shared, &batch->next_batch, batch, memory_order_release,
-                                                  memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(&shared, &batch->next_batch, batch,
+                                                  memory_order_release, memory_order_relaxed))
         continue;
 }
 

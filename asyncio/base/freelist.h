@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Many objects of one size, reused last in first out: what a loop makes and ends all the time (tasks, futures, handles)
- * costs neither a malloc nor a cold cache line when warm.
+/* Many objects of one size, reused last in first out: what a loop makes and ends all the time
+ * (tasks, futures, handles) costs neither a malloc nor a cold cache line when warm.
  *
- * Memory comes in chunks and goes back when the list ends. Under AddressSanitizer each object is an allocation of its
- * own, so that a use after free is seen. One thread. */
+ * Memory comes in chunks and goes back when the list ends. Under AddressSanitizer each object is
+ * an allocation of its own, so that a use after free is seen. One thread. */
 #pragma once
 
 #include <stddef.h>
@@ -17,8 +17,10 @@ struct freelist {
 };
 
 void asyncio__freelist_init(struct freelist *list, size_t object_size);
-void asyncio__freelist_fini(struct freelist *list);              /* all objects are back, or are lost with it */
-void *asyncio__freelist_more(struct freelist *list);             /* the slow path of asyncio__freelist_get */
+/* all objects are back, or are lost with it */
+void asyncio__freelist_fini(struct freelist *list);
+/* the slow path of asyncio__freelist_get */
+void *asyncio__freelist_more(struct freelist *list);
 
 #if defined(__SANITIZE_ADDRESS__)
 #define FREELIST_OFF 1

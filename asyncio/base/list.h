@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* An intrusive, circular, doubly linked list.
  *
- * A head is a node whose neighbours are the last and the first member; an empty head points to itself, and so
- * does a node that is in no list. A member can leave without knowing which list it is in, which is why a
- * cancelled handle costs nothing: it is simply unlinked. */
+ * A head is a node whose neighbours are the last and the first member; an empty head points to
+ * itself, and so does a node that is in no list. A member can leave without knowing which list it
+ * is in, which is why a cancelled handle costs nothing: it is simply unlinked. */
 #pragma once
 
 #include <stdbool.h>

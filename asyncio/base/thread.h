@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What is current in this thread: the one place that says so.
  *
- * `env` points to the environment of whatever runs: a task's, a callback's, or the thread's own outside of loops. The
- * task floor moves it at every switch, so that context variables and error records need to know nothing of tasks. */
+ * `env` points to the environment of whatever runs: a task's, a callback's, or the thread's own
+ * outside of loops. The task floor moves it at every switch, so that context variables and error
+ * records need to know nothing of tasks. */
 #pragma once
 
 struct asyncio_loop;
@@ -24,7 +25,8 @@ struct thread_state {
     struct env own;                   /* outside of loops */
 };
 
-/* initial-exec: one instruction to reach, and the library is linked, not dlopen'ed late with much TLS. */
+/* initial-exec: one instruction to reach, and the library is linked, not dlopen'ed late with much
+ * TLS. */
 extern _Thread_local struct thread_state asyncio__thread __attribute__((tls_model("initial-exec")));
 
 /* The environment of whatever runs now. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Where errors go that nobody awaits. The default handler is the only place of the library that prints unasked, as CPython's
- * does. */
+/* Where errors go that nobody awaits. The default handler is the only place of the library that
+ * prints unasked, as CPython's does. */
 #include "loop/loop.h"
 
 #include <stdio.h>
 
 void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text, size_t size);
 
-void asyncio_loop_set_exception_handler(asyncio_loop *loop, asyncio_exception_handler *handler, void *data)
+void asyncio_loop_set_exception_handler(asyncio_loop *loop, asyncio_exception_handler *handler,
+                                        void *data)
 {
     loop->exception_handler = handler;
     loop->exception_handler_data = data;
@@ -18,13 +19,15 @@ asyncio_exception_handler *asyncio_loop_get_exception_handler(const asyncio_loop
     return loop->exception_handler;
 }
 
-void asyncio_loop_default_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context)
+void asyncio_loop_default_exception_handler(asyncio_loop *loop,
+                                            const asyncio_exception_context *context)
 {
     (void)loop;
     char object[256] = "";
     if (asyncio__loop_describe && (context->future || context->task))
         asyncio__loop_describe(context->future, context->task, object, sizeof object);
-    fprintf(stderr, "%s\n", context->message ? context->message : "Unhandled exception in event loop");
+    fprintf(stderr, "%s\n",
+            context->message ? context->message : "Unhandled exception in event loop");
     if (object[0])
         fprintf(stderr, "%s: %s\n", context->task ? "task" : "future", object);
     if (context->where)
@@ -33,7 +36,8 @@ void asyncio_loop_default_exception_handler(asyncio_loop *loop, const asyncio_ex
         asyncio__print_error(stderr, context->exception, context->error);
 }
 
-void(asyncio_loop_call_exception_handler)(asyncio_loop *loop, const asyncio_exception_context *context)
+void(asyncio_loop_call_exception_handler)(asyncio_loop *loop,
+                                          const asyncio_exception_context *context)
 {
     if (loop->exception_handler)
         loop->exception_handler(loop, context, loop->exception_handler_data);
@@ -41,8 +45,8 @@ void(asyncio_loop_call_exception_handler)(asyncio_loop *loop, const asyncio_exce
         asyncio_loop_default_exception_handler(loop, context);
 }
 
-void asyncio__loop_report(asyncio_loop *loop, const char *message, int code, struct error_record *record,
-                          asyncio_future *future, asyncio_task *task)
+void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
+                          struct error_record *record, asyncio_future *future, asyncio_task *task)
 {
     const asyncio_error *error = record ? asyncio__record_view(record) : NULL;
     asyncio_exception_context context = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The user's scheduled callbacks: call_soon, call_later, call_at, and what their handles can do.
  *
- * A handle has two owners: the schedule, until it ran or was cancelled, and the user, for each reference. One that may be
- * touched by several threads (posts.c) has its state changed by compare-and-swap and its memory from malloc. */
+ * A handle has two owners: the schedule, until it ran or was cancelled, and the user, for each
+ * reference. One that may be touched by several threads (posts.c) has its state changed by
+ * compare-and-swap and its memory from malloc. */
 #include "loop/handle.h"
 
 #include "base/context.h"
@@ -10,7 +11,8 @@
 
 #include <math.h>
 
-_Static_assert(sizeof(struct asyncio_handle) <= COURIER_BLOCK && sizeof(struct asyncio_handle) <= 192,
+_Static_assert(sizeof(struct asyncio_handle) <= COURIER_BLOCK &&
+                   sizeof(struct asyncio_handle) <= 192,
                "fits what it is allocated from");
 
 static struct asyncio_handle *of_handle(struct handle *handle)
@@ -37,7 +39,8 @@ asyncio_handle *asyncio_handle_ref(asyncio_handle *handle)
     if (handle->kind == HANDLE_THREADSAFE)
         atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
     else
-        atomic_store_explicit(&handle->refs, atomic_load_explicit(&handle->refs, memory_order_relaxed) + 1,
+        atomic_store_explicit(&handle->refs,
+                              atomic_load_explicit(&handle->refs, memory_order_relaxed) + 1,
                               memory_order_relaxed);
     return handle;
 }
@@ -81,7 +84,8 @@ static bool claim(asyncio_handle *handle, int state)
 void asyncio__handle_run(struct handle *base, asyncio_loop *loop)
 {
     asyncio_handle *handle = of_handle(base);
-    if (!claim(handle, loop ? HANDLE_RUN : HANDLE_CANCELLED)) { /* another thread cancelled, and called destroy */
+    /* another thread cancelled, and called destroy */
+    if (!claim(handle, loop ? HANDLE_RUN : HANDLE_CANCELLED)) {
         asyncio_handle_unref(handle);
         return;
     }
@@ -106,10 +110,12 @@ void asyncio_handle_cancel(asyncio_handle *handle)
 {
     if (!handle)
         return;
-    atomic_store_explicit(&handle->cancelled, true, memory_order_relaxed); /* also when it ran: as in CPython */
+    /* also when it ran: as in CPython */
+    atomic_store_explicit(&handle->cancelled, true, memory_order_relaxed);
     if (!claim(handle, HANDLE_CANCELLED))
         return;
-    if (handle->kind == HANDLE_THREADSAFE) { /* still linked: the loop drops the reference when it gets there */
+    /* still linked: the loop drops the reference when it gets there */
+    if (handle->kind == HANDLE_THREADSAFE) {
         if (handle->destroy)
             handle->destroy(handle->data);
         return;
@@ -131,7 +137,8 @@ double asyncio_handle_when(const asyncio_handle *handle)
 asyncio_context *asyncio_handle_get_context(const asyncio_handle *handle)
 {
     asyncio_handle *mutable_handle = (asyncio_handle *)handle;
-    asyncio_context **slot = handle->running ? &handle->loop->env.context : &mutable_handle->context;
+    asyncio_context **slot =
+        handle->running ? &handle->loop->env.context : &mutable_handle->context;
     return asyncio__context_pin(slot) < 0 ? NULL : *slot;
 }
 
@@ -140,8 +147,9 @@ static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
 {
     if (!callback)
         return -EINVAL;
-    asyncio_handle *handle = kind == HANDLE_THREADSAFE ? asyncio__courier_get()
-                                                       : asyncio__loop_object(loop, LOOP_FREELIST_HANDLE);
+    asyncio_handle *handle = kind == HANDLE_THREADSAFE
+                                 ? asyncio__courier_get()
+                                 : asyncio__loop_object(loop, LOOP_FREELIST_HANDLE);
     if (!handle)
         return -ENOMEM;
     *handle = (asyncio_handle){ .loop = loop, .kind = (uint8_t)kind, .callback = callback };
@@ -190,7 +198,8 @@ int(asyncio_loop_call_soon)(asyncio_loop *loop, asyncio_loop_callback *callback,
 }
 
 int(asyncio_loop_call_soon_threadsafe)(asyncio_loop *loop, asyncio_loop_callback *callback,
-                                       asyncio_handle **ret_handle, const asyncio_call_options *options)
+                                       asyncio_handle **ret_handle,
+                                       const asyncio_call_options *options)
 {
     asyncio_handle *handle;
     int r = make(loop, HANDLE_THREADSAFE, callback, options, &handle);
@@ -206,8 +215,9 @@ int(asyncio_loop_call_soon_threadsafe)(asyncio_loop *loop, asyncio_loop_callback
     return r;
 }
 
-static int call_at(asyncio_loop *loop, double seconds, bool absolute, asyncio_loop_callback *callback,
-                   asyncio_handle **ret_handle, const asyncio_call_options *options)
+static int call_at(asyncio_loop *loop, double seconds, bool absolute,
+                   asyncio_loop_callback *callback, asyncio_handle **ret_handle,
+                   const asyncio_call_options *options)
 {
     int r = asyncio__loop_check(loop);
     int64_t when;
@@ -215,7 +225,9 @@ static int call_at(asyncio_loop *loop, double seconds, bool absolute, asyncio_lo
     if (r < 0 || (r = asyncio__loop_deadline(loop, seconds, absolute, &when)) < 0 ||
         (r = make(loop, HANDLE_TIMER, callback, options, &handle)) < 0)
         return r;
-    handle->when = absolute ? seconds : when == INT64_MAX ? (double)INFINITY : asyncio__seconds(when);
+    handle->when = absolute            ? seconds
+                   : when == INT64_MAX ? (double)INFINITY
+                                       : asyncio__seconds(when);
     asyncio__loop_call_at(loop, &handle->timed, when);
     give(handle, ret_handle);
     return 0;

@@ -26,7 +26,8 @@ struct asyncio_handle {
     bool running;                    /* its context is the loop's env's, meanwhile */
 };
 
-_Static_assert(offsetof(struct asyncio_handle, timed.handle) == offsetof(struct asyncio_handle, post.handle),
+_Static_assert(offsetof(struct asyncio_handle, timed.handle) ==
+                   offsetof(struct asyncio_handle, post.handle),
                "both views of a handle begin with the same link");
 
 void asyncio__handle_run(struct handle *handle, asyncio_loop *loop);

@@ -84,7 +84,8 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     for (int i = 0; i < LOOP_FREELISTS; i++)
         asyncio__freelist_init(&loop->freelists[i], freelist_sizes[i]);
     loop->look_interval = 16;
-    loop->poll_every_turn = options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
+    loop->poll_every_turn =
+        options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
     loop->debug = environment_says_yes("ASYNCIO_DEBUG");
     loop->stack_size = options->stack_size ? options->stack_size : default_stack_size();
     loop->fork_generation = atomic_load(&fork_generation);
@@ -352,7 +353,8 @@ double asyncio__seconds(int64_t nanoseconds)
 
 int asyncio__loop_deadline(asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when)
 {
-    const double never = 9.0e9; /* 285 years: what int64_t nanoseconds hold, less the clock's own start */
+    /* 285 years: what int64_t nanoseconds hold, less the clock's own start */
+    const double never = 9.0e9;
     if (isnan(seconds))
         return -EINVAL;
     int64_t now = asyncio__loop_now(loop), base = absolute ? 0 : now;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The loop's inside: handles, the ready queue, one turn.
  *
- * MODEL       What runs is a `struct handle`: a link and a function. It is embedded in what it serves (a task, a timer, a
- *             user's callback), so scheduling it allocates nothing. `ready` holds what runs in the next turn; a turn moves all of
- *             it to `batch` and runs that. A handle is in at most one list, and leaves it by being unlinked.
- * KNOWS       only handles. Tasks and futures are above: they see `batch` through asyncio__loop_next, which lets a task switch
- *             straight to the next one without coming back to the loop's stack.
- * OBJECTS     Futures, tasks and handles come from the loop's freelists and may outlive it: `objects` counts them, and while
- *             there are any, they hold one reference to the loop together.
+ * MODEL       What runs is a `struct handle`: a link and a function. It is embedded in what it
+ *             serves (a task, a timer, a user's callback), so scheduling it allocates nothing.
+ *             `ready` holds what runs in the next turn; a turn moves all of it to `batch` and runs
+ *             that. A handle is in at most one list, and leaves it by being unlinked.
+ * KNOWS       only handles. Tasks and futures are above: they see `batch` through
+ *             asyncio__loop_next, which lets a task switch straight to the next one without coming
+ *             back to the loop's stack.
+ * OBJECTS     Futures, tasks and handles come from the loop's freelists and may outlive it:
+ *             `objects` counts them, and while there are any, they hold one reference to the loop
+ *             together.
  * THREADS     The loop's thread, but for what is marked (any thread). */
 #pragma once
 
@@ -25,8 +28,8 @@
 
 struct handle {
     struct list link;
-    /* Called once, after the handle has left its list. With loop NULL it will never run, because the loop closes or what it
-     * waited for is gone: it frees what it holds, and that is all. */
+    /* Called once, after the handle has left its list. With loop NULL it will never run, because
+     * the loop closes or what it waited for is gone: it frees what it holds, and that is all. */
     void (*run)(struct handle *handle, asyncio_loop *loop);
 };
 
@@ -39,7 +42,13 @@ struct timed_handle {
 struct post; /* from another thread: loop/posts.c */
 struct watch;
 
-enum { LOOP_FREELIST_FUTURE, LOOP_FREELIST_TASK, LOOP_FREELIST_HANDLE, LOOP_FREELIST_SCOPE, LOOP_FREELISTS };
+enum {
+    LOOP_FREELIST_FUTURE,
+    LOOP_FREELIST_TASK,
+    LOOP_FREELIST_HANDLE,
+    LOOP_FREELIST_SCOPE,
+    LOOP_FREELISTS
+};
 
 /* A task's control block; with what a sanitizer adds to a flow of control. */
 enum { LOOP_TASK_SIZE = 256 + (sizeof(struct coro) - 2 * sizeof(void *)) };
@@ -50,11 +59,13 @@ struct asyncio_loop {
     /* The hot part: what each turn touches. */
     struct list ready, batch;
     unsigned long ran;                /* handles run since the beginning: a watchdog reads it */
-    unsigned long look_at;            /* value of `ran` at which the clock is asked whether to poll: turn.c */
+    /* value of `ran` at which the clock is asked whether to poll: turn.c */
+    unsigned long look_at;
     unsigned turns_since_poll;
     unsigned look_interval;           /* handles from one such look to the next */
     bool stopping, poll_every_turn, debug, interrupted;
-    bool timer_due;                   /* one was armed for a time that had come: the next turn looks at the clock */
+    /* one was armed for a time that had come: the next turn looks at the clock */
+    bool timer_due;
     struct timers timers;
     struct backend *backend;
     void *after_switch;               /* the task floor's: something to do for whoever runs next */
@@ -66,11 +77,13 @@ struct asyncio_loop {
     size_t objects;
     struct list tasks;                /* the task floor's: all that are not done, by their making */
     void *task_floor, *offload_floor, *net_floor; /* whatever these floors keep per loop */
-    struct list closers;              /* struct closer: who has to be told before the loop closes, last first */
+    /* struct closer: who has to be told before the loop closes, last first */
+    struct list closers;
 
     /* What other threads write to, away from what the loop's thread is busy with. */
     char apart_before[LOOP_APART];
-    _Atomic(struct post *) posts;     /* a stack, newest first; POSTS_CLOSED: the loop takes no more */
+    /* a stack, newest first; POSTS_CLOSED: the loop takes no more */
+    _Atomic(struct post *) posts;
     atomic_bool sleeping;             /* in the kernel, or about to be: a post must wake it */
     atomic_bool signals;              /* one of the signals it handles has arrived */
     atomic_uint wakers;               /* threads inside asyncio__loop_wake */
@@ -97,27 +110,38 @@ struct asyncio_loop {
     bool had_overflow_stack;
 };
 
-/* Told when the loop pauses: waits in the kernel, or does not run. The loop's thread writes, a watcher's reads (inspect/watchdog.c);
- * a loop that nobody watches pays a look at a pointer for each wait. */
+/* Told when the loop pauses: waits in the kernel, or does not run. The loop's thread writes, a
+ * watcher's reads (inspect/watchdog.c); a loop that nobody watches pays a look at a pointer for
+ * each wait. */
 struct watcher {
     atomic_ulong activity;            /* odd: it pauses. Counts the beginnings and ends of pauses */
-    atomic_bool parked;               /* the watcher sleeps until the loop goes on, and has to be told */
+    /* the watcher sleeps until the loop goes on, and has to be told */
+    atomic_bool parked;
     atomic_int thread;                /* the kernel's number of the thread that runs the loop */
     void (*unpark)(struct watcher *watcher);
 };
+
+static inline unsigned long watcher_activity(struct watcher *watcher)
+{
+    return atomic_load_explicit(&watcher->activity, memory_order_relaxed);
+}
 
 static inline void asyncio__loop_pauses(asyncio_loop *loop)
 {
     struct watcher *watcher = loop->watchdog;
     if (__builtin_expect(watcher != NULL, 0))
-        atomic_store(&watcher->activity, atomic_load_explicit(&watcher->activity, memory_order_relaxed) + 1);
+        atomic_store_explicit(&watcher->activity, watcher_activity(watcher) + 1, memory_order_release);
 }
 
+/* The watcher says that it parks, then looks at `activity`; the other way round here. */
 static inline void asyncio__loop_goes_on(asyncio_loop *loop)
 {
-    asyncio__loop_pauses(loop);
-    if (__builtin_expect(loop->watchdog != NULL, 0) && atomic_load(&loop->watchdog->parked))
-        loop->watchdog->unpark(loop->watchdog);
+    struct watcher *watcher = loop->watchdog;
+    if (__builtin_expect(watcher == NULL, 1))
+        return;
+    atomic_store(&watcher->activity, watcher_activity(watcher) + 1);
+    if (atomic_load(&watcher->parked))
+        watcher->unpark(watcher);
 }
 
 /* All open loops of the process, by `all`, for debuggers. */
@@ -130,7 +154,8 @@ extern void (*asyncio__loop_made)(asyncio_loop *loop);
 struct closer {
     struct list link;
     void (*close)(struct closer *closer, asyncio_loop *loop);
-    /* When a runner shuts down, before close: ends politely, within the time (ns, negative: no limit). May be NULL. */
+    /* When a runner shuts down, before close: ends politely, within the time (ns, negative: no
+     * limit). May be NULL. */
     void (*shutdown)(struct closer *closer, asyncio_loop *loop, int64_t timeout_ns);
 };
 
@@ -159,8 +184,9 @@ static inline void asyncio__loop_take(asyncio_loop *loop, struct handle *handle)
 
 enum { LOOP_TURNS_WITHOUT_POLL = 64, LOOP_POLL_INTERVAL_NS = 50000 };
 
-/* Begins the next turn where it stands, on a task's stack, when that turn has nothing to do but to run what is ready: the same
- * conditions under which asyncio__loop_turn would go straight to run. False: the loop has to come round itself. */
+/* Begins the next turn where it stands, on a task's stack, when that turn has nothing to do but to
+ * run what is ready: the same conditions under which asyncio__loop_turn would go straight to run.
+ * False: the loop has to come round itself. */
 static inline bool asyncio__loop_turn_in_place(asyncio_loop *loop)
 {
     if (list_empty(&loop->ready) || loop->stopping || loop->poll_every_turn || loop->timer_due ||
@@ -197,7 +223,8 @@ static inline int64_t asyncio__loop_now(const asyncio_loop *loop)
 }
 
 /* Arms `timed` for the time `when` (nanoseconds); it becomes ready then. */
-static inline void asyncio__loop_call_at(asyncio_loop *loop, struct timed_handle *timed, int64_t when)
+static inline void asyncio__loop_call_at(asyncio_loop *loop, struct timed_handle *timed,
+                                         int64_t when)
 {
     timed->timer.when = when;
     asyncio__timers_add(&loop->timers, &timed->timer);
@@ -210,7 +237,8 @@ static inline void asyncio__loop_uncall(asyncio_loop *loop, struct timed_handle 
     list_remove(&timed->handle.link);
 }
 
-/* Seconds to nanoseconds of the loop's clock: 0, or -EINVAL for NaN. Beyond what the clock can count is never. */
+/* Seconds to nanoseconds of the loop's clock: 0, or -EINVAL for NaN. Beyond what the clock can
+ * count is never. */
 int asyncio__loop_deadline(asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when);
 double asyncio__seconds(int64_t nanoseconds);
 
@@ -225,12 +253,14 @@ void asyncio__loop_leave(asyncio_loop *loop);
 int asyncio__loop_check_slow(asyncio_loop *loop);
 static inline int asyncio__loop_check(asyncio_loop *loop)
 {
-    return __builtin_expect(atomic_load_explicit(&loop->closed, memory_order_relaxed) || loop->debug, 0)
+    return __builtin_expect(
+               atomic_load_explicit(&loop->closed, memory_order_relaxed) || loop->debug, 0)
                ? asyncio__loop_check_slow(loop)
                : 0;
 }
 
-/* posts.c (any thread): hands a post over and wakes the loop; -ASYNCIO_LOOP_CLOSED, and the post stays the caller's. */
+/* posts.c (any thread): hands a post over and wakes the loop; -ASYNCIO_LOOP_CLOSED, and the post
+ * stays the caller's. */
 struct post {
     struct handle handle;
     struct post *next;
@@ -255,8 +285,10 @@ void asyncio__loop_close_watches(asyncio_loop *loop);
 /* signals.c */
 void asyncio__loop_take_signals(asyncio_loop *loop);
 void asyncio__loop_close_signals(asyncio_loop *loop);
-/* Ctrl-C for a runner: as add_signal_handler, and a third signal that the loop does not react to ends the process. */
-int asyncio__loop_watch_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback, void *data);
+/* Ctrl-C for a runner: as add_signal_handler, and a third signal that the loop does not react to
+ * ends the process. */
+int asyncio__loop_watch_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback,
+                                  void *data);
 /* True while `callback` is what handles SIGINT. */
 bool asyncio__loop_watches_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback);
 /* posts.c (any thread, async-signal-safe): ends the loop's sleep, if it sleeps or is about to. */
@@ -266,4 +298,5 @@ void asyncio__loop_wake(asyncio_loop *loop);
 void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
                           struct error_record *record, asyncio_future *future, asyncio_task *task);
 /* Set by the task floor: how a task or future is called in a report. */
-extern void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text, size_t size);
+extern void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text,
+                                      size_t size);

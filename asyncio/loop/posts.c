@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What other threads hand to the loop: a stack that anybody pushes to with one compare-and-swap, and that the loop takes as a
- * whole and turns round, so that the posts of one thread keep their order.
+/* What other threads hand to the loop: a stack that anybody pushes to with one compare-and-swap,
+ * and that the loop takes as a whole and turns round, so that the posts of one thread keep their
+ * order.
  *
- * A closed loop has a mark in place of the stack: to push is to learn that it is closed, without a lock and without a gap. */
+ * A closed loop has a mark in place of the stack: to push is to learn that it is closed, without a
+ * lock and without a gap. */
 #include "loop/loop.h"
 
 #include <sched.h>
@@ -10,8 +12,8 @@
 static struct post closed_mark;
 #define POSTS_CLOSED (&closed_mark)
 
-/* Who wakes a loop counts itself in `wakers` first, and close waits for them: the backend cannot go under them. The loop
- * itself cannot, since the caller holds a reference. */
+/* Who wakes a loop counts itself in `wakers` first, and close waits for them: the backend cannot
+ * go under them. The loop itself cannot, since the caller holds a reference. */
 int asyncio__loop_post(asyncio_loop *loop, struct post *post)
 {
     if (asyncio__thread.loop == loop) { /* its own thread: exactly call_soon */

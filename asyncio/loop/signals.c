@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals, delivered by the loop.
  *
- * The handler proper only notes the arrival and wakes the loop; what the user gave runs as a handle of the next turn. One loop at a
- * time owns a signal: the table is per process, as dispositions are. */
+ * The handler proper only notes the arrival and wakes the loop; what the user gave runs as a
+ * handle of the next turn. One loop at a time owns a signal: the table is per process, as
+ * dispositions are. */
 #include "loop/loop.h"
 
 #include "base/alloc.h"
@@ -64,7 +65,8 @@ void asyncio__loop_take_signals(asyncio_loop *loop)
     }
 }
 
-int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number, asyncio_signal_callback *callback,
+int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number,
+                                     asyncio_signal_callback *callback,
                                      const asyncio_watch_options *options)
 {
     int r = asyncio__loop_check(loop);

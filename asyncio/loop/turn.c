@@ -8,10 +8,11 @@
  *
  * The order is CPython's (_run_once): callbacks queued before, then I/O, then timers.
  *
- * A busy turn may skip the poll: storms of sleep(0) would else be storms of system calls. It never skips more than
- * LOOP_TURNS_WITHOUT_POLL turns, nor for longer than LOOP_POLL_INTERVAL_NS. The clock costs as much as several callbacks, so it is
- * asked only every `look_interval` callbacks; that adapts to how long they take (tests/loop/starvation_test.c).
- * asyncio__loop_turn_in_place is the same decision for a task that would switch to the next one. */
+ * A busy turn may skip the poll: storms of sleep(0) would else be storms of system calls. It never
+ * skips more than LOOP_TURNS_WITHOUT_POLL turns, nor for longer than LOOP_POLL_INTERVAL_NS. The
+ * clock costs as much as several callbacks, so it is asked only every `look_interval` callbacks;
+ * that adapts to how long they take (tests/loop/starvation_test.c). asyncio__loop_turn_in_place is
+ * the same decision for a task that would switch to the next one. */
 #include "loop/loop.h"
 
 enum {
@@ -52,12 +53,14 @@ static int64_t time_to_wait(asyncio_loop *loop)
         return -1;
     int64_t now = asyncio__loop_now(loop);
     int64_t wait = next > now ? next - now : 0;
-    /* With very many timers there is always one due in a moment: then those of a millisecond share a wake-up, as they do in CPython. */
-    return wait < MANY_TIMERS_WAIT_NS && loop->timers.count >= MANY_TIMERS ? MANY_TIMERS_WAIT_NS : wait;
+    /* With very many timers there is always one due in a moment: then those of a millisecond share
+     * a wake-up, as they do in CPython. */
+    return wait < MANY_TIMERS_WAIT_NS && loop->timers.count >= MANY_TIMERS ? MANY_TIMERS_WAIT_NS
+                                                                           : wait;
 }
 
-/* Sleeping is announced before the last look at the posts, and a post is made before the look at `sleeping`: one of the two
- * sees the other. */
+/* Sleeping is announced before the last look at the posts, and a post is made before the look at
+ * `sleeping`: one of the two sees the other. */
 static int poll_and_wait(asyncio_loop *loop)
 {
     atomic_store(&loop->sleeping, true);
@@ -75,7 +78,8 @@ static int poll(asyncio_loop *loop, bool wait)
 {
     int r;
     if (list_empty(&loop->ready))
-        r = wait && !loop->stopping ? poll_and_wait(loop) : loop->backend->type->poll(loop->backend, 0);
+        r = wait && !loop->stopping ? poll_and_wait(loop)
+                                    : loop->backend->type->poll(loop->backend, 0);
     else if (poll_is_due(loop))
         r = loop->backend->type->poll(loop->backend, 0);
     else
@@ -90,7 +94,8 @@ static void expire(asyncio_loop *loop)
     int64_t next = asyncio__timers_next(&loop->timers);
     if (next == INT64_MAX)
         return;
-    if (loop->turns_since_poll != 0 && !loop->timer_due && next > loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
+    if (loop->turns_since_poll != 0 && !loop->timer_due &&
+        next > loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
         return;
     int64_t now = asyncio__loop_now(loop);
     loop->timer_due = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* add_reader, add_writer: callbacks for plain descriptors, level-triggered on every backend.
  *
- * A watched descriptor is adopted by the backend while it has a reader or a writer, and handed back untouched. The callback does not
- * run inside the poll but as a handle of the turn, as everything does; until it has run, further readiness is not queued again. */
+ * A watched descriptor is adopted by the backend while it has a reader or a writer, and handed
+ * back untouched. The callback does not run inside the poll but as a handle of the turn, as
+ * everything does; until it has run, further readiness is not queued again. */
 #include "loop/loop.h"
 
 #include "base/alloc.h"
@@ -35,7 +36,8 @@ static void ready(struct op *op, int result)
         return;
     struct handle *writer = &direction->watch->directions[1].handle;
     if (op->kind == OP_POLL_IN && !list_empty(&writer->link))
-        list_append(&writer->link, &direction->handle.link); /* one descriptor reads before it writes */
+        /* one descriptor reads before it writes */
+        list_append(&writer->link, &direction->handle.link);
     else
         asyncio__loop_call(loop, &direction->handle);
 }

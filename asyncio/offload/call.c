@@ -30,7 +30,8 @@ static void run(struct call *call)
 
 static void come_back(struct call *call)
 {
-    /* The call may be freed by the loop as soon as it is posted: the reference is kept here until nothing is touched any more. */
+    /* The call may be freed by the loop as soon as it is posted: the reference is kept here until
+     * nothing is touched any more. */
     asyncio_loop *loop = asyncio_loop_ref(call->loop);
     if (asyncio__loop_post(loop, &call->post) < 0)
         asyncio__call_unref(call);
@@ -89,11 +90,13 @@ static int submit(struct call *call, asyncio_executor *executor)
     return r == -ESHUTDOWN ? -ASYNCIO_EXECUTOR_SHUT_DOWN : r;
 }
 
-int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor *executor, const asyncio_coro *coro)
+int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor *executor,
+                        const asyncio_coro *coro)
 {
     asyncio_executor *used = NULL;
     int r = asyncio__loop_check(loop);
-    if (r >= 0 && (!coro->type || asyncio__coro_innermost(coro)->type->resume || !asyncio__coro_innermost(coro)->fn))
+    if (r >= 0 && (!coro->type || asyncio__coro_innermost(coro)->type->resume ||
+                   !asyncio__coro_innermost(coro)->fn))
         r = asyncio_raise(-EINVAL, "a thread runs a C function");
     if (r >= 0)
         r = asyncio__executor_for(loop, executor, &used);
@@ -117,7 +120,8 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
     call->post.handle.run = arrived;
     asyncio__coro_prepare_notes(coro, notes, &call->prepared, value ? (char *)notes + size : NULL);
     atomic_init(&call->refs, 2);
-    list_append(&asyncio__offload_floor(loop)->calls, &call->link); /* made by asyncio__executor_for */
+    /* made by asyncio__executor_for */
+    list_append(&asyncio__offload_floor(loop)->calls, &call->link);
     r = submit(call, used);
     if (r < 0) {
         list_remove(&call->link);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A function call on its way through a thread pool and back.
  *
- * MODEL      A call is made on the loop's thread, run on a worker (or, on the sim backend, inside poll), and comes back as a post to the
- *            loop; there `finished` is called. A loop that closed in between gets nothing: the call is freed where it is.
- * OWNERSHIP  Two references: the loop's side, which waits for the result, and the worker's, which ends when the call has come back. The
- *            loop's side is detached when the loop closes first. The last one frees. A call holds a reference to its loop. */
+ * MODEL      A call is made on the loop's thread, run on a worker (or, on the sim backend, inside
+ *            poll), and comes back as a post to the loop; there `finished` is called. A loop that
+ *            closed in between gets nothing: the call is freed where it is.
+ * OWNERSHIP  Two references: the loop's side, which waits for the result, and the worker's, which
+ *            ends when the call has come back. The loop's side is detached when the loop closes
+ *            first. The last one frees. A call holds a reference to its loop. */
 #pragma once
 
 #include "loop/loop.h"
@@ -32,11 +34,14 @@ struct call {
     void (*free)(struct call *call);       /* any thread: the memory */
 };
 
-/* Fills in *call, but for the three functions, and submits it to `executor` (NULL: the loop's default one). On failure the coroutine is closed and *call is
- * unused: -ENOMEM, -EAGAIN, -ASYNCIO_EXECUTOR_SHUT_DOWN, -EINVAL. */
-int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor *executor, const asyncio_coro *coro);
+/* Fills in *call, but for the three functions, and submits it to `executor` (NULL: the loop's
+ * default one). On failure the coroutine is closed and *call is unused: -ENOMEM, -EAGAIN,
+ * -ASYNCIO_EXECUTOR_SHUT_DOWN, -EINVAL. */
+int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor *executor,
+                        const asyncio_coro *coro);
 
-/* True: it had not begun and will not; `finished` is not called, and the worker's reference is given back. False: it will be. */
+/* True: it had not begun and will not; `finished` is not called, and the worker's reference is
+ * given back. False: it will be. */
 bool asyncio__call_withdraw(struct call *call);
 
 /* Any thread. */

@@ -97,7 +97,8 @@ bool asyncio__concurrent_finish(asyncio_concurrent_future *future, int state, in
     return true;
 }
 
-void asyncio__concurrent_watch(asyncio_concurrent_future *future, struct concurrent_callback *callback)
+void asyncio__concurrent_watch(asyncio_concurrent_future *future,
+                               struct concurrent_callback *callback)
 {
     pthread_mutex_lock(&future->mutex);
     bool done = future->state != FUTURE_PENDING;
@@ -113,14 +114,16 @@ void asyncio__concurrent_watch(asyncio_concurrent_future *future, struct concurr
 }
 
 int asyncio_concurrent_future_add_done_callback(asyncio_concurrent_future *future,
-                                                asyncio_concurrent_future_callback *function, void *data)
+                                                asyncio_concurrent_future_callback *function,
+                                                void *data)
 {
     if (!function)
         return -EINVAL;
     struct concurrent_callback *callback = asyncio__malloc(sizeof *callback);
     if (!callback)
         return -ENOMEM;
-    *callback = (struct concurrent_callback){ .function = function, .data = data, .allocated = true };
+    *callback =
+        (struct concurrent_callback){ .function = function, .data = data, .allocated = true };
     asyncio__concurrent_watch(future, callback);
     return 0;
 }
@@ -195,7 +198,8 @@ int asyncio_concurrent_future_result(asyncio_concurrent_future *future, double t
         if (timeout == ASYNCIO_NONE)
             r = -pthread_cond_wait(&future->done_or_not, &future->mutex);
         else
-            r = -pthread_cond_clockwait(&future->done_or_not, &future->mutex, CLOCK_MONOTONIC, &deadline);
+            r = -pthread_cond_clockwait(&future->done_or_not, &future->mutex, CLOCK_MONOTONIC,
+                                        &deadline);
     }
     if (future->state != FUTURE_PENDING)
         r = future->result;

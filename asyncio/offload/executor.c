@@ -45,7 +45,8 @@ void asyncio_executor_shutdown(asyncio_executor *executor, int wait)
     asyncio__pool_shutdown(executor->pool, wait != 0);
 }
 
-int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor, asyncio_executor **ret_executor)
+int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor,
+                          asyncio_executor **ret_executor)
 {
     if (!executor) {
         struct offload_floor *floor = asyncio__offload_floor(loop);
@@ -74,8 +75,8 @@ void asyncio_loop_set_default_executor(asyncio_loop *loop, asyncio_executor *exe
     asyncio_executor_unref(old);
 }
 
-/* Waits for a pool in a thread of its own, since waiting has a limit and joining has none. Two references: the thread's and the
- * waiting task's; the last one frees. */
+/* Waits for a pool in a thread of its own, since waiting has a limit and joining has none. Two
+ * references: the thread's and the waiting task's; the last one frees. */
 struct joiner {
     struct post post;
     struct awaited awaited;
@@ -170,8 +171,8 @@ static int start_joiner(struct pool *pool, asyncio_loop *loop, struct joiner **r
 
 static void report_timeout(asyncio_loop *loop)
 {
-    asyncio__loop_report(loop, "The executor did not finish joining its threads within the timeout", 0, NULL, NULL,
-                         NULL);
+    asyncio__loop_report(loop, "The executor did not finish joining its threads within the timeout",
+                         0, NULL, NULL, NULL);
 }
 
 int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
@@ -242,7 +243,8 @@ static int wait_until(sem_t *semaphore, int64_t timeout_ns)
     until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
     do {
-        r = timeout_ns < 0 ? sem_wait(semaphore) : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
+        r = timeout_ns < 0 ? sem_wait(semaphore)
+                           : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
     } while (r < 0 && errno == EINTR);
     return r;
 }

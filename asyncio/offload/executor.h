@@ -17,7 +17,8 @@ struct offload_floor {
     asyncio_executor *executor;            /* the default one, made when first needed */
     bool shut_down;
     struct list calls;                     /* of struct call: under way */
-    struct blocking_join *join;            /* what shutting down will need: it must not fail for want of memory */
+    /* what shutting down will need: it must not fail for want of memory */
+    struct blocking_join *join;
 };
 
 /* call.c: the loop closes; nobody on its side waits for a call any more. */
@@ -26,5 +27,7 @@ void asyncio__calls_detach(struct list *calls);
 /* The loop's, made if need be; NULL without memory. */
 struct offload_floor *asyncio__offload_floor(asyncio_loop *loop);
 
-/* The executor to use for `executor` (NULL: the default one), lent. -ENOMEM, -ASYNCIO_EXECUTOR_SHUT_DOWN. */
-int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor, asyncio_executor **ret_executor);
+/* The executor to use for `executor` (NULL: the default one), lent. -ENOMEM,
+ * -ASYNCIO_EXECUTOR_SHUT_DOWN. */
+int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor,
+                          asyncio_executor **ret_executor);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Between a loop and other threads: run_coroutine_threadsafe, and wrap_future for the way back.
  *
- * A submission carries two posts: one that takes the coroutine to the loop, one that takes a cancellation there, so that cancelling
- * allocates nothing. It begins with the concurrent future that the other thread holds, and lives as long as that; the loop's side
- * holds a reference until the task is done. */
+ * A submission carries two posts: one that takes the coroutine to the loop, one that takes a
+ * cancellation there, so that cancelling allocates nothing. It begins with the concurrent future
+ * that the other thread holds, and lives as long as that; the loop's side holds a reference until
+ * the task is done. */
 #include "base/alloc.h"
 #include "base/context.h"
 #include "offload/concurrent.h"
@@ -53,17 +54,21 @@ static void task_done(struct handle *handle, asyncio_loop *loop)
 
 static void start(struct handle *handle, asyncio_loop *loop)
 {
-    struct submission *submission = container_of(container_of(handle, struct post, handle), struct submission, start);
+    struct submission *submission =
+        container_of(container_of(handle, struct post, handle), struct submission, start);
     submission->started = true;
     int r = -ECANCELED;
-    asyncio__coro_note note = { .inner = submission->prepared.coro, .on_close = close_notes, .on_close_data = submission };
+    asyncio__coro_note note = { .inner = submission->prepared.coro,
+                                .on_close = close_notes,
+                                .on_close_data = submission };
     asyncio_coro coro = { .type = &asyncio__noted, .args = { (uintptr_t)&note } };
     if (loop && !asyncio_concurrent_future_cancelled(&submission->future))
         r = asyncio_loop_create_task(loop, coro, &submission->task);
     else
         close_notes(submission);
     if (r < 0) {
-        (void)asyncio__concurrent_finish(&submission->future, r == -ECANCELED ? FUTURE_CANCELLED : FUTURE_FINISHED, r);
+        (void)asyncio__concurrent_finish(&submission->future,
+                                         r == -ECANCELED ? FUTURE_CANCELLED : FUTURE_FINISHED, r);
         release(submission);
         return;
     }
@@ -72,7 +77,8 @@ static void start(struct handle *handle, asyncio_loop *loop)
 
 static void stop(struct handle *handle, asyncio_loop *loop)
 {
-    struct submission *submission = container_of(container_of(handle, struct post, handle), struct submission, stop);
+    struct submission *submission =
+        container_of(container_of(handle, struct post, handle), struct submission, stop);
     if (loop && submission->task)
         asyncio_task_cancel(submission->task);
     release(submission);
@@ -87,7 +93,8 @@ static void cancel(asyncio_concurrent_future *future)
         release(submission);
 }
 
-int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop, asyncio_concurrent_future **ret_future)
+int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop,
+                                     asyncio_concurrent_future **ret_future)
 {
     struct submission *submission = NULL;
     size_t size = asyncio__coro_extra_size(&coro), value = asyncio__coro_ret_size(&coro);
@@ -113,7 +120,8 @@ int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop, asyn
     list_init(&submission->start.handle.link);
     list_init(&submission->stop.handle.link);
     list_init(&submission->on_done.link);
-    asyncio__coro_prepare_notes(&coro, notes, &submission->prepared, value ? (char *)notes + size : NULL);
+    asyncio__coro_prepare_notes(&coro, notes, &submission->prepared,
+                                value ? (char *)notes + size : NULL);
     if (ret_future)
         *ret_future = asyncio_concurrent_future_ref(&submission->future);
     r = asyncio__loop_post(loop, &submission->start);
@@ -150,20 +158,23 @@ static void source_done(asyncio_concurrent_future *source, void *data)
     struct follower *follower = data;
     (void)source;
     asyncio_loop *loop = asyncio_loop_ref(follower->loop);
-    (void)asyncio__loop_post(loop, &follower->arrived); /* closed: dropped silently, as CPython does */
+    /* closed: dropped silently, as CPython does */
+    (void)asyncio__loop_post(loop, &follower->arrived);
     asyncio_loop_unref(loop);
 }
 
 static void arrive(struct handle *handle, asyncio_loop *loop)
 {
-    struct follower *follower = container_of(container_of(handle, struct post, handle), struct follower, arrived);
+    struct follower *follower =
+        container_of(container_of(handle, struct post, handle), struct follower, arrived);
     asyncio_future *future = follower->future;
     list_remove(&follower->on_done.link);
     if (loop && !future_done(future)) {
         if (asyncio_concurrent_future_cancelled(follower->source))
             asyncio__future_set_cancelled(future, NULL);
         else
-            asyncio__future_finish(future, asyncio_concurrent_future_result(follower->source, 0), NULL);
+            asyncio__future_finish(future, asyncio_concurrent_future_result(follower->source, 0),
+                                   NULL);
     }
     end(follower);
 }

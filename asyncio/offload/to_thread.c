@@ -19,7 +19,8 @@ static void wake(struct to_thread *thread, int result)
 
 static int cancel(asyncio_future *awaited, const char *message)
 {
-    struct to_thread *thread = container_of((struct awaited *)(void *)awaited, struct to_thread, awaited);
+    struct to_thread *thread =
+        container_of((struct awaited *)(void *)awaited, struct to_thread, awaited);
     if (!thread->task)
         return 0;
     asyncio__future_keep_message(&thread->task->future, message);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* as_completed: the same futures, in the order in which they finish. Rules as CPython's _AsCompletedIterator.
+/* as_completed: the same futures, in the order in which they finish. Rules as CPython's
+ * _AsCompletedIterator.
  *
- * Each input has a node: among its future's callbacks first, then in `done`. It is a scope of the task, so that one left without its
- * exit is found. */
+ * Each input has a node: among its future's callbacks first, then in `done`. It is a scope of the
+ * task, so that one left without its exit is found. */
 #include <asyncio/wait.h>
 
 #include "base/alloc.h"
@@ -90,7 +91,8 @@ static int abandon(struct scope *scope, int result, bool at_end)
 
 static const struct scope_type as_completed_type = { "as_completed", abandon };
 
-static int add(struct state *state, const asyncio_awaitable *awaitable, struct unique *unique, size_t index)
+static int add(struct state *state, const asyncio_awaitable *awaitable, struct unique *unique,
+               size_t index)
 {
     size_t seen = index;
     if (awaitable->future && asyncio__unique_add(unique, awaitable->future, &seen) == 0)
@@ -108,7 +110,8 @@ static int add(struct state *state, const asyncio_awaitable *awaitable, struct u
     return 0;
 }
 
-static int begin(struct state *state, const asyncio_awaitable *awaitables, size_t count, double timeout)
+static int begin(struct state *state, const asyncio_awaitable *awaitables, size_t count,
+                 double timeout)
 {
     struct unique unique;
     int r = asyncio__unique_init(&unique, count);
@@ -121,7 +124,8 @@ static int begin(struct state *state, const asyncio_awaitable *awaitables, size_
                 asyncio__coro_close(&awaitables[i].coro);
         for (size_t k = 0; k < state->count; k++)
             if (!awaitables[state->completions[k].index].future)
-                (void)state->completions[k].future->type->cancel(state->completions[k].future, NULL);
+                (void)state->completions[k].future->type->cancel(state->completions[k].future,
+                                                                 NULL);
         asyncio__unique_fini(&unique);
         return r;
     }
@@ -136,8 +140,8 @@ static int begin(struct state *state, const asyncio_awaitable *awaitables, size_
     return 0;
 }
 
-int(asyncio_as_completed_enter)(asyncio_as_completed *user, const asyncio_awaitable *awaitables, size_t count,
-                                const asyncio_as_completed_options *options)
+int(asyncio_as_completed_enter)(asyncio_as_completed *user, const asyncio_awaitable *awaitables,
+                                size_t count, const asyncio_as_completed_options *options)
 {
     asyncio_task *task = task_current();
     double timeout = options ? options->timeout : ASYNCIO_NONE;
@@ -172,7 +176,8 @@ int(asyncio_as_completed_enter)(asyncio_as_completed *user, const asyncio_awaita
     return 0;
 }
 
-int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_future, size_t *ret_index)
+int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_future,
+                              size_t *ret_index)
 {
     struct state *state = user->scope;
     asyncio_task *task = task_current();

@@ -2,7 +2,8 @@
 /* Awaiting: how a task waits for a future, or for something lighter, and what it gets. */
 #include "task/task.h"
 
-/* A cancellation that is due when the task begins to wait goes to what it waits for, at once (CPython's __step). */
+/* A cancellation that is due when the task begins to wait goes to what it waits for, at once
+ * (CPython's __step). */
 static void pass_cancel_on(asyncio_task *task)
 {
     if (!(task->future.task_flags & TASK_MUST_CANCEL))
@@ -30,7 +31,8 @@ static int refuse(asyncio_task *task, asyncio_future *future)
     if (task_take_cancel(task))
         return -ECANCELED;
     if (future == &task->future)
-        return asyncio_raise(-ASYNCIO_AWAITS_ITSELF, "Task cannot await on itself: %s", asyncio_task_get_name(task));
+        return asyncio_raise(-ASYNCIO_AWAITS_ITSELF, "Task cannot await on itself: %s",
+                             asyncio_task_get_name(task));
     return asyncio_raise(-ASYNCIO_OTHER_LOOP, "Task %s got Future attached to a different loop",
                          asyncio_task_get_name(task));
 }

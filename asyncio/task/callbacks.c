@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Done callbacks: the user's functions in a future's list. Each is a handle, so completing the future schedules it as it is. */
+/* Done callbacks: the user's functions in a future's list. Each is a handle, so completing the
+ * future schedules it as it is. */
 #include "base/context.h"
 #include "task/future.h"
 
 struct done_callback {
     struct handle handle;
-    asyncio_future *future;                 /* a reference from completion on; before, the future owns its list */
+    /* a reference from completion on; before, the future owns its list */
+    asyncio_future *future;
     asyncio_future_callback *callback;
     void *data;
     void (*destroy)(void *data);
@@ -73,10 +75,12 @@ int(asyncio_future_add_done_callback)(asyncio_future *future, asyncio_future_cal
     return 0;
 }
 
-int(asyncio_future_remove_done_callback)(asyncio_future *future, asyncio_future_callback *function, void *data)
+int(asyncio_future_remove_done_callback)(asyncio_future *future, asyncio_future_callback *function,
+                                         void *data)
 {
     int removed = 0;
-    for (struct list *node = future->callbacks.next, *next; node != &future->callbacks; node = next) {
+    for (struct list *node = future->callbacks.next, *next; node != &future->callbacks;
+         node = next) {
         next = node->next;
         struct handle *handle = container_of(node, struct handle, link);
         struct done_callback *callback = container_of(handle, struct done_callback, handle);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Coroutine objects: what asyncio_coro and its kin make, called, unwrapped from their notes, closed. */
+/* Coroutine objects: what asyncio_coro and its kin make, called, unwrapped from their notes,
+ * closed. */
 #include "base/alloc.h"
 #include "base/context.h"
 #include "task/task.h"
 
 #include <string.h>
 
-const asyncio_coroutine_type asyncio__stackful = { .size = sizeof asyncio__stackful, .name = "coroutine" };
+const asyncio_coroutine_type asyncio__stackful = { .size = sizeof asyncio__stackful,
+                                                   .name = "coroutine" };
 const asyncio_coroutine_type asyncio__stackful_double = { .size = sizeof asyncio__stackful_double,
                                                           .name = "coroutine" };
-const asyncio_coroutine_type asyncio__noted = { .size = sizeof asyncio__noted, .name = "coroutine" };
+const asyncio_coroutine_type asyncio__noted = { .size = sizeof asyncio__noted,
+                                                .name = "coroutine" };
 
-/* Six words in the registers of six parameters: a function that takes fewer does not look at the rest. */
+/* Six words in the registers of six parameters: a function that takes fewer does not look at the
+ * rest. */
 int asyncio__coro_call_words(const asyncio_coro *coro)
 {
     if (coro->type == &asyncio__stackful_double) {
@@ -21,7 +25,8 @@ int asyncio__coro_call_words(const asyncio_coro *coro)
     }
     int (*function)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t) =
         (int (*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t))coro->fn;
-    return function(coro->args[0], coro->args[1], coro->args[2], coro->args[3], coro->args[4], coro->args[5]);
+    return function(coro->args[0], coro->args[1], coro->args[2], coro->args[3], coro->args[4],
+                    coro->args[5]);
 }
 
 static const asyncio__coro_note *note_of(const asyncio_coro *coro)
@@ -68,7 +73,8 @@ size_t asyncio__coro_extra_size(const asyncio_coro *coro)
     return size;
 }
 
-void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared, void *value)
+void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared,
+                                 void *value)
 {
     char *at = memory;
     const asyncio__coro_note *note;
@@ -120,7 +126,8 @@ int asyncio__coro_await(const asyncio_coro *coro)
         return asyncio_raise(-EINVAL, "a null function is no coroutine");
     if (coro->type == &asyncio__stackful || coro->type == &asyncio__stackful_double)
         return asyncio__coro_call_words(coro);
-    size_t size = asyncio__coro_extra_size(coro), value_size = aligned(asyncio__coro_ret_size(coro));
+    size_t size = asyncio__coro_extra_size(coro),
+           value_size = aligned(asyncio__coro_ret_size(coro));
     char *memory = size + value_size ? asyncio__calloc(1, size + value_size) : NULL;
     if (size + value_size && !memory) {
         asyncio__coro_close(coro);

@@ -13,8 +13,8 @@ static const char *state_of(const asyncio_future *future)
 static void describe(asyncio_future *future, asyncio_task *task, char *text, size_t size)
 {
     if (task)
-        snprintf(text, size, "<Task %s name='%s' coro=%p>", state_of(&task->future), asyncio_task_get_name(task),
-                 (void *)(uintptr_t)task->fn);
+        snprintf(text, size, "<Task %s name='%s' coro=%p>", state_of(&task->future),
+                 asyncio_task_get_name(task), (void *)(uintptr_t)task->fn);
     else
         snprintf(text, size, "<%s %s at %p>", future->type->name, state_of(future), (void *)future);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exit stacks: an arena and deferred calls for each scope; the one around a task's body is made when it is first used. */
+/* Exit stacks: an arena and deferred calls for each scope; the one around a task's body is made
+ * when it is first used. */
 #include <asyncio/exit_stack.h>
 
 #include "base/alloc.h"
@@ -126,11 +127,13 @@ int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
     return result;
 }
 
-/* The innermost exit stack of the running task; the one around its body, the outermost scope, when there is none yet. */
+/* The innermost exit stack of the running task; the one around its body, the outermost scope, when
+ * there is none yet. */
 static struct exit_scope *innermost(void)
 {
     asyncio_task *task = task_current();
-    if (!task || task->failed_stacks) /* nothing may end up in an outer scope instead: it lives too long */
+    /* nothing may end up in an outer scope instead: it lives too long */
+    if (!task || task->failed_stacks)
         return NULL;
     struct scope **link = &task->scopes;
     for (; *link; link = &(*link)->outer)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Coroutines that are no C stacks: driven step by step through their table, on the loop's stack, as CPython's Task drives a
- * generator. What they wait for they hand out; the task waits for it in their place. */
+/* Coroutines that are no C stacks: driven step by step through their table, on the loop's stack,
+ * as CPython's Task drives a generator. What they wait for they hand out; the task waits for it in
+ * their place. */
 #include "task/task.h"
 
 #include "base/alloc.h"
@@ -26,8 +27,9 @@ static void wait_for(asyncio_task *task, asyncio_future *future)
         return;
     }
     if (future == &task->future || future->loop != task->future.loop) {
-        task->wake_result = asyncio_raise(future == &task->future ? -ASYNCIO_AWAITS_ITSELF : -ASYNCIO_OTHER_LOOP,
-                                          "the task cannot await this future");
+        task->wake_result =
+            asyncio_raise(future == &task->future ? -ASYNCIO_AWAITS_ITSELF : -ASYNCIO_OTHER_LOOP,
+                          "the task cannot await this future");
         future_unref(future);
         task_ready(task);
         return;

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-const struct future_type asyncio__future_type = { "Future", FUTURE_TYPE_REAL, asyncio__future_cancel_plain, NULL };
+const struct future_type asyncio__future_type = { "Future", FUTURE_TYPE_REAL,
+                                                  asyncio__future_cancel_plain, NULL };
 
 struct future_extra *asyncio__future_extra(asyncio_future *future)
 {
@@ -21,7 +22,8 @@ static void report_unretrieved(asyncio_future *future)
     future->flags &= (uint8_t)~FUTURE_LOG;
     future->refs = 1; /* the handler may look at it */
     asyncio__loop_report(future->loop,
-                         is_task ? "Task exception was never retrieved" : "Future exception was never retrieved",
+                         is_task ? "Task exception was never retrieved"
+                                 : "Future exception was never retrieved",
                          future->result, future->extra ? future->extra->record : NULL, future,
                          is_task ? (asyncio_task *)(void *)future : NULL);
     future->refs = 0;
@@ -114,7 +116,8 @@ int asyncio__future_cancel_plain(asyncio_future *future, const char *message)
     return 1;
 }
 
-static __attribute__((format(printf, 2, 3))) struct error_record *record_of(int code, const char *format, ...)
+static __attribute__((format(printf, 2, 3))) struct error_record *record_of(int code,
+                                                                            const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -138,7 +141,8 @@ int asyncio__future_outcome(asyncio_future *future)
         if (record)
             asyncio__record_put(asyncio__record_ref(record));
         else
-            asyncio__record_unref(asyncio__record_take(future->result)); /* an older error's does not answer for this one */
+            /* an older error's does not answer for this one */
+            asyncio__record_unref(asyncio__record_take(future->result));
         if (future->result == -ECANCELED && !record && future->extra)
             asyncio__put_cancel_message(future->extra->message);
     }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Futures from the inside.
  *
- * MODEL      A future is 64 bytes: what it is (`type`), its state, its result, and the list of handles to schedule when it is done. A
- *            handle in that list is a callback's or a waiting task's own: completing is one splice into the ready queue, in order,
- *            without allocating, and cannot fail.
+ * MODEL      A future is 64 bytes: what it is (`type`), its state, its result, and the list of
+ *            handles to schedule when it is done. A handle in that list is a callback's or a
+ *            waiting task's own: completing is one splice into the ready queue, in order, without
+ *            allocating, and cannot fail.
  * KINDS      A task, a gather, a shield begin with a future and differ by `type`.
- * OWNERSHIP  `refs` counts the user's references, one for each waiting task and queued callback, and for a task the loop's own. */
+ * OWNERSHIP  `refs` counts the user's references, one for each waiting task and queued callback,
+ *            and for a task the loop's own. */
 #pragma once
 
 #include "base/error.h"
@@ -18,15 +20,18 @@ enum { FUTURE_PENDING, FUTURE_CANCELLED, FUTURE_FINISHED };
 enum {
     FUTURE_LOG = 1,            /* an exception that nobody has retrieved yet */
     FUTURE_IS_TASK = 2,
-    FUTURE_WATCHED = 4,        /* has had done callbacks: each holds a reference once the future is done */
+    /* has had done callbacks: each holds a reference once the future is done */
+    FUTURE_WATCHED = 4,
 };
 
-enum { FUTURE_TYPE_REAL = 1 };   /* a future; without it something lighter that begins with a type, too */
+/* a future; without it something lighter that begins with a type, too */
+enum { FUTURE_TYPE_REAL = 1 };
 
 struct future_type {
     const char *name;
     unsigned flags;
-    /* Asks it to become cancelled: 1, or 0 when it is done or cannot be. Never allocates (but for the message, which may get lost). */
+    /* Asks it to become cancelled: 1, or 0 when it is done or cannot be. Never allocates (but for
+     * the message, which may get lost). */
     int (*cancel)(asyncio_future *future, const char *message);
     /* Frees what is beyond the base and the memory itself. */
     void (*destroy)(asyncio_future *future);
@@ -57,7 +62,8 @@ struct asyncio_future {
 
 extern const struct future_type asyncio__future_type;
 
-static inline void future_init(asyncio_future *future, const struct future_type *type, asyncio_loop *loop)
+static inline void future_init(asyncio_future *future, const struct future_type *type,
+                               asyncio_loop *loop)
 {
     future->type = type;
     future->loop = loop;
@@ -79,7 +85,8 @@ static inline bool future_needs_fini(const asyncio_future *future)
 {
     return (future->flags & FUTURE_LOG) || future->extra || !list_empty(&future->callbacks);
 }
-struct future_extra *asyncio__future_extra(asyncio_future *future);   /* makes it; NULL without memory */
+/* makes it; NULL without memory */
+struct future_extra *asyncio__future_extra(asyncio_future *future);
 
 static inline bool future_done(const asyncio_future *future)
 {
@@ -104,8 +111,8 @@ void asyncio__future_finish(asyncio_future *future, int result, struct error_rec
 void asyncio__future_set_cancelled(asyncio_future *future, const char *message);
 int asyncio__future_cancel_plain(asyncio_future *future, const char *message);
 
-/* The outcome of a done future as its awaiter gets it: the result, or the code with the record put into the current env.
- * Counts as retrieved. */
+/* The outcome of a done future as its awaiter gets it: the result, or the code with the record put
+ * into the current env. Counts as retrieved. */
 int asyncio__future_outcome(asyncio_future *future);
 
 /* The record of a cancellation with `message` (NULL: none) becomes the current one. */
@@ -115,7 +122,8 @@ void asyncio__future_keep_message(asyncio_future *future, const char *message);
 /* callbacks.c: the future is done, each callback holds it from here on. */
 void asyncio__future_hold_for_callbacks(asyncio_future *future);
 
-/* A callback of the library's own on a future: `handle.run` is called by the loop when the future is done. No reference. */
+/* A callback of the library's own on a future: `handle.run` is called by the loop when the future
+ * is done. No reference. */
 static inline void future_watch(asyncio_future *future, struct handle *handle)
 {
     if (future_done(future))

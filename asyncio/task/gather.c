@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* gather: a future that is done when all its children are, or with the first error. Rules and order as CPython's gather.
+/* gather: a future that is done when all its children are, or with the first error. Rules and
+ * order as CPython's gather.
  *
- * One allocation: the future, a node for each child, the slots. A child's node is its done callback; the gather holds a reference to
- * each child and, while any is pending, one to itself. */
+ * One allocation: the future, a node for each child, the slots. A child's node is its done
+ * callback; the gather holds a reference to each child and, while any is pending, one to itself. */
 #include <asyncio/wait.h>
 
 #include "base/alloc.h"
@@ -81,7 +82,8 @@ static void child_done(struct gather *gather, asyncio_future *child)
     } else if (!gather->return_exceptions && child->result < 0) {
         child->flags &= (uint8_t)~FUTURE_LOG;
         if (child->state == FUTURE_CANCELLED)
-            asyncio__future_keep_message(&gather->future, child->extra ? child->extra->message : NULL);
+            asyncio__future_keep_message(&gather->future,
+                                         child->extra ? child->extra->message : NULL);
         asyncio__future_finish(&gather->future, child->result, record_of(child));
     } else if (gather->finished == gather->children_count) {
         all_done(gather, child);
@@ -104,7 +106,8 @@ static struct gather *allocate(asyncio_loop *loop, size_t count)
 {
     size_t each = sizeof(struct gather_child) + sizeof(size_t) + sizeof(int);
     size_t size;
-    if (__builtin_mul_overflow(count, each, &size) || __builtin_add_overflow(size, sizeof(struct gather), &size))
+    if (__builtin_mul_overflow(count, each, &size) ||
+        __builtin_add_overflow(size, sizeof(struct gather), &size))
         return NULL;
     struct gather *gather = asyncio__calloc(1, size);
     if (!gather)
@@ -127,12 +130,13 @@ static void give_up(struct gather *gather, const asyncio_awaitable *awaitables, 
             asyncio__coro_close(&awaitables[i].coro);
     for (size_t i = 0; i < failed; i++)
         if (!awaitables[i].future)
-            (void)gather->children[gather->slots[i]].future->type->cancel(gather->children[gather->slots[i]].future,
-                                                                           NULL);
+            (void)gather->children[gather->slots[i]].future->type->cancel(
+                gather->children[gather->slots[i]].future, NULL);
     future_unref(&gather->future);
 }
 
-static int add_child(struct gather *gather, const asyncio_awaitable *awaitable, struct unique *unique, size_t slot)
+static int add_child(struct gather *gather, const asyncio_awaitable *awaitable,
+                     struct unique *unique, size_t slot)
 {
     size_t index = gather->children_count;
     if (awaitable->future && asyncio__unique_add(unique, awaitable->future, &index) == 0) {
@@ -171,8 +175,8 @@ static void watch_children(struct gather *gather)
         future_unref(&gather->future);
 }
 
-int(asyncio_gather_future)(const asyncio_awaitable *awaitables, size_t count, asyncio_future **ret_future,
-                           const asyncio_gather_options *options)
+int(asyncio_gather_future)(const asyncio_awaitable *awaitables, size_t count,
+                           asyncio_future **ret_future, const asyncio_gather_options *options)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     struct unique unique;

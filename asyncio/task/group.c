@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Task groups. The rules are CPython's taskgroups.py of 3.13, in its order; `cancel` is 3.15's.
  *
- * A group lives as long as its scope or one of its children's callbacks: `refs`. Each child is watched by a node, from the same
- * freelist, that is made before the task, so that a task never runs unwatched. */
+ * A group lives as long as its scope or one of its children's callbacks: `refs`. Each child is
+ * watched by a node, from the same freelist, that is made before the task, so that a task never
+ * runs unwatched. */
 #include <asyncio/task_group.h>
 
 #include "base/alloc.h"
@@ -31,7 +32,8 @@ struct child {
     asyncio_task *task;                /* a reference */
 };
 
-_Static_assert(sizeof(struct group) <= 192 && sizeof(struct child) <= 192, "fit the loop's freelist of scopes");
+_Static_assert(sizeof(struct group) <= 192 && sizeof(struct child) <= 192,
+               "fit the loop's freelist of scopes");
 
 static void unref(struct group *group)
 {
@@ -73,7 +75,8 @@ static void add_error(struct group *group, int code, struct error_record *record
         group->first_error = code;
     if (group->error_count == group->error_capacity) {
         size_t capacity = group->error_capacity ? group->error_capacity * 2 : 4;
-        struct error_record **records = asyncio__realloc(group->records, capacity * sizeof *records);
+        struct error_record **records =
+            asyncio__realloc(group->records, capacity * sizeof *records);
         if (records)
             group->records = records;
         int *codes = records ? asyncio__realloc(group->codes, capacity * sizeof *codes) : NULL;
@@ -90,8 +93,9 @@ static void add_error(struct group *group, int code, struct error_record *record
 
 static void report_orphan(struct group *group, asyncio_task *task, asyncio_future *future)
 {
-    asyncio__loop_report(group->loop, "a task of a group failed, but the group's task is over", future->result,
-                         future->extra ? future->extra->record : NULL, future, task);
+    asyncio__loop_report(group->loop, "a task of a group failed, but the group's task is over",
+                         future->result, future->extra ? future->extra->record : NULL, future,
+                         task);
 }
 
 static void child_done(struct handle *handle, asyncio_loop *loop)
@@ -106,7 +110,8 @@ static void child_done(struct handle *handle, asyncio_loop *loop)
     }
     if (loop && future->state == FUTURE_FINISHED && future->result < 0) {
         future->flags &= (uint8_t)~FUTURE_LOG;
-        add_error(group, future->result, asyncio__record_ref(future->extra ? future->extra->record : NULL));
+        add_error(group, future->result,
+                  asyncio__record_ref(future->extra ? future->extra->record : NULL));
         if (group->over || future_done(&group->scope.task->future)) {
             report_orphan(group, child->task, future);
         } else if (!group->aborting && !group->parent_cancel_requested) {
@@ -120,7 +125,8 @@ static void child_done(struct handle *handle, asyncio_loop *loop)
     unref(group);
 }
 
-/* Left without its exit: the children are told to end, and the errors they still have go to the exception handler. */
+/* Left without its exit: the children are told to end, and the errors they still have go to the
+ * exception handler. */
 static int abandon(struct scope *scope, int result, bool at_end)
 {
     (void)at_end;
@@ -145,7 +151,8 @@ int asyncio__task_group_enter(asyncio_task_group *user, const char *file, int li
     struct group *group = asyncio__loop_object(task->future.loop, LOOP_FREELIST_SCOPE);
     if (!group)
         return user->error = -ENOMEM;
-    *group = (struct group){ .loop = task->future.loop, .awaited.type = &group_wait_type, .refs = 1 };
+    *group =
+        (struct group){ .loop = task->future.loop, .awaited.type = &group_wait_type, .refs = 1 };
     list_init(&group->children);
     asyncio__scope_push(&group->scope, &group_type, asyncio_task_ref(task), user, file, line);
     user->scope = group;
@@ -160,8 +167,10 @@ int(asyncio_task_group_enter)(asyncio_task_group *user)
 static int check_open(asyncio_task_group *user, struct group *group)
 {
     if (!group)
-        return user->error < 0 ? user->error
-                               : asyncio_raise(-ASYNCIO_GROUP_CLOSED, "the task group has not been entered or is finished");
+        return user->error < 0
+                   ? user->error
+                   : asyncio_raise(-ASYNCIO_GROUP_CLOSED,
+                                   "the task group has not been entered or is finished");
     if (group->exiting && list_empty(&group->children))
         return asyncio_raise(-ASYNCIO_GROUP_CLOSED, "the task group is finished");
     if (group->aborting)
@@ -169,7 +178,8 @@ static int check_open(asyncio_task_group *user, struct group *group)
     return 0;
 }
 
-int(asyncio_task_group_create_task)(asyncio_task_group *user, asyncio_coro coro, asyncio_task **ret_task,
+int(asyncio_task_group_create_task)(asyncio_task_group *user, asyncio_coro coro,
+                                    asyncio_task **ret_task,
                                     const asyncio_create_task_options *options)
 {
     struct group *group = user->scope;
@@ -213,7 +223,8 @@ int asyncio_task_group_cancel(asyncio_task_group *user)
     return 0;
 }
 
-/* Waits for the children, through any number of cancellations; returns the one that is to be told, or 0. */
+/* Waits for the children, through any number of cancellations; returns the one that is to be told,
+ * or 0. */
 static int join(struct group *group, asyncio_task *task, int result)
 {
     int cancelled = result == -ECANCELED ? -ECANCELED : 0;
@@ -240,8 +251,9 @@ static int raise_group(struct group *group)
     if (group->error_count == 1 && group->records[0]) {
         asyncio__record_put(asyncio__record_ref(group->records[0]));
     } else if (group->error_count > 0) {
-        struct error_record *record = asyncio__record_group(code, "unhandled errors in a TaskGroup", group->records,
-                                                            group->codes, group->error_count);
+        struct error_record *record =
+            asyncio__record_group(code, "unhandled errors in a TaskGroup", group->records,
+                                  group->codes, group->error_count);
         if (record)
             asyncio__record_put(record);
     }
@@ -255,7 +267,8 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
         return user->error < 0 ? user->error : -ASYNCIO_INVALID_STATE;
     asyncio_task *task = group->scope.task;
     if (task != task_current())
-        return asyncio_raise(-ASYNCIO_INVALID_STATE, "a task group is left by the task that entered it");
+        return asyncio_raise(-ASYNCIO_INVALID_STATE,
+                             "a task group is left by the task that entered it");
     if (task->scopes != &group->scope)
         return asyncio__scope_pop(&group->scope);
     struct error_record *body_record = result < 0 ? asyncio__record_take(result) : NULL;
@@ -278,7 +291,8 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
             body_record = NULL;
         }
         if (group->first_error) {
-            if (asyncio_task_cancelling(task)) { /* the outside's request is delivered at the next suspension */
+            /* the outside's request is delivered at the next suspension */
+            if (asyncio_task_cancelling(task)) {
                 asyncio_task_uncancel(task);
                 asyncio_task_cancel(task);
             }

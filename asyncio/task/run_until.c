@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run_until_complete: a run that ends with a future. It stands above the loop, which knows no futures. */
+/* run_until_complete: a run that ends with a future. It stands above the loop, which knows no
+ * futures. */
 #include "task/task.h"
 
 struct until {

@@ -54,8 +54,9 @@ static int make_loop(struct runner *state)
     int r = make_context(state);
     if (r < 0)
         return r;
-    r = state->options.loop_factory ? state->options.loop_factory(&state->loop, state->options.loop_factory_data)
-                                    : asyncio_new_event_loop(&state->loop);
+    r = state->options.loop_factory
+            ? state->options.loop_factory(&state->loop, state->options.loop_factory_data)
+            : asyncio_new_event_loop(&state->loop);
     if (r < 0) {
         asyncio_context_unref(state->context);
         state->context = NULL;
@@ -102,12 +103,14 @@ static bool may_handle_interrupts(void)
            !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_DFL;
 }
 
-int(asyncio_runner_run)(asyncio_runner *runner, asyncio_coro coro, const asyncio_runner_run_options *options)
+int(asyncio_runner_run)(asyncio_runner *runner, asyncio_coro coro,
+                        const asyncio_runner_run_options *options)
 {
     struct runner *state = runner->state;
     int r = runner->error;
     if (r >= 0 && asyncio_get_running_loop())
-        r = asyncio_raise(-ASYNCIO_LOOP_RUNNING, "asyncio_run cannot be called from a running event loop");
+        r = asyncio_raise(-ASYNCIO_LOOP_RUNNING,
+                          "asyncio_run cannot be called from a running event loop");
     if (r >= 0)
         r = make_loop(state);
     if (r < 0) {
@@ -120,7 +123,8 @@ int(asyncio_runner_run)(asyncio_runner *runner, asyncio_coro coro, const asyncio
         return r;
     state->main->future.task_flags |= TASK_QUIET;
     state->interrupts = 0;
-    bool handles = may_handle_interrupts() && asyncio__loop_watch_interrupt(state->loop, on_interrupt, state) >= 0;
+    bool handles = may_handle_interrupts() &&
+                   asyncio__loop_watch_interrupt(state->loop, on_interrupt, state) >= 0;
     r = asyncio__run_until_done(state->loop, &state->main->future);
     if (handles && asyncio__loop_watches_interrupt(state->loop, on_interrupt))
         (void)asyncio_loop_remove_signal_handler(state->loop, SIGINT);
@@ -142,7 +146,8 @@ static void ring(struct handle *handle, asyncio_loop *loop)
     container_of(handle, struct alarm, timed.handle)->rang = true;
 }
 
-/* Asks every task to end. Level-triggered from here on: who swallows a cancellation gets the next one at once. */
+/* Asks every task to end. Level-triggered from here on: who swallows a cancellation gets the next
+ * one at once. */
 static void cancel_all(asyncio_loop *loop)
 {
     loop->shutting_down = true;
@@ -180,8 +185,9 @@ static void report_left_behind(asyncio_loop *loop)
         if (!(task->future.task_flags & TASK_LEFTOVER))
             continue;
         task->future.task_flags |= TASK_QUIET;
-        asyncio__loop_report(loop, "a task did not end within the shutdown timeout and is left behind", 0, NULL,
-                             &task->future, task);
+        asyncio__loop_report(loop,
+                             "a task did not end within the shutdown timeout and is left behind", 0,
+                             NULL, &task->future, task);
     }
 }
 
@@ -229,7 +235,8 @@ int(asyncio_run)(asyncio_coro coro, const asyncio_run_options *options)
     asyncio_runner runner;
     if (asyncio_get_running_loop()) {
         asyncio__coro_close(&coro);
-        return asyncio_raise(-ASYNCIO_LOOP_RUNNING, "asyncio_run cannot be called from a running event loop");
+        return asyncio_raise(-ASYNCIO_LOOP_RUNNING,
+                             "asyncio_run cannot be called from a running event loop");
     }
     int r = (asyncio_runner_enter)(&runner, options);
     if (r < 0) {

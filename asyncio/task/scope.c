@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asyncio_task *task, void *owner,
-                         const char *file, int line)
+void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asyncio_task *task,
+                         void *owner, const char *file, int line)
 {
     char *top = (char *)task->prepared;
     char *here = __builtin_frame_address(0);
@@ -39,10 +39,10 @@ int asyncio__scope_pop(struct scope *scope)
         task->scopes = scope->outer;
         return 0;
     }
-    return asyncio_raise(-ASYNCIO_SCOPE_ORDER,
-                         "%s entered at %s:%d must be left before the %s entered at %s:%d", task->scopes->type->name,
-                         task->scopes->file ? task->scopes->file : "?", task->scopes->line, scope->type->name,
-                         scope->file ? scope->file : "?", scope->line);
+    return asyncio_raise(
+        -ASYNCIO_SCOPE_ORDER, "%s entered at %s:%d must be left before the %s entered at %s:%d",
+        task->scopes->type->name, task->scopes->file ? task->scopes->file : "?", task->scopes->line,
+        scope->type->name, scope->file ? scope->file : "?", scope->line);
 }
 
 __attribute__((noinline)) void asyncio__scopes_check(asyncio_task *task)

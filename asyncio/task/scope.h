@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Scopes: timeouts, task groups and exit stacks that a task has open.
  *
- * MODEL      A scope lives in the loop's memory; the user's struct only points to it. Open scopes form a stack in the task. `owner` is
- *            the address of the user's struct: when it lies on the task's stack and the frame it was in is gone, the scope was left
- *            without its exit.
- * LEFT OPEN  Found at the next suspension or at the task's end; closed, and reported with the place of its enter. */
+ * MODEL      A scope lives in the loop's memory; the user's struct only points to it. Open scopes
+ *            form a stack in the task. `owner` is the address of the user's struct: when it lies
+ *            on the task's stack and the frame it was in is gone, the scope was left without its
+ *            exit.
+ * LEFT OPEN  Found at the next suspension or at the task's end; closed, and reported with the
+ *            place of its enter. */
 #pragma once
 
 #include "task/task.h"
@@ -12,9 +14,11 @@
 struct scope;
 
 struct scope_type {
-    const char *name;                                  /* as in a report: "timeout", "task group", "exit stack" */
-    /* Ends a scope that was left without its exit; the scope has been taken off the task. May not suspend unless the task's
-     * body is over (`at_end`). Returns the task's result as it is from here on. */
+    /* as in a report: "timeout", "task group", "exit stack" */
+    const char *name;
+    /* Ends a scope that was left without its exit; the scope has been taken off the task. May not
+     * suspend unless the task's body is over (`at_end`). Returns the task's result as it is from
+     * here on. */
     int (*abandon)(struct scope *scope, int result, bool at_end);
 };
 
@@ -23,22 +27,26 @@ struct scope {
     struct scope *outer;
     asyncio_task *task;
     void *owner;
-    void *frame_owner;                                 /* owner when that lies on the task's stack, else NULL */
+    /* owner when that lies on the task's stack, else NULL */
+    void *frame_owner;
     const char *file;
     int line;
 };
 
 /* Opens `scope` in the current task. */
-void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asyncio_task *task, void *owner,
-                         const char *file, int line);
-/* 0 and off the task when it is the innermost; -ASYNCIO_SCOPE_ORDER, reported, when an inner one is still open. */
+void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asyncio_task *task,
+                         void *owner, const char *file, int line);
+/* 0 and off the task when it is the innermost; -ASYNCIO_SCOPE_ORDER, reported, when an inner one
+ * is still open. */
 int asyncio__scope_pop(struct scope *scope);
 
-/* Closes and reports those whose frame is gone: below the caller's. Called at each suspension of a task with open scopes. */
+/* Closes and reports those whose frame is gone: below the caller's. Called at each suspension of a
+ * task with open scopes. */
 void asyncio__scopes_check(asyncio_task *task);
 /* The body is over: closes and reports what is left open. Returns the task's result. */
 int asyncio__scopes_close(asyncio_task *task, int result);
-/* The task is dropped unfinished, with its loop: frees without running anything that could suspend. */
+/* The task is dropped unfinished, with its loop: frees without running anything that could
+ * suspend. */
 void asyncio__scopes_drop(asyncio_task *task);
 
 /* exit_stack.c: the scope around a task's body, made when first needed. */

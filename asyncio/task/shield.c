@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* shield: an outer future that follows an inner one, and keeps a cancellation of the outer from it. Rules as CPython's shield.
+/* shield: an outer future that follows an inner one, and keeps a cancellation of the outer from
+ * it. Rules as CPython's shield.
  *
- * Two nodes: one among the inner's callbacks, one among the outer's own. Each holds a reference to the outer until it has run. When
- * the outer is cancelled first, the inner's node stays only to tell of an exception that would else be seen by nobody, and one of
- * several shields is enough for that. */
+ * Two nodes: one among the inner's callbacks, one among the outer's own. Each holds a reference to
+ * the outer until it has run. When the outer is cancelled first, the inner's node stays only to
+ * tell of an exception that would else be seen by nobody, and one of several shields is enough for
+ * that. */
 #include <asyncio/wait.h>
 
 #include "base/alloc.h"
@@ -30,7 +32,8 @@ static void destroy(asyncio_future *future)
     future_unref(inner);
 }
 
-static const struct future_type shield_type = { "shield", FUTURE_TYPE_REAL, asyncio__future_cancel_plain, destroy };
+static const struct future_type shield_type = { "shield", FUTURE_TYPE_REAL,
+                                                asyncio__future_cancel_plain, destroy };
 
 _Static_assert(sizeof(struct shield) <= 192, "fits the loop's freelist of scopes");
 
@@ -58,8 +61,10 @@ static void inner_done_log(struct handle *handle, asyncio_loop *loop)
     if (loop && inner->state == FUTURE_FINISHED && inner->result < 0) {
         inner->flags &= (uint8_t)~FUTURE_LOG;
         char message[96];
-        snprintf(message, sizeof message, "%s exception in shielded future", asyncio_error_class(inner->result));
-        asyncio__loop_report(loop, message, inner->result, inner->extra ? inner->extra->record : NULL, inner,
+        snprintf(message, sizeof message, "%s exception in shielded future",
+                 asyncio_error_class(inner->result));
+        asyncio__loop_report(loop, message, inner->result,
+                             inner->extra ? inner->extra->record : NULL, inner,
                              inner->flags & FUTURE_IS_TASK ? (asyncio_task *)(void *)inner : NULL);
     }
     future_unref(&shield->future);
@@ -70,7 +75,8 @@ static void outer_done(struct handle *handle, asyncio_loop *loop)
     struct shield *shield = container_of(handle, struct shield, on_outer);
     asyncio_future *inner = shield->inner;
     if (loop && !future_done(inner)) {
-        for (struct list *node = inner->callbacks.next, *next; node != &inner->callbacks; node = next) {
+        for (struct list *node = inner->callbacks.next, *next; node != &inner->callbacks;
+             node = next) {
             next = node->next;
             struct handle *other = container_of(node, struct handle, link);
             if (other->run != inner_done_log)

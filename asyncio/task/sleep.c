@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* asyncio_sleep: the task's own step handle, armed as a timer.
  *
- * In CPython the timer completes a future in one turn and the task wakes in the next. So here: the timer makes the step ready with
- * asyncio__sleep_over as its function, and that puts it into the queue once more. */
+ * In CPython the timer completes a future in one turn and the task wakes in the next. So here: the
+ * timer makes the step ready with asyncio__sleep_over as its function, and that puts it into the
+ * queue once more. */
 #include "task/task.h"
 
 #include <math.h>
@@ -35,7 +36,8 @@ void asyncio__sleep_over(struct handle *handle, asyncio_loop *loop)
     task_wake(task, 0);
 }
 
-/* A bare yield: the step goes to the end of the queue, and nothing is waited for that a cancel could reach. */
+/* A bare yield: the step goes to the end of the queue, and nothing is waited for that a cancel
+ * could reach. */
 static int yield(asyncio_task *task)
 {
     task_ready(task);

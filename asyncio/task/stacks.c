@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the task floor keeps for a loop: the stack pools, one for each power of two that was asked for, and the duty to drop
- * pending tasks when the loop closes. */
+/* What the task floor keeps for a loop: the stack pools, one for each power of two that was asked
+ * for, and the duty to drop pending tasks when the loop closes. */
 #include "base/alloc.h"
 #include "base/context.h"
 #include "task/scope.h"
@@ -47,7 +47,8 @@ static void drop_task(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
     if (!(task->future.task_flags & TASK_QUIET))
-        asyncio__loop_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future, task);
+        asyncio__loop_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future,
+                             task);
     list_remove(&task->all);
     asyncio__loop_uncall(loop, &task->step);
     struct awaited *waiting = task->waiting;
@@ -90,7 +91,8 @@ static struct task_floor *floor_of(asyncio_loop *loop)
         return NULL;
     asyncio__stack_set_namer(name_for_overflow);
     floor->closer.close = close_floor;
-    list_append(&loop->closers, &floor->closer.link); /* the lowest of those that close: goes last */
+    /* the lowest of those that close: goes last */
+    list_append(&loop->closers, &floor->closer.link);
     loop->task_floor = floor;
     return floor;
 }
@@ -105,7 +107,8 @@ int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struc
     if (wanted > (size_t)1 << (CLASSES - 1 + CLASS_MIN))
         return -ENOMEM;
     int class = wanted <= (size_t)1 << CLASS_MIN ? 0 : 64 - __builtin_clzll(wanted - 1) - CLASS_MIN;
-    if (!floor->pools[class] && !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + CLASS_MIN))))
+    if (!floor->pools[class] &&
+        !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + CLASS_MIN))))
         return -ENOMEM;
     *ret_class = (uint8_t)class;
     return asyncio__stack_get(floor->pools[class], ret_stack);

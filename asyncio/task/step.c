@@ -7,9 +7,9 @@
  *                                                            suspend: next is no task
  *      run(a callback) <---------------------------------------
  *
- * Whoever runs next after a switch has to look at loop->after_switch first: a task that ended leaves its stack to be freed by
- * the next flow, since it cannot free the one it stands on; and a look into a suspended task (its stack trace) runs a function
- * on that task's own stack. */
+ * Whoever runs next after a switch has to look at loop->after_switch first: a task that ended
+ * leaves its stack to be freed by the next flow, since it cannot free the one it stands on; and a
+ * look into a suspended task (its stack trace) runs a function on that task's own stack. */
 #include "task/scope.h"
 #include "task/task.h"
 
@@ -73,7 +73,8 @@ static __attribute__((noinline)) bool run_in_place(asyncio_loop *loop, struct ha
     return true;
 }
 
-/* The flow that runs next, made current: the next task of the turn, the first of the turn after it, or the loop's. */
+/* The flow that runs next, made current: the next task of the turn, the first of the turn after
+ * it, or the loop's. */
 static inline struct coro *next_flow(asyncio_loop *loop)
 {
     do {
@@ -87,7 +88,8 @@ static inline struct coro *next_flow(asyncio_loop *loop)
             }
             asyncio__loop_take(loop, handle);
             asyncio_task *task = task_of_step(handle);
-            /* Fetch what the next two switches will touch: with thousands of ready tasks nothing of them is in the cache. */
+            /* Fetch what the next two switches will touch: with thousands of ready tasks nothing
+             * of them is in the cache. */
             struct handle *after = container_of(loop->batch.next, struct handle, link);
             if (after->run == asyncio__task_run)
                 __builtin_prefetch(task_of_step(after)->coro.sp);
@@ -100,7 +102,8 @@ static inline struct coro *next_flow(asyncio_loop *loop)
     return &loop->stack;
 }
 
-/* The creator of an eager task gets the processor back; it makes itself current (asyncio__task_start_eagerly). */
+/* The creator of an eager task gets the processor back; it makes itself current
+ * (asyncio__task_start_eagerly). */
 static __attribute__((noinline)) struct coro *eager_creator(asyncio_task *self)
 {
     struct coro *creator = self->eager_return;
@@ -180,7 +183,8 @@ void asyncio__task_inject(asyncio_task *task, void (*function)(void *argument), 
     asyncio_task *current = task_current();
     struct coro *self = current ? &current->coro : &loop->stack;
     arrived(loop, self);
-    after_switch = (struct after_switch){ .inject = function, .argument = argument, .inject_return = self };
+    after_switch =
+        (struct after_switch){ .inject = function, .argument = argument, .inject_return = self };
     loop->after_switch = &after_switch;
     asyncio__coro_switch(self, &task->coro);
     loop->after_switch = NULL;

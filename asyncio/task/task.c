@@ -25,12 +25,15 @@ static void destroy(asyncio_future *future)
 /* From a static library only what somebody needs is linked. */
 __attribute__((used)) static const struct debug_layout *const debuggers_need = &asyncio__debug;
 
-static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel, destroy };
+static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel,
+                                              destroy };
 
 _Static_assert(sizeof(struct asyncio_task) <= LOOP_TASK_SIZE, "a million of them should fit");
 
-/* The arguments, the copied struct and the notes lie on the top of the stack, above the first frame. */
-static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t notes, const struct stack *stack)
+/* The arguments, the copied struct and the notes lie on the top of the stack, above the first
+ * frame. */
+static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t notes,
+                         const struct stack *stack)
 {
     size_t size = (sizeof(struct prepared) + 15) & ~(size_t)15;
     char *top = (char *)stack->top - ((notes + 15) & ~(size_t)15);
@@ -39,13 +42,15 @@ static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t no
         prepared->coro = *coro;
         prepared->closings = NULL;
     } else {
-        asyncio__coro_prepare_notes(coro, top, prepared, task->future.extra ? task->future.extra->own_value : NULL);
+        asyncio__coro_prepare_notes(coro, top, prepared,
+                                    task->future.extra ? task->future.extra->own_value : NULL);
     }
     task->prepared = prepared;
     asyncio__coro_init(&task->coro, stack->bottom, prepared, asyncio__task_entry, task);
 }
 
-static int prepare_extra(asyncio_task *task, const asyncio_coro *coro, const asyncio_create_task_options *options)
+static int prepare_extra(asyncio_task *task, const asyncio_coro *coro,
+                         const asyncio_create_task_options *options)
 {
     const char *name = options ? options->name : NULL;
     if (!name && coro->type != &asyncio__noted)
@@ -64,7 +69,8 @@ static int prepare_extra(asyncio_task *task, const asyncio_coro *coro, const asy
     return 0;
 }
 
-/* Field by field: a compiler clears a block of this size with `rep stos`, which costs more than the rest of making a task. */
+/* Field by field: a compiler clears a block of this size with `rep stos`, which costs more than
+ * the rest of making a task. */
 static inline void blank(asyncio_task *task, asyncio_loop *loop)
 {
     future_init(&task->future, &task_type, loop);
@@ -91,7 +97,8 @@ static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_co
                  const asyncio_create_task_options *options)
 {
     blank(task, loop);
-    const asyncio_coro *innermost = coro->type == &asyncio__noted ? asyncio__coro_innermost(coro) : coro;
+    const asyncio_coro *innermost =
+        coro->type == &asyncio__noted ? asyncio__coro_innermost(coro) : coro;
     task->type = innermost->type;
     task->fn = innermost->fn;
     if (options && options->sticky_cancel)
@@ -107,8 +114,9 @@ static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_co
         return asyncio__foreign_init(task, coro);
     struct stack stack;
     size_t notes = coro->type == &asyncio__noted ? asyncio__coro_extra_size(coro) : 0;
-    r = asyncio__task_stack_get(loop, options && options->stack_size ? options->stack_size : loop->stack_size, notes,
-                                &stack, &task->stack_class);
+    r = asyncio__task_stack_get(
+        loop, options && options->stack_size ? options->stack_size : loop->stack_size, notes,
+        &stack, &task->stack_class);
     if (r >= 0)
         put_on_stack(task, coro, notes, &stack);
     return r;
@@ -168,8 +176,9 @@ void asyncio__task_finish(asyncio_task *task, int result)
         asyncio__future_finish(future, result, record);
         if (result < 0 && (future->task_flags & TASK_LEFTOVER)) {
             future->flags &= (uint8_t)~FUTURE_LOG;
-            asyncio__loop_report(future->loop, "unhandled exception during asyncio.run() shutdown", result,
-                                 future->extra ? future->extra->record : NULL, future, task);
+            asyncio__loop_report(future->loop, "unhandled exception during asyncio.run() shutdown",
+                                 result, future->extra ? future->extra->record : NULL, future,
+                                 task);
         }
     }
 }
@@ -181,7 +190,8 @@ int asyncio__task_cancel(asyncio_future *future, const char *message)
     if (future_done(future))
         return 0;
     future->cancelling++;
-    if (task->waiting && task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
+    if (task->waiting &&
+        task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
         return 1;
     /* What it waits for has been cancelled already: that cancellation is the one it will see. */
     if (!(future->task_flags & TASK_WOKEN) || task->wake_result != -ECANCELED)
@@ -214,7 +224,8 @@ int asyncio_task_uncancel(asyncio_task *task)
     return task->future.cancelling;
 }
 
-int(asyncio_create_task)(asyncio_coro coro, asyncio_task **ret_task, const asyncio_create_task_options *options)
+int(asyncio_create_task)(asyncio_coro coro, asyncio_task **ret_task,
+                         const asyncio_create_task_options *options)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     if (!loop) {

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks from the inside: a future that drives a coroutine.
  *
- * MODEL      A task is a control block of at most 256 bytes, off its stack, and a stack slot. Its `step` handle is in exactly one place:
- *            in a future's callbacks or armed as a timer while the task waits, in the ready queue when it is to run, nowhere while it runs.
+ * MODEL      A task is a control block of at most 256 bytes, off its stack, and a stack slot. Its
+ *            `step` handle is in exactly one place: in a future's callbacks or armed as a timer
+ *            while the task waits, in the ready queue when it is to run, nowhere while it runs.
  *            Waking a task is moving that handle.
- * SWITCH     task/step.c is the only place that switches. A task that suspends takes the next handle of the turn and, when that is a task
- *            too, switches straight to it; else to the loop's stack.
- * WAITING    `waiting` is what it waits for: a future, or something light that begins with a future_type pointer too (a sleep, an I/O
- *            operation), so that cancelling and looking at it need not know the difference.
- * CANCEL     CPython's two places: what is waited for is asked first; if it has nothing to cancel, `MUST_CANCEL` is set and the next step
- *            delivers -ECANCELED in place of whatever it would have. Each awaiting function ends with task_take_cancel. */
+ * SWITCH     task/step.c is the only place that switches. A task that suspends takes the next
+ *            handle of the turn and, when that is a task too, switches straight to it; else to the
+ *            loop's stack.
+ * WAITING    `waiting` is what it waits for: a future, or something light that begins with a
+ *            future_type pointer too (a sleep, an I/O operation), so that cancelling and looking
+ *            at it need not know the difference.
+ * CANCEL     CPython's two places: what is waited for is asked first; if it has nothing to cancel,
+ *            `MUST_CANCEL` is set and the next step delivers -ECANCELED in place of whatever it
+ *            would have. Each awaiting function ends with task_take_cancel. */
 #pragma once
 
 #include "coro/coro.h"
@@ -45,24 +49,29 @@ struct asyncio_task {
     struct list all;                       /* in loop->tasks while not done */
     struct awaited *waiting;
     struct coro coro;
-    struct prepared *prepared;             /* on the top of its stack, which it names; NULL: it has none any more */
+    /* on the top of its stack, which it names; NULL: it has none any more */
+    struct prepared *prepared;
     struct scope *scopes;                  /* the innermost open one */
     const asyncio_coroutine_type *type;
     void (*fn)(void);
-    struct coro *eager_return;             /* who gets the processor back when the first step of an eager task suspends */
+    /* who gets the processor back when the first step of an eager task suspends */
+    struct coro *eager_return;
     struct awaited sleeping;               /* what it waits for in asyncio_sleep */
     uint32_t number;
     int32_t wake_result;                   /* of what was waited for, when that is no future */
     uint8_t stack_class;                   /* which of the loop's stack pools */
-    uint8_t failed_stacks;                 /* exit stacks that found no memory, entered and not left */
+    /* exit stacks that found no memory, entered and not left */
+    uint8_t failed_stacks;
 };
 
-/* The table of functions by which a task drives a coroutine. A stackful one has none of the first two: its step is a switch. */
+/* The table of functions by which a task drives a coroutine. A stackful one has none of the first
+ * two: its step is a switch. */
 struct asyncio_coroutine_type {
     size_t size;
     const char *name;
-    /* Goes on with `sent` (a result, or a negative code to be raised inside), from the loop's stack. Returns its final result, or
-     * ASYNCIO__SUSPENDED after storing what it waits for: a future (a new reference), or NULL for one turn. NULL: stackful. */
+    /* Goes on with `sent` (a result, or a negative code to be raised inside), from the loop's
+     * stack. Returns its final result, or ASYNCIO__SUSPENDED after storing what it waits for: a
+     * future (a new reference), or NULL for one turn. NULL: stackful. */
     int (*resume)(void *state, int sent, asyncio_future **ret_awaits);
     /* Ends it without running it on: once for each that was made into a task. May be NULL. */
     void (*destroy)(void *state);
@@ -85,7 +94,8 @@ static inline asyncio_task *task_of_step(struct handle *handle)
 /* step.c */
 void asyncio__task_run(struct handle *handle, asyncio_loop *loop);
 void asyncio__task_entry(void *task);
-/* Suspends the current task until its step runs again. The caller has put the step somewhere, or somebody will wake it. */
+/* Suspends the current task until its step runs again. The caller has put the step somewhere, or
+ * somebody will wake it. */
 void asyncio__task_suspend(asyncio_task *task);
 /* Runs a new task's first step now, and returns when it suspends or ends. */
 void asyncio__task_start_eagerly(asyncio_task *task);
@@ -104,7 +114,8 @@ static inline void task_ready(asyncio_task *task)
 bool asyncio__task_take_cancel_slow(asyncio_task *task);
 static inline bool task_take_cancel(asyncio_task *task)
 {
-    return __builtin_expect(task->future.task_flags & TASK_MUST_CANCEL, 0) && asyncio__task_take_cancel_slow(task);
+    return __builtin_expect(task->future.task_flags & TASK_MUST_CANCEL, 0) &&
+           asyncio__task_take_cancel_slow(task);
 }
 
 /* The message of the cancellation that ended a light wait becomes the current record. */
@@ -115,9 +126,9 @@ static inline void asyncio__task_put_message(asyncio_task *task)
 }
 
 /* Light waiting: what a suspending function of a lower kind does.
- *     r = asyncio__task_wait_begin(task)        -ECANCELED at once where cancellation is level-triggered
- *     arrange for task_wake(task, result)
- *     return asyncio__task_wait(task, &awaited)  */
+ *     r = asyncio__task_wait_begin(task)        -ECANCELED at once where cancellation is
+ *     level-triggered arrange for task_wake(task, result) return asyncio__task_wait(task,
+ *     &awaited) */
 int asyncio__task_wait(asyncio_task *task, struct awaited *awaited);
 static inline void task_wake(asyncio_task *task, int result)
 {
@@ -182,7 +193,8 @@ const asyncio_coro *asyncio__coro_innermost(const asyncio_coro *coro);
 /* False for a null function. */
 bool asyncio__coro_is_one(const asyncio_coro *coro);
 /* Unwraps into `prepared`, using `memory` of the extra size; `value` is the T or NULL. */
-void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared, void *value);
+void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared,
+                                 void *value);
 void asyncio__closings_run(struct closing *closings);
 /* Drops a coroutine that will not run: its on_close functions are called. */
 void asyncio__coro_close(const asyncio_coro *coro);

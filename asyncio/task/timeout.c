@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asyncio.timeout: a deadline that cancels the task, and an exit that knows its own cancellation from others'. */
+/* asyncio.timeout: a deadline that cancels the task, and an exit that knows its own cancellation
+ * from others'. */
 #include <asyncio/timeout.h>
 
 #include "task/scope.h"
@@ -46,7 +47,8 @@ static int abandon(struct scope *scope, int result, bool at_end)
 
 static const struct scope_type timeout_type = { "timeout", abandon };
 
-/* A deadline that has passed fires by the next turn, not at once: code that does not suspend is never interrupted. */
+/* A deadline that has passed fires by the next turn, not at once: code that does not suspend is
+ * never interrupted. */
 static int schedule(struct timeout_scope *timeout, double when)
 {
     asyncio_loop *loop = timeout->scope.task->future.loop;
@@ -94,7 +96,8 @@ int asyncio__timeout_at_enter(asyncio_timeout *user, double when, const char *fi
 int asyncio__timeout_enter(asyncio_timeout *user, double delay, const char *file, int line)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
-    return enter(user, delay == ASYNCIO_NONE || !loop ? delay : asyncio_loop_time(loop) + delay, file, line);
+    return enter(user, delay == ASYNCIO_NONE || !loop ? delay : asyncio_loop_time(loop) + delay,
+                 file, line);
 }
 
 int(asyncio_timeout_at_enter)(asyncio_timeout *user, double when)
@@ -118,7 +121,8 @@ int asyncio_timeout_exit(asyncio_timeout *user, int result)
     user->scope = NULL;
     if (timeout->state == TIMEOUT_EXPIRING) {
         user->state = TIMEOUT_EXPIRED;
-        if (asyncio_task_uncancel(timeout->scope.task) <= timeout->cancelling && result == -ECANCELED)
+        if (asyncio_task_uncancel(timeout->scope.task) <= timeout->cancelling &&
+            result == -ECANCELED)
             result = asyncio_raise(-ETIMEDOUT, "the deadline passed");
     } else {
         user->state = TIMEOUT_FINISHED;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wait: until all, one, or the first failure of several futures. It cancels nobody. Rules as CPython's _wait. */
+/* wait: until all, one, or the first failure of several futures. It cancels nobody. Rules as
+ * CPython's _wait. */
 #include <asyncio/wait.h>
 
 #include "base/alloc.h"
@@ -58,7 +59,8 @@ static void one_done(struct handle *handle, asyncio_loop *loop)
     asyncio_future *future = waited->future;
     waiter->pending--;
     bool failed = false;
-    if (waiter->return_when == ASYNCIO_FIRST_EXCEPTION && future->state == FUTURE_FINISHED && future->result < 0) {
+    if (waiter->return_when == ASYNCIO_FIRST_EXCEPTION && future->state == FUTURE_FINISHED &&
+        future->result < 0) {
         future->flags &= (uint8_t)~FUTURE_LOG;
         failed = true;
     }
@@ -95,13 +97,16 @@ static int check(asyncio_future **futures, size_t count, const asyncio_wait_opti
         if (!futures[i])
             return -EINVAL;
         else if (futures[i]->loop != task_current()->future.loop)
-            return asyncio_raise(-ASYNCIO_OTHER_LOOP, "a future to wait for belongs to a different loop");
+            return asyncio_raise(-ASYNCIO_OTHER_LOOP,
+                                 "a future to wait for belongs to a different loop");
     return task_refuses(task_current());
 }
 
-int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done, const asyncio_wait_options *options)
+int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done,
+                  const asyncio_wait_options *options)
 {
-    static const asyncio_wait_options defaults = { .size = sizeof defaults, .timeout = ASYNCIO_NONE };
+    static const asyncio_wait_options defaults = { .size = sizeof defaults,
+                                                   .timeout = ASYNCIO_NONE };
     if (!options)
         options = &defaults;
     int r = check(futures, count, options);
@@ -124,10 +129,12 @@ int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done, cons
                                .waiting = true };
     list_init(&waiter->timed.handle.link);
     int64_t when;
-    if (options->timeout != ASYNCIO_NONE && asyncio__loop_deadline(loop, options->timeout, false, &when) >= 0)
+    if (options->timeout != ASYNCIO_NONE &&
+        asyncio__loop_deadline(loop, options->timeout, false, &when) >= 0)
         asyncio__loop_call_at(loop, &waiter->timed, when);
     for (size_t i = 0; i < count; i++) {
-        waited[i] = (struct waited){ .handle.run = one_done, .waiter = waiter, .future = futures[i] };
+        waited[i] =
+            (struct waited){ .handle.run = one_done, .waiter = waiter, .future = futures[i] };
         list_init(&waited[i].handle.link);
         future_ref(futures[i]);
         future_watch(futures[i], &waited[i].handle);

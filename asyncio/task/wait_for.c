@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wait_for: `async with timeout(t): return await x`, in the caller's own task; and its form for no time at all. */
+/* wait_for: `async with timeout(t): return await x`, in the caller's own task; and its form for no
+ * time at all. */
 #include <asyncio/timeout.h>
 #include <asyncio/wait.h>
 
@@ -7,8 +8,8 @@
 
 #include <math.h>
 
-/* Waits for the end of a future without its outcome: CPython's _cancel_and_wait. On the heap of nobody: the node lies in this
- * frame, which stays while the task waits. */
+/* Waits for the end of a future without its outcome: CPython's _cancel_and_wait. On the heap of
+ * nobody: the node lies in this frame, which stays while the task waits. */
 struct end_waiter {
     struct awaited awaited;
     struct handle handle;
@@ -18,7 +19,8 @@ struct end_waiter {
 
 static int cancel(asyncio_future *awaited, const char *message)
 {
-    struct end_waiter *waiter = container_of((struct awaited *)(void *)awaited, struct end_waiter, awaited);
+    struct end_waiter *waiter =
+        container_of((struct awaited *)(void *)awaited, struct end_waiter, awaited);
     if (!waiter->waiting)
         return 0;
     waiter->waiting = false;
@@ -41,7 +43,9 @@ static void ended(struct handle *handle, asyncio_loop *loop)
 static int cancel_and_wait(asyncio_future *future)
 {
     asyncio_task *task = task_current();
-    struct end_waiter waiter = { .awaited.type = &end_wait_type, .handle.run = ended, .task = task, .waiting = true };
+    struct end_waiter waiter = {
+        .awaited.type = &end_wait_type, .handle.run = ended, .task = task, .waiting = true
+    };
     list_init(&waiter.handle.link);
     future_watch(future, &waiter.handle);
     (void)future->type->cancel(future, NULL);

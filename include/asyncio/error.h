@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Results and errors.
  *
- * MODEL   A result is an int: 0 or more on success, a negative error otherwise: -errno, or one of the codes below, which
- *         are Python's exception classes that errno has no word for. Cancelled is -ECANCELED and nothing else is; timed
- *         out is -ETIMEDOUT.
- * RECORD  Beside the number there can be a record for people: what happened, in a sentence, where, and because of what.
- *         It belongs to the task that raised it, travels with its result to whoever awaits the task, and never steers
- *         control flow. No memory for it: the number alone remains. */
+ * MODEL   A result is an int: 0 or more on success, a negative error otherwise: -errno, or one of
+ *         the codes below, which are Python's exception classes that errno has no word for.
+ *         Cancelled is -ECANCELED and nothing else is; timed out is -ETIMEDOUT.
+ * RECORD  Beside the number there can be a record for people: what happened, in a sentence, where,
+ *         and because of what. It belongs to the task that raised it, travels with its result to
+ *         whoever awaits the task, and never steers control flow. No memory for it: the number
+ *         alone remains. */
 #pragma once
 
 #include <asyncio/macros.h>
@@ -29,8 +30,10 @@ ASYNCIO__BEGIN
     X(SCOPE_ORDER, 4106, "RuntimeError", "scopes must be left in the reverse order of entering")   \
     X(GROUP_CLOSED, 4107, "RuntimeError", "the task group takes no more tasks")                    \
     X(LOOKUP, 4108, "LookupError", "the context variable has no value")                            \
-    X(INCOMPLETE_READ, 4109, "IncompleteReadError", "the stream ended before all that was asked for") \
-    X(LIMIT_OVERRUN, 4110, "LimitOverrunError", "the limit was passed before the separator was found") \
+    X(INCOMPLETE_READ, 4109, "IncompleteReadError",                                                \
+      "the stream ended before all that was asked for")                                            \
+    X(LIMIT_OVERRUN, 4110, "LimitOverrunError",                                                    \
+      "the limit was passed before the separator was found")                                       \
     X(QUEUE_EMPTY, 4111, "QueueEmpty", "the queue is empty")                                       \
     X(QUEUE_FULL, 4112, "QueueFull", "the queue is full")                                          \
     X(QUEUE_SHUT_DOWN, 4113, "QueueShutDown", "the queue has been shut down")                      \
@@ -47,42 +50,47 @@ enum asyncio_error_code {
 #undef ASYNCIO__CODE
 };
 
-/* The record of an error, lent: valid until the task that asked for it suspends or raises again, or ends. */
+/* The record of an error, lent: valid until the task that asked for it suspends or raises again,
+ * or ends. */
 typedef struct asyncio_error {
     int code;                                 /* negative, as the function returned it */
     const char *text;                         /* a sentence, never NULL */
     const char *where;                        /* "file:line (function)", or NULL */
     const struct asyncio_error *cause;        /* what led to it, or NULL */
-    const struct asyncio_error *const *errors; /* the errors of a group, in the order they came, or NULL */
+    /* the errors of a group, in the order they came, or NULL */
+    const struct asyncio_error *const *errors;
     size_t error_count;
 } asyncio_error;
 
-/* The name of a result as C programs know it: "ETIMEDOUT", "ASYNCIO_QUEUE_FULL"; "0" for success. Static text, never
- * NULL. Any thread; does not suspend. */
+/* The name of a result as C programs know it: "ETIMEDOUT", "ASYNCIO_QUEUE_FULL"; "0" for success.
+ * Static text, never NULL. Any thread; does not suspend. */
 ASYNCIO_API const char *asyncio_error_name(int result);
 
-/* Python's class for a result: "TimeoutError", "QueueFull", "OSError". Static text, never NULL. Any thread; does not
- * suspend. */
+/* Python's class for a result: "TimeoutError", "QueueFull", "OSError". Static text, never NULL.
+ * Any thread; does not suspend. */
 ASYNCIO_API const char *asyncio_error_class(int result);
 
-/* The sentence for a result, without a full stop. Static text, never NULL. Any thread; does not suspend. */
+/* The sentence for a result, without a full stop. Static text, never NULL. Any thread; does not
+ * suspend. */
 ASYNCIO_API const char *asyncio_error_text(int result);
 
-/* Records `code` (negative) with a sentence of printf's form for the running task, or for the thread outside of tasks,
- * and returns `code`: `return asyncio_raise(-EINVAL, "port %d is out of range", port);`. A record made while another
- * error is being handled takes that as its cause when both have the same task. Does not suspend. */
+/* Records `code` (negative) with a sentence of printf's form for the running task, or for the
+ * thread outside of tasks, and returns `code`: `return asyncio_raise(-EINVAL, "port %d is out of
+ * range", port);`. A record made while another error is being handled takes that as its cause when
+ * both have the same task. Does not suspend. */
 ASYNCIO_API int asyncio_raise(int code, const char *format, ...) ASYNCIO_PRINTF(2, 3);
 #define asyncio_raise(...) asyncio__raise(__FILE__, __LINE__, __func__, __VA_ARGS__)
 ASYNCIO_API int asyncio__raise(const char *file, int line, const char *function, int code,
                                const char *format, ...) ASYNCIO_PRINTF(5, 6);
 
-/* The record that belongs to `result`, lent, or NULL when there is none: nothing was recorded, or the last record of
- * this task (outside of tasks: of this thread) is of another code. Does not suspend. */
+/* The record that belongs to `result`, lent, or NULL when there is none: nothing was recorded, or
+ * the last record of this task (outside of tasks: of this thread) is of another code. Does not
+ * suspend. */
 ASYNCIO_API const asyncio_error *asyncio_last_error(int result);
 
-/* Prints what `result` means to standard error, as Python prints an exception that nobody caught, with its causes and
- * its group, and returns the exit status for main: 0 and silence for a result of 0 or more, 130 for -EINTR (Ctrl-C),
- * 1 otherwise. Does not suspend. */
+/* Prints what `result` means to standard error, as Python prints an exception that nobody caught,
+ * with its causes and its group, and returns the exit status for main: 0 and silence for a result
+ * of 0 or more, 130 for -EINTR (Ctrl-C), 1 otherwise. Does not suspend. */
 ASYNCIO_API int asyncio_print_exception(int result);
 
 ASYNCIO__END

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The event loop.
  *
- * MODEL      A turn: see what the kernel completed (waiting only when nothing is ready), take what other threads posted, see
- *            which timers are due, then run exactly the callbacks that are ready now, first in first out; what they add
- *            runs in the next turn. asyncio_run does all that a program needs; this page is for library authors.
- * LOOPS      A thread runs at most one loop at a time; asyncio_get_running_loop gives it. asyncio_loop_new makes more.
- * OWNERSHIP  A loop is counted: new, ref, unref. Closing it drops what is scheduled, calling each destroy once.
- * THREADS    A loop belongs to the thread that runs it. From other threads only: asyncio_loop_call_soon_threadsafe,
- *            asyncio_run_coroutine_threadsafe, asyncio_loop_time, is_running, is_closed, ref and unref.
+ * MODEL      A turn: see what the kernel completed (waiting only when nothing is ready), take what
+ *            other threads posted, see which timers are due, then run exactly the callbacks that
+ *            are ready now, first in first out; what they add runs in the next turn. asyncio_run
+ *            does all that a program needs; this page is for library authors.
+ * LOOPS      A thread runs at most one loop at a time; asyncio_get_running_loop gives it.
+ *            asyncio_loop_new makes more.
+ * OWNERSHIP  A loop is counted: new, ref, unref. Closing it drops what is scheduled, calling each
+ *            destroy once.
+ * THREADS    A loop belongs to the thread that runs it. From other threads only:
+ *            asyncio_loop_call_soon_threadsafe, asyncio_run_coroutine_threadsafe,
+ *            asyncio_loop_time, is_running, is_closed, ref and unref.
  * SOURCE     CPython's Lib/asyncio/base_events.py, one iteration in its exact order. */
 #pragma once
 
@@ -40,27 +44,34 @@ typedef void asyncio_exception_handler(asyncio_loop *loop, const asyncio_excepti
 
 typedef struct asyncio_loop_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_options));
-    const char *backend ASYNCIO__0;    /* "io_uring", "epoll", "sim"; NULL: ASYNCIO_BACKEND, else the best there is */
-    uint64_t seed ASYNCIO__0;          /* sim: the order of things; 0: the plain one, or ASYNCIO_SIM_SEED */
-    int poll_every_turn ASYNCIO__0;    /* look at the kernel in each turn, as CPython does; else a busy turn may skip it */
+    /* "io_uring", "epoll", "sim"; NULL: ASYNCIO_BACKEND, else the best there is */
+    const char *backend ASYNCIO__0;
+    /* sim: the order of things; 0: the plain one, or ASYNCIO_SIM_SEED */
+    uint64_t seed ASYNCIO__0;
+    /* look at the kernel in each turn, as CPython does; else a busy turn may skip it */
+    int poll_every_turn ASYNCIO__0;
     size_t stack_size ASYNCIO__0;      /* of tasks, bytes; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
-    unsigned max_io_bytes ASYNCIO__0;  /* no read or write moves more bytes at a time, for tests; 0: no limit */
+    /* no read or write moves more bytes at a time, for tests; 0: no limit */
+    unsigned max_io_bytes ASYNCIO__0;
 } asyncio_loop_options;
 
 typedef struct asyncio_call_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_call_options));
     void *data ASYNCIO__0;
-    void (*destroy)(void *data) ASYNCIO__0;  /* called once, after the callback, or when it is cancelled, or with the loop */
+    /* called once, after the callback, or when it is cancelled, or with the loop */
+    void (*destroy)(void *data) ASYNCIO__0;
     asyncio_context *context ASYNCIO__0;     /* to run in; NULL: a copy of the current one */
 } asyncio_call_options;
 
 typedef struct asyncio_watch_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_watch_options));
     void *data ASYNCIO__0;
-    void (*destroy)(void *data) ASYNCIO__0;  /* called once, when the watch is removed or replaced, or with the loop */
+    /* called once, when the watch is removed or replaced, or with the loop */
+    void (*destroy)(void *data) ASYNCIO__0;
 } asyncio_watch_options;
 
-/* Returns new: a loop. -EINVAL for an unknown backend, -ENOMEM, or why the backend cannot be had. Does not suspend. */
+/* Returns new: a loop. -EINVAL for an unknown backend, -ENOMEM, or why the backend cannot be had.
+ * Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_new(asyncio_loop **ret_loop,
                                                     const asyncio_loop_options *options);
 #define asyncio_loop_new(...) asyncio__loop_new_m(__VA_ARGS__, )
@@ -78,34 +89,40 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_new_event_loop(asyncio_loop **ret_loo
 /* Takes one more reference and returns it. NULL allowed. Any thread; does not suspend. */
 ASYNCIO_API asyncio_loop *asyncio_loop_ref(asyncio_loop *loop);
 
-/* Gives a reference back; the last one closes the loop if that was forgotten, and reports it. NULL allowed. Any thread when the
- * loop is closed. Does not suspend. */
+/* Gives a reference back; the last one closes the loop if that was forgotten, and reports it. NULL
+ * allowed. Any thread when the loop is closed. Does not suspend. */
 ASYNCIO_API void asyncio_loop_unref(asyncio_loop *loop);
 
-/* The loop that runs in this thread, lent, or NULL. Python raises where this gives NULL. Does not suspend. */
+/* The loop that runs in this thread, lent, or NULL. Python raises where this gives NULL. Does not
+ * suspend. */
 ASYNCIO_API asyncio_loop *asyncio_get_running_loop(void);
 
-/* The running loop, else the one set for this thread, lent, or NULL: as Python 3.14, it makes none. Does not suspend. */
+/* The running loop, else the one set for this thread, lent, or NULL: as Python 3.14, it makes
+ * none. Does not suspend. */
 ASYNCIO_API asyncio_loop *asyncio_get_event_loop(void);
 
-/* Sets the thread's loop (takes a reference, gives the old one's back); NULL: none. Does not suspend. */
+/* Sets the thread's loop (takes a reference, gives the old one's back); NULL: none. Does not
+ * suspend. */
 ASYNCIO_API void asyncio_set_event_loop(asyncio_loop *loop);
 
-/* The name of the backend, and why it was chosen: "io_uring: the best of this machine". Lent as long as the loop. */
+/* The name of the backend, and why it was chosen: "io_uring: the best of this machine". Lent as
+ * long as the loop. */
 ASYNCIO_API const char *asyncio_loop_backend(const asyncio_loop *loop);
 
-/* Runs turns until asyncio_loop_stop. 0; -EINTR when Ctrl-C came; -ASYNCIO_LOOP_RUNNING, -ASYNCIO_LOOP_CLOSED,
- * -ASYNCIO_FORKED, or the backend's error. Not from inside a task or callback: blocks the thread. */
+/* Runs turns until asyncio_loop_stop. 0; -EINTR when Ctrl-C came; -ASYNCIO_LOOP_RUNNING,
+ * -ASYNCIO_LOOP_CLOSED, -ASYNCIO_FORKED, or the backend's error. Not from inside a task or
+ * callback: blocks the thread. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_forever(asyncio_loop *loop);
 
-/* Runs turns until the awaitable is done and returns its result. A coroutine becomes a task. -ASYNCIO_LOOP_STOPPED when the
- * loop stopped first; else as run_forever. Blocks the thread. */
+/* Runs turns until the awaitable is done and returns its result. A coroutine becomes a task.
+ * -ASYNCIO_LOOP_STOPPED when the loop stopped first; else as run_forever. Blocks the thread. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_until_complete(asyncio_loop *loop,
                                                                    asyncio_awaitable awaitable);
 #define asyncio_loop_run_until_complete(loop, x)                                                   \
     (asyncio_loop_run_until_complete)(loop, ASYNCIO__AWAITED_NOW(x))
 
-/* Stops the loop at the end of the turn under way; before a run: that run makes one turn. Does not suspend. */
+/* Stops the loop at the end of the turn under way; before a run: that run makes one turn. Does not
+ * suspend. */
 ASYNCIO_API void asyncio_loop_stop(asyncio_loop *loop);
 
 /* 1 while it runs. Any thread. */
@@ -114,44 +131,51 @@ ASYNCIO_API int asyncio_loop_is_running(const asyncio_loop *loop);
 /* 1 once it is closed. Any thread. */
 ASYNCIO_API int asyncio_loop_is_closed(const asyncio_loop *loop);
 
-/* Drops all that is scheduled, ends the default executor without waiting, gives its descriptors and memory back.
- * -ASYNCIO_LOOP_RUNNING while it runs; 0 when it is closed already. Tasks still pending are reported and dropped without being
- * run. Does not suspend. */
+/* Drops all that is scheduled, ends the default executor without waiting, gives its descriptors
+ * and memory back. -ASYNCIO_LOOP_RUNNING while it runs; 0 when it is closed already. Tasks still
+ * pending are reported and dropped without being run. Does not suspend. */
 ASYNCIO_API int asyncio_loop_close(asyncio_loop *loop);
 
 /* Seconds on the loop's clock, which never goes back. Any thread. */
 ASYNCIO_API double asyncio_loop_time(const asyncio_loop *loop);
 
-/* Calls `callback(loop, data)` in the next turn, after all that was scheduled before; it may leave out `data`. ret_handle (NULL: not
- * wanted) returns new. -ASYNCIO_LOOP_CLOSED, -ENOMEM, -EINVAL for a null callback, -ASYNCIO_WRONG_THREAD in debug mode;
- * destroy is not called then. Does not suspend. */
+/* Calls `callback(loop, data)` in the next turn, after all that was scheduled before; it may leave
+ * out `data`. ret_handle (NULL: not wanted) returns new. -ASYNCIO_LOOP_CLOSED, -ENOMEM, -EINVAL
+ * for a null callback, -ASYNCIO_WRONG_THREAD in debug mode; destroy is not called then. Does not
+ * suspend. */
 ASYNCIO_API int asyncio_loop_call_soon(asyncio_loop *loop, asyncio_loop_callback *callback,
-                                       asyncio_handle **ret_handle, const asyncio_call_options *options);
+                                       asyncio_handle **ret_handle,
+                                       const asyncio_call_options *options);
 
-/* As call_soon, from any thread or from a signal's loop callback: and wakes the loop. The calls of one thread keep their order. Not
- * async-signal-safe: it allocates. Does not suspend. */
-ASYNCIO_API int asyncio_loop_call_soon_threadsafe(asyncio_loop *loop, asyncio_loop_callback *callback,
+/* As call_soon, from any thread or from a signal's loop callback: and wakes the loop. The calls of
+ * one thread keep their order. Not async-signal-safe: it allocates. Does not suspend. */
+ASYNCIO_API int asyncio_loop_call_soon_threadsafe(asyncio_loop *loop,
+                                                  asyncio_loop_callback *callback,
                                                   asyncio_handle **ret_handle,
                                                   const asyncio_call_options *options);
 
-/* Calls `callback(loop, data)` once `delay` seconds have passed; negative acts as 0, infinity never comes. -EINVAL for NaN; else
- * as call_soon. Does not suspend. */
+/* Calls `callback(loop, data)` once `delay` seconds have passed; negative acts as 0, infinity
+ * never comes. -EINVAL for NaN; else as call_soon. Does not suspend. */
 ASYNCIO_API int asyncio_loop_call_later(asyncio_loop *loop, double delay,
-                                        asyncio_loop_callback *callback, asyncio_handle **ret_handle,
+                                        asyncio_loop_callback *callback,
+                                        asyncio_handle **ret_handle,
                                         const asyncio_call_options *options);
 
-/* Calls `callback(loop, data)` when asyncio_loop_time reaches `when`; else as call_later. Does not suspend. */
-ASYNCIO_API int asyncio_loop_call_at(asyncio_loop *loop, double when, asyncio_loop_callback *callback,
-                                     asyncio_handle **ret_handle, const asyncio_call_options *options);
+/* Calls `callback(loop, data)` when asyncio_loop_time reaches `when`; else as call_later. Does not
+ * suspend. */
+ASYNCIO_API int asyncio_loop_call_at(asyncio_loop *loop, double when,
+                                     asyncio_loop_callback *callback, asyncio_handle **ret_handle,
+                                     const asyncio_call_options *options);
 
-/* Cancels: the callback will not be called; its destroy is called now. Harmless when it ran or was cancelled. Loop's
- * thread; any thread for one from call_soon_threadsafe. Does not suspend. */
+/* Cancels: the callback will not be called; its destroy is called now. Harmless when it ran or was
+ * cancelled. Loop's thread; any thread for one from call_soon_threadsafe. Does not suspend. */
 ASYNCIO_API void asyncio_handle_cancel(asyncio_handle *handle);
 
 /* 1 when it was cancelled. */
 ASYNCIO_API int asyncio_handle_cancelled(const asyncio_handle *handle);
 
-/* The time, in asyncio_loop_time's seconds, for which it was scheduled; ASYNCIO_NONE for call_soon. */
+/* The time, in asyncio_loop_time's seconds, for which it was scheduled; ASYNCIO_NONE for
+ * call_soon. */
 ASYNCIO_API double asyncio_handle_when(const asyncio_handle *handle);
 
 /* The context it runs in, lent. */
@@ -167,10 +191,11 @@ ASYNCIO_API void asyncio_handle_unref(asyncio_handle *handle);
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_future(asyncio_loop *loop,
                                                               asyncio_future **ret_future);
 
-/* As asyncio_create_task, on `loop`, which need not run yet; through its task factory. Does not suspend. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_task(asyncio_loop *loop, asyncio_coro coro,
-                                                            asyncio_task **ret_task,
-                                                            const asyncio_create_task_options *options);
+/* As asyncio_create_task, on `loop`, which need not run yet; through its task factory. Does not
+ * suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_task(
+    asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+    const asyncio_create_task_options *options);
 
 /* Makes a task in place of asyncio_task_new. */
 typedef int asyncio_task_factory(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
@@ -183,7 +208,8 @@ ASYNCIO_API void asyncio_loop_set_task_factory(asyncio_loop *loop, asyncio_task_
 /* The function set, or NULL. */
 ASYNCIO_API asyncio_task_factory *asyncio_loop_get_task_factory(const asyncio_loop *loop);
 
-/* Python's Task(coro, loop=loop): makes a task without asking the factory. As asyncio_create_task else. */
+/* Python's Task(coro, loop=loop): makes a task without asking the factory. As asyncio_create_task
+ * else. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_task_new(asyncio_loop *loop, asyncio_coro coro,
                                                     asyncio_task **ret_task,
                                                     const asyncio_create_task_options *options);
@@ -192,8 +218,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_task_new(asyncio_loop *loop, asyncio_
     (asyncio_task_new)(loop, ASYNCIO__CORO(coro), ret_task, options)
 #endif
 
-/* Sets the function that hears of errors nobody awaits (NULL: the default one, which writes to standard error). Does not
- * suspend. */
+/* Sets the function that hears of errors nobody awaits (NULL: the default one, which writes to
+ * standard error). Does not suspend. */
 ASYNCIO_API void asyncio_loop_set_exception_handler(asyncio_loop *loop,
                                                     asyncio_exception_handler *handler, void *data);
 
@@ -204,13 +230,15 @@ ASYNCIO_API asyncio_exception_handler *asyncio_loop_get_exception_handler(const 
 ASYNCIO_API void asyncio_loop_call_exception_handler(asyncio_loop *loop,
                                                      const asyncio_exception_context *context);
 
-/* What is called when no handler is set: writes the message, the objects and the error to standard error. */
+/* What is called when no handler is set: writes the message, the objects and the error to standard
+ * error. */
 ASYNCIO_API void asyncio_loop_default_exception_handler(asyncio_loop *loop,
                                                         const asyncio_exception_context *context);
 
-/* Calls `callback(descriptor, data)` in each turn in which `descriptor` can be read without blocking (level-triggered), until
- * removed; replaces an earlier reader. The descriptor is borrowed: remove before you close it. -EPERM for one that cannot be
- * polled (a regular file), -EBADF, -ENOMEM. Does not suspend. */
+/* Calls `callback(descriptor, data)` in each turn in which `descriptor` can be read without
+ * blocking (level-triggered), until removed; replaces an earlier reader. The descriptor is
+ * borrowed: remove before you close it. -EPERM for one that cannot be polled (a regular file),
+ * -EBADF, -ENOMEM. Does not suspend. */
 ASYNCIO_API int asyncio_loop_add_reader(asyncio_loop *loop, int descriptor,
                                         asyncio_fd_callback *callback,
                                         const asyncio_watch_options *options);
@@ -228,13 +256,15 @@ ASYNCIO_API int asyncio_loop_remove_writer(asyncio_loop *loop, int descriptor);
 
 typedef void asyncio_signal_callback(int signal_number, void *data);
 
-/* Calls `callback(signal_number, data)` by the loop when the signal arrives; several arrivals may become one call. One loop at a
- * time may handle a signal: -EBUSY. -EINVAL for SIGKILL, SIGSTOP and numbers that are none. Does not suspend. */
+/* Calls `callback(signal_number, data)` by the loop when the signal arrives; several arrivals may
+ * become one call. One loop at a time may handle a signal: -EBUSY. -EINVAL for SIGKILL, SIGSTOP
+ * and numbers that are none. Does not suspend. */
 ASYNCIO_API int asyncio_loop_add_signal_handler(asyncio_loop *loop, int signal_number,
                                                 asyncio_signal_callback *callback,
                                                 const asyncio_watch_options *options);
 
-/* 1 when there was one, else 0; the signal gets back the disposition it had before. Does not suspend. */
+/* 1 when there was one, else 0; the signal gets back the disposition it had before. Does not
+ * suspend. */
 ASYNCIO_API int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signal_number);
 
 /* Turns debug mode on or off; its start value is that of ASYNCIO_DEBUG. */
@@ -243,8 +273,9 @@ ASYNCIO_API void asyncio_loop_set_debug(asyncio_loop *loop, int enabled);
 /* 1 in debug mode. */
 ASYNCIO_API int asyncio_loop_get_debug(const asyncio_loop *loop);
 
-/* A descriptor that becomes readable when asyncio_loop_step has something to do, for a foreign loop (GTK, Qt, epoll) that drives
- * this one; lent. Watch it level-triggered, and call step after asyncio_loop_timeout seconds at the latest. */
+/* A descriptor that becomes readable when asyncio_loop_step has something to do, for a foreign
+ * loop (GTK, Qt, epoll) that drives this one; lent. Watch it level-triggered, and call step after
+ * asyncio_loop_timeout seconds at the latest. */
 ASYNCIO_API int asyncio_loop_fileno(asyncio_loop *loop);
 
 /* Seconds until step has something to do by the clock: 0 now, ASYNCIO_NONE never. */
@@ -259,7 +290,8 @@ static inline int asyncio__call_soon_v(asyncio_loop *loop, asyncio_loop_callback
     return asyncio_loop_call_soon(loop, callback, ret_handle, &options);
 }
 
-static inline int asyncio__call_soon_threadsafe_v(asyncio_loop *loop, asyncio_loop_callback *callback,
+static inline int asyncio__call_soon_threadsafe_v(asyncio_loop *loop,
+                                                  asyncio_loop_callback *callback,
                                                   asyncio_handle **ret_handle,
                                                   asyncio_call_options options)
 {
@@ -267,26 +299,29 @@ static inline int asyncio__call_soon_threadsafe_v(asyncio_loop *loop, asyncio_lo
 }
 
 static inline int asyncio__call_later_v(asyncio_loop *loop, double delay,
-                                        asyncio_loop_callback *callback, asyncio_handle **ret_handle,
-                                        asyncio_call_options options)
+                                        asyncio_loop_callback *callback,
+                                        asyncio_handle **ret_handle, asyncio_call_options options)
 {
     return asyncio_loop_call_later(loop, delay, callback, ret_handle, &options);
 }
 
-static inline int asyncio__call_at_v(asyncio_loop *loop, double when, asyncio_loop_callback *callback,
-                                     asyncio_handle **ret_handle, asyncio_call_options options)
+static inline int asyncio__call_at_v(asyncio_loop *loop, double when,
+                                     asyncio_loop_callback *callback, asyncio_handle **ret_handle,
+                                     asyncio_call_options options)
 {
     return asyncio_loop_call_at(loop, when, callback, ret_handle, &options);
 }
 
 static inline int asyncio__add_reader_v(asyncio_loop *loop, int descriptor,
-                                        asyncio_fd_callback *callback, asyncio_watch_options options)
+                                        asyncio_fd_callback *callback,
+                                        asyncio_watch_options options)
 {
     return asyncio_loop_add_reader(loop, descriptor, callback, &options);
 }
 
 static inline int asyncio__add_writer_v(asyncio_loop *loop, int descriptor,
-                                        asyncio_fd_callback *callback, asyncio_watch_options options)
+                                        asyncio_fd_callback *callback,
+                                        asyncio_watch_options options)
 {
     return asyncio_loop_add_writer(loop, descriptor, callback, &options);
 }
@@ -298,9 +333,9 @@ static inline int asyncio__add_signal_handler_v(asyncio_loop *loop, int signal_n
     return asyncio_loop_add_signal_handler(loop, signal_number, callback, &options);
 }
 
-ASYNCIO_MUST_CHECK static inline int asyncio__loop_create_task_v(asyncio_loop *loop, asyncio_coro coro,
-                                                                 asyncio_task **ret_task,
-                                                                 asyncio_create_task_options options)
+ASYNCIO_MUST_CHECK static inline int asyncio__loop_create_task_v(
+    asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+    asyncio_create_task_options options)
 {
     return asyncio_loop_create_task(loop, coro, ret_task, &options);
 }
@@ -351,7 +386,8 @@ ASYNCIO__END
 #define asyncio__loop_create_task_m(loop, coro, ret_task, ...)                                     \
     asyncio__loop_create_task_v(loop, ASYNCIO__CORO(coro), ret_task,                               \
                                 ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
-#define asyncio_loop_call_exception_handler(...) asyncio__loop_call_exception_handler_m(__VA_ARGS__, )
+#define asyncio_loop_call_exception_handler(...)                                                   \
+    asyncio__loop_call_exception_handler_m(__VA_ARGS__, )
 #define asyncio__loop_call_exception_handler_m(loop, ...)                                          \
     asyncio__call_exception_handler_v(                                                             \
         loop, ASYNCIO__OPTIONS(asyncio_exception_context, (), __VA_ARGS__))

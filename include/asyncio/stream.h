@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams: TCP connections and servers, for straight-line code.
  *
- * MODEL      A stream is Python's StreamReader and StreamWriter in one. Reading suspends until there is something; writing accepts all
- *            bytes or none (sends what the socket takes, keeps a copy of the rest) and then suspends while too much is unsent.
- *            One task may read at a time (a second gets -EBUSY); writers queue, and their writes never interleave.
- * LENT       asyncio_stream_fill, _peek, _consume and _readuntil_view lend the stream's own buffer: valid until the next read, fill or consume.
- * LIMIT      `.limit` (64 KiB) bounds what readline and readuntil look through; the buffer stops reading at twice that.
+ * MODEL      A stream is Python's StreamReader and StreamWriter in one. Reading suspends until
+ *            there is something; writing accepts all bytes or none (sends what the socket takes,
+ *            keeps a copy of the rest) and then suspends while too much is unsent. One task may
+ *            read at a time (a second gets -EBUSY); writers queue, and their writes never
+ *            interleave.
+ * LENT       asyncio_stream_fill, _peek, _consume and _readuntil_view lend the stream's own
+ *            buffer: valid until the next read, fill or consume.
+ * LIMIT      `.limit` (64 KiB) bounds what readline and readuntil look through; the buffer stops
+ *            reading at twice that.
  * CANCEL     Bytes that arrived stay in the stream when the read is cancelled.
- * OWNERSHIP  A handler owns nothing: its stream is flushed and closed when it returns. asyncio_open_connection returns new. Calls on a
- *            closed stream return -ECONNRESET.
+ * OWNERSHIP  A handler owns nothing: its stream is flushed and closed when it returns.
+ *            asyncio_open_connection returns new. Calls on a closed stream return -ECONNRESET.
  * SOURCE     CPython's Lib/asyncio/streams.py. */
 #pragma once
 
@@ -33,18 +37,20 @@ typedef struct asyncio_open_connection_options {
     int family ASYNCIO__0;                                  /* AF_INET, AF_INET6, 0: either */
 } asyncio_open_connection_options;
 
-/* Connects to `host` (a name or a literal address) and `port`, trying its addresses in turn. ret_stream returns new. -ASYNCIO_RESOLVE, the error of the
- * last attempt, -ECANCELED, -ENOMEM. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_open_connection(const char *host, int port, asyncio_stream **ret_stream,
-                                                           const asyncio_open_connection_options *options);
+/* Connects to `host` (a name or a literal address) and `port`, trying its addresses in turn.
+ * ret_stream returns new. -ASYNCIO_RESOLVE, the error of the last attempt, -ECANCELED, -ENOMEM.
+ * Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_open_connection(
+    const char *host, int port, asyncio_stream **ret_stream,
+    const asyncio_open_connection_options *options);
 #define asyncio_open_connection(...) asyncio__open_connection_m(__VA_ARGS__, )
 #define asyncio__open_connection_m(host, port, ret_stream, ...)                                    \
     asyncio__open_connection_v(host, port, ret_stream,                                             \
                                ASYNCIO__OPTIONS(asyncio_open_connection_options,                   \
                                                 (.limit = ASYNCIO__DEFAULT_LIMIT, ), __VA_ARGS__))
-ASYNCIO_MUST_CHECK static inline int asyncio__open_connection_v(const char *host, int port,
-                                                                asyncio_stream **ret_stream,
-                                                                asyncio_open_connection_options options)
+ASYNCIO_MUST_CHECK static inline int asyncio__open_connection_v(
+    const char *host, int port, asyncio_stream **ret_stream,
+    asyncio_open_connection_options options)
 {
     return (asyncio_open_connection)(host, port, ret_stream, &options);
 }
@@ -60,20 +66,22 @@ typedef struct asyncio_start_server_options {
     int reuse_address ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_REUSE_ADDRESS);
     int reuse_port ASYNCIO__0;
     size_t stack_size ASYNCIO__0;                           /* of the handlers' tasks */
-    unsigned max_connections ASYNCIO__0;                    /* accepts no more than this at a time; 0: no limit */
+    /* accepts no more than this at a time; 0: no limit */
+    unsigned max_connections ASYNCIO__0;
     void *data ASYNCIO__0;                                  /* the handler's second argument */
     void (*destroy)(void *data) ASYNCIO__0;                 /* called once, with the server */
 } asyncio_start_server_options;
 
-/* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs `handler(stream, data)` as a task for each connection; it may
- * leave out `data`. A handler's negative result, but -ECANCELED, goes to the exception handler. ret_server returns new. -EADDRINUSE,
- * -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_server(asyncio_client_connected *handler, const char *host, int port,
-                                                        asyncio_server **ret_server,
-                                                        const asyncio_start_server_options *options);
+/* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs
+ * `handler(stream, data)` as a task for each connection; it may leave out `data`. A handler's
+ * negative result, but -ECANCELED, goes to the exception handler. ret_server returns new.
+ * -EADDRINUSE, -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_server(
+    asyncio_client_connected *handler, const char *host, int port, asyncio_server **ret_server,
+    const asyncio_start_server_options *options);
 
-/* Serves until cancelled, then closes and waits for the connections. -ECANCELED; -ASYNCIO_INVALID_STATE when it is closed or served by another
- * task. Suspends. */
+/* Serves until cancelled, then closes and waits for the connections. -ECANCELED;
+ * -ASYNCIO_INVALID_STATE when it is closed or served by another task. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_serve_forever(asyncio_server *server);
 
 /* Stops listening; connections live on. Twice is harmless. Does not suspend. */
@@ -103,30 +111,41 @@ ASYNCIO_API asyncio_server *asyncio_server_ref(asyncio_server *server);
 /* Gives a reference back; the last one closes it. NULL allowed. */
 ASYNCIO_API void asyncio_server_unref(asyncio_server *server);
 
-/* Reads what there is, at most `size` bytes, and returns how many: as soon as it is one; 0 at the end of the stream (or for size 0). The rest of its errors:
- * -ECONNRESET, -EBUSY, -ECANCELED. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_read(asyncio_stream *stream, void *buffer, size_t size);
+/* Reads what there is, at most `size` bytes, and returns how many: as soon as it is one; 0 at the
+ * end of the stream (or for size 0). The rest of its errors: -ECONNRESET, -EBUSY, -ECANCELED.
+ * Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_read(asyncio_stream *stream, void *buffer,
+                                                       size_t size);
 
-/* Reads exactly `size` bytes and returns 0. -ASYNCIO_INCOMPLETE_READ when the stream ends before: *ret_got (NULL: not wanted) tells how many bytes were
- * stored. Cancelled, nothing is consumed. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer, size_t size,
-                                                              size_t *ret_got);
+/* Reads exactly `size` bytes and returns 0. -ASYNCIO_INCOMPLETE_READ when the stream ends before:
+ * *ret_got (NULL: not wanted) tells how many bytes were stored. Cancelled, nothing is consumed.
+ * Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer,
+                                                              size_t size, size_t *ret_got);
 
-/* Reads a line with its newline into `buffer`, ends it with NUL, and returns its length; a last line may lack the newline; 0 at the end. A line longer than
- * the buffer or the limit: -ASYNCIO_LIMIT_OVERRUN, and it is dropped, as Python's readline does. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size);
+/* Reads a line with its newline into `buffer`, ends it with NUL, and returns its length; a last
+ * line may lack the newline; 0 at the end. A line longer than the buffer or the limit:
+ * -ASYNCIO_LIMIT_OVERRUN, and it is dropped, as Python's readline does. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readline(asyncio_stream *stream, char *buffer,
+                                                           size_t size);
 
-/* Reads up to and with `separator` (not empty) into `buffer` and returns the length. -ASYNCIO_INCOMPLETE_READ when the stream ends before,
- * -ASYNCIO_LIMIT_OVERRUN when it does not fit or is past the limit: the data stays. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil(asyncio_stream *stream, const void *separator,
-                                                            size_t separator_size, void *buffer, size_t size);
+/* Reads up to and with `separator` (not empty) into `buffer` and returns the length.
+ * -ASYNCIO_INCOMPLETE_READ when the stream ends before, -ASYNCIO_LIMIT_OVERRUN when it does not
+ * fit or is past the limit: the data stays. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil(asyncio_stream *stream,
+                                                            const void *separator,
+                                                            size_t separator_size, void *buffer,
+                                                            size_t size);
 
 /* As readuntil, but lends the bytes: *ret_data points to them. They count as read. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_view(asyncio_stream *stream, const void *separator,
-                                                                 size_t separator_size, const char **ret_data);
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_view(asyncio_stream *stream,
+                                                                 const void *separator,
+                                                                 size_t separator_size,
+                                                                 const char **ret_data);
 
-/* Waits until at least `size` bytes are buffered (1: something) and returns how many are; fewer at the end of the stream, 0 when it is over.
- * -ASYNCIO_LIMIT_OVERRUN for more than twice the limit. Suspends. */
+/* Waits until at least `size` bytes are buffered (1: something) and returns how many are; fewer at
+ * the end of the stream, 0 when it is over. -ASYNCIO_LIMIT_OVERRUN for more than twice the limit.
+ * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_fill(asyncio_stream *stream, size_t size);
 
 /* Lends what is buffered: *ret_data, and its length is returned. Does not suspend. */
@@ -138,18 +157,24 @@ ASYNCIO_API void asyncio_stream_consume(asyncio_stream *stream, size_t size);
 /* 1 when the stream is over and nothing is buffered. Does not suspend. */
 ASYNCIO_API int asyncio_stream_at_eof(const asyncio_stream *stream);
 
-/* Writes all of `data`, in order, then waits while more than the high-water mark is unsent. 0. `data` is the caller's again when it returns. -EPIPE, -ECONNRESET,
- * -EINVAL (a negative size), -ENOMEM (nothing was written), -ECANCELED (all was accepted). Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size);
+/* Writes all of `data`, in order, then waits while more than the high-water mark is unsent. 0.
+ * `data` is the caller's again when it returns. -EPIPE, -ECONNRESET, -EINVAL (a negative size),
+ * -ENOMEM (nothing was written), -ECANCELED (all was accepted). Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write(asyncio_stream *stream, const void *data,
+                                                        size_t size);
 
 /* As write, for several pieces at once. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_writelines(asyncio_stream *stream, const struct iovec *pieces,
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_writelines(asyncio_stream *stream,
+                                                             const struct iovec *pieces,
                                                              size_t count);
 
-/* Python's bare write: accepts all or nothing and never waits. Follow it with drain. Does not suspend. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write_nowait(asyncio_stream *stream, const void *data, size_t size);
+/* Python's bare write: accepts all or nothing and never waits. Follow it with drain. Does not
+ * suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write_nowait(asyncio_stream *stream,
+                                                               const void *data, size_t size);
 
-/* Waits until what is unsent has fallen to the low-water mark, if it was above the high one. 0, -ECONNRESET, -EPIPE, -ECANCELED. Suspends. */
+/* Waits until what is unsent has fallen to the low-water mark, if it was above the high one. 0,
+ * -ECONNRESET, -EPIPE, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_drain(asyncio_stream *stream);
 
 /* Ends the writing side, after what is unsent; reading goes on. -ECONNRESET. Does not suspend. */
@@ -161,8 +186,10 @@ ASYNCIO_API int asyncio_stream_can_write_eof(const asyncio_stream *stream);
 /* Bytes accepted and not sent yet. */
 ASYNCIO_API size_t asyncio_stream_get_write_buffer_size(const asyncio_stream *stream);
 
-/* Sets the water marks in bytes: writing waits above `high` until `low`. -EINVAL unless high >= low. */
-ASYNCIO_API int asyncio_stream_set_write_buffer_limits(asyncio_stream *stream, size_t high, size_t low);
+/* Sets the water marks in bytes: writing waits above `high` until `low`. -EINVAL unless high >=
+ * low. */
+ASYNCIO_API int asyncio_stream_set_write_buffer_limits(asyncio_stream *stream, size_t high,
+                                                       size_t low);
 
 /* Closes: what is unsent goes out first, reading ends now. Twice is harmless. Does not suspend. */
 ASYNCIO_API void asyncio_stream_close(asyncio_stream *stream);
@@ -176,7 +203,8 @@ ASYNCIO_API int asyncio_stream_is_closing(const asyncio_stream *stream);
 /* Waits until it is closed: 0, or what it was lost by. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_wait_closed(asyncio_stream *stream);
 
-/* Stores "address:port" ("[address]:port" for IPv6) of the peer in `text`; 0, -ENOSPC, or why it is not known. */
+/* Stores "address:port" ("[address]:port" for IPv6) of the peer in `text`; 0, -ENOSPC, or why it
+ * is not known. */
 ASYNCIO_API int asyncio_stream_peername(const asyncio_stream *stream, char *text, size_t size);
 
 /* As peername, of this end. */
@@ -188,7 +216,8 @@ ASYNCIO_API asyncio_stream *asyncio_stream_ref(asyncio_stream *stream);
 /* Gives a reference back; the last one closes it. NULL allowed. */
 ASYNCIO_API void asyncio_stream_unref(asyncio_stream *stream);
 
-ASYNCIO_MUST_CHECK static inline int asyncio__start_server_v(asyncio_client_connected *handler, const char *host, int port,
+ASYNCIO_MUST_CHECK static inline int asyncio__start_server_v(asyncio_client_connected *handler,
+                                                             const char *host, int port,
                                                              asyncio_server **ret_server,
                                                              asyncio_start_server_options options)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks: coroutines that run side by side.
  *
- * MODEL         A task drives a coroutine on a stack of its own. It first runs in the next turn of the loop after its making
- *               (unless eager); whatever would block suspends only it. A task is a future: its result is the coroutine's.
- * CANCELLATION  asyncio_task_cancel asks; the coroutine learns of it as -ECANCELED from what it awaits, once, and may await in
- *               its cleanup. It ends cancelled when it returns -ECANCELED. Requests are counted: cancelling, uncancel.
+ * MODEL         A task drives a coroutine on a stack of its own. It first runs in the next turn of
+ *               the loop after its making (unless eager); whatever would block suspends only it. A
+ *               task is a future: its result is the coroutine's.
+ * CANCELLATION  asyncio_task_cancel asks; the coroutine learns of it as -ECANCELED from what it
+ *               awaits, once, and may await in its cleanup. It ends cancelled when it returns
+ *               -ECANCELED. Requests are counted: cancelling, uncancel.
  * OWNERSHIP     The loop keeps running tasks alive. ret_task returns new; NULL is fire and forget.
  * THREADS       A task never leaves its loop's thread.
  * SOURCE        CPython's Lib/asyncio/tasks.py; the cancellation rules of 3.13. */
@@ -21,36 +23,42 @@ typedef struct asyncio_create_task_options {
     const char *name ASYNCIO__0;          /* copied; None is NULL: "Task-1", "Task-2", ... */
     asyncio_context *context ASYNCIO__0;  /* to run in, borrowed; NULL: a copy of the current one */
     int eager_start ASYNCIO__0;           /* run it now, until it first suspends */
-    size_t stack_size ASYNCIO__0;         /* bytes, guard included; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
-    int sticky_cancel ASYNCIO__0;         /* once cancelled, each later suspension returns -ECANCELED at once, until uncancel */
+    /* bytes, guard included; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
+    size_t stack_size ASYNCIO__0;
+    /* once cancelled, each later suspension returns -ECANCELED at once, until uncancel */
+    int sticky_cancel ASYNCIO__0;
 } asyncio_create_task_options;
 
-/* Makes a task of the running loop that runs `coro`. ret_task (NULL: not wanted) returns new. -ASYNCIO_NO_RUNNING_LOOP,
- * -EINVAL for a null function, -ENOMEM: the coroutine is closed then (its on_close runs). Does not suspend, but runs the
- * coroutine's first step with .eager_start. */
+/* Makes a task of the running loop that runs `coro`. ret_task (NULL: not wanted) returns new.
+ * -ASYNCIO_NO_RUNNING_LOOP, -EINVAL for a null function, -ENOMEM: the coroutine is closed then
+ * (its on_close runs). Does not suspend, but runs the coroutine's first step with .eager_start. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_create_task(asyncio_coro coro, asyncio_task **ret_task,
                                                        const asyncio_create_task_options *options);
 #define asyncio_create_task(...) asyncio__create_task_m(__VA_ARGS__, )
 #define asyncio__create_task_m(coro, ret_task, ...)                                                \
     asyncio__create_task_v(ASYNCIO__CORO(coro), ret_task,                                          \
                            ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
-ASYNCIO_MUST_CHECK static inline int asyncio__create_task_v(asyncio_coro coro, asyncio_task **ret_task,
+ASYNCIO_MUST_CHECK static inline int asyncio__create_task_v(asyncio_coro coro,
+                                                            asyncio_task **ret_task,
                                                             asyncio_create_task_options options)
 {
     return (asyncio_create_task)(coro, ret_task, &options);
 }
 
-/* Suspends the running task for `delay` seconds. 0 and less: for exactly one turn of the loop; infinity: until cancelled;
- * NaN: -EINVAL. 0, or -ECANCELED. -ASYNCIO_NO_TASK outside of tasks. Suspends. */
+/* Suspends the running task for `delay` seconds. 0 and less: for exactly one turn of the loop;
+ * infinity: until cancelled; NaN: -EINVAL. 0, or -ECANCELED. -ASYNCIO_NO_TASK outside of tasks.
+ * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_sleep(double delay);
 
-/* Awaits a coroutine (in the running task), a task or a future, and returns its result. A future that is done already
- * does not suspend. -ASYNCIO_AWAITS_ITSELF, -ASYNCIO_OTHER_LOOP, -ASYNCIO_NO_TASK, -ECANCELED. Suspends. */
+/* Awaits a coroutine (in the running task), a task or a future, and returns its result. A future
+ * that is done already does not suspend. -ASYNCIO_AWAITS_ITSELF, -ASYNCIO_OTHER_LOOP,
+ * -ASYNCIO_NO_TASK, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_await(asyncio_awaitable awaitable);
 #define asyncio_await(x) (asyncio_await)(ASYNCIO__AWAITED_NOW(x))
 
-/* Returns new: the future itself (one more reference), or a task made for a coroutine. Python's ensure_future. -ENOMEM,
- * -ASYNCIO_NO_RUNNING_LOOP, -EINVAL for a future of another loop. Does not suspend. */
+/* Returns new: the future itself (one more reference), or a task made for a coroutine. Python's
+ * ensure_future. -ENOMEM, -ASYNCIO_NO_RUNNING_LOOP, -EINVAL for a future of another loop. Does not
+ * suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ensure_future(asyncio_awaitable awaitable,
                                                          asyncio_future **ret_future);
 #define asyncio_ensure_future(x, ret_future)                                                       \
@@ -59,9 +67,10 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ensure_future(asyncio_awaitable await
 /* The running task, lent, or NULL outside of tasks. Does not suspend. */
 ASYNCIO_API asyncio_task *asyncio_current_task(void);
 
-/* Stores references to the tasks of `loop` (NULL: the running one) that are not done into ret_tasks, at most `capacity`,
- * in the order of their making, and returns how many there are in all. With capacity 0 it only counts. Each stored one
- * is new: unref it. -ASYNCIO_NO_RUNNING_LOOP. Does not suspend. */
+/* Stores references to the tasks of `loop` (NULL: the running one) that are not done into
+ * ret_tasks, at most `capacity`, in the order of their making, and returns how many there are in
+ * all. With capacity 0 it only counts. Each stored one is new: unref it. -ASYNCIO_NO_RUNNING_LOOP.
+ * Does not suspend. */
 ASYNCIO_API int asyncio_all_tasks(asyncio_loop *loop, asyncio_task **ret_tasks, size_t capacity);
 
 /* Takes one more reference and returns it. NULL allowed. Does not suspend. */
@@ -70,8 +79,9 @@ ASYNCIO_API asyncio_task *asyncio_task_ref(asyncio_task *task);
 /* Gives a reference back. NULL allowed. Does not suspend. */
 ASYNCIO_API void asyncio_task_unref(asyncio_task *task);
 
-/* Asks the task to cancel itself: counts one request, and delivers -ECANCELED at its next step, in place of whatever it
- * would have got. 1, or 0 when it was done already. A promise of nothing: the coroutine may go on. Does not suspend. */
+/* Asks the task to cancel itself: counts one request, and delivers -ECANCELED at its next step, in
+ * place of whatever it would have got. 1, or 0 when it was done already. A promise of nothing: the
+ * coroutine may go on. Does not suspend. */
 ASYNCIO_API int asyncio_task_cancel(asyncio_task *task, const asyncio_cancel_options *options);
 #define asyncio_task_cancel(...) asyncio__task_cancel_m(__VA_ARGS__, )
 #define asyncio__task_cancel_m(task, ...)                                                          \
@@ -84,8 +94,8 @@ static inline int asyncio__task_cancel_v(asyncio_task *task, asyncio_cancel_opti
 /* How many requests to cancel are open. Does not suspend. */
 ASYNCIO_API int asyncio_task_cancelling(const asyncio_task *task);
 
-/* Takes one request back and returns how many remain; at 0 a cancellation that was not delivered yet is dropped. Does not
- * suspend. */
+/* Takes one request back and returns how many remain; at 0 a cancellation that was not delivered
+ * yet is dropped. Does not suspend. */
 ASYNCIO_API int asyncio_task_uncancel(asyncio_task *task);
 
 /* 1 when it ended cancelled. Does not suspend. */
@@ -97,7 +107,8 @@ ASYNCIO_API int asyncio_task_done(const asyncio_task *task);
 /* What the coroutine returned: see asyncio_future_result. Does not suspend. */
 ASYNCIO_API int asyncio_task_result(asyncio_task *task);
 
-/* The T of asyncio_coro_ret, lent as long as the task lives; NULL for other coroutines. Does not suspend. */
+/* The T of asyncio_coro_ret, lent as long as the task lives; NULL for other coroutines. Does not
+ * suspend. */
 ASYNCIO_API void *asyncio_task_value(const asyncio_task *task);
 
 /* The negative code it ended with: see asyncio_future_exception. Does not suspend. */
@@ -115,7 +126,8 @@ ASYNCIO_API const char *asyncio_task_get_name(asyncio_task *task);
 /* Copies `name`. -ENOMEM leaves the old one. Does not suspend. */
 ASYNCIO_API int asyncio_task_set_name(asyncio_task *task, const char *name);
 
-/* The coroutine object it runs; of use for its function and for telling tasks apart. Does not suspend. */
+/* The coroutine object it runs; of use for its function and for telling tasks apart. Does not
+ * suspend. */
 ASYNCIO_API asyncio_coro asyncio_task_get_coro(const asyncio_task *task);
 
 /* The context it runs in, lent. Does not suspend. */
@@ -130,10 +142,12 @@ typedef struct asyncio_frame {
     const char *object;         /* the executable or library it lies in */
 } asyncio_frame;
 
-/* Stores the task's C frames, the innermost first, at most `capacity`, and returns how many were stored: those of the
- * coroutine's own code, without the runtime's beneath it. A task that is done or never started has none. -ENOMEM,
- * -ASYNCIO_WRONG_THREAD while its loop runs in another thread. Does not suspend the caller. */
-ASYNCIO_API int asyncio_task_get_stack(asyncio_task *task, asyncio_frame *ret_frames, size_t capacity);
+/* Stores the task's C frames, the innermost first, at most `capacity`, and returns how many were
+ * stored: those of the coroutine's own code, without the runtime's beneath it. A task that is done
+ * or never started has none. -ENOMEM, -ASYNCIO_WRONG_THREAD while its loop runs in another thread.
+ * Does not suspend the caller. */
+ASYNCIO_API int asyncio_task_get_stack(asyncio_task *task, asyncio_frame *ret_frames,
+                                       size_t capacity);
 
 /* Prints the task's name, state and C frames to `file` (NULL: standard error). Does not suspend. */
 ASYNCIO_API void asyncio_task_print_stack(asyncio_task *task, FILE *file);

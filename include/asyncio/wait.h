@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for several things: gather, wait, as_completed; and around one: shield, wait_for.
  *
- * MODEL   gather makes tasks of coroutines, returns when all are done; the first error is returned at once, and the others go on;
- *         cancelling it cancels all of them. wait cancels nobody, ever. shield keeps a cancellation of the awaiting one
- *         from what it awaits. wait_for awaits in the caller's own task and cancels what is late.
+ * MODEL   gather makes tasks of coroutines, returns when all are done; the first error is returned
+ *         at once, and the others go on; cancelling it cancels all of them. wait cancels nobody,
+ *         ever. shield keeps a cancellation of the awaiting one from what it awaits. wait_for
+ *         awaits in the caller's own task and cancels what is late.
  * SOURCE  CPython's Lib/asyncio/tasks.py. */
 #pragma once
 
@@ -16,42 +17,45 @@ typedef struct asyncio_gather_options {
     int return_exceptions ASYNCIO__0;  /* errors become results like others */
 } asyncio_gather_options;
 
-/* Runs up to 16 awaitables side by side: 0 when all succeeded, else the first error; the others go on. -ECANCELED when cancelled,
- * after all of them ended. asyncio_gather_all is for any number, and for their results. Suspends. */
+/* Runs up to 16 awaitables side by side: 0 when all succeeded, else the first error; the others go
+ * on. -ECANCELED when cancelled, after all of them ended. asyncio_gather_all is for any number,
+ * and for their results. Suspends. */
 #define asyncio_gather(...)                                                                        \
     asyncio__gather_n(ASYNCIO__AWAITABLES(__VA_ARGS__), ASYNCIO__COUNT(__VA_ARGS__))
 
-/* Runs `count` awaitables side by side. ret_results (NULL: not wanted) gets all results in order; with .return_exceptions errors too,
- * and then the call returns 0. The array is written when all are done, and on an error not at all. The same future twice
- * fills both places. Errors of asyncio_ensure_future; else as asyncio_gather. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_gather_all(const asyncio_awaitable *awaitables, size_t count,
-                                                      int *ret_results,
+/* Runs `count` awaitables side by side. ret_results (NULL: not wanted) gets all results in order;
+ * with .return_exceptions errors too, and then the call returns 0. The array is written when all
+ * are done, and on an error not at all. The same future twice fills both places. Errors of
+ * asyncio_ensure_future; else as asyncio_gather. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_gather_all(const asyncio_awaitable *awaitables,
+                                                      size_t count, int *ret_results,
                                                       const asyncio_gather_options *options);
 
-/* Returns new: the future that gather awaits. Its result is 0; asyncio_gather_future_results gives the list. -ENOMEM and
- * no task made, -ASYNCIO_NO_RUNNING_LOOP. Does not suspend. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_gather_future(const asyncio_awaitable *awaitables, size_t count,
-                                                         asyncio_future **ret_future,
+/* Returns new: the future that gather awaits. Its result is 0; asyncio_gather_future_results gives
+ * the list. -ENOMEM and no task made, -ASYNCIO_NO_RUNNING_LOOP. Does not suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_gather_future(const asyncio_awaitable *awaitables,
+                                                         size_t count, asyncio_future **ret_future,
                                                          const asyncio_gather_options *options);
 
-/* The results of a gather's future that is done, lent as long as it lives; *ret_count (NULL: not wanted) tells how many. NULL when
- * it is no gather's, is not done, or has failed. */
+/* The results of a gather's future that is done, lent as long as it lives; *ret_count (NULL: not
+ * wanted) tells how many. NULL when it is no gather's, is not done, or has failed. */
 ASYNCIO_API const int *asyncio_gather_future_results(asyncio_future *future, size_t *ret_count);
 
-/* Awaits what cannot be cancelled through this: when the caller is cancelled, `x` goes on. The caller keeps a reference to it.
- * Suspends. */
+/* Awaits what cannot be cancelled through this: when the caller is cancelled, `x` goes on. The
+ * caller keeps a reference to it. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_shield(asyncio_awaitable awaitable);
 #define asyncio_shield(x) (asyncio_shield)(ASYNCIO__AWAITED_NOW(x))
 
-/* Returns new: the outer future of a shield; the inner one itself when that is done already. -ENOMEM. Does not suspend. */
+/* Returns new: the outer future of a shield; the inner one itself when that is done already.
+ * -ENOMEM. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_shield_future(asyncio_awaitable awaitable,
                                                          asyncio_future **ret_future);
 #define asyncio_shield_future(x, ret_future)                                                       \
     (asyncio_shield_future)(ASYNCIO__AWAITED_NOW(x), ret_future)
 
-/* Awaits for at most `timeout` seconds (ASYNCIO_NONE: as long as it takes), in the caller's own task, then cancels it and waits until
- * it has ended: -ETIMEDOUT, or its own result if it went on to return one. A timeout of 0 or less never starts a coroutine.
- * Suspends. */
+/* Awaits for at most `timeout` seconds (ASYNCIO_NONE: as long as it takes), in the caller's own
+ * task, then cancels it and waits until it has ended: -ETIMEDOUT, or its own result if it went on
+ * to return one. A timeout of 0 or less never starts a coroutine. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_wait_for(asyncio_awaitable awaitable, double timeout);
 #define asyncio_wait_for(x, timeout) (asyncio_wait_for)(ASYNCIO__AWAITED_NOW(x), timeout)
 
@@ -65,14 +69,17 @@ enum asyncio_return_when {
 
 typedef struct asyncio_wait_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_wait_options));
-    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);  /* seconds; ASYNCIO_NONE: no limit */
+    /* seconds; ASYNCIO_NONE: no limit */
+    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);
     enum asyncio_return_when return_when ASYNCIO__DEFAULT(ASYNCIO_ALL_COMPLETED);
 } asyncio_wait_options;
 
-/* Waits for futures or tasks; moves the done ones to the front of the array, keeping their order, and stores their number in *ret_done
- * (NULL: not wanted). Cancels nobody, also when it is cancelled or its time is up: 0 then. -EINVAL for none, for NULLs and for
- * an unknown return_when; -ECANCELED, -ENOMEM. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_wait(asyncio_future **futures, size_t count, size_t *ret_done,
+/* Waits for futures or tasks; moves the done ones to the front of the array, keeping their order,
+ * and stores their number in *ret_done (NULL: not wanted). Cancels nobody, also when it is
+ * cancelled or its time is up: 0 then. -EINVAL for none, for NULLs and for an unknown return_when;
+ * -ECANCELED, -ENOMEM. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_wait(asyncio_future **futures, size_t count,
+                                                size_t *ret_done,
                                                 const asyncio_wait_options *options);
 
 /* Waiting for several, in the order in which they finish, in the caller's memory. */
@@ -83,23 +90,29 @@ typedef struct asyncio_as_completed {
 
 typedef struct asyncio_as_completed_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_as_completed_options));
-    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);  /* seconds for all; ASYNCIO_NONE: no limit */
+    /* seconds for all; ASYNCIO_NONE: no limit */
+    double timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_TIMEOUT);
 } asyncio_as_completed_options;
 
-/* Begins: coroutines become tasks. A failure is remembered and returned by next and exit. Does not suspend. */
+/* Begins: coroutines become tasks. A failure is remembered and returned by next and exit. Does not
+ * suspend. */
 ASYNCIO_API int asyncio_as_completed_enter(asyncio_as_completed *as_completed,
                                            const asyncio_awaitable *awaitables, size_t count,
                                            const asyncio_as_completed_options *options);
 
-/* Waits for the next one that is done: 1, and *ret_future lends it (the very task or future), *ret_index its place in the array; 0
- * when there are no more; -ETIMEDOUT when the time is up, -ECANCELED. Either pointer may be NULL. Suspends. */
+/* Waits for the next one that is done: 1, and *ret_future lends it (the very task or future),
+ * *ret_index its place in the array; 0 when there are no more; -ETIMEDOUT when the time is up,
+ * -ECANCELED. Either pointer may be NULL. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_as_completed_next(asyncio_as_completed *as_completed,
-                                                             asyncio_future **ret_future, size_t *ret_index);
+                                                             asyncio_future **ret_future,
+                                                             size_t *ret_index);
 
-/* Ends it, whether or not all were taken; cancels nobody. Returns `result`, or what enter failed with. Does not suspend. */
+/* Ends it, whether or not all were taken; cancels nobody. Returns `result`, or what enter failed
+ * with. Does not suspend. */
 ASYNCIO_API int asyncio_as_completed_exit(asyncio_as_completed *as_completed, int result);
 
-ASYNCIO_MUST_CHECK static inline int asyncio__gather_n(const asyncio_awaitable *awaitables, size_t count)
+ASYNCIO_MUST_CHECK static inline int asyncio__gather_n(const asyncio_awaitable *awaitables,
+                                                       size_t count)
 {
     return asyncio_gather_all(awaitables, count, NULL, NULL);
 }
@@ -112,7 +125,8 @@ ASYNCIO_MUST_CHECK static inline int asyncio__gather_all_v(const asyncio_awaitab
 }
 
 ASYNCIO_MUST_CHECK static inline int asyncio__gather_future_v(const asyncio_awaitable *awaitables,
-                                                              size_t count, asyncio_future **ret_future,
+                                                              size_t count,
+                                                              asyncio_future **ret_future,
                                                               asyncio_gather_options options)
 {
     return asyncio_gather_future(awaitables, count, ret_future, &options);

@@ -43,7 +43,8 @@ static int run(asyncio_coro coro)
 
 unsigned sweep_allocations(const char *name, scenario *program)
 {
-    int passes = run(asyncio_coro(program)); /* it has to when nothing fails; and fills what is made once */
+    /* it has to when nothing fails; and fills what is made once */
+    int passes = run(asyncio_coro(program));
     if (passes < 0)
         fail_msg("%s: %s", name, asyncio_error_name(passes));
     uint64_t before = asyncio__alloc_live();
@@ -65,7 +66,8 @@ unsigned sweep_allocations(const char *name, scenario *program)
     return 0;
 }
 
-/* The victim's suspensions are counted by the turns in which it has not ended: between two of them it has been resumed at most once. */
+/* The victim's suspensions are counted by the turns in which it has not ended: between two of them
+ * it has been resumed at most once. */
 static int cancel_after(scenario *program, int turns, int times, int *ret_ended)
 {
     asyncio_task *victim;
@@ -92,7 +94,8 @@ unsigned sweep_cancellations(const char *name, scenario *program)
         for (int times = 1; times <= 2; times++, points++) {
             int r = run(asyncio_coro(cancel_after, program, turns, times, &ended));
             if (r < 0)
-                fail_msg("%s: cancelled %d times after %d turns: %s", name, times, turns, asyncio_error_name(r));
+                fail_msg("%s: cancelled %d times after %d turns: %s", name, times, turns,
+                         asyncio_error_name(r));
             if (asyncio__alloc_live() != before)
                 fail_msg("%s: %d blocks left after %d cancellations after %d turns", name,
                          (int)(asyncio__alloc_live() - before), times, turns);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation failed in turn, and a cancellation at every turn, through everything the task and offload floors offer. */
+/* Every allocation failed in turn, and a cancellation at every turn, through everything the task
+ * and offload floors offer. */
 /* TEST: timeout 300 */
 #include "support/sweep.h"
 
@@ -129,7 +130,8 @@ static int groups(void)
     asyncio_task_group_enter(&group);
     int r = asyncio_task_group_create_task(&group, asyncio_coro(sleeper, 2, 1), NULL);
     if (r >= 0)
-        r = asyncio_task_group_create_task(&group, asyncio_coro(sleeper, 4, 1), NULL, .name = "second");
+        r = asyncio_task_group_create_task(&group, asyncio_coro(sleeper, 4, 1), NULL,
+                                           .name = "second");
     r = asyncio_task_group_exit(&group, r);
     if (r < 0)
         return r;
@@ -168,7 +170,8 @@ static int notes(void)
     asyncio_task *task;
     closed = 0;
     int r = asyncio_create_task(
-        asyncio_coro_on_close(asyncio_coro_ret(copied, struct pair, &pair), count_close, NULL), &task);
+        asyncio_coro_on_close(asyncio_coro_ret(copied, struct pair, &pair), count_close, NULL),
+        &task);
     if (r < 0)
         return closed == 1 ? r : -EPROTO;
     r = expect(asyncio_await(task), 3);
@@ -234,7 +237,8 @@ static int callbacks(void)
     asyncio_handle *handle;
     int r = asyncio_loop_call_soon(loop, call, NULL, .data = &calls);
     if (r >= 0)
-        r = asyncio_loop_call_later(loop, 1000, call, &handle, .data = &calls, .destroy = free_count);
+        r = asyncio_loop_call_later(loop, 1000, call, &handle, .data = &calls,
+                                    .destroy = free_count);
     if (r < 0) { /* the frame goes: what is scheduled must have run */
         int waited = asyncio_sleep(0);
         return waited < 0 ? waited : r;
@@ -281,7 +285,8 @@ static int threads(void)
     if (r < 0)
         return r;
     asyncio_future *future;
-    r = asyncio_loop_run_in_executor(asyncio_get_running_loop(), NULL, asyncio_coro(plain, 7), &future);
+    r = asyncio_loop_run_in_executor(asyncio_get_running_loop(), NULL, asyncio_coro(plain, 7),
+                                     &future);
     if (r < 0)
         return r;
     r = expect(asyncio_await(future), 7);
@@ -292,7 +297,8 @@ static int threads(void)
 static int submissions(void)
 {
     asyncio_concurrent_future *submitted;
-    int r = asyncio_run_coroutine_threadsafe(asyncio_coro(sleeper, 2, 8), asyncio_get_running_loop(), &submitted);
+    int r = asyncio_run_coroutine_threadsafe(asyncio_coro(sleeper, 2, 8),
+                                             asyncio_get_running_loop(), &submitted);
     if (r < 0)
         return r;
     asyncio_future *future;
@@ -320,10 +326,20 @@ static const struct {
     const char *name;
     scenario *program;
 } scenarios[] = {
-    { "tasks", tasks },         { "timed", timed },         { "gathers", gathers },       { "shields", shields },
-    { "waits", waits },         { "completions", completions }, { "groups", groups },     { "notes", notes },
-    { "contexts", contexts },   { "callbacks", callbacks }, { "stacks", stacks },         { "threads", threads },
-    { "submissions", submissions }, { "eager", eager },
+    { "tasks", tasks },
+    { "timed", timed },
+    { "gathers", gathers },
+    { "shields", shields },
+    { "waits", waits },
+    { "completions", completions },
+    { "groups", groups },
+    { "notes", notes },
+    { "contexts", contexts },
+    { "callbacks", callbacks },
+    { "stacks", stacks },
+    { "threads", threads },
+    { "submissions", submissions },
+    { "eager", eager },
 };
 
 static void every_allocation_fails_in_turn(void **state)
