@@ -406,12 +406,29 @@ static void forget(struct uring *uring, struct handle *handle)
         end_handle(uring, handle);
 }
 
+/* Has the kernel let go of the handle's file now, not in the next poll. What the requests have to
+ * say is told there nevertheless. */
+static void hand_in_now(struct uring *uring)
+{
+    flush(uring);
+    asyncio__ring_enter(&uring->ring, 0, 0);
+}
+
 static int backend_close(struct backend *backend, sock socket)
 {
+    struct uring *uring = uring_of(backend);
     struct handle *handle = posix_get(backend, socket);
     if (!handle)
         return -EBADF;
-    forget(uring_of(backend), handle);
+    bool is_listening = handle->armed & bit(ACCEPT);
+    forget(uring, handle);
+    if (!is_listening)
+        return 0;
+    hand_in_now(uring); /* the port is free from here on */
+    if (ring_unsubmitted(&uring->ring) == 0) {
+        close(handle->descriptor.number);
+        handle->descriptor.number = -1;
+    }
     return 0;
 }
 
@@ -428,8 +445,7 @@ static int backend_detach(struct backend *backend, sock socket, int *ret_descrip
     bool is_armed = handle->armed;
     forget(uring, handle);
     if (is_armed) { /* at once: a request keeps the file open even when the new owner closes it */
-        flush(uring);
-        asyncio__ring_enter(&uring->ring, 0, 0);
+        hand_in_now(uring);
     }
     return 0;
 }

@@ -151,6 +151,17 @@ static int on_bytes(struct uring *uring, struct handle *handle, const struct io_
     return taken ? finish(&handle->reader, (int)taken) : 0;
 }
 
+static int recv_without_buffer(struct uring *uring, struct handle *handle)
+{
+    handle->ready = READY_IN;
+    int n = asyncio__posix_recv(&uring->posix, &handle->descriptor, &handle->ready, handle->reader);
+    uring->received += n > 0 ? (size_t)n : 0;
+    if (n != OP_PENDING)
+        return finish(&handle->reader, n);
+    await_bytes(uring, handle);
+    return 0;
+}
+
 bool asyncio__uring_on_message(struct uring *uring, struct handle *handle,
                                const struct io_uring_cqe *cqe)
 {
@@ -184,6 +195,9 @@ int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
         handle->recv_error = cqe->res;
     if (handle->is_closing || handle->armed & bit(RECV))
         return completed;
+    /* All buffers of this turn are taken. The bytes are there: no need to ask again and again. */
+    if (cqe->res == -ENOBUFS && handle->reader && handle->spill_count == 0)
+        return completed + recv_without_buffer(uring, handle);
     return completed + asyncio__uring_run_reader(uring, handle);
 }
 

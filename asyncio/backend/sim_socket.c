@@ -184,6 +184,8 @@ int asyncio__sim_close(struct backend *backend, sock socket)
         handle->reader = NULL;
     if (handle->writer && !(handle->writer->flags & FLAG_CANCELLED))
         handle->writer = NULL;
+    if (handle->number < 0)
+        asyncio__simnet_unbind(&handle->socket);
     if (handle->is_running || handle->reader || handle->writer)
         handle->is_closing = true;
     else

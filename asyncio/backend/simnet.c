@@ -219,11 +219,16 @@ void asyncio__simnet_open(struct simnet_socket *socket, int family,
     list_init(&socket->waiter_link);
 }
 
-void asyncio__simnet_close(struct simnet_socket *socket)
+void asyncio__simnet_unbind(struct simnet_socket *socket)
 {
     list_remove(&socket->bound_link);
     list_remove(&socket->waiter_link);
     socket->is_listening = false;
+}
+
+void asyncio__simnet_close(struct simnet_socket *socket)
+{
+    asyncio__simnet_unbind(socket);
     for (struct list *link; (link = list_pop(&socket->backlog));)
         close_end(container_of(link, struct simnet_connection, link), 1, true);
     tell_waiters(socket); /* they try again, and are refused */

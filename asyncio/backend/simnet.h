@@ -42,6 +42,8 @@ struct simnet_socket {
 void asyncio__simnet_open(struct simnet_socket *socket, int family,
                           void (*changed)(struct simnet_socket *));
 void asyncio__simnet_close(struct simnet_socket *socket);
+/* The part of closing that others see at once: the address is free, and nobody listens there. */
+void asyncio__simnet_unbind(struct simnet_socket *socket);
 
 int asyncio__simnet_bind(struct simnet_socket *socket, const struct sockaddr *address,
                          socklen_t size);

@@ -262,6 +262,34 @@ TEST(closing_with_a_cancelled_send_pending)
     world_close(world, server);
 }
 
+/* A server that is closed and started again finds its port free, without a turn between. */
+TEST(a_closed_listener_frees_its_port_at_once)
+{
+    struct sockaddr_storage address;
+    struct probe accept = { 0 }, again = { 0 }, connect = { 0 };
+    sock listener = world_listen(world, 8, &address), second = world_socket(world);
+    submit(world, &accept, OP_ACCEPT, listener);
+    settle(world);
+    int r = world->type->cancel(world->it, &accept.op);
+    world_close(world, listener);
+    assert_int_equal(world->type->bind(world->it, second, (struct sockaddr *)&address,
+                                       sizeof(struct sockaddr_in)),
+                     0);
+    assert_int_equal(world->type->listen(world->it, second, 8), 0);
+    submit(world, &again, OP_ACCEPT, second);
+    sock client = world_socket(world);
+    submit_connect(world, &connect, client, &address, sizeof(struct sockaddr_in));
+    assert_int_equal(await(&connect), 0);
+    world_close(world, await_accept(&again, 1));
+    if (r == 0) {
+        await(&accept);
+        assert_int_equal(accept.result, -ECANCELED);
+    }
+    assert_int_equal(accept.accepted_count, 0);
+    world_close(world, client);
+    close_listener(world, &again);
+}
+
 static void expect_stale(struct world *world, sock socket)
 {
     struct sockaddr_storage address = loopback(0);
@@ -530,6 +558,7 @@ int main(void)
         RUN(cancelled_polls),
         RUN(closing_with_a_cancelled_op_pending),
         RUN(closing_with_a_cancelled_send_pending),
+        RUN(a_closed_listener_frees_its_port_at_once),
         RUN(stale_handles_are_harmless),
         RUN(one_of_a_kind_at_a_time),
         RUN(closing_others_in_the_same_batch),
