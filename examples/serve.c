@@ -64,22 +64,25 @@ static int tasks_left(void)
     return others - (int)done;
 }
 
-/* Answers that are under way are finished; connections that are idle are closed. */
+/* Answers that are under way are finished, if that takes no longer than STOP_SECONDS; what is idle
+ * is closed. */
 static int stop(struct site *site, asyncio_server *server)
 {
     printf("\nstopping\n");
     site->is_stopping = true;
     asyncio_server_close(server);
-    if (site->busy && asyncio_wait_for(site->quiet, STOP_SECONDS) == -ECANCELED)
-        return -ECANCELED;           /* Ctrl-C again: at once */
-    asyncio_server_close_clients(server);
-    int r = asyncio_wait_for(asyncio_coro(asyncio_server_wait_closed, server), STOP_SECONDS);
+    int r = site->busy ? asyncio_wait_for(site->quiet, STOP_SECONDS) : 0;
+    if (r >= 0) {
+        asyncio_server_close_clients(server);
+        r = asyncio_wait_for(asyncio_coro(asyncio_server_wait_closed, server), STOP_SECONDS);
+    }
     if (r == -ETIMEDOUT) {
         asyncio_server_abort_clients(server);
         r = asyncio_server_wait_closed(server);
     }
-    site->tasks_left = tasks_left();
-    return r;
+    if (r >= 0)
+        site->tasks_left = tasks_left();
+    return r;                        /* -ECANCELED: Ctrl-C again, which ends it at once */
 }
 
 static int explain(int r, const struct site *site)
@@ -203,10 +206,12 @@ int main(int argc, char **argv)
     long long bytes = atomic_load(&bytes_in_use);
     free(full);
     close(site.root);
+    if (r == -EINTR)
+        return 130;                  /* Ctrl-C twice */
     if (r < 0) {
         const asyncio_error *error = asyncio_last_error(r);
         fprintf(stderr, "serve: %s\n", error ? error->text : asyncio_error_text(r));
-        return r == -EINTR ? 130 : 1;
+        return 1;
     }
     printf("stopped after %llu answers; left behind: %d tasks, %d descriptors, %lld bytes\n",
            site.answered, site.tasks_left, left, bytes);
