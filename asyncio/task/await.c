@@ -64,6 +64,8 @@ int asyncio__await_future(asyncio_future *future)
 
 int(asyncio_await)(asyncio_awaitable awaitable)
 {
+    if (task_current())
+        TASK_CHECK_SCOPES(task_current());
     if (awaitable.future)
         return asyncio__await_future(awaitable.future);
     if (!task_current()) {

@@ -45,9 +45,8 @@ int asyncio__scope_pop(struct scope *scope)
         scope->type->name, scope->file ? scope->file : "?", scope->line);
 }
 
-__attribute__((noinline)) void asyncio__scopes_check(asyncio_task *task)
+void asyncio__scopes_check(asyncio_task *task, void *frame)
 {
-    void *frame = __builtin_frame_address(0);
     for (struct scope *scope = task->scopes; scope; scope = task->scopes) {
         if (!scope->frame_owner || (char *)scope->frame_owner >= (char *)frame)
             return;

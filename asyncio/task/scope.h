@@ -40,9 +40,6 @@ void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asy
  * is still open. */
 int asyncio__scope_pop(struct scope *scope);
 
-/* Closes and reports those whose frame is gone: below the caller's. Called at each suspension of a
- * task with open scopes. */
-void asyncio__scopes_check(asyncio_task *task);
 /* The body is over: closes and reports what is left open. Returns the task's result. */
 int asyncio__scopes_close(asyncio_task *task, int result);
 /* The task is dropped unfinished, with its loop: frees without running anything that could

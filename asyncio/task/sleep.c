@@ -50,6 +50,7 @@ int asyncio_sleep(double delay)
     asyncio_task *task = task_current();
     if (__builtin_expect(!task, 0))
         return -ASYNCIO_NO_TASK;
+    TASK_CHECK_SCOPES(task);
     int r = task_refuses(task);
     if (r < 0)
         return r;

@@ -130,8 +130,6 @@ void asyncio__task_run(struct handle *handle, asyncio_loop *loop)
 void asyncio__task_suspend(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
-    if (__builtin_expect(task->scopes != NULL, 0))
-        asyncio__scopes_check(task);
     struct coro *to = flow_after(loop, task);
     if (to != &task->coro) {
         asyncio__coro_switch(&task->coro, to);

@@ -110,6 +110,17 @@ static inline void task_ready(asyncio_task *task)
     asyncio__loop_call(task->future.loop, &task->step.handle);
 }
 
+/* scope.c: closes and reports the scopes that a frame below `frame` has left open. */
+void asyncio__scopes_check(asyncio_task *task, void *frame);
+
+/* For the beginning of each public function that suspends: what lies below its own frame is gone. Not in
+ * asyncio__task_suspend, whose frame is deeper: a scope that was left lies where the runtime's frames are now. */
+#define TASK_CHECK_SCOPES(task)                                                                    \
+    do {                                                                                           \
+        if (__builtin_expect((task)->scopes != NULL, 0))                                           \
+            asyncio__scopes_check(task, __builtin_frame_address(0));                               \
+    } while (0)
+
 /* True once for each cancellation that is due now; puts its record into the env. */
 bool asyncio__task_take_cancel_slow(asyncio_task *task);
 static inline bool task_take_cancel(asyncio_task *task)
