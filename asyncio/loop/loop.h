@@ -130,7 +130,8 @@ static inline void asyncio__loop_pauses(asyncio_loop *loop)
 {
     struct watcher *watcher = loop->watchdog;
     if (__builtin_expect(watcher != NULL, 0))
-        atomic_store_explicit(&watcher->activity, watcher_activity(watcher) + 1, memory_order_release);
+        atomic_store_explicit(&watcher->activity, watcher_activity(watcher) + 1,
+                              memory_order_release);
 }
 
 /* The watcher says that it parks, then looks at `activity`; the other way round here. */
