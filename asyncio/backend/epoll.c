@@ -47,6 +47,7 @@ struct epoll {
     bool has_pwait2;
     bool is_exported; /* somebody polls our descriptor: it must show the active list too */
     struct list active;
+    unsigned levels; /* handles that are watched level-triggered */
     size_t received; /* bytes, in this poll */
     int next, count; /* of `events`: the first that is not handled yet, and how many there are */
     struct epoll_event events[EVENTS];
@@ -77,6 +78,11 @@ static uint32_t interest(const struct handle *handle)
            (handle->poll_out || handle->writer ? EPOLLOUT : 0U);
 }
 
+static bool is_level(uint32_t events)
+{
+    return events && !(events & (uint32_t)EPOLLET);
+}
+
 /* Brings the kernel's registration in line with what is pending. */
 static int watch(struct epoll *epoll, struct handle *handle)
 {
@@ -87,6 +93,8 @@ static int watch(struct epoll *epoll, struct handle *handle)
     struct epoll_event event = { .events = events, .data.u64 = data_of(handle) };
     if (epoll_ctl(epoll->number, what, handle->descriptor.number, &event) < 0)
         return -errno;
+    epoll->levels += is_level(events);
+    epoll->levels -= is_level(handle->registered);
     handle->registered = events;
     return 0;
 }
@@ -240,10 +248,10 @@ static int run(struct epoll *epoll, struct handle *handle)
 static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
 {
     uint32_t generation = handle->descriptor.entry.generation;
-    bool is_level = !(handle->registered & (uint32_t)EPOLLET);
+    bool was_level = is_level(handle->registered);
     descriptor_on_events(&handle->ready, events);
     int completed = run(epoll, handle);
-    if (!is_level || !is_alive(handle, generation))
+    if (!was_level || !is_alive(handle, generation))
         return completed;
     if (handle->poll_in && events & ~(uint32_t)EPOLLOUT) {
         handle->poll_in->complete(handle->poll_in, 1);
@@ -376,6 +384,7 @@ static int forget(struct epoll *epoll, struct handle *handle)
     int number = handle->descriptor.number;
     if (handle->registered)
         epoll_ctl(epoll->number, EPOLL_CTL_DEL, number, NULL);
+    epoll->levels -= is_level(handle->registered);
     list_remove(&handle->link);
     table_retire(&handle->descriptor.entry);
     table_release(&epoll->posix.table, &handle->descriptor.entry);
@@ -439,20 +448,31 @@ static int wait_events(struct epoll *epoll, int64_t timeout_ns)
     return n >= 0 ? n : errno == EINTR ? 0 : -errno;
 }
 
-/* Goes on with the events at hand, until enough is received. Those of an earlier wait say nothing
- * about a level any more; the kernel will report it again. */
-static int handle_events(struct epoll *epoll, bool is_fresh)
+static struct handle *handle_of(struct epoll *epoll, const struct epoll_event *event)
+{
+    uint64_t data = event->data.u64;
+    if (data == WAKE_DATA)
+        return NULL;
+    return posix_get(&epoll->posix.backend, (sock){ (uint32_t)data, (uint32_t)(data >> 32) });
+}
+
+/* Goes on with the events at hand, until enough is received. Levels do not wait for another poll:
+ * they may be no longer so by then, and behind others' bulk their turn might never come. */
+static int handle_events(struct epoll *epoll)
 {
     int completed = 0;
+    struct handle *handle;
     while (epoll->next < epoll->count && epoll->received < POLL_BYTES) {
-        const struct epoll_event *event = &epoll->events[epoll->next++];
-        if (event->data.u64 == WAKE_DATA)
-            continue;
-        struct handle *handle =
-            posix_get(&epoll->posix.backend,
-                      (sock){ (uint32_t)event->data.u64, (uint32_t)(event->data.u64 >> 32) });
-        if (handle && (is_fresh || handle->registered & (uint32_t)EPOLLET))
+        struct epoll_event *event = &epoll->events[epoll->next++];
+        if ((handle = handle_of(epoll, event)))
             completed += on_event(epoll, handle, event->events);
+    }
+    for (int i = epoll->next; epoll->levels && i < epoll->count; i++) {
+        struct epoll_event *event = &epoll->events[i];
+        if (!(handle = handle_of(epoll, event)) || !is_level(handle->registered))
+            continue;
+        event->data.u64 = WAKE_DATA; /* done with */
+        completed += on_event(epoll, handle, event->events);
     }
     return completed;
 }
@@ -481,7 +501,7 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     int completed = 0;
     for (struct list *link; (link = list_pop(&active));)
         completed += run(epoll, container_of(link, struct handle, link));
-    completed += handle_events(epoll, is_fresh);
+    completed += handle_events(epoll);
     if (epoll->is_exported && has_work(epoll))
         backend_wake(backend);
     return completed;

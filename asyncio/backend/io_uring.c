@@ -107,6 +107,7 @@ static bool flush_handle(struct uring *uring, struct handle *handle)
         handle->wanted &= (uint16_t)~bit(request);
         handle->armed |= bit(request);
         uring->in_kernel++;
+        uring->levels += request >= WATCH_IN;
     }
     return true;
 }
@@ -269,6 +270,7 @@ static int dispatch(struct uring *uring, struct handle *handle, const struct io_
         handle->unwanted &= (uint16_t)~bit(request);
         handle->to_cancel &= (uint16_t)~bit(request);
         uring->in_kernel--;
+        uring->levels -= request >= WATCH_IN;
         if (handle->wanted & bit(request))
             want(uring, handle, request);
     }
@@ -311,15 +313,27 @@ static int on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
     return completed;
 }
 
-/* `stale`: so many of them were there before this poll, and say nothing about a level any more. */
+/* Until enough is received. Levels do not wait for another poll: behind others' bulk their turn
+ * might never come. `stale`: so many completions were there before this poll, and say nothing of a
+ * level. */
 static int handle_completions(struct uring *uring, unsigned stale)
 {
     int completed = 0;
     struct io_uring_cqe cqe;
+    unsigned i = 0, count = ring_completions(&uring->ring);
     uring->received = 0;
-    for (unsigned count = ring_completions(&uring->ring), i = 0;
-         i < count && uring->received < POLL_BYTES && ring_take(&uring->ring, &cqe); i++) {
+    for (; i < count && uring->received < POLL_BYTES && ring_take(&uring->ring, &cqe); i++) {
         uring->is_stale = i < stale;
+        completed += on_completion(uring, &cqe);
+    }
+    for (unsigned ahead = 0; uring->levels && i + ahead < count; ahead++) {
+        struct io_uring_cqe *later = ring_ahead(&uring->ring, ahead);
+        enum request request = (enum request)(later->user_data & KIND_MASK);
+        if (later->user_data <= KIND_MASK || (request != WATCH_IN && request != WATCH_OUT))
+            continue;
+        cqe = *later;
+        later->user_data = DATA_IGNORED;
+        uring->is_stale = i + ahead < stale;
         completed += on_completion(uring, &cqe);
     }
     return completed;
@@ -331,12 +345,13 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     int r = 0;
     if (!uring->ring.is_enabled && (r = asyncio__ring_enable(&uring->ring)) < 0)
         return r;
-    flush(uring);
     unsigned stale = ring_completions(&uring->ring);
-    bool waits = timeout_ns != 0 && stale == 0 && list_empty(&uring->dirty);
+    flush(uring);
+    bool is_empty = ring_completions(&uring->ring) == 0;
+    bool waits = timeout_ns != 0 && is_empty && list_empty(&uring->dirty);
     unsigned unsubmitted = ring_unsubmitted(&uring->ring);
-    bool is_due = stale == 0 ? unsubmitted || ring_has_deferred(&uring->ring)
-                             : unsubmitted >= UNSUBMITTED_MAX;
+    bool is_due =
+        is_empty ? unsubmitted || ring_has_deferred(&uring->ring) : unsubmitted >= UNSUBMITTED_MAX;
     if (waits || is_due)
         r = asyncio__ring_enter(&uring->ring, waits ? 1 : 0, timeout_ns);
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)

@@ -40,6 +40,7 @@ struct uring {
     struct list dirty;  /* handles with requests to hand in or to take back */
     size_t received;    /* bytes, in this poll */
     unsigned in_kernel; /* requests */
+    unsigned levels;    /* of these, WATCH_IN and WATCH_OUT */
     int wake;
     bool is_wake_armed;
     bool is_stale; /* the completion being handled was there before this poll */

@@ -90,6 +90,13 @@ static inline bool ring_take(struct ring *ring, struct io_uring_cqe *ret_complet
     return true;
 }
 
+/* The completion that is `ahead` places behind the oldest, which is there. */
+static inline struct io_uring_cqe *ring_ahead(const struct ring *ring, unsigned ahead)
+{
+    const struct io_uring_cq *cq = &ring->uring.cq;
+    return &cq->cqes[(*cq->khead + ahead) & cq->ring_mask];
+}
+
 static inline void ring_give_buffer(struct ring *ring, unsigned id)
 {
     io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size,

@@ -183,6 +183,157 @@ TEST(both_directions_of_one_descriptor)
     world_close(world, socket);
 }
 
+enum { CROWD = 60 };
+
+/* More of them than a small ring holds: nobody is passed over, poll after poll. */
+TEST(many_descriptors_ready_at_once)
+{
+    int pipes[CROWD][2];
+    static struct probe in[CROWD];
+    if (world->limits.seed > 20)
+        return;
+    for (int i = 0; i < CROWD; i++) {
+        sock reader;
+        assert_int_equal(pipe(pipes[i]), 0);
+        assert_int_equal(write(pipes[i][1], "x", 1), 1);
+        assert_int_equal(world->type->adopt(world->it, pipes[i][0], &reader), 0);
+        in[i] = (struct probe){ 0 };
+        submit(world, &in[i], OP_POLL_IN, reader);
+    }
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < CROWD; i++)
+            assert_int_equal(await(&in[i]), 1);
+        for (int i = 0; i < CROWD; i++)
+            in[i].completed = 0;
+    }
+    for (int i = 0; i < CROWD; i++) {
+        cancel(&in[i]);
+        world_close(world, in[i].op.socket);
+        close(pipes[i][1]);
+    }
+}
+
+enum { BULKS = 8, BULK = 200000 };
+
+/* Connections that always have more than one poll receives do not keep a level from its turn. */
+TEST(a_level_is_not_starved_by_bulk)
+{
+    int pipes[2];
+    sock client[BULKS], server[BULKS], reader;
+    static struct probe recv[BULKS], in;
+    char *data = calloc(1, BULK);
+    if (world->limits.seed > 5 || world->limits.chop)
+        return free(data);
+    for (int i = 0; i < BULKS; i++) {
+        pair(world, &client[i], &server[i]);
+        recv[i] = (struct probe){ .completed = 1 };
+    }
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(world->type->adopt(world->it, pipes[0], &reader), 0);
+    in = (struct probe){ 0 };
+    submit(world, &in, OP_POLL_IN, reader);
+    settle(world);
+    assert_int_equal(write(pipes[1], "x", 1), 1);
+    int64_t received = 0;
+    int rounds = 0;
+    for (; rounds < 200 && in.completed < 10; rounds++) {
+        for (int i = 0; i < BULKS; i++) {
+            struct iovec iov = { data, BULK };
+            world->type->send_now(world->it, client[i], &iov, 1);
+            while (recv[i].completed) {
+                received += recv[i].result > 0 ? recv[i].result : 0;
+                submit_recv(world, &recv[i], server[i], data, 65536);
+                if (recv[i].completed && received > (int64_t)rounds * BULKS * 65536)
+                    break;
+            }
+        }
+        assert_true(world_poll(world, 0) >= 0);
+    }
+    assert_true(in.completed >= 10);
+    assert_true(rounds < 100);
+    cancel(&in);
+    for (int i = 0; i < BULKS; i++) {
+        if (!recv[i].completed)
+            cancel(&recv[i]);
+        world_close(world, client[i]);
+        world_close(world, server[i]);
+    }
+    world_close(world, reader);
+    close(pipes[1]);
+    free(data);
+}
+
+/* What was so in an earlier poll is not told in a later one: a callback may read without waiting. */
+TEST(a_level_is_never_told_late)
+{
+    int pipes[2];
+    sock client[BULKS], server[BULKS], reader;
+    static struct probe recv[BULKS], in;
+    static char data[BULKS][65536];
+    if (world->limits.seed || world->limits.chop)
+        return;
+    for (int i = 0; i < BULKS; i++) {
+        pair(world, &client[i], &server[i]);
+        recv[i] = (struct probe){ .completed = 1 };
+    }
+    assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
+    assert_int_equal(world->type->adopt(world->it, pipes[0], &reader), 0);
+    in = (struct probe){ 0 };
+    submit(world, &in, OP_POLL_IN, reader);
+    settle(world);
+    for (int round = 0; round < 50; round++) {
+        char byte;
+        for (int i = 0; i < BULKS; i++) {
+            if (recv[i].completed)
+                submit_recv(world, &recv[i], server[i], data[i], sizeof data[i]);
+            struct iovec iov = { data[i], sizeof data[i] };
+            world->type->send_now(world->it, client[i], &iov, 1);
+        }
+        assert_int_equal(write(pipes[1], "x", 1), 1);
+        assert_true(world_poll(world, 0) >= 0);
+        assert_int_equal(read(pipes[0], &byte, 1), 1);
+        in.completed = 0;
+        for (int i = 0; i < 5; i++)
+            assert_true(world_poll(world, 0) >= 0);
+        assert_int_equal(in.completed, 0);
+    }
+    cancel(&in);
+    for (int i = 0; i < BULKS; i++) {
+        if (!recv[i].completed)
+            cancel(&recv[i]);
+        world_close(world, client[i]);
+        world_close(world, server[i]);
+    }
+    world_close(world, reader);
+    close(pipes[1]);
+}
+
+/* Somebody else has the same file open, as a child may. After closing, it is his alone. */
+TEST(a_duplicate_does_not_wake_us)
+{
+    int ends[2];
+    sock socket;
+    struct probe recv = { 0 };
+    char byte;
+    if (!world->is_real)
+        return;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    int duplicate = dup(ends[0]);
+    assert_int_equal(world->type->adopt(world->it, ends[0], &socket), 0);
+    submit_recv(world, &recv, socket, &byte, 1);
+    settle(world);
+    cancel(&recv);
+    world_close(world, socket);
+    settle(world);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    int64_t before = real_now();
+    assert_int_equal(world_poll(world, 30000000), 0);
+    assert_true(real_now() - before >= 30000000);
+    assert_int_equal(read(duplicate, &byte, 1), 1);
+    close(duplicate);
+    close(ends[1]);
+}
+
 TEST(a_regular_file_cannot_be_polled)
 {
     FILE *file = tmpfile();
@@ -370,6 +521,10 @@ int main(void)
         RUN(a_wake_from_a_signal_handler),
         RUN(readiness_is_level_triggered),
         RUN(both_directions_of_one_descriptor),
+        RUN(many_descriptors_ready_at_once),
+        RUN(a_level_is_not_starved_by_bulk),
+        RUN(a_level_is_never_told_late),
+        RUN(a_duplicate_does_not_wake_us),
         RUN(a_regular_file_cannot_be_polled),
         RUN(readiness_of_a_stream_of_ours),
         RUN(adopt_and_detach),

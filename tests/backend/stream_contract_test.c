@@ -78,6 +78,24 @@ TEST(end_of_file_completes_a_waiting_recv)
     world_close(world, server);
 }
 
+/* The last bytes and the end in one event: the short read is not the last one. */
+TEST(end_of_file_together_with_bytes)
+{
+    sock client, server;
+    char data[8];
+    struct probe recv = { 0 };
+    pair(world, &client, &server);
+    submit_recv(world, &recv, server, data, sizeof data);
+    settle(world);
+    send_text(world, client, "x", 1);
+    world_close(world, client);
+    if (!recv.completed)
+        settle(world);
+    assert_int_equal(await(&recv), 1);
+    assert_int_equal(recv_some(world, server, data, sizeof data), 0);
+    world_close(world, server);
+}
+
 TEST(half_close_leaves_the_other_direction)
 {
     sock client, server;
@@ -133,6 +151,25 @@ TEST(closing_with_unread_bytes_resets)
     char data[8];
     pair(world, &client, &server);
     send_text(world, client, "never read", 10);
+    settle(world);
+    world_close(world, server);
+    assert_int_equal(recv_some(world, client, data, sizeof data), -ECONNRESET);
+    world_close(world, client);
+}
+
+/* Also when a recv that was cancelled has had them fetched already. */
+TEST(closing_with_fetched_bytes_resets)
+{
+    sock client, server;
+    char data[8];
+    struct probe recv = { 0 };
+    pair(world, &client, &server);
+    submit_recv(world, &recv, server, data, 1);
+    settle(world);
+    send_text(world, client, "never read", 10);
+    if (!recv.completed)
+        settle(world);
+    await(&recv);
     settle(world);
     world_close(world, server);
     assert_int_equal(recv_some(world, client, data, sizeof data), -ECONNRESET);
@@ -558,10 +595,12 @@ int main(void)
         RUN(reads_are_short_and_in_order),
         RUN(end_of_file_comes_after_the_last_byte_and_stays),
         RUN(end_of_file_completes_a_waiting_recv),
+        RUN(end_of_file_together_with_bytes),
         RUN(half_close_leaves_the_other_direction),
         RUN(send_after_shutdown_is_a_broken_pipe_without_a_signal),
         RUN(a_reset_is_told_once),
         RUN(closing_with_unread_bytes_resets),
+        RUN(closing_with_fetched_bytes_resets),
         RUN(a_reset_completes_a_waiting_recv),
         RUN(a_large_send_waits_for_a_slow_reader),
         RUN(bytes_flow_both_ways_at_once),
