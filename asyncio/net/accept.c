@@ -24,6 +24,17 @@ static bool is_full(const struct asyncio_server *server)
            server->connections >= server->options.max_connections;
 }
 
+/* Under a flood no more than one report a second. */
+static void report(struct asyncio_server *server, const char *message, int error)
+{
+    asyncio_loop *loop = server->net->loop;
+    int64_t now = asyncio__loop_now(loop);
+    if (now < server->next_report)
+        return;
+    server->next_report = now + REPORT_NS;
+    asyncio__loop_report(loop, message, error, NULL, NULL, NULL);
+}
+
 /* ---- one connection ---- */
 
 /* The body of a connection's task. What it fails with is told here, since nobody awaits it. */
@@ -71,8 +82,7 @@ static void start_handler(struct asyncio_server *server, asyncio_stream *stream)
     server->context = env->context;
     env->context = outer;
     if (r < 0) /* handler_over has been called */
-        asyncio__loop_report(server->net->loop, "a connection could not be handled", r, NULL, NULL,
-                             NULL);
+        report(server, "a connection could not be handled", r);
 }
 
 static void unpark(struct asyncio_server *server)
@@ -98,8 +108,7 @@ static void new_connection(struct asyncio_server *server, sock socket)
     if (!stream) {
         (void)net->backend->type->close(net->backend, socket);
         if (!server->is_closed)
-            asyncio__loop_report(net->loop, "a connection could not be handled", -ENOMEM, NULL,
-                                 NULL, NULL);
+            report(server, "a connection could not be handled", -ENOMEM);
         return;
     }
     server->holds++;
@@ -130,15 +139,10 @@ void asyncio__server_lost(struct asyncio_server *server, asyncio_stream *stream)
 static void rest(struct asyncio_server *server, int error)
 {
     asyncio_loop *loop = server->net->loop;
-    int64_t now = asyncio__loop_now(loop);
-    if (now >= server->next_report) {
-        server->next_report = now + REPORT_NS;
-        asyncio__loop_report(loop, "accepting connections failed, and goes on in a moment", error,
-                             NULL, NULL, NULL);
-    }
+    report(server, "accepting connections failed, and goes on in a moment", error);
     if (!server->is_closed && !asyncio__timer_active(&server->retry.timer) &&
         list_empty(&server->retry.handle.link))
-        asyncio__loop_call_at(loop, &server->retry, now + RETRY_NS);
+        asyncio__loop_call_at(loop, &server->retry, asyncio__loop_now(loop) + RETRY_NS);
 }
 
 static void retry(struct handle *handle, asyncio_loop *loop)

@@ -25,7 +25,6 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
 {
     struct net *net = container_of(closer, struct net, closer);
     (void)loop->backend->type->poll(loop->backend, 0); /* hands in what was written last */
-    net->is_closing = true;
     asyncio__resolves_drop(net);
     asyncio__connects_abort(net);
     asyncio__servers_abort(net);

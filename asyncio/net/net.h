@@ -27,7 +27,6 @@ struct net {
     struct closer closer;
     asyncio_loop *loop;
     struct backend *backend;
-    bool is_closing;
     unsigned flushing;                /* transports that are closing and have bytes to send */
     unsigned streak;                  /* answers at once since a task last waited here */
     struct list streams;              /* not lost yet, and of no server */

@@ -47,13 +47,18 @@ static void resumed(struct transport *transport)
     asyncio__waiters_wake(&stream->drainers, 0);
 }
 
-static void lost(struct transport *transport, int error)
+static void ended(struct transport *transport, int error)
 {
     asyncio_stream *stream = stream_of(transport);
     stream->lost_by = error;
     if (!stream->gone)
         stream->gone = error ? error : -ECONNRESET;
     asyncio__waiters_wake(&stream->drainers, error ? error : -ECONNRESET);
+}
+
+static void lost(struct transport *transport, int error)
+{
+    asyncio_stream *stream = stream_of(transport);
     asyncio__waiters_wake(&stream->closers, error);
     list_remove(&stream->link);
     struct asyncio_server *server = stream->server;
@@ -65,7 +70,7 @@ static void lost(struct transport *transport, int error)
 }
 
 static const struct future_type reading_type;
-static const struct transport_events events = { received, resumed, lost };
+static const struct transport_events events = { received, resumed, ended, lost };
 
 /* ---- life ---- */
 
@@ -223,8 +228,10 @@ int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int resul
 int asyncio__stream_yield(asyncio_stream *stream)
 {
     stream->tcp.net->streak = 0;
+    stream->reader = task_current(); /* it is reading all the while */
     int r = asyncio_sleep(0);
-    return r < 0 ? r : stream_may_read(stream);
+    stream->reader = NULL;
+    return r < 0 ? r : stream->gone;
 }
 
 /* While nothing has come, an empty buffer goes back, and the receive under way gets the scratch

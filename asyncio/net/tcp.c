@@ -47,6 +47,7 @@ static void shut(struct tcp *tcp, int error)
         net->flushing--;
     tcp->is_shut = true;
     tcp->error = error;
+    tcp->base.events->ended(&tcp->base, error);
     bool is_over = tcp->is_receiving && backend_of(tcp)->cancel(net->backend, &tcp->in) == 1;
     if (tcp->is_sending && backend_of(tcp)->cancel(net->backend, &tcp->out) == 1)
         tcp->is_sending = false;
@@ -257,6 +258,8 @@ static int store(struct tcp *tcp, const struct iovec *pieces, size_t count, size
                  size_t total)
 {
     int r = asyncio__buffer_reserve(&tcp->queued, &tcp->net->blocks, total - sent);
+    if (r < 0 && sent) /* the block that was reserved before is larger than the rest */
+        r = asyncio__buffer_reserve(&tcp->queued, &tcp->net->blocks, total);
     if (r < 0)
         return r;
     queue(tcp, pieces, count, sent);

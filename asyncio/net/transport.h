@@ -19,6 +19,8 @@ struct transport;
 struct transport_events {
     void (*received)(struct transport *transport, int result); /* what a pending receive got */
     void (*resumed)(struct transport *transport);
+    /* no call makes sense any more; `lost` follows */
+    void (*ended)(struct transport *transport, int error);
     void (*lost)(struct transport *transport, int error);      /* 0: it was closed here */
 };
 

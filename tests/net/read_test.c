@@ -416,10 +416,43 @@ static int reading_is_fair(struct pair *p)
     return 0;
 }
 
+static int read_bytes(asyncio_stream *stream, size_t count)
+{
+    char byte;
+    for (size_t i = 0; i < count; i++) {
+        int n = asyncio_stream_read(stream, &byte, 1);
+        if (n < 0)
+            return n;
+    }
+    return 0;
+}
+
+/* Letting others run does not let them read. */
+static int fairness_keeps_the_reader(struct pair *p)
+{
+    enum { SIZE = 2000 };
+    struct amount amount = { p->a, SIZE + 1 };
+    asyncio_task *reader;
+    char byte;
+    CHECK_IS(write_pattern(&amount), 0);
+    CHECK_IS(settle(), 0);
+    START(reader, read_bytes, p->b, (size_t)SIZE);
+    CHECK_IS(asyncio_sleep(0), 0);
+    while (!asyncio_task_done(reader)) {
+        CHECK_IS(asyncio_stream_read(p->b, &byte, 1), -EBUSY);
+        CHECK_IS(asyncio_sleep(0), 0);
+    }
+    CHECK_IS(join(reader), 0);
+    CHECK_IS(asyncio_stream_read(p->b, &byte, 1), 1);
+    CHECK_IS((unsigned char)byte, pattern(SIZE));
+    return 0;
+}
+
 static void test_fair(void **state)
 {
     (void)state;
     with_pair(reading_is_fair);
+    with_pair(fairness_keeps_the_reader);
 }
 
 /* ---- closed streams ---- */

@@ -385,12 +385,78 @@ static int reader_learns_of_reset(struct pair *p)
     return 0;
 }
 
+static int read_one(asyncio_stream *stream)
+{
+    char byte;
+    return asyncio_stream_read(stream, &byte, 1);
+}
+
+static int write_on(asyncio_stream *stream)
+{
+    int r = 0;
+    while (r >= 0) {
+        r = asyncio_stream_write(stream, "tick", 4);
+        if (r >= 0)
+            r = asyncio_sleep(0);
+    }
+    return r;
+}
+
+/* Whoever finds the error first: nobody takes it for a cancellation. */
+static int reader_and_writer_learn_of_reset(struct pair *p)
+{
+    asyncio_task *reader, *writer;
+    START(reader, read_one, p->a);
+    START(writer, write_on, p->a);
+    CHECK_IS(settle(), 0);
+    asyncio_stream_abort(p->b);
+    int read = join(reader), written = join(writer);
+    CHECK(read == -ECONNRESET || read == -EPIPE);
+    CHECK(written == -ECONNRESET || written == -EPIPE);
+    return 0;
+}
+
 static void test_reset(void **state)
 {
     (void)state;
     with_pair(write_to_who_has_gone);
     with_pair(waiting_writer_learns_of_reset);
     with_pair(reader_learns_of_reset);
+    with_pair(reader_and_writer_learn_of_reset);
+}
+
+/* ---- all or nothing, also without memory ---- */
+
+/* The rest of a write is smaller than what was reserved for it: it finds its place all the same. */
+static int rest_is_stored(struct pair *p)
+{
+    enum { ROOM = 65536, SIZE = 30000, REST = 1000 };
+    static char block[ROOM];
+    if (world.is_chopped || world.is_seeded)
+        return 0;
+    CHECK_IS(asyncio_stream_write_nowait(p->a, block, SIZE), 0);
+    CHECK_IS(asyncio_stream_write_nowait(p->a, block, ROOM - SIZE - SIZE + REST), 0);
+    asyncio__alloc_fail_at(1, 1);
+    int r = asyncio_stream_write_nowait(p->a, block, SIZE);
+    asyncio__alloc_fail_at(0, 0);
+    CHECK_IS(r, 0);
+    if (world.is_sim)
+        CHECK_IS((long long)asyncio_stream_get_write_buffer_size(p->a), REST);
+    asyncio__alloc_fail_at(1, 1);
+    static char large[1 << 20];
+    r = asyncio_stream_write_nowait(p->a, large, sizeof large);
+    asyncio__alloc_fail_at(0, 0);
+    CHECK_IS(r, -ENOMEM);
+    CHECK_IS(asyncio_stream_write_eof(p->a), 0);
+    CHECK_IS(discard(p->b, ROOM + REST), 0);
+    CHECK_IS(asyncio_stream_read(p->b, block, 1), 0); /* nothing of what was refused */
+    return 0;
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    with_pair(rest_is_stored);
 }
 
 int main(void)
@@ -400,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_other_marks),  cmocka_unit_test(test_cancel_write),
         cmocka_unit_test(test_interleave),   cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_half_close),   cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
