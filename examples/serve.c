@@ -26,21 +26,21 @@ enum {
     PAGES_MAX = 16,              /* ...this many of them */
 };
 
-#define STOP_SECONDS 3.0         /* for answers under way when we stop */
+#define STOP_SECONDS 5.0         /* for answers under way when we stop */
 
 static int fetch_own_pages(struct site *site)
 {
-    char *paths[PAGES_MAX];
+    char *paths[PAGES_MAX] = { NULL };
     int count = asyncio_to_thread(asyncio_coro(folder_pages, site->root, paths, PAGES_MAX));
-    if (count < 0)
-        return count;
     struct pages pages = { site->host, site->port, paths, count };
     struct measure measure;
-    int r = asyncio_wait_for(asyncio_coro(measure_pages, &pages, TASKS, &measure), 20.0);
+    int r = count;
+    if (r >= 0)
+        r = asyncio_wait_for(asyncio_coro(measure_pages, &pages, TASKS, &measure), 20.0);
     if (r >= 0)
         measure_print(&measure, TASKS, count);
-    for (int i = 0; i < count; i++)
-        free(paths[i]);
+    for (int i = 0; i < PAGES_MAX; i++)
+        free(paths[i]);              /* also when we were cancelled: the thread has made its list */
     return r;
 }
 
@@ -144,6 +144,7 @@ static int program(struct site *site, const char *folder)
     }
     asyncio_server_unref(server);
     asyncio_future_unref(site->quiet);
+    site->quiet = NULL;              /* a handler may still be on its way out */
     return r;
 }
 

@@ -131,7 +131,7 @@ int site_serve(asyncio_stream *stream, void *data)
             request.keep_alive = false;
         r = r >= 400 ? send_status(stream, &request, r, NULL) : answer(site, stream, &request);
         site->answered++;
-        if (--site->busy == 0 && site->is_stopping)
+        if (--site->busy == 0 && site->is_stopping && site->quiet)
             asyncio_future_set_result(site->quiet, 0);
         if (r >= 0 && !request.keep_alive)
             r = hang_up(stream);
