@@ -87,8 +87,7 @@ static int open_parts(int root, const char *path)
             part[length] = 0;
         }
         bool is_last = !path[length];
-        int flags = OPEN_FLAGS | O_NOFOLLOW | (is_last ? 0 : O_DIRECTORY);
-        int next = length ? openat(at, part, flags) : -1;
+        int next = length ? openat(at, part, OPEN_FLAGS | O_NOFOLLOW) : -1;
         int error = errno;
         if (at != root)
             close(at);
