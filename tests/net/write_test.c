@@ -180,11 +180,43 @@ static int marks_are_lowered(struct pair *p)
     return discard(p->b, size);
 }
 
+/* The low mark lies inside of what is on its way already: writing goes on as soon as it is
+ * reached, not later. */
+static int mark_within_an_operation(struct pair *p)
+{
+    enum { ROOM = 65536, MARK = 20000 };
+    static char block[ROOM + MARK];
+    if (!world.is_sim || world.is_chopped)
+        return 0; /* the size of the sockets' buffers has to be known */
+    CHECK_IS(asyncio_stream_set_write_buffer_limits(p->a, MARK, MARK), 0);
+    CHECK_IS(asyncio_stream_write_nowait(p->a, block, ROOM + MARK), 0);
+    while (asyncio_stream_get_write_buffer_size(p->a) > MARK)
+        CHECK_IS(asyncio_sleep(0), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_stream_drain(p->a), 0);
+    CHECK_IS(asyncio_stream_write_nowait(p->a, block, 100), 0);
+    asyncio_task *drainer;
+    START(drainer, drain_it, p->a);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(drainer), 0);
+    CHECK_IS(discard(p->b, 99), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(drainer), 0);
+    CHECK_IS((long long)asyncio_stream_get_write_buffer_size(p->a), MARK + 1);
+    CHECK_IS(discard(p->b, 1), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(drainer), 1);
+    CHECK_IS(join(drainer), 0);
+    CHECK_IS(discard(p->b, ROOM + MARK), 0);
+    return 0;
+}
+
 static void test_other_marks(void **state)
 {
     (void)state;
     with_pair(high_mark_of_0);
     with_pair(marks_are_lowered);
+    with_pair(mark_within_an_operation);
 }
 
 /* ---- a write that waits ---- */
