@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum { IDLE, REQUESTED, TAKING, TAKEN, STALE };
-enum { PATIENCE_NS = 250 * 1000 * 1000, POLL_NS = 200 * 1000 };
+enum { PATIENCE_NS = 1000 * 1000 * 1000, POLL_NS = 200 * 1000 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t never;
@@ -116,7 +116,17 @@ static bool is_ours(const struct sigaction *action)
     return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == on_signal;
 }
 
-/* From above: the lowest ones are what programs take first. The highest is valgrind's. */
+static bool interrupt(int thread, int number)
+{
+    atomic_fetch_add(&sent, 1);
+    if (syscall(SYS_tgkill, getpid(), thread, number) == 0)
+        return true;
+    atomic_fetch_sub(&sent, 1);
+    return false;
+}
+
+/* From above: the lowest ones are what programs take first. The highest is valgrind's. Tried out:
+ * under qemu some can be handled, but not sent. */
 static int take_signal(void)
 {
     struct sigaction action = { .sa_sigaction = on_signal,
@@ -129,8 +139,11 @@ static int take_signal(void)
         if (sigaction(number, NULL, &before) < 0 || (before.sa_flags & SA_SIGINFO) ||
             before.sa_handler != SIG_DFL || sigaction(number, &action, NULL) < 0)
             continue;
-        signal_number = number;
-        return 0;
+        if (interrupt((int)syscall(SYS_gettid), number)) {
+            signal_number = number;
+            return 0;
+        }
+        (void)sigaction(number, &before, NULL);
     }
     return -EAGAIN;
 }
@@ -194,15 +207,6 @@ static int wait_for_handler(void)
     }
 }
 
-static bool interrupt(int thread)
-{
-    atomic_fetch_add(&sent, 1);
-    if (syscall(SYS_tgkill, getpid(), thread, signal_number) == 0)
-        return true;
-    atomic_fetch_sub(&sent, 1);
-    return false;
-}
-
 int asyncio__snapshot_take(asyncio_loop *loop, int thread, unsigned long ran,
                            struct snapshot *ret_snapshot)
 {
@@ -213,7 +217,7 @@ int asyncio__snapshot_take(asyncio_loop *loop, int thread, unsigned long ran,
     atomic_store(&wanted_loop, loop);
     atomic_store(&wanted_ran, ran);
     atomic_store(&state, REQUESTED);
-    if (interrupt(thread))
+    if (interrupt(thread, signal_number))
         r = wait_for_handler();
     if (r == 0)
         *ret_snapshot = snapshot;

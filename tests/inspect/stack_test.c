@@ -33,7 +33,7 @@ static int line_of_wait, line_of_middle, line_of_inlined;
 /* No tail call, so that the frame is there. */
 #define KEEP(r) __asm__ volatile("" : "+r"(r))
 
-static void look(asyncio_task *task)
+__attribute__((noinline)) static void look(asyncio_task *task)
 {
     memset(frames, 0, sizeof frames);
     count = asyncio_task_get_stack(task, frames, CAPACITY);
@@ -63,6 +63,15 @@ static int expect_library(const char *function)
     if (has_names)
         assert_string_equal(frames[0].function, function);
     return 1;
+}
+
+/* There are no more than `i` frames; without names the runtime's cannot all be told. */
+static void expect_end(int i)
+{
+    if (has_names)
+        assert_int_equal(count, i);
+    else
+        assert_in_range(count, i, CAPACITY);
 }
 
 static void run(asyncio_coro coro)
@@ -133,7 +142,7 @@ static int look_at_suspended(void)
     expect(i++, "waits", line_of_wait);
     expect(i++, "middle", line_of_middle);
     expect(i++, "outer", 0);
-    assert_int_equal(count, i);
+    expect_end(i);
     return end(task);
 }
 
@@ -153,7 +162,7 @@ static int look_at_inlined(void)
     if (has_names)
         expect(i++, "inlined", line_of_inlined);
     expect(i++, "calls_inlined", 0);
-    assert_int_equal(count, i);
+    expect_end(i);
     return end(task);
 }
 
@@ -179,7 +188,7 @@ static int look_at_gather(void)
     look(task);
     int i = expect_library("asyncio_gather_all");
     expect(i++, "waits_for", 0);
-    assert_int_equal(count, i);
+    expect_end(i);
     return end(task);
 }
 
@@ -263,7 +272,7 @@ static int creates_eagerly(void)
     assert_int_equal(r, 0);
     int i = expect_library("asyncio_create_task");
     expect(i++, "creates_eagerly", 0);
-    assert_int_equal(count, i);
+    expect_end(i);
     r = asyncio_await(task);
     asyncio_task_unref(task);
     return r;
@@ -433,7 +442,7 @@ static void test_between_two_runs(void **state)
     expect(i++, "waits", line_of_wait);
     expect(i++, "middle", line_of_middle);
     expect(i++, "outer", 0);
-    assert_int_equal(count, i);
+    expect_end(i);
     asyncio_task_cancel(task);
     assert_int_equal(asyncio_loop_run_until_complete(loop, task), -ECANCELED);
     asyncio_task_unref(task);
@@ -481,7 +490,7 @@ static int is_looked_at_from_a_callback(void)
     assert_int_equal(r, 0);
     int i = expect_library("asyncio_sleep");
     expect(i++, "waits", line_of_wait);
-    assert_int_equal(count, i);
+    expect_end(i);
     return end(task);
 }
 
@@ -521,7 +530,7 @@ static int look_at_many(void)
             look(tasks[i]);
             int at = expect_library("asyncio_sleep");
             expect(at++, "counts", 0);
-            assert_int_equal(count, at);
+            expect_end(at);
         }
     }
     for (int i = 0; i < MANY; i++) {

@@ -26,12 +26,13 @@
 #include "inspect/symbols.h"
 
 #define LIMIT 0.05
+#define HIGH_LIMIT 0.4 /* which a loaded machine does not reach by itself */
 
 enum { REPORTS = 64, FUNCTIONS = 2048 };
 
 /* What was reported: written in the watchdog's thread. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static int report_count;
+static int report_count, all_reports;
 static struct {
     char task[64]; /* "": a callback */
     double blocked;
@@ -40,22 +41,29 @@ static struct {
 } reports[REPORTS];
 static bool has_names;
 
+/* On a loaded machine the loop's thread may stand still anywhere; that is not what is tested. */
+static bool is_noise(const char *functions)
+{
+    return has_names && *functions && !strstr(functions, "burns") && !strstr(functions, "dozes");
+}
+
 static void keep(const asyncio_watchdog_report *report, void *data)
 {
     assert_ptr_equal(data, &report_count);
+    char functions[FUNCTIONS] = "";
+    for (size_t i = 0; i < report->frame_count; i++) {
+        size_t length = strlen(functions);
+        snprintf(functions + length, FUNCTIONS - length, "%s ",
+                 report->frames[i].function ? report->frames[i].function : "?");
+    }
     pthread_mutex_lock(&mutex);
-    if (report_count < REPORTS) {
-        char *functions = reports[report_count].functions;
+    all_reports++;
+    if (report_count < REPORTS && !is_noise(functions)) {
         snprintf(reports[report_count].task, sizeof reports->task, "%s",
                  report->task ? report->task : "");
+        snprintf(reports[report_count].functions, FUNCTIONS, "%s", functions);
         reports[report_count].blocked = report->blocked;
         reports[report_count].frame_count = report->frame_count;
-        *functions = 0;
-        for (size_t i = 0; i < report->frame_count; i++) {
-            size_t length = strlen(functions);
-            snprintf(functions + length, FUNCTIONS - length, "%s ",
-                     report->frames[i].function ? report->frames[i].function : "?");
-        }
         report_count++;
     }
     pthread_mutex_unlock(&mutex);
@@ -94,7 +102,7 @@ __attribute__((noinline)) static void dozes(double seconds, int n)
 
 static void start_watching(double limit)
 {
-    report_count = 0;
+    report_count = all_reports = 0;
     memset(reports, 0, sizeof reports);
     int r = asyncio_loop_start_watchdog(asyncio_get_running_loop(), .limit = limit, .report = keep,
                                         .data = &report_count);
@@ -219,7 +227,7 @@ static void test_one_report_an_episode(void **state)
 
 static int is_good(void)
 {
-    double end = now() + 5 * LIMIT;
+    double end = now() + 2 * HIGH_LIMIT;
     for (int i = 0; now() < end; i++) {
         int r = asyncio_sleep(i % 3 ? 0 : 0.001);
         if (r < 0)
@@ -236,7 +244,7 @@ static void finishes(asyncio_loop *loop, void *future)
 
 static void *wakes(void *future)
 {
-    usleep((useconds_t)(6 * LIMIT * 1e6));
+    usleep((useconds_t)(2 * HIGH_LIMIT * 1e6));
     asyncio_loop *loop = asyncio_future_get_loop((asyncio_future *)future);
     int r = asyncio_loop_call_soon_threadsafe(loop, finishes, NULL, .data = future);
     assert_int_equal(r, 0);
@@ -256,15 +264,14 @@ static int stays_idle(void)
     return r;
 }
 
-/* A limit so high that a loaded machine does not reach it by itself. */
 static int watch_nobody(void)
 {
-    start_watching(LIMIT * 4);
+    start_watching(HIGH_LIMIT);
     int r = run_task(asyncio_coro(is_good), NULL);
     assert_int_equal(r, 0);
     r = run_task(asyncio_coro(stays_idle), NULL);
     assert_int_equal(r, 0);
-    assert_int_equal(report_count, 0);
+    assert_int_equal(all_reports, 0);
     return 0;
 }
 
@@ -480,7 +487,8 @@ static int child(const char *word, const char *setting)
 
 static int blocks_unknowingly(void)
 {
-    burns(6 * LIMIT, 0);
+    dozes(12 * LIMIT, 0);
+    __asm__ volatile("");
     return 0;
 }
 
@@ -499,7 +507,7 @@ static void test_the_default_report(void **state)
     assert_non_null(strstr(said, "asyncio: the task 'the worker' has been blocking its loop for "));
     if (has_names) {
         char *outer = strstr(said, ", in blocks_unknowingly\n"),
-             *inner = strstr(said, ", in burns\n");
+             *inner = strstr(said, ", in dozes\n");
         assert_non_null(outer);
         assert_non_null(inner);
         assert_true(outer < inner); /* most recent call last */
@@ -515,9 +523,9 @@ static void test_the_environment(void **state)
     assert_int_equal(child("--plain", "ASYNCIO_WATCHDOG=0.05"), 0);
     assert_non_null(strstr(said, "asyncio: the task 'Task-1' has been blocking its loop for "));
     assert_int_equal(child("--plain", "ASYNCIO_WATCHDOG=0"), 0);
-    assert_string_equal(said, "");
+    assert_null(strstr(said, "asyncio:"));
     assert_int_equal(child("--plain", "ASYNCIO_WATCHDOG="), 0);
-    assert_string_equal(said, "");
+    assert_null(strstr(said, "asyncio:"));
 }
 
 /* In the child the watchdog's thread does not exist: closing the loop there must not wait for it,
@@ -544,8 +552,11 @@ static void test_a_fork(void **state)
 {
     (void)state;
 #if defined(ASYNCIO__SANITIZE_THREAD)
-    skip(); /* it cannot have new threads in the child of a process with threads */
+    skip();
 #endif
+    /* Neither TSan nor qemu can have new threads in the child of a process with threads. */
+    if (getenv("ASYNCIO_TEST_EMULATED"))
+        skip();
     assert_int_equal(child("--fork", ""), 0);
     assert_non_null(strstr(said, "the task 'the worker' has been blocking"));
 }
