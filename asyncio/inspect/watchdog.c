@@ -59,15 +59,15 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+#if defined(__clang__)
+#define UNSEEN_BY_TSAN __attribute__((noinline, disable_sanitizer_instrumentation))
+#else
+#define UNSEEN_BY_TSAN __attribute__((noinline, no_sanitize("thread")))
+#endif
+
 /* The counter is the loop's own and not atomic, so that it costs the loop nothing; a word that is
  * one step old is as good. */
-#if defined(__clang__)
-__attribute__((disable_sanitizer_instrumentation))
-#else
-__attribute__((no_sanitize("thread")))
-#endif
-static unsigned long
-ran_now(const asyncio_loop *loop)
+UNSEEN_BY_TSAN static unsigned long ran_now(const asyncio_loop *loop)
 {
     return *(const volatile unsigned long *)&loop->ran;
 }
