@@ -10,16 +10,11 @@ static const char *state_of(const asyncio_future *future)
     return names[future->state];
 }
 
-static void describe(asyncio_future *future, asyncio_task *task, char *text, size_t size)
+void asyncio__describe(asyncio_future *future, asyncio_task *task, char *text, size_t size)
 {
     if (task)
         snprintf(text, size, "<Task %s name='%s' coro=%p>", state_of(&task->future),
                  asyncio_task_get_name(task), (void *)(uintptr_t)task->fn);
     else
         snprintf(text, size, "<%s %s at %p>", future->type->name, state_of(future), (void *)future);
-}
-
-__attribute__((constructor)) static void give_to_loop(void)
-{
-    asyncio__loop_describe = describe;
 }

@@ -22,7 +22,13 @@ static void destroy(asyncio_future *future)
     asyncio__loop_object_free(loop, LOOP_FREELIST_TASK, task);
 }
 
-/* From a static library only what somebody needs is linked. */
+/* From a static library only what somebody needs is linked: so this stands here, not in
+ * describe.c. */
+__attribute__((constructor)) static void give_to_loop(void)
+{
+    asyncio__loop_describe = asyncio__describe;
+}
+
 __attribute__((used)) static const struct debug_layout *const debuggers_need = &asyncio__debug;
 
 static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel,

@@ -172,6 +172,9 @@ int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro);
 void asyncio__foreign_fini(asyncio_task *task);
 int asyncio__foreign_await(const asyncio_coro *coro);
 
+/* describe.c: what the loop's reports call it: asyncio__loop_describe. */
+void asyncio__describe(asyncio_future *future, asyncio_task *task, char *text, size_t size);
+
 /* stacks.c: the loop's stack pools, one for each power of two. */
 int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struct stack *ret_stack,
                             uint8_t *ret_class);
