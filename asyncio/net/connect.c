@@ -106,7 +106,7 @@ static int connect_to(struct attempt *attempt, sock socket, const struct address
     if (task_take_cancel(task))
         return -ECANCELED;
     if (attempt->is_cancelled) { /* also when it came through all the same */
-        asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
+        asyncio__task_put_message(task);
         return -ECANCELED;
     }
     return r;

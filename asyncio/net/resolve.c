@@ -7,13 +7,14 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { RESOLVERS_MAX = 4 };
 
-/* A look-up. The thread's until it is posted (or, in the sim backend, completed); the loop's from
- * then on. `task` is who waits, NULL when nobody does any more. */
+/* A look-up. It has two owners: who waits for it, in the loop's thread, and who works on it: a
+ * thread of the pool, then the post that brings it back; or a job of the sim backend. Whoever is
+ * last frees it. `task` is NULL when nobody waits. */
 struct lookup {
     struct awaited awaited;
     asyncio_task *task;
@@ -23,15 +24,19 @@ struct lookup {
     struct job job;
     struct net *net;                /* for the loop's thread only */
     asyncio_loop *loop;             /* a reference, for the thread */
+    atomic_uint owners;
     int family;
     uint16_t port;
+    bool is_back;                   /* in the loop, where its task has been woken */
     int gai_error, result;
     struct addresses found;
     char host[];
 };
 
-static void free_lookup(struct lookup *lookup)
+static void release(struct lookup *lookup)
 {
+    if (atomic_fetch_sub_explicit(&lookup->owners, 1, memory_order_acq_rel) != 1)
+        return;
     asyncio_loop *loop = lookup->loop;
     asyncio__free(lookup->found.items);
     asyncio__free(lookup);
@@ -74,18 +79,17 @@ static void look_up(struct work *work)
         lookup->result = r == EAI_MEMORY ? -ENOMEM : -ASYNCIO_RESOLVE;
     }
     if (asyncio__loop_post(lookup->loop, &lookup->post) < 0)
-        free_lookup(lookup); /* the loop is closed, and has forgotten it */
+        release(lookup); /* the loop is closed */
 }
 
 /* ---- back in the loop ---- */
 
 static void hand_over(struct lookup *lookup)
 {
-    list_remove(&lookup->link);
+    lookup->is_back = true;
     if (lookup->task)
         task_wake(lookup->task, lookup->result);
-    else
-        free_lookup(lookup);
+    release(lookup);
 }
 
 /* Also when the loop drops it: then nobody waits any more. */
@@ -118,20 +122,21 @@ static void job_done(struct job *job)
     hand_over(container_of(job, struct lookup, job));
 }
 
-/* Nobody waits any more. One that no thread has begun with goes now, any other when it comes
- * back. */
+/* Nobody waits any more. One that nobody works on yet goes now, any other when it comes back. */
 static void forget(struct lookup *lookup)
 {
     struct net *net = lookup->net;
     list_remove(&lookup->link);
     lookup->task = NULL;
-    if (!net->resolvers)
-        list_remove(&lookup->job.link);
-    bool is_ours = !net->resolvers || asyncio__pool_cancel(net->resolvers, &lookup->work);
-    if (is_ours && net->resolvers)
+    if (!lookup->is_back && net->resolvers && asyncio__pool_cancel(net->resolvers, &lookup->work)) {
         net->lookups--;
-    if (is_ours)
-        free_lookup(lookup);
+        release(lookup);
+    }
+    if (!lookup->is_back && !net->resolvers) {
+        list_remove(&lookup->job.link);
+        release(lookup);
+    }
+    release(lookup);
 }
 
 static int cancel(asyncio_future *awaited, const char *message)
@@ -195,16 +200,18 @@ static int resolve_name(struct net *net, const char *host, uint16_t port, int fa
     list_init(&lookup->link);
     list_init(&lookup->post.handle.link);
     list_init(&lookup->job.link);
+    atomic_init(&lookup->owners, 2);
     r = start(net, lookup);
     if (r < 0) {
-        free_lookup(lookup);
+        release(lookup);
+        release(lookup);
         return r;
     }
     list_append(&net->resolves, &lookup->link);
     r = asyncio__task_wait(task, &lookup->awaited);
     bool is_cancelled = task_take_cancel(task);
     if (r == -ECANCELED) { /* by cancel: the look-up is somebody else's now */
-        asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
+        asyncio__task_put_message(task);
         return r;
     }
     if (is_cancelled) {
@@ -215,7 +222,7 @@ static int resolve_name(struct net *net, const char *host, uint16_t port, int fa
     } else if (r == -ASYNCIO_RESOLVE) {
         r = raise_unresolved(lookup);
     }
-    free_lookup(lookup);
+    forget(lookup);
     return r;
 }
 

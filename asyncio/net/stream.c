@@ -217,7 +217,7 @@ int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int resul
     if (task_take_cancel(task))
         return -ECANCELED;
     if (was_cancelled || (result == -ECANCELED && !stream->gone)) {
-        asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
+        asyncio__task_put_message(task);
         return -ECANCELED;
     }
     if (stream->gone && (result >= 0 || result == -ECANCELED))

@@ -30,10 +30,11 @@ int asyncio__waiters_wait(struct list *waiters, asyncio_task *task)
     task->sleeping.type = &waiter_type;
     list_append(waiters, &task->step.handle.link);
     r = asyncio__task_wait(task, &task->sleeping);
+    task->sleeping.type = &asyncio__sleep_type; /* which a sleep takes for granted */
     if (task_take_cancel(task))
         return -ECANCELED;
-    if (r == -ECANCELED && task->future.extra)
-        asyncio__put_cancel_message(task->future.extra->message);
+    if (r == -ECANCELED)
+        asyncio__task_put_message(task);
     return r;
 }
 
