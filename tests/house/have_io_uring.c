@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Exit status 0 when this kernel and this container let a program make an io_uring, else 1 and the reason. Tests of that
- * backend are skipped, not failed, where it does not exist. Asks the kernel and not our library: a backend of ours that
- * is broken must not skip its own tests. */
+/* Exit status 0 when this kernel and this container let a program make an io_uring, else 1 and the
+ * reason. Tests of that backend are skipped, not failed, where it does not exist. Asks the kernel
+ * and not our library: a backend of ours that is broken must not skip its own tests. */
 #include <errno.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
