@@ -125,6 +125,8 @@ def check(texts):
     headers += "".join("ASYNCIO_" + name + "\n" for name in re.findall(r"X\((\w+), \d+", headers))
     pages = {name: Page(text) for name, text in texts.items()}
     for name, page in pages.items():
+        if "`" in page.text:
+            page.errors.append("a ` that means nothing in HTML")
         errors = [*page.errors, *check_code(page), *check_names(page, headers), *check_links(name, page, pages)]
         if page.nav != pages["index.html"].nav:
             errors.append("another list of pages than index.html")
