@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The pages below docs/ say what is so.
+"""The pages below docs/, and the README, say what is so.
 
     docs.py                 checks them
     docs.py --self-test     proves that it can fail
@@ -67,6 +67,26 @@ def read(path):
         return file.read()
 
 
+def compiles(code, given=""):
+    """None, or what the compiler says."""
+    compiler = os.environ.get("CC", "cc").split()
+    done = subprocess.run([*compiler, *FLAGS, "-I" + os.path.join(ROOT, "include")], input=PRELUDE + given + "\n" + code + "\n",
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.stdout if done.returncode else None
+
+
+def check_readme(text):
+    """Its C stands in an example, or compiles beside the first program's function."""
+    examples = "".join(read(path) for path in glob.glob(os.path.join(ROOT, "examples", "*.c")))
+    for code in re.findall(r"^```c\n(.*?)^```", text, re.S | re.M):
+        said = code not in examples and compiles(code, "int say_after(int milliseconds, const char *what);")
+        if said:
+            yield f"README.md: this does not compile: {code[:60]!r}\n{said}"
+    for link in re.findall(r"\]\(([^):]+)\)", text):
+        if not os.path.exists(os.path.join(ROOT, link)):
+            yield f"README.md: {link}: leads nowhere"
+
+
 def check_code(page):
     for attrs, code in page.code:
         if attrs.get("class") != "c":
@@ -76,12 +96,9 @@ def check_code(page):
             if code not in read(os.path.join(ROOT, name)):
                 yield f"this does not stand in {name}: {code[:60]!r}"
             continue
-        program = PRELUDE + attrs.get("data-given", "") + "\n" + code + "\n"
-        compiler = os.environ.get("CC", "cc").split()
-        done = subprocess.run([*compiler, *FLAGS, "-I" + os.path.join(ROOT, "include")], input=program, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if done.returncode:
-            yield f"this does not compile: {code[:60]!r}\n{done.stdout}"
+        said = compiles(code, attrs.get("data-given", ""))
+        if said:
+            yield f"this does not compile: {code[:60]!r}\n{said}"
 
 
 def check_names(page, headers):
@@ -148,6 +165,7 @@ def self_test(texts):
     assert verdict("tasks.html", "int results[3];", "int results[4];"), "a quotation that is none"
     assert verdict("tasks.html", "<code>asyncio_wait</code>", "<code>asyncio_wait_all</code>"), "a name that does not exist"
     assert verdict("errors.html", "4101", "4102"), "another number"
+    assert list(check_readme("```c\nint f(void) { return say_before(1, NULL); }\n```\n")), "C of the README that does not compile"
     print("docs: the checks can fail")
 
 
@@ -155,8 +173,8 @@ def main(words):
     texts = {os.path.basename(path): read(path) for path in sorted(glob.glob(os.path.join(DOCS, "*.html")))}
     if words == ["--self-test"]:
         return self_test(texts)
-    errors = list(check(texts))
-    print("\n".join(errors) if errors else f"docs: {len(texts)} pages: nothing to mend")
+    errors = [*check(texts), *check_readme(read(os.path.join(ROOT, "README.md")))]
+    print("\n".join(errors) if errors else f"docs: {len(texts)} pages and the README: nothing to mend")
     return 1 if errors else 0
 
 
