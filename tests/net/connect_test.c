@@ -7,7 +7,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <unistd.h>
 
 static int say_hello(asyncio_stream *stream)
 {
@@ -342,50 +341,6 @@ static void test_close(void **state)
     with_pair(reset_while_closing);
 }
 
-/* ---- what was written last gets out, closed or not ---- */
-
-static asyncio_stream *last_stream;
-
-static int write_and_leave(void *data)
-{
-    int *port = data;
-    static char block[1000];
-    int r = asyncio_open_connection("127.0.0.1", *port, &last_stream);
-    if (r >= 0)
-        r = asyncio_stream_write(last_stream, block, sizeof block);
-    if (r >= 0 && port[1])
-        asyncio_stream_close(last_stream);
-    return r;
-}
-
-static void test_last_words(void **state)
-{
-    (void)state;
-    enter_world("plain", false, 0);
-    if (world.is_sim)
-        skip();
-    for (int closes = 0; closes < 2; closes++) {
-        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_in name = { .sin_family = AF_INET };
-        socklen_t size = sizeof name;
-        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
-        assert_int_equal(listen(listener, 1), 0);
-        assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
-        int arguments[] = { ntohs(name.sin_port), closes };
-        assert_int_equal(asyncio_run(asyncio_coro(write_and_leave, arguments)), 0);
-        asyncio_stream_unref(last_stream);
-        int accepted = accept(listener, NULL, NULL);
-        assert_true(accepted >= 0);
-        char block[2000];
-        /* until the end of the stream */
-        ssize_t n = recv(accepted, block, sizeof block, MSG_WAITALL);
-        assert_int_equal(n, 1000);
-        close(accepted);
-        close(listener);
-    }
-}
-
 /* ---- addresses ---- */
 
 static void test_addresses(void **state)
@@ -434,7 +389,6 @@ int main(void)
         cmocka_unit_test(test_refused),    cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_cancel),     cmocka_unit_test(test_nodelay),
         cmocka_unit_test(test_close),      cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_last_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of things while tasks wait for them: loops that are closed without a runner's care,
  * cancellation that is level-triggered, closing while somebody reads. */
-#include "tests/net/net_test.h"
+#include "net/net_test.h"
 
 /* ---- a loop closed under waiting tasks ---- */
 

@@ -4,10 +4,6 @@
 
 #include "net/server.h"
 
-#include <arpa/inet.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 static int echo(asyncio_stream *stream)
 {
     char text[4096];
@@ -699,94 +695,6 @@ static void test_deaf_peer(void **state)
     assert_true(after.tv_sec - before.tv_sec < 3);
 }
 
-/* ---- no descriptors left: a pause, one report, and on it goes ---- */
-
-static int raw_client(int port)
-{
-    int number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(number, (struct sockaddr *)&name, sizeof name) < 0)
-        return -errno;
-    return number;
-}
-
-static int no_descriptors(void *data)
-{
-    (void)data;
-    unsigned counts[3] = { 0 };
-    asyncio_server *server;
-    struct rlimit limit, tight;
-    CHECK_IS(local_server(count_and_wait, &server, counts), 0);
-    int client = raw_client(asyncio_server_port(server));
-    CHECK(client >= 0);
-    CHECK_IS(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    tight = limit;
-    tight.rlim_cur = (rlim_t)client + 1;
-    CHECK_IS(setrlimit(RLIMIT_NOFILE, &tight), 0);
-    int r = asyncio_sleep(0.5); /* several attempts */
-    CHECK_IS(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    CHECK_IS(r, 0);
-    CHECK_IS(counts[2], 0);
-    CHECK_IS(reports.count, 1);
-    CHECK_IS(reports.last, -EMFILE);
-    CHECK_IS(asyncio_sleep(0.25), 0);
-    CHECK_IS(counts[2], 1);
-    close(client);
-    return end_server(server);
-}
-
-/* All of them are in the kernel's queue before the first is accepted: some backends accept several
- * at once. */
-static int crowd_at_the_door(void *data)
-{
-    (void)data;
-    enum { CLIENTS = 9, MOST = 2 };
-    unsigned counts[3] = { 0 };
-    int clients[CLIENTS];
-    asyncio_server *server;
-    CHECK_IS(asyncio_start_server(count_and_wait, "127.0.0.1", 0, &server, .data = counts,
-                                  .max_connections = MOST),
-             0);
-    CHECK_IS(asyncio_sleep(0.01), 0);
-    for (int round = 0; round < 2; round++) {
-        counts[2] = 0;
-        for (int i = 0; i < CLIENTS; i++)
-            CHECK((clients[i] = raw_client(asyncio_server_port(server))) >= 0);
-        for (int i = 0; i < CLIENTS; i++) {
-            CHECK_IS(settle(), 0);
-            CHECK(asyncio_server_connections(server) <= MOST);
-            if (round)
-                break;
-            close(clients[i]);
-        }
-        if (!round) {
-            while (counts[2] < CLIENTS || counts[0])
-                CHECK_IS(asyncio_sleep(0.01), 0);
-            CHECK_IS(counts[1], MOST);
-            CHECK_IS((long long)asyncio_server_connections(server), 0);
-        }
-    }
-    asyncio_server_close(server); /* now with some who wait at the door */
-    asyncio_server_close_clients(server);
-    CHECK_IS(asyncio_server_wait_closed(server), 0);
-    CHECK_IS(counts[2], MOST);
-    for (int i = 0; i < CLIENTS; i++)
-        close(clients[i]);
-    asyncio_server_unref(server);
-    return settle();
-}
-
-static void test_real_sockets(void **state)
-{
-    (void)state;
-    enter_world("plain", false, 0);
-    if (world.is_sim)
-        skip(); /* it has its own EMFILEs, in the seeded worlds */
-    assert_int_equal(run_once(no_descriptors, NULL), 0);
-    assert_int_equal(run_once(crowd_at_the_door, NULL), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -796,7 +704,7 @@ int main(void)
         cmocka_unit_test(test_wait_closed),   cmocka_unit_test(test_end_clients),
         cmocka_unit_test(test_max_connections), cmocka_unit_test(test_listening),
         cmocka_unit_test(test_context),       cmocka_unit_test(test_left_open),
-        cmocka_unit_test(test_deaf_peer),     cmocka_unit_test(test_real_sockets),
+        cmocka_unit_test(test_deaf_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* What only real sockets can show: peers that are no loop of ours, a process without descriptors,
+ * the last words of a program that has ended. The sim backend is excused: it has no descriptors,
+ * and failing accepts of its own. */
+/* TEST: backends io_uring epoll */
+#include "net/net_test.h"
+
+#include <arpa/inet.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int local_server(asyncio_client_connected *handler, asyncio_server **ret_server, void *data)
+{
+    return asyncio_start_server(handler, "127.0.0.1", 0, ret_server, .data = data);
+}
+
+static int end_server(asyncio_server *server)
+{
+    asyncio_server_close(server);
+    int r = asyncio_server_wait_closed(server);
+    asyncio_server_unref(server);
+    return r < 0 ? r : settle();
+}
+
+static int count_and_wait(asyncio_stream *stream, void *data)
+{
+    unsigned *counts = data;
+    char byte;
+    counts[0]++;
+    if (counts[0] > counts[1])
+        counts[1] = counts[0];
+    counts[2]++;
+    int r = asyncio_stream_read(stream, &byte, 1);
+    counts[0]--;
+    return r;
+}
+
+/* ---- no descriptors left: a pause, one report, and on it goes ---- */
+
+static int raw_client(int port)
+{
+    int number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(number, (struct sockaddr *)&name, sizeof name) < 0)
+        return -errno;
+    return number;
+}
+
+static int no_descriptors(void *data)
+{
+    (void)data;
+    unsigned counts[3] = { 0 };
+    asyncio_server *server;
+    struct rlimit limit, tight;
+    CHECK_IS(local_server(count_and_wait, &server, counts), 0);
+    int client = raw_client(asyncio_server_port(server));
+    CHECK(client >= 0);
+    CHECK_IS(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    tight = limit;
+    tight.rlim_cur = (rlim_t)client + 1;
+    CHECK_IS(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    int r = asyncio_sleep(0.5); /* several attempts */
+    CHECK_IS(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    CHECK_IS(r, 0);
+    CHECK_IS(counts[2], 0);
+    CHECK_IS(reports.count, 1);
+    CHECK_IS(reports.last, -EMFILE);
+    CHECK_IS(asyncio_sleep(0.25), 0);
+    CHECK_IS(counts[2], 1);
+    close(client);
+    return end_server(server);
+}
+
+/* All of them are in the kernel's queue before the first is accepted: some backends accept several
+ * at once. */
+static int crowd_at_the_door(void *data)
+{
+    (void)data;
+    enum { CLIENTS = 9, MOST = 2 };
+    unsigned counts[3] = { 0 };
+    int clients[CLIENTS];
+    asyncio_server *server;
+    CHECK_IS(asyncio_start_server(count_and_wait, "127.0.0.1", 0, &server, .data = counts,
+                                  .max_connections = MOST),
+             0);
+    CHECK_IS(asyncio_sleep(0.01), 0);
+    for (int round = 0; round < 2; round++) {
+        counts[2] = 0;
+        for (int i = 0; i < CLIENTS; i++)
+            CHECK((clients[i] = raw_client(asyncio_server_port(server))) >= 0);
+        for (int i = 0; i < CLIENTS; i++) {
+            CHECK_IS(settle(), 0);
+            CHECK(asyncio_server_connections(server) <= MOST);
+            if (round)
+                break;
+            close(clients[i]);
+        }
+        if (!round) {
+            while (counts[2] < CLIENTS || counts[0])
+                CHECK_IS(asyncio_sleep(0.01), 0);
+            CHECK_IS(counts[1], MOST);
+            CHECK_IS((long long)asyncio_server_connections(server), 0);
+        }
+    }
+    asyncio_server_close(server); /* now with some who wait at the door */
+    asyncio_server_close_clients(server);
+    CHECK_IS(asyncio_server_wait_closed(server), 0);
+    CHECK_IS(counts[2], MOST);
+    for (int i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+    asyncio_server_unref(server);
+    return settle();
+}
+
+static void test_real_sockets(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    assert_int_equal(run_once(no_descriptors, NULL), 0);
+    assert_int_equal(run_once(crowd_at_the_door, NULL), 0);
+}
+
+/* ---- what was written last gets out, closed or not ---- */
+
+static asyncio_stream *last_stream;
+
+static int write_and_leave(void *data)
+{
+    int *port = data;
+    static char block[1000];
+    int r = asyncio_open_connection("127.0.0.1", *port, &last_stream);
+    if (r >= 0)
+        r = asyncio_stream_write(last_stream, block, sizeof block);
+    if (r >= 0 && port[1])
+        asyncio_stream_close(last_stream);
+    return r;
+}
+
+static void test_last_words(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    for (int closes = 0; closes < 2; closes++) {
+        int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_in name = { .sin_family = AF_INET };
+        socklen_t size = sizeof name;
+        name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+        int arguments[] = { ntohs(name.sin_port), closes };
+        assert_int_equal(asyncio_run(asyncio_coro(write_and_leave, arguments)), 0);
+        asyncio_stream_unref(last_stream);
+        int accepted = accept(listener, NULL, NULL);
+        assert_true(accepted >= 0);
+        char block[2000];
+        /* until the end of the stream */
+        ssize_t n = recv(accepted, block, sizeof block, MSG_WAITALL);
+        assert_int_equal(n, 1000);
+        close(accepted);
+        close(listener);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_real_sockets),
+        cmocka_unit_test(test_last_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
