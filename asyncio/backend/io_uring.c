@@ -34,6 +34,7 @@
 
 enum {
     UNSUBMITTED_MAX = 64, /* requests that may wait while there are completions to handle */
+    PUT_OFF_MAX = 4,      /* and how many polls they may wait */
     SENDS = 16,           /* system calls of one OP_SEND in a row */
 };
 
@@ -350,10 +351,14 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     bool is_empty = ring_completions(&uring->ring) == 0;
     bool waits = timeout_ns != 0 && is_empty && list_empty(&uring->dirty);
     unsigned unsubmitted = ring_unsubmitted(&uring->ring);
-    bool is_due =
-        is_empty ? unsubmitted || ring_has_deferred(&uring->ring) : unsubmitted >= UNSUBMITTED_MAX;
-    if (waits || is_due)
+    bool is_due = unsubmitted || (is_empty && ring_has_deferred(&uring->ring));
+    /* While there are completions to handle, more requests may be added. */
+    if (is_due && !is_empty && unsubmitted < UNSUBMITTED_MAX && ++uring->put_off < PUT_OFF_MAX)
+        is_due = false;
+    if (waits || is_due) {
         r = asyncio__ring_enter(&uring->ring, waits ? 1 : 0, timeout_ns);
+        uring->put_off = 0;
+    }
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
         return r;
     return handle_completions(uring, stale);

@@ -41,6 +41,7 @@ struct uring {
     size_t received;    /* bytes, in this poll */
     unsigned in_kernel; /* requests */
     unsigned levels;    /* of these, WATCH_IN and WATCH_OUT */
+    unsigned put_off;   /* polls that have left requests for the next one */
     int wake;
     bool is_wake_armed;
     bool is_stale; /* the completion being handled was there before this poll */

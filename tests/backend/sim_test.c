@@ -325,6 +325,37 @@ static void a_network_for_each_thread(void **state)
     world_end(&here);
 }
 
+/* Who finds the backlog full is let in when there is room, whatever became of those before him. */
+static void a_full_backlog_empties(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed <= 50; seed++) {
+        enum { COUNT = 8 };
+        struct world world = sim_world((struct backend_limits){ .seed = seed });
+        struct sockaddr_storage address;
+        struct probe accept = { 0 }, connect[COUNT] = { 0 };
+        sock listener = world_listen(&world, 0, &address), client[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            client[i] = world_socket(&world);
+            submit_connect(&world, &connect[i], client[i], &address, sizeof(struct sockaddr_in));
+        }
+        settle(&world);
+        int waiting = 0;
+        for (int i = 0; i < COUNT; i++)
+            waiting += !connect[i].completed;
+        assert_int_equal(waiting, COUNT - 1);
+        for (int i = 0; i < COUNT; i++)
+            if (!connect[i].completed) {
+                cancel(&connect[i]); /* the first that waits gives up */
+                world_close(&world, client[i]);
+                break;
+            }
+        submit(&world, &accept, OP_ACCEPT, listener);
+        await_accept(&accept, COUNT - 1);
+        world_end(&world);
+    }
+}
+
 static void no_road_leads_elsewhere(void **state)
 {
     (void)state;
@@ -356,6 +387,7 @@ int main(void)
         RUN(faults_on_demand),
         RUN(failed_accepts_can_be_repeated),
         RUN(a_network_for_each_thread),
+        RUN(a_full_backlog_empties),
         RUN(no_road_leads_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

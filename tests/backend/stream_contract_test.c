@@ -244,6 +244,56 @@ TEST(a_large_send_waits_for_a_slow_reader)
     free(got);
 }
 
+/* Also one who has begun to read: what comes then without being asked for has an end. */
+TEST(a_reader_who_stops_stops_the_sender)
+{
+    sock client, server;
+    size_t size = large_size(world);
+    char *data = pattern_new(size), *got = malloc(size);
+    struct probe send = { 0 };
+    struct iovec iov = { data, size };
+    pair(world, &client, &server);
+    submit_send(world, &send, client, &iov, 1);
+    assert_int_equal(recv_all(world, server, got, 10), 10);
+    for (int i = 0; i < 100; i++)
+        world_poll(world, 1000000);
+    if (!world->limits.chop && !world->limits.buffers)
+        assert_int_equal(send.completed, 0);
+    assert_int_equal(recv_all(world, server, got + 10, size - 10), size - 10);
+    assert_int_equal(await(&send), size);
+    assert_memory_equal(data, got, size);
+    world_close(world, client);
+    world_close(world, server);
+    free(data);
+    free(got);
+}
+
+TEST(small_messages_nobody_reads_come_to_an_end)
+{
+    sock client, server;
+    static char data[1000];
+    char byte;
+    size_t total = 0;
+    int n = 0;
+    pair(world, &client, &server);
+    shrink(world, client, SO_SNDBUF);
+    shrink(world, server, SO_RCVBUF);
+    send_text(world, client, "xy", 2);
+    assert_int_equal(recv_some(world, server, &byte, 1), 1);
+    for (int i = 0, full = 0; i < 20000 && full < 50; i++) {
+        struct iovec iov = { data, sizeof data };
+        n = world->type->send_now(world->it, client, &iov, 1);
+        total += n > 0 ? (size_t)n : 0;
+        full = n == -EAGAIN ? full + 1 : 0;
+        assert_true(world_poll(world, n == -EAGAIN ? 100000 : 0) >= 0);
+    }
+    assert_true(total < 1000000);
+    if (!world->limits.chop)
+        assert_int_equal(n, -EAGAIN);
+    world_close(world, client);
+    world_close(world, server);
+}
+
 TEST(bytes_flow_both_ways_at_once)
 {
     sock socket[2];
@@ -603,6 +653,8 @@ int main(void)
         RUN(closing_with_fetched_bytes_resets),
         RUN(a_reset_completes_a_waiting_recv),
         RUN(a_large_send_waits_for_a_slow_reader),
+        RUN(a_reader_who_stops_stops_the_sender),
+        RUN(small_messages_nobody_reads_come_to_an_end),
         RUN(bytes_flow_both_ways_at_once),
         RUN(many_iovecs_empty_ones_too),
         RUN(a_send_of_nothing_is_done),
