@@ -26,7 +26,7 @@ enum {
     PAGES_MAX = 16,              /* ...this many of them */
 };
 
-#define STOP_SECONDS 5.0         /* for answers under way when we stop */
+#define STOP_SECONDS 10.0        /* for answers under way when we stop */
 
 static int fetch_own_pages(struct site *site)
 {
