@@ -6,9 +6,9 @@ PORT = 8080
 WORK =
 
 build:
-	@tools/setup run && tools/build default
+	@tools/setup run && tools/build default -Dtests=disabled
 run:
-	@tools/setup run && tools/build default && tools/run "$(DIR)" "$(PORT)"
+	@tools/setup run && tools/build default -Dtests=disabled && tools/run "$(DIR)" "$(PORT)"
 test:
 	@tools/setup run test && tools/test
 test-all:
