@@ -141,7 +141,9 @@ void asyncio__task_start_eagerly(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
     asyncio_task *creator = task_current();
-    struct coro *from = creator ? &creator->coro : &loop->stack;
+    /* A creator that is driven by its table runs on the loop's stack. */
+    bool on_own_stack = creator && !(creator->future.task_flags & TASK_FOREIGN);
+    struct coro *from = on_own_stack ? &creator->coro : &loop->stack;
     task->eager_return = from;
     set_current(task);
     asyncio__coro_switch(from, &task->coro);
