@@ -231,8 +231,17 @@ static int on_connect(struct uring *uring, struct handle *handle, const struct i
     return finish(&handle->writer, honest(op, cqe->res));
 }
 
-static int on_poll(struct uring *uring, struct handle *handle, struct op **slot,
-                   enum request request, int result, bool was_unwanted)
+/* Whether it is so now. A completion tells what was when the kernel noticed: since then a task may
+ * have read what there was, and a callback that reads without need would block the loop. */
+static bool is_ready(const struct handle *handle, enum request request)
+{
+    short events = request == WATCH_IN ? POLLIN : POLLOUT;
+    struct pollfd level = { .fd = handle->descriptor.number, .events = events };
+    return poll(&level, 1, 0) > 0;
+}
+
+static int on_watch(struct uring *uring, struct handle *handle, struct op **slot,
+                    enum request request, int result)
 {
     struct op *op = *slot;
     if (!op)
@@ -240,8 +249,8 @@ static int on_poll(struct uring *uring, struct handle *handle, struct op **slot,
     if (result < 0 && result != -ECANCELED)
         return finish(slot, result);
     want(uring, handle, request); /* level-triggered: asked anew in every poll */
-    if (was_unwanted || uring->is_stale || result < 0)
-        return 0; /* it was for an op before this one, or is no news any more */
+    if (result < 0 || !is_ready(handle, request))
+        return 0;
     op->complete(op, 1);
     return 1;
 }
@@ -282,10 +291,8 @@ static int dispatch(struct uring *uring, struct handle *handle, const struct io_
     case SEND: return on_send(uring, handle, cqe);
     case WRITABLE: return on_writable(uring, handle);
     case CONNECT: return on_connect(uring, handle, cqe);
-    case WATCH_IN:
-        return on_poll(uring, handle, &handle->poll_in, WATCH_IN, cqe->res, was_unwanted);
-    case WATCH_OUT:
-        return on_poll(uring, handle, &handle->poll_out, WATCH_OUT, cqe->res, was_unwanted);
+    case WATCH_IN: return on_watch(uring, handle, &handle->poll_in, WATCH_IN, cqe->res);
+    case WATCH_OUT: return on_watch(uring, handle, &handle->poll_out, WATCH_OUT, cqe->res);
     case REQUESTS: break;
     }
     return 0;
@@ -315,16 +322,14 @@ static int on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
 }
 
 /* Until enough is received. Levels do not wait for another poll: behind others' bulk their turn
- * might never come. `stale`: so many completions were there before this poll, and say nothing of a
- * level. */
-static int handle_completions(struct uring *uring, unsigned stale)
+ * might never come. */
+static int handle_completions(struct uring *uring)
 {
     int completed = 0;
     struct io_uring_cqe cqe;
     unsigned i = 0, count = ring_completions(&uring->ring);
     uring->received = 0;
     for (; i < count && uring->received < POLL_BYTES && ring_take(&uring->ring, &cqe); i++) {
-        uring->is_stale = i < stale;
         completed += on_completion(uring, &cqe);
     }
     for (unsigned ahead = 0; uring->levels && i + ahead < count; ahead++) {
@@ -334,7 +339,6 @@ static int handle_completions(struct uring *uring, unsigned stale)
             continue;
         cqe = *later;
         later->user_data = DATA_IGNORED;
-        uring->is_stale = i + ahead < stale;
         completed += on_completion(uring, &cqe);
     }
     return completed;
@@ -346,7 +350,6 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     int r = 0;
     if (!uring->ring.is_enabled && (r = asyncio__ring_enable(&uring->ring)) < 0)
         return r;
-    unsigned stale = ring_completions(&uring->ring);
     flush(uring);
     bool is_empty = ring_completions(&uring->ring) == 0;
     bool waits = timeout_ns != 0 && is_empty && list_empty(&uring->dirty);
@@ -361,7 +364,7 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     }
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
         return r;
-    return handle_completions(uring, stale);
+    return handle_completions(uring);
 }
 
 static bool backend_ready(struct backend *backend)

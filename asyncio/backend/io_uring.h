@@ -44,7 +44,6 @@ struct uring {
     unsigned put_off;   /* polls that have left requests for the next one */
     int wake;
     bool is_wake_armed;
-    bool is_stale; /* the completion being handled was there before this poll */
 };
 
 static inline struct uring *uring_of(struct backend *backend)
