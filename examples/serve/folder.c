@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding and reading files, never outside of the folder. The kernel sees to that where it can
  * (openat2); elsewhere each part of a path is opened by itself, and a symbolic link is refused. */
+#define _GNU_SOURCE 1
 #include "folder.h"
 
 #include <dirent.h>

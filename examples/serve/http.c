@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests are read strictly: what is in doubt is answered by 400 and ends the connection, so that
  * nobody can make two readers see two different requests. */
+#define _GNU_SOURCE 1
 #include "http.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A page about a directory, and a choice of pages. */
+#define _GNU_SOURCE 1
 #include "folder.h"
 
 #include <dirent.h>
