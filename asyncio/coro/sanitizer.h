@@ -115,6 +115,19 @@ static inline void sanitizer_slot_reuse(void *bottom, void *top)
     (void)top;
 }
 
+/* Where a variable really stands. ASan may keep a frame's variables apart from the stack
+ * (detect_stack_use_after_return), and knows which frame they belong to. */
+static inline void *sanitizer_on_stack(void *variable)
+{
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
+    void *real =
+        __asan_addr_is_in_fake_stack(__asan_get_current_fake_stack(), variable, NULL, NULL);
+    if (real)
+        return real;
+#endif
+    return variable;
+}
+
 /* Somebody else is about to write below the stack pointer of a suspended flow. */
 static inline void sanitizer_below(void *sp, size_t size)
 {

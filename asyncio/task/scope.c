@@ -2,6 +2,8 @@
 /* Scopes that a task has open, and those it left open. See scope.h. */
 #include "task/scope.h"
 
+#include "coro/sanitizer.h"
+
 #include <stdio.h>
 
 void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asyncio_task *task,
@@ -9,12 +11,13 @@ void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asy
 {
     char *top = (char *)task->prepared;
     char *here = __builtin_frame_address(0);
-    bool on_stack = (char *)owner >= here && (char *)owner < top;
+    char *variable = sanitizer_on_stack(owner);
+    bool on_stack = variable >= here && variable < top;
     *scope = (struct scope){ .type = type,
                              .outer = task->scopes,
                              .task = task,
                              .owner = owner,
-                             .frame_owner = on_stack ? owner : NULL,
+                             .frame_owner = on_stack ? variable : NULL,
                              .file = file,
                              .line = line };
     task->scopes = scope;
