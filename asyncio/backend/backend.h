@@ -19,7 +19,7 @@
  *    returns 1.
  *  - `close` detaches the handle at once (its generation is over). Ops still pending on it must
  *    have been cancelled by the caller; those that answered 0 still complete, and the descriptor
- *    is closed only after the last of them.
+ *    is closed only after the last of them. A listener's address is free at once.
  *  - No -ECANCELED but for an op that was cancelled: one that the kernel invents becomes -EIO.
  *  - No SIGPIPE. EINTR never gets out. A descriptor opened here is close-on-exec and non-blocking.
  *  - Every slot returns 0 or more, or -errno. Slots marked (optional) may be NULL. */
@@ -68,7 +68,8 @@ struct backend_type {
     /* Submits what is prepared, waits until something completes, `wake` is called, or `timeout_ns`
      * have passed (negative: no limit; 0: only looks), and calls `complete` of all that is done.
      * Returns how many were completed: also 0 before the time is over, when a signal came between.
-     * Bounded: what is left is found by the next poll. */
+     * Bounded: what is left is found by the next poll. -EDEADLK (sim): nothing could ever end
+     * it. */
     int (*poll)(struct backend *backend, int64_t timeout_ns);
     /* True when poll(0) would surely find something, from memory alone, without a system call.
      * (optional) */
@@ -82,7 +83,7 @@ struct backend_type {
     /* Handles. `socket` opens one; `adopt` takes over an open descriptor; `detach` gives it back
      * and forgets it; `descriptor` lends it, or -EBADF. An adopted one becomes non-blocking and
      * close-on-exec when bytes, a connection or a connect are first asked of it; OP_POLL_* alone
-     * leaves it as it is. */
+     * leaves it as it is. `detach` is -EBUSY once bytes of it may have been received ahead. */
     int (*socket)(struct backend *backend, int family, int type, int protocol, sock *ret_socket);
     int (*adopt)(struct backend *backend, int descriptor, sock *ret_socket);
     int (*detach)(struct backend *backend, sock socket, int *ret_descriptor);

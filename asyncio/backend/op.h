@@ -44,7 +44,8 @@ enum op_kind {
     OP_CONNECT,
 
     /* Level-triggered readiness, stays armed: `complete` is called with 1 in every poll in which
-     * it is ready, until cancelled. -EPERM when the descriptor cannot be polled. */
+     * it is ready, until cancelled, which always succeeds at once. -EPERM when the descriptor
+     * cannot be polled. */
     OP_POLL_IN,
     OP_POLL_OUT,
 };

@@ -249,13 +249,8 @@ static int run_polls(struct sim *sim)
     for (struct list *link; (link = list_pop(&armed));) {
         struct op *op = container_of(link, struct op, link);
         struct sim_handle *handle = handle_of(sim, op->socket);
-        if (op->flags & FLAG_CANCELLED || !handle) {
-            op->state = OP_IDLE;
-            op->flags = 0;
-            op->complete(op, -ECANCELED);
-            completed++;
+        if (!handle)
             continue;
-        }
         list_append(&sim->polls, link);
         if (is_ready_to_poll(sim, handle, op)) {
             op->complete(op, 1);
@@ -272,7 +267,7 @@ void asyncio__sim_polls_drop(struct sim_handle *handle)
         next = link->next;
         struct op *op = container_of(link, struct op, link);
         if (op->socket.index == handle->entry.index &&
-            op->socket.generation == handle->entry.generation && !(op->flags & FLAG_CANCELLED)) {
+            op->socket.generation == handle->entry.generation) {
             list_remove(link);
             op->state = OP_IDLE;
         }
@@ -536,14 +531,10 @@ static int backend_submit(struct backend *backend, struct op *op)
     return OP_PENDING;
 }
 
-static int cancel_poll(struct sim *sim, struct op *op)
+static int cancel_poll(struct op *op)
 {
     if (op->state != OP_QUEUED)
         return 1;
-    if (happens(sim, 4)) {
-        op->flags |= FLAG_CANCELLED;
-        return 0;
-    }
     list_remove(&op->link);
     op->state = OP_IDLE;
     return 1;
@@ -556,7 +547,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
         return 0;
     struct sim_handle *handle = handle_of(sim, op->socket);
     if (op->kind == OP_POLL_IN || op->kind == OP_POLL_OUT)
-        return cancel_poll(sim, op);
+        return cancel_poll(op);
     if (!handle)
         return 1;
     struct op **slot =

@@ -62,7 +62,7 @@ struct sim_handle *asyncio__sim_handle_new(struct sim *sim);
 void asyncio__sim_activate(struct sim_handle *handle);
 /* What the network in memory calls. */
 void asyncio__sim_changed(struct simnet_socket *socket);
-/* Forgets the handle's OP_POLL_*, but for those that were cancelled and still complete. */
+/* Forgets the handle's OP_POLL_*. */
 void asyncio__sim_polls_drop(struct sim_handle *handle);
 /* The second half of close: after the last op. */
 void asyncio__sim_handle_end(struct sim_handle *handle);
