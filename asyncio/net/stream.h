@@ -23,24 +23,24 @@ struct asyncio_server;
 
 struct asyncio_stream {
     struct tcp tcp;
-    struct transport *transport;     /* the top one */
-    struct awaited reading;          /* what `reader` waits for */
+    /* What each read and write looks at lies together. */
+    struct transport *transport; /* the top one */
     asyncio_task *reader;
+    struct awaited reading;      /* what it waits for */
     struct buffer in;
-    size_t limit;
-    struct list link;                /* in the server's streams, or the floor's */
-    struct asyncio_server *server;
-    struct asyncio_server *handled_by; /* whose task has not ended */
-    struct list drainers, closers;   /* waiting tasks */
-    uint32_t refs;
     int gone, lost_by;
     bool is_open;
-    bool is_parked;                  /* the server has no task for it yet */
-    bool has_eof;                    /* the peer sends no more */
+    bool is_parked;         /* the server has no task for it yet */
+    bool has_eof;           /* the peer sends no more */
     bool has_sent_eof;
-    /* the wait of `reader` was cancelled, and its receive still completes */
-    bool is_read_cancelled;
-    bool is_diverted;                /* the receive under way stores in the scratch */
+    bool is_read_cancelled; /* the wait of `reader` was, and its receive still completes */
+    bool is_diverted;       /* the receive under way stores in the scratch */
+    uint32_t refs;
+    size_t limit;
+    struct list link; /* in the server's streams, or the floor's */
+    struct asyncio_server *server;
+    struct asyncio_server *handled_by; /* whose task has not ended */
+    struct list drainers, closers;     /* waiting tasks */
 };
 
 static inline struct asyncio_stream *stream_of(struct transport *transport)

@@ -272,9 +272,8 @@ static int store(struct tcp *tcp, const struct iovec *pieces, size_t count, size
     return tcp->error;
 }
 
-/* Not all went out at once. */
-static int __attribute__((noinline))
-sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count, size_t total, int result)
+int asyncio__tcp_sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count,
+                             size_t total, int result)
 {
     if (result < 0 && result != -EAGAIN) {
         shut(tcp, result);
@@ -290,7 +289,7 @@ static int write_large(struct tcp *tcp, const struct iovec *pieces, size_t count
         return -ENOMEM;
     int n = net->backend->type->send_now(net->backend, tcp->out.socket, pieces, count);
     bool is_sent = n >= 0 && (size_t)n == total;
-    int r = is_sent ? 0 : sent_partly(tcp, pieces, count, total, n);
+    int r = is_sent ? 0 : asyncio__tcp_sent_partly(tcp, pieces, count, total, n);
     asyncio__blocks_unreserve(&net->blocks);
     return r;
 }
@@ -315,7 +314,7 @@ static int write_pieces(struct transport *base, const struct iovec *pieces, size
     int n = net->backend->type->send_now(net->backend, tcp->out.socket, pieces, count);
     if (__builtin_expect(n == (int)total, 1))
         return 0;
-    return sent_partly(tcp, pieces, count, total, n);
+    return asyncio__tcp_sent_partly(tcp, pieces, count, total, n);
 }
 
 static int write_eof(struct transport *base)

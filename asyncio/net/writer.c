@@ -21,16 +21,16 @@ static int __attribute__((noinline)) wait_after_write(asyncio_stream *stream)
     return asyncio_sleep(0);
 }
 
-static inline int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
+static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
 {
     int r = may_write(stream);
-    if (__builtin_expect(r < 0, 0))
+    if (r < 0)
         return r;
     struct transport *transport = stream->transport;
     r = transport->type->write(transport, pieces, count);
-    if (__builtin_expect(r < 0, 0))
+    if (r < 0)
         return r;
-    if (__builtin_expect(transport->is_paused || ++stream->tcp.net->streak > STREAK_MAX, 0))
+    if (transport->is_paused || ++stream->tcp.net->streak > STREAK_MAX)
         return wait_after_write(stream);
     return 0;
 }
@@ -40,7 +40,16 @@ int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size)
     if (__builtin_expect(!task_current(), 0))
         return -ASYNCIO_NO_TASK;
     struct iovec piece = { (void *)(uintptr_t)data, size };
-    return write_pieces(stream, &piece, 1);
+    int r;
+    if (__builtin_expect(stream->gone || stream->has_sent_eof ||
+                             stream->transport != &stream->tcp.base ||
+                             !tcp_write_little(&stream->tcp, &piece, &r), 0))
+        return write_pieces(stream, &piece, 1);
+    if (__builtin_expect(r < 0, 0))
+        return r;
+    if (__builtin_expect(stream->tcp.base.is_paused || ++stream->tcp.net->streak > STREAK_MAX, 0))
+        return wait_after_write(stream);
+    return 0;
 }
 
 int asyncio_stream_writelines(asyncio_stream *stream, const struct iovec *pieces, size_t count)
