@@ -177,6 +177,7 @@ static int make_writable(struct asyncio_context **slot)
     if (!copy)
         return -ENOMEM;
     *slot = copy;
+    asyncio__thread_keeps(asyncio__env());
     context_unref(old);
     return 0;
 }

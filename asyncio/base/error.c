@@ -244,6 +244,7 @@ void asyncio__record_put(struct error_record *record)
     struct env *env = asyncio__env();
     struct error_record *old = env->record;
     env->record = record;
+    asyncio__thread_keeps(env);
     asyncio__record_unref(old);
 }
 

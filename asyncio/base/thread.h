@@ -6,6 +6,8 @@
  * records need to know nothing of tasks. */
 #pragma once
 
+#include <stdbool.h>
+
 struct asyncio_loop;
 struct asyncio_task;
 struct asyncio_context;
@@ -22,7 +24,8 @@ struct thread_state {
     struct asyncio_task *task;        /* the running task, or NULL */
     struct asyncio_loop *loop;        /* the running loop, or NULL */
     struct asyncio_loop *set_loop;    /* by asyncio_set_event_loop, an owned reference */
-    struct env own;                   /* outside of loops */
+    struct env own;                   /* outside of loops; freed when the thread ends */
+    bool is_watched;                  /* its end will be told */
 };
 
 /* initial-exec: one instruction to reach, and the library is linked, not dlopen'ed late with much
@@ -34,4 +37,12 @@ static inline struct env *asyncio__env(void)
 {
     struct thread_state *thread = &asyncio__thread;
     return thread->env ? thread->env : &thread->own;
+}
+
+/* Asks to be told of the thread's end, when `own` may hold something then. */
+void asyncio__thread_watch(void);
+static inline void asyncio__thread_keeps(const struct env *env)
+{
+    if (env == &asyncio__thread.own && !asyncio__thread.is_watched)
+        asyncio__thread_watch();
 }

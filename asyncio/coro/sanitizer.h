@@ -115,17 +115,16 @@ static inline void sanitizer_slot_reuse(void *bottom, void *top)
     (void)top;
 }
 
-/* Where a variable really stands. ASan may keep a frame's variables apart from the stack
- * (detect_stack_use_after_return), and knows which frame they belong to. */
-static inline void *sanitizer_on_stack(void *variable)
+/* Whether a variable's frame or block is gone, as far as a tool knows. ASan may keep variables
+ * apart from the stack (detect_stack_use_after_return), where no stack pointer tells. */
+static inline int sanitizer_is_gone(const void *variable)
 {
 #if defined(ASYNCIO__SANITIZE_ADDRESS)
-    void *real =
-        __asan_addr_is_in_fake_stack(__asan_get_current_fake_stack(), variable, NULL, NULL);
-    if (real)
-        return real;
+    return __asan_address_is_poisoned(variable);
+#else
+    (void)variable;
+    return 0;
 #endif
-    return variable;
 }
 
 /* Somebody else is about to write below the stack pointer of a suspended flow. */

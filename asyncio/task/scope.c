@@ -11,13 +11,12 @@ void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asy
 {
     char *top = (char *)task->prepared;
     char *here = __builtin_frame_address(0);
-    char *variable = sanitizer_on_stack(owner);
-    bool on_stack = variable >= here && variable < top;
+    bool on_stack = (char *)owner >= here && (char *)owner < top;
     *scope = (struct scope){ .type = type,
                              .outer = task->scopes,
                              .task = task,
                              .owner = owner,
-                             .frame_owner = on_stack ? variable : NULL,
+                             .frame_owner = on_stack ? owner : NULL,
                              .file = file,
                              .line = line };
     task->scopes = scope;
@@ -48,10 +47,17 @@ int asyncio__scope_pop(struct scope *scope)
         scope->type->name, scope->file ? scope->file : "?", scope->line);
 }
 
+static bool is_gone(const struct scope *scope, const void *frame)
+{
+    if (scope->frame_owner)
+        return (const char *)scope->frame_owner < (const char *)frame;
+    return scope->owner && sanitizer_is_gone(scope->owner);
+}
+
 void asyncio__scopes_check(asyncio_task *task, void *frame)
 {
     for (struct scope *scope = task->scopes; scope; scope = task->scopes) {
-        if (!scope->frame_owner || (char *)scope->frame_owner >= (char *)frame)
+        if (!is_gone(scope, frame))
             return;
         task->scopes = scope->outer;
         report(scope, "was left without its exit");

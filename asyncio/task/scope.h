@@ -27,7 +27,7 @@ struct scope {
     struct scope *outer;
     asyncio_task *task;
     void *owner;
-    /* where owner stands on the task's stack; NULL when it does not */
+    /* owner when that lies on the task's stack, else NULL */
     void *frame_owner;
     const char *file;
     int line;

@@ -547,6 +547,24 @@ static bool scenario(void)
     return ok;
 }
 
+static void *sets_and_ends(void *unused)
+{
+    (void)unused;
+    return (void *)(intptr_t)asyncio_context_var_set(&user, &one, NULL, .destroy = count_destroyed);
+}
+
+static void what_a_thread_set_goes_with_it(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    void *value;
+    int before = destroyed;
+    assert_int_equal(pthread_create(&thread, NULL, sets_and_ends, NULL), 0);
+    assert_int_equal(pthread_join(thread, &value), 0);
+    assert_int_equal((intptr_t)value, 0);
+    assert_int_equal(destroyed, before + 1);
+}
+
 static void each_allocation_fails_in_turn(void **state)
 {
     (void)state;
@@ -591,6 +609,7 @@ int main(void)
         TEST(run_holds_the_context),
         TEST(running_the_current_context_is_refused),
         TEST(inherited_in_one_thread_used_in_another),
+        TEST(what_a_thread_set_goes_with_it),
         TEST(each_allocation_fails_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

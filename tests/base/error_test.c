@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -425,6 +426,24 @@ static void each_allocation_fails_in_turn(void **state)
 
 #define TEST(name) cmocka_unit_test_teardown(name, nothing_is_left)
 
+static void *raises_and_ends(void *unused)
+{
+    (void)unused;
+    return (void *)(intptr_t)asyncio_raise(-EIO, "nobody asks for this one");
+}
+
+static void a_record_goes_with_its_thread(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    void *value;
+    size_t before = asyncio__alloc_live();
+    assert_int_equal(pthread_create(&thread, NULL, raises_and_ends, NULL), 0);
+    assert_int_equal(pthread_join(thread, &value), 0);
+    assert_int_equal((intptr_t)value, -EIO);
+    assert_int_equal(asyncio__alloc_live(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +457,7 @@ int main(void)
         TEST(cause_is_the_error_before_of_another_code),
         TEST(chain_of_causes_is_bounded),
         TEST(record_travels),
+        TEST(a_record_goes_with_its_thread),
         TEST(long_chain_is_freed_without_recursion),
         TEST(group_lists_members_in_order),
         TEST(prints_code_alone),
