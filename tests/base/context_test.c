@@ -550,7 +550,8 @@ static bool scenario(void)
 static void *sets_and_ends(void *unused)
 {
     (void)unused;
-    return (void *)(intptr_t)asyncio_context_var_set(&user, &one, NULL, .destroy = count_destroyed);
+    return (void *)(intptr_t)asyncio_context_var_set(&user, &destroyed, NULL,
+                                                     .destroy = count_destroyed);
 }
 
 static void what_a_thread_set_goes_with_it(void **state)
