@@ -549,6 +549,7 @@ static bool scenario(void)
 
 static void *sets_and_ends(void *unused)
 {
+    static int one = 1;
     (void)unused;
     return (void *)(intptr_t)asyncio_context_var_set(&user, &destroyed, NULL,
                                                      .destroy = count_destroyed);
