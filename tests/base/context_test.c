@@ -551,7 +551,7 @@ static void *sets_and_ends(void *unused)
 {
     static int one = 1;
     (void)unused;
-    return (void *)(intptr_t)asyncio_context_var_set(&user, &destroyed, NULL,
+    return (void *)(intptr_t)asyncio_context_var_set(&user, &one, NULL,
                                                      .destroy = count_destroyed);
 }
 
