@@ -8,6 +8,7 @@
 #include <asyncio/error.h>
 #include <asyncio/exit_stack.h>
 #include <asyncio/future.h>
+#include <asyncio/lock.h>
 #include <asyncio/loop.h>
 #include <asyncio/runner.h>
 #include <asyncio/stream.h>

@@ -23,7 +23,9 @@ void (*asyncio__loop_made)(asyncio_loop *loop);
 
 static void list_loop(asyncio_loop *loop)
 {
+    static uint64_t last_number;
     (void)pthread_mutex_lock(&loops_mutex);
+    loop->number = ++last_number;
     list_append(&asyncio__loops, &loop->all);
     (void)pthread_mutex_unlock(&loops_mutex);
 }

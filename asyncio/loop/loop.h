@@ -89,6 +89,7 @@ struct asyncio_loop {
     atomic_uint wakers;               /* threads inside asyncio__loop_wake */
     char apart_after[LOOP_APART];
 
+    uint64_t number;                  /* of no other loop of the process; never 0 */
     atomic_uint refs;
     atomic_bool running, closed;
     pthread_t thread;                 /* that runs it, while running */

@@ -33,7 +33,8 @@ struct future_type {
     /* Asks it to become cancelled: 1, or 0 when it is done or cannot be. Never allocates (but for
      * the message, which may get lost). */
     int (*cancel)(asyncio_future *future, const char *message);
-    /* Frees what is beyond the base and the memory itself. */
+    /* A future's: frees what is beyond the base and the memory itself. Of something lighter: the
+     * task that waits for it goes with its loop, and never runs again. May be NULL then. */
     void (*destroy)(asyncio_future *future);
 };
 

@@ -52,6 +52,9 @@ static void drop_task(asyncio_task *task)
     list_remove(&task->all);
     asyncio__loop_uncall(loop, &task->step);
     struct awaited *waiting = task->waiting;
+    bool is_future = waiting && (waiting->type->flags & FUTURE_TYPE_REAL);
+    if (waiting && !is_future && waiting->type->destroy)
+        waiting->type->destroy((asyncio_future *)(void *)waiting);
     task->waiting = NULL;
     asyncio__scopes_drop(task);
     if (task->prepared)
@@ -62,7 +65,7 @@ static void drop_task(asyncio_task *task)
         asyncio__coro_fini(&task->coro);
         asyncio__task_stack_put(task);
     }
-    if (waiting && (waiting->type->flags & FUTURE_TYPE_REAL))
+    if (is_future)
         future_unref((asyncio_future *)(void *)waiting);
     asyncio__handles_drop(&task->future.callbacks);
     future_unref(&task->future);

@@ -42,7 +42,8 @@ ASYNCIO__BEGIN
     X(RESOLVE, 4116, "gaierror", "the host name could not be resolved")                            \
     X(EXECUTOR_SHUT_DOWN, 4117, "RuntimeError", "the executor has been shut down")                 \
     X(FORKED, 4118, "RuntimeError", "the event loop belongs to the parent of this process")        \
-    X(ALREADY_AWAITED, 4119, "RuntimeError", "the coroutine has been awaited already")
+    X(ALREADY_AWAITED, 4119, "RuntimeError", "the coroutine has been awaited already")       \
+    X(NOT_LOCKED, 4120, "RuntimeError", "the lock is not acquired")
 
 enum asyncio_error_code {
 #define ASYNCIO__CODE(name, code, python, sentence) ASYNCIO_##name = code,

@@ -57,8 +57,8 @@ METHODS = {
     "StreamReader": "at_eof exception feed_data feed_eof read readexactly readline readuntil set_exception",
     "StreamWriter": "can_write_eof close drain get_extra_info is_closing start_tls wait_closed write write_eof writelines",
     "WriteTransport": "abort get_write_buffer_limits get_write_buffer_size set_write_buffer_limits",
-    "Lock": "acquire locked release", "Event": "clear is_set set wait", "Condition": "notify notify_all wait wait_for",
-    "Semaphore": "acquire locked release", "BoundedSemaphore": "acquire locked release",
+    "Lock": "acquire locked release", "Event": "clear is_set set wait", "Condition": "acquire locked notify notify_all release wait wait_for",
+    "Semaphore": "acquire locked release", "BoundedSemaphore": "",
     "Barrier": "abort broken n_waiting parties reset wait",
     "Queue": "empty full get get_nowait join maxsize put put_nowait qsize shutdown task_done",
     "PriorityQueue": "", "LifoQueue": "",
@@ -68,7 +68,7 @@ METHODS = {
     "contextvars.Token": "old_value var", "contextlib.AsyncExitStack": "callback push_async_callback pop_all",
 }
 # `async with` and `for`, as pairs of calls.
-SCOPES = ("task_group", "timeout", "timeout_at", "runner", "exit_stack", "as_completed")
+SCOPES = ("task_group", "timeout", "timeout_at", "runner", "exit_stack", "as_completed", "lock", "condition", "semaphore")
 WORDS = ("new", "ref", "unref", "init", "fini", "nowait", "future", "all", "view", "options", "callback")
 
 # The names that Python has no word for, and why they are there.
