@@ -198,7 +198,7 @@ async def gather_of_an_eager_failure_is_done_at_once():
     await other
 
 
-@scenario
+@scenario(mended=((3, 13, 2), "gh-128588"))
 async def a_failing_eager_child_of_a_group_aborts_a_turn_later():
     loop = asyncio.get_running_loop()
     loop.set_task_factory(asyncio.eager_task_factory)
@@ -214,7 +214,7 @@ async def a_failing_eager_child_of_a_group_aborts_a_turn_later():
     say(f"cancelling {asyncio.current_task().cancelling()}")
 
 
-@scenario
+@scenario(mended=((3, 13, 2), "gh-128588"))
 async def an_eager_task_in_a_group_that_never_suspends():
     loop = asyncio.get_running_loop()
     loop.set_task_factory(asyncio.eager_task_factory)

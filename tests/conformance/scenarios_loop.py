@@ -474,7 +474,7 @@ def run_until_complete_of_a_loop_that_is_stopped():
     loop.close()
 
 
-@scenario
+@scenario(mended=((3, 13, 3), "gh-130145"))
 async def a_loop_inside_a_loop_is_refused():
     loop = asyncio.get_running_loop()
     say(tries(loop.run_forever))

@@ -15,6 +15,7 @@ import errno
 import gc
 import inspect
 import selectors
+import sys
 import threading
 
 T = 1.0                                 # one tick of the virtual clock
@@ -25,19 +26,27 @@ over = False                            # its main coroutine has ended: nobody c
 
 
 class Scenario:
-    def __init__(self, body, python314):
+    def __init__(self, body, python314, mended):
         self.body = body
         self.name = body.__name__
         self.python314 = python314      # what 3.14 does otherwise, or None
+        self.mended = mended            # (version, issue) from which on CPython plays it, or None
+
+    def bug_here(self):
+        """Why this interpreter cannot play it, or None."""
+        if not self.mended or sys.version_info[:3] >= self.mended[0]:
+            return None
+        return "a bug of CPython before {}.{}.{}: {}".format(*self.mended[0], self.mended[1])
 
 
-def scenario(body=None, *, python314=None):
-    """Registers a body under its name; python314= says where Python 3.14 differs and why."""
+def scenario(body=None, *, python314=None, mended=None):
+    """Registers a body under its name; python314= says where Python 3.14 differs and why, mended=
+    from which version on, and by which issue, CPython does what is written."""
     def register(body):
         topic = body.__module__.removeprefix("scenarios_")
         of_topic = SCENARIOS.setdefault(topic, {})
         assert body.__name__ not in of_topic, f"two scenarios named {body.__name__}"
-        of_topic[body.__name__] = Scenario(body, python314)
+        of_topic[body.__name__] = Scenario(body, python314, mended)
         return body
     return register(body) if body else register
 
