@@ -20,6 +20,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#if defined(__cplusplus) && !defined(ASYNCIO__BUILD)
+struct asyncio__integer {
+    template <typename T> asyncio__integer(T number) : size(asyncio__size(number)) {}
+    operator size_t() const { return size; }
+    size_t size;
+};
+#endif
+
 ASYNCIO__BEGIN
 
 typedef struct asyncio_stream asyncio_stream;
@@ -224,26 +232,68 @@ ASYNCIO_MUST_CHECK static inline int asyncio__start_server_v(asyncio_client_conn
     return asyncio_start_server(handler, host, port, ret_server, &options);
 }
 
+#if !defined(ASYNCIO__BUILD)
+/* What a call returned is an int, and the size for the next one: these take any integer without a
+ * warning. A negative one becomes larger than any size, which is -EINVAL. Functions, and not
+ * conversions inside the macros, so that commas in an argument do no harm. */
+#if !defined(__cplusplus)
+__extension__ typedef __int128 asyncio__integer;
+#endif
+
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_read(asyncio_stream *stream, void *buffer,
+                                                          asyncio__integer size)
+{
+    return asyncio_stream_read(stream, buffer, (size_t)size);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_readexactly(asyncio_stream *stream,
+                                                                 void *buffer,
+                                                                 asyncio__integer size,
+                                                                 size_t *ret_got)
+{
+    return asyncio_stream_readexactly(stream, buffer, (size_t)size, ret_got);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_fill(asyncio_stream *stream,
+                                                          asyncio__integer size)
+{
+    return asyncio_stream_fill(stream, (size_t)size);
+}
+static inline void asyncio__stream_consume(asyncio_stream *stream, asyncio__integer size)
+{
+    asyncio_stream_consume(stream, (size_t)size);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_write(asyncio_stream *stream,
+                                                           const void *data, asyncio__integer size)
+{
+    return asyncio_stream_write(stream, data, (size_t)size);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_write_nowait(asyncio_stream *stream,
+                                                                  const void *data,
+                                                                  asyncio__integer size)
+{
+    return asyncio_stream_write_nowait(stream, data, (size_t)size);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_writelines(asyncio_stream *stream,
+                                                                const struct iovec *pieces,
+                                                                asyncio__integer count)
+{
+    return asyncio_stream_writelines(stream, pieces, (size_t)count);
+}
+#endif
+
 ASYNCIO__END
 
 #define ASYNCIO__CLIENT_CONNECTED(fn)                                                              \
     ASYNCIO__CALLBACK(asyncio_client_connected, fn, int (*)(asyncio_stream *, void *),             \
                       int (*)(asyncio_stream *))
 
-/* What a call returned is an int, and the size for the next one: taken without a warning. */
 #if !defined(ASYNCIO__BUILD)
-#define asyncio_stream_read(stream, buffer, size)                                                  \
-    (asyncio_stream_read)(stream, buffer, ASYNCIO__SIZE(size))
-#define asyncio_stream_readexactly(stream, buffer, size, ret_got)                                  \
-    (asyncio_stream_readexactly)(stream, buffer, ASYNCIO__SIZE(size), ret_got)
-#define asyncio_stream_fill(stream, size) (asyncio_stream_fill)(stream, ASYNCIO__SIZE(size))
-#define asyncio_stream_consume(stream, size) (asyncio_stream_consume)(stream, ASYNCIO__SIZE(size))
-#define asyncio_stream_write(stream, data, size)                                                   \
-    (asyncio_stream_write)(stream, data, ASYNCIO__SIZE(size))
-#define asyncio_stream_write_nowait(stream, data, size)                                            \
-    (asyncio_stream_write_nowait)(stream, data, ASYNCIO__SIZE(size))
-#define asyncio_stream_writelines(stream, pieces, count)                                           \
-    (asyncio_stream_writelines)(stream, pieces, ASYNCIO__SIZE(count))
+#define asyncio_stream_read(...) asyncio__stream_read(__VA_ARGS__)
+#define asyncio_stream_readexactly(...) asyncio__stream_readexactly(__VA_ARGS__)
+#define asyncio_stream_fill(...) asyncio__stream_fill(__VA_ARGS__)
+#define asyncio_stream_consume(...) asyncio__stream_consume(__VA_ARGS__)
+#define asyncio_stream_write(...) asyncio__stream_write(__VA_ARGS__)
+#define asyncio_stream_write_nowait(...) asyncio__stream_write_nowait(__VA_ARGS__)
+#define asyncio_stream_writelines(...) asyncio__stream_writelines(__VA_ARGS__)
 #endif
 
 #define asyncio_start_server(...) asyncio__start_server_m(__VA_ARGS__, )

@@ -46,6 +46,37 @@ static int counted(asyncio_stream *stream, void *data)
     return r < 0 ? r : asyncio_stream_write(stream, "done\n", sizeof "done\n" - 1);
 }
 
+struct place {
+    long row, column;
+};
+
+/* Arguments with commas of their own, and sizes of every integer type. */
+static int literals(asyncio_stream *stream, char *text, short size)
+{
+    const unsigned char few = 2;
+    unsigned long long many = 3;
+    int r = asyncio_stream_writelines(stream, &(struct iovec){ text, 4 }, 1);
+    if (r >= 0)
+        r = asyncio_stream_writelines(stream, (struct iovec[]){ { text, 1 }, { text, 2 } }, 2);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, &(struct place){ 1, 2 }, sizeof(struct place));
+    if (r >= 0)
+        r = asyncio_stream_write(stream, (char[]){ 'a', 'b' }, few);
+    if (r >= 0)
+        r = asyncio_stream_write_nowait(stream, (char[]){ 'a', 'b', 'c' }, many);
+    if (r >= 0)
+        r = asyncio_stream_read(stream, (char[]){ 0, 0 }, 2);
+    if (r >= 0)
+        r = asyncio_stream_readexactly(stream, text, size, &(size_t){ 0 });
+    if (r >= 0)
+        r = asyncio_stream_fill(stream, (struct place){ 1, 2 }.column);
+    if (r >= 0)
+        asyncio_stream_consume(stream, (struct place){ 1, 2 }.column);
+    asyncio_server *server = NULL;
+    return r < 0 ? r : asyncio_start_server(counted, NULL, 0, &server,
+                                            .data = &(struct place){ 1, 2 });
+}
+
 static int client(const char *host, int port)
 {
     unsigned count = 0;
@@ -59,7 +90,11 @@ static int client(const char *host, int port)
                                 .family = AF_INET);
     if (r < 0)
         return r;
+    char text[4] = "abc";
+    r = literals(stream, text, sizeof text);
     asyncio_stream_unref(stream);
+    if (r < 0)
+        return r;
     asyncio_client_connected *handler = counted;
     r = asyncio_start_server(handler, NULL, 0, &server);
     if (r >= 0)
