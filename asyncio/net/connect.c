@@ -15,7 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FAILURES_SIZE = 512 };    /* of the text that lists what was tried */
+enum {
+    FAILURES_SIZE = 512,         /* of the text that lists what was tried */
+    SELF_CONNECTS_MAX = 2,       /* then nobody else listens there */
+};
 
 struct attempt {
     struct awaited awaited;
@@ -127,8 +130,24 @@ static int bind_to(struct net *net, sock socket, int family, const struct addres
     return r;
 }
 
-/* One address: a connected socket, or why not. */
-static int try_address(struct attempt *attempt, const struct address *address, sock *ret_socket)
+/* Whether the kernel has connected a socket with itself: where nobody listens on the port, and it
+ * happens to be the one that the socket got for its own. */
+static bool is_self(struct net *net, sock socket)
+{
+    const struct backend_type *backend = net->backend->type;
+    struct address here, there;
+    return backend->getsockname(net->backend, socket, &here.name, &here.size) >= 0 &&
+           backend->getpeername(net->backend, socket, &there.name, &there.size) >= 0 &&
+           asyncio__address_is_equal(&here, &there);
+}
+
+static bool has_local_port(const struct attempt *attempt)
+{
+    return attempt->locals.count && asyncio__address_port(&attempt->locals.items[0].name) != 0;
+}
+
+/* One address and one socket: connected, or why not. */
+static int try_socket(struct attempt *attempt, const struct address *address, sock *ret_socket)
 {
     struct net *net = attempt->net;
     const struct backend_type *backend = net->backend->type;
@@ -149,6 +168,24 @@ static int try_address(struct attempt *attempt, const struct address *address, s
                               sizeof(int));
     *ret_socket = socket;
     return 0;
+}
+
+/* One address. A connection with itself is not one, unless the caller has named the port it comes
+ * from: another try gets another port, and so the truth (Go's net package does the same). */
+static int try_address(struct attempt *attempt, const struct address *address, sock *ret_socket)
+{
+    for (int i = 0; i <= SELF_CONNECTS_MAX; i++) {
+        sock socket;
+        int r = try_socket(attempt, address, &socket);
+        if (r < 0)
+            return r;
+        if (has_local_port(attempt) || !is_self(attempt->net, socket)) {
+            *ret_socket = socket;
+            return 0;
+        }
+        (void)attempt->net->backend->type->close(attempt->net->backend, socket);
+    }
+    return -ECONNREFUSED;
 }
 
 static void note_failure(struct attempt *attempt, const struct address *address, int error)
@@ -199,6 +236,7 @@ int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_st
 {
     asyncio_open_connection_options chosen = { .size = sizeof chosen,
                                                .limit = ASYNCIO__DEFAULT_LIMIT };
+    net_check_scopes(NET_CALLER());
     if (options)
         chosen = *options;
     struct net *net;

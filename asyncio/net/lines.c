@@ -74,6 +74,7 @@ static int take_line(asyncio_stream *stream, char *buffer, size_t size)
 
 int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size)
 {
+    net_check_scopes(NET_CALLER());
     int r = stream_may_read(stream);
     if (r < 0)
         return r;
@@ -115,6 +116,7 @@ static int search_until(asyncio_stream *stream, const void *separator, size_t se
 int asyncio_stream_readuntil(asyncio_stream *stream, const void *separator, size_t separator_size,
                              void *buffer, size_t size)
 {
+    net_check_scopes(NET_CALLER());
     struct search search;
     int r = search_until(stream, separator, separator_size, size, &search);
     if (r < 0)
@@ -128,6 +130,7 @@ int asyncio_stream_readuntil(asyncio_stream *stream, const void *separator, size
 int asyncio_stream_readuntil_view(asyncio_stream *stream, const void *separator,
                                   size_t separator_size, const char **ret_data)
 {
+    net_check_scopes(NET_CALLER());
     struct search search;
     int r = search_until(stream, separator, separator_size, SIZE_MAX, &search);
     if (r < 0)

@@ -97,6 +97,36 @@ struct net *asyncio__net(asyncio_loop *loop)
     return net;
 }
 
+int asyncio__net_refuses(const struct net *net)
+{
+    int r = asyncio__loop_check(net->loop);
+    if (r < 0)
+        return r;
+    asyncio_task *task = task_current();
+    if (!task)
+        return -ASYNCIO_NO_TASK;
+    return asyncio_raise(-ASYNCIO_OTHER_LOOP,
+                         "Task %s got a stream or server attached to a different loop",
+                         asyncio_task_get_name(task));
+}
+
+static void report_other_thread(asyncio_loop *loop, void *data)
+{
+    (void)data;
+    asyncio__loop_report(loop,
+                         "a stream or server was closed from another thread than the loop's: "
+                         "nothing was done",
+                         -ASYNCIO_WRONG_THREAD, NULL, NULL, NULL);
+}
+
+bool asyncio__net_is_other_thread(const struct net *net)
+{
+    if (asyncio__loop_check(net->loop) != -ASYNCIO_WRONG_THREAD)
+        return false;
+    (void)asyncio_loop_call_soon_threadsafe(net->loop, report_other_thread, NULL);
+    return true;
+}
+
 int asyncio__net_of_task(struct net **ret_net)
 {
     asyncio_task *task = task_current();

@@ -45,6 +45,36 @@ struct net *asyncio__net(asyncio_loop *loop);
 /* The floor of the running task, whose result is checked: -ASYNCIO_NO_TASK, -ENOMEM. */
 int asyncio__net_of_task(struct net **ret_net);
 
+/* 0 when the running task is one of the floor's loop, and may wait here. -ASYNCIO_NO_TASK,
+ * -ASYNCIO_OTHER_LOOP, in debug mode -ASYNCIO_WRONG_THREAD. */
+int asyncio__net_refuses(const struct net *net);
+static inline int net_check_task(const struct net *net)
+{
+    const asyncio_task *task = task_current();
+    return __builtin_expect(task && task->future.loop == net->loop, 1) ? 0
+                                                                       : asyncio__net_refuses(net);
+}
+
+/* Where the caller's frame ends: what lies below is gone. As in TASK_CHECK_SCOPES, but it costs the
+ * function no frame pointer. */
+#define NET_CALLER() __builtin_dwarf_cfa()
+
+/* At the beginning of each public call that may suspend. */
+static inline void net_check_scopes(void *caller)
+{
+    asyncio_task *task = task_current();
+    if (__builtin_expect(task && task->scopes, 0))
+        asyncio__scopes_check(task, caller);
+}
+
+/* For calls that return nothing: true, and reported in the loop's thread, when this is debug mode
+ * and another thread. */
+bool asyncio__net_is_other_thread(const struct net *net);
+static inline bool net_is_other_thread(const struct net *net)
+{
+    return __builtin_expect(net->loop->debug, 0) && asyncio__net_is_other_thread(net);
+}
+
 /* Waits in `waiters`: the result given to wake, or -ECANCELED. */
 int asyncio__waiters_wait(struct list *waiters, asyncio_task *task);
 /* Wakes all who wait, in their order. */

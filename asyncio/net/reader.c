@@ -18,11 +18,15 @@ static void take_out(asyncio_stream *stream, void *data, size_t size)
 }
 
 /* All that is not: nothing buffered, receive. */
-static int __attribute__((noinline)) read_slowly(asyncio_stream *stream, void *buffer, size_t size)
+static int __attribute__((noinline)) read_slowly(asyncio_stream *stream, void *buffer, size_t size,
+                                                  void *caller)
 {
+    net_check_scopes(caller);
     int r = stream_may_read(stream);
     if (r < 0)
         return r;
+    if (size > PTRDIFF_MAX)
+        return -EINVAL;
     if (size > INT_MAX)
         size = INT_MAX;
     if (stream->in.count) {
@@ -39,23 +43,24 @@ static int __attribute__((noinline)) read_slowly(asyncio_stream *stream, void *b
 
 int asyncio_stream_read(asyncio_stream *stream, void *buffer, size_t size)
 {
+    asyncio_task *task = task_current();
     if (__builtin_expect(stream->gone || stream->reader || stream->in.data || stream->has_eof ||
-                             !task_current() || size - 1 >= INT_MAX, 0))
-        return read_slowly(stream, buffer, size);
+                             !task || task->scopes || task->future.loop != stream->tcp.net->loop ||
+                             size - 1 >= INT_MAX, 0))
+        return read_slowly(stream, buffer, size, NET_CALLER());
     return stream_receive(stream, buffer, size);
 }
 
-/* A read that consumes nothing when it is cancelled, yet went into the caller's memory: what came
- * is put back. Without memory for that the stream has a hole, and is no longer of use. */
-static int put_back(asyncio_stream *stream, const void *data, size_t size)
+/* A read that consumes nothing when it is cancelled or fails, yet went into the caller's memory:
+ * what came is put back. Without memory for that the stream has a hole, and is no longer of use. */
+static void put_back(asyncio_stream *stream, const void *data, size_t size)
 {
     if (!size)
-        return -ECANCELED;
+        return;
     if (asyncio__buffer_reserve(&stream->in, &stream->tcp.net->blocks, size) < 0)
         stream->gone = -ENOMEM;
     else
         asyncio__buffer_add(&stream->in, data, size);
-    return -ECANCELED;
 }
 
 /* Large reads go straight to where they belong. */
@@ -67,10 +72,10 @@ static int read_directly(asyncio_stream *stream, char *buffer, size_t size, size
     while (got < size) {
         size_t left = size - got < INT_MAX ? size - got : INT_MAX;
         int n = stream_receive(stream, buffer + got, left);
-        if (n == -ECANCELED)
-            return put_back(stream, buffer, got);
-        if (n < 0)
+        if (n < 0) {
+            put_back(stream, buffer, got);
             return n;
+        }
         if (n == 0) {
             if (ret_got)
                 *ret_got = got;
@@ -83,9 +88,12 @@ static int read_directly(asyncio_stream *stream, char *buffer, size_t size, size
 
 int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer, size_t size, size_t *ret_got)
 {
+    net_check_scopes(NET_CALLER());
     int r = stream_may_read(stream);
     if (r < 0)
         return r;
+    if (size > PTRDIFF_MAX)
+        return -EINVAL;
     while (stream->in.count < size) {
         if (!stream->has_eof && size - stream->in.count >= BLOCK_MIN)
             return read_directly(stream, buffer, size, ret_got);
@@ -110,9 +118,12 @@ int asyncio_stream_readexactly(asyncio_stream *stream, void *buffer, size_t size
 
 int asyncio_stream_fill(asyncio_stream *stream, size_t size)
 {
+    net_check_scopes(NET_CALLER());
     int r = stream_may_read(stream);
     if (r < 0)
         return r;
+    if (size > PTRDIFF_MAX)
+        return -EINVAL;
     if (size > 2 * stream->limit)
         return -ASYNCIO_LIMIT_OVERRUN;
     while (stream->in.count < size && !stream->has_eof)

@@ -61,6 +61,7 @@ static struct asyncio_server *make(struct net *net, asyncio_client_connected *ha
 int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, int port,
                           asyncio_server **ret_server, const asyncio_start_server_options *options)
 {
+    net_check_scopes(NET_CALLER());
     struct net *net;
     int r = asyncio__net_of_task(&net);
     if (r < 0)
@@ -93,7 +94,7 @@ int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, i
 
 void asyncio_server_close(asyncio_server *server)
 {
-    if (server->is_closed)
+    if (server->is_closed || net_is_other_thread(server->net))
         return;
     server->is_closed = true;
     server->holds++; /* while it is looked at */
@@ -158,24 +159,28 @@ bool asyncio__servers_are_pending(const struct net *net)
 
 int asyncio_server_wait_closed(asyncio_server *server)
 {
-    asyncio_task *task = task_current();
-    if (!task)
+    net_check_scopes(NET_CALLER());
+    if (!task_current())
         return -ASYNCIO_NO_TASK;
     if (server->is_closed && server->connections == 0)
         return 0;
-    return asyncio__waiters_wait(&server->waiters, task);
+    int r = net_check_task(server->net);
+    return r < 0 ? r : asyncio__waiters_wait(&server->waiters, task_current());
 }
 
 int asyncio_server_serve_forever(asyncio_server *server)
 {
-    asyncio_task *task = task_current();
-    if (!task)
+    net_check_scopes(NET_CALLER());
+    if (!task_current())
         return -ASYNCIO_NO_TASK;
     if (server->is_closed)
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "server is closed");
+    int r = net_check_task(server->net);
+    if (r < 0)
+        return r;
     if (!list_empty(&server->forever))
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "serve_forever() is being awaited already");
-    int r = asyncio__waiters_wait(&server->forever, task);
+    r = asyncio__waiters_wait(&server->forever, task_current());
     asyncio_server_close(server);
     int waited = asyncio_server_wait_closed(server);
     return waited < 0 ? waited : r;
@@ -183,6 +188,8 @@ int asyncio_server_serve_forever(asyncio_server *server)
 
 void asyncio_server_close_clients(asyncio_server *server)
 {
+    if (list_empty(&server->streams) || net_is_other_thread(server->net))
+        return;
     server->holds++;
     for (struct list *node = server->streams.next, *next; node != &server->streams; node = next) {
         next = node->next;
@@ -194,6 +201,8 @@ void asyncio_server_close_clients(asyncio_server *server)
 
 void asyncio_server_abort_clients(asyncio_server *server)
 {
+    if (list_empty(&server->streams) || net_is_other_thread(server->net))
+        return;
     server->holds++;
     for (struct list *node = server->streams.next, *next; node != &server->streams; node = next) {
         next = node->next;

@@ -111,6 +111,8 @@ void asyncio_stream_unref(asyncio_stream *stream)
 
 void asyncio_stream_close(asyncio_stream *stream)
 {
+    if (stream->is_open && net_is_other_thread(stream->tcp.net))
+        return;
     if (!stream->gone)
         stream->gone = -ECONNRESET;
     if (stream->is_open)
@@ -119,6 +121,8 @@ void asyncio_stream_close(asyncio_stream *stream)
 
 void asyncio_stream_abort(asyncio_stream *stream)
 {
+    if (stream->is_open && net_is_other_thread(stream->tcp.net))
+        return;
     if (!stream->gone)
         stream->gone = -ECONNRESET;
     if (stream->is_open)
@@ -145,10 +149,13 @@ int asyncio_stream_is_closing(const asyncio_stream *stream)
 
 int asyncio_stream_wait_closed(asyncio_stream *stream)
 {
-    asyncio_task *task = task_current();
-    if (!task)
+    net_check_scopes(NET_CALLER());
+    if (!task_current())
         return -ASYNCIO_NO_TASK;
-    return stream->is_open ? asyncio__waiters_wait(&stream->closers, task) : stream->lost_by;
+    if (!stream->is_open)
+        return stream->lost_by;
+    int r = net_check_task(stream->tcp.net);
+    return r < 0 ? r : asyncio__waiters_wait(&stream->closers, task_current());
 }
 
 static int name_of(const asyncio_stream *stream, bool of_peer, char *text, size_t size)

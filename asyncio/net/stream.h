@@ -63,9 +63,8 @@ static inline int stream_may_read(const asyncio_stream *stream)
 {
     if (__builtin_expect(stream->gone != 0, 0))
         return stream->gone;
-    if (__builtin_expect(stream->reader != NULL, 0))
-        return -EBUSY;
-    return __builtin_expect(task_current() != NULL, 1) ? 0 : -ASYNCIO_NO_TASK;
+    int r = net_check_task(stream->tcp.net);
+    return __builtin_expect(!r && stream->reader, 0) ? -EBUSY : r;
 }
 
 /* Waits for the receive under way. A cancelled wait that got bytes gives them, and the

@@ -303,8 +303,8 @@ static int write_pieces(struct transport *base, const struct iovec *pieces, size
     size_t total = pieces->iov_len;
     if (__builtin_expect(count != 1, 0) && total_of(pieces, count, &total) < 0)
         return -EINVAL;
-    if (__builtin_expect(total == 0, 0))
-        return 0;
+    if (__builtin_expect(total - 1 >= PTRDIFF_MAX, 0))
+        return total ? -EINVAL : 0;
     if (__builtin_expect(tcp->is_sending, 0))
         return store(tcp, pieces, count, 0, total);
     if (__builtin_expect(total > BLOCK_MAX, 0))

@@ -34,15 +34,15 @@ int asyncio__tcp_sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t
                              size_t total, int result);
 
 /* The way of nearly every write, without a call through the contract: a little while nothing is
- * unsent, and with a block at hand for what may not go out. False: it has to go the other way. */
-static inline bool tcp_write_little(struct tcp *tcp, const struct iovec *piece, int *ret_result)
+ * unsent, and with a block at hand for what may not go out. */
+static inline bool tcp_writes_little(const struct tcp *tcp, size_t size)
 {
-    struct net *net = tcp->net;
-    if (tcp->is_sending || piece->iov_len - 1 >= BLOCK_MIN || !net->blocks.free[0])
-        return false;
-    int n = net->backend->type->send_now(net->backend, tcp->in.socket, piece, 1);
-    *ret_result = __builtin_expect((size_t)(unsigned)n == piece->iov_len, 1)
-                      ? 0
-                      : asyncio__tcp_sent_partly(tcp, piece, 1, piece->iov_len, n);
-    return true;
+    return !tcp->is_sending && size - 1 < BLOCK_MIN && tcp->net->blocks.free[0];
+}
+
+/* What the socket takes of it now; less than all goes to asyncio__tcp_sent_partly. */
+static inline int tcp_send_little(struct tcp *tcp, const struct iovec *piece)
+{
+    struct backend *backend = tcp->net->backend;
+    return backend->type->send_now(backend, tcp->in.socket, piece, 1);
 }

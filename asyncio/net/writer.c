@@ -24,6 +24,8 @@ static int __attribute__((noinline)) wait_after_write(asyncio_stream *stream)
 static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
 {
     int r = may_write(stream);
+    if (r >= 0)
+        r = net_check_task(stream->tcp.net);
     if (r < 0)
         return r;
     struct transport *transport = stream->transport;
@@ -35,33 +37,58 @@ static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size
     return 0;
 }
 
+static int __attribute__((noinline)) write_slowly(asyncio_stream *stream, const void *data,
+                                                   size_t size, void *caller)
+{
+    net_check_scopes(caller);
+    struct iovec piece = { (void *)(uintptr_t)data, size };
+    return write_pieces(stream, &piece, 1);
+}
+
+/* The socket did not take all of it, or it is time to let others run. */
+static int __attribute__((noinline)) write_on(asyncio_stream *stream, const struct iovec *piece,
+                                              int sent)
+{
+    int r = (size_t)(unsigned)sent == piece->iov_len
+                ? 0
+                : asyncio__tcp_sent_partly(&stream->tcp, piece, 1, piece->iov_len, sent);
+    if (r < 0)
+        return r;
+    return stream->transport->is_paused || stream->tcp.net->streak > STREAK_MAX
+               ? wait_after_write(stream)
+               : 0;
+}
+
 int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size)
 {
-    if (__builtin_expect(!task_current(), 0))
-        return -ASYNCIO_NO_TASK;
-    struct iovec piece = { (void *)(uintptr_t)data, size };
-    int r;
-    if (__builtin_expect(stream->gone || stream->has_sent_eof ||
+    asyncio_task *task = task_current();
+    if (__builtin_expect(stream->gone || stream->has_sent_eof || !task || task->scopes ||
+                             task->future.loop != stream->tcp.net->loop ||
                              stream->transport != &stream->tcp.base ||
-                             !tcp_write_little(&stream->tcp, &piece, &r), 0))
-        return write_pieces(stream, &piece, 1);
-    if (__builtin_expect(r < 0, 0))
-        return r;
-    if (__builtin_expect(stream->tcp.base.is_paused || ++stream->tcp.net->streak > STREAK_MAX, 0))
-        return wait_after_write(stream);
-    return 0;
+                             !tcp_writes_little(&stream->tcp, size), 0))
+        return write_slowly(stream, data, size, NET_CALLER());
+    struct iovec piece = { (void *)(uintptr_t)data, size };
+    int n = tcp_send_little(&stream->tcp, &piece);
+    bool is_turn_over = ++stream->tcp.net->streak > STREAK_MAX;
+    /* while nothing is unsent it is not paused */
+    return __builtin_expect((size_t)(unsigned)n == piece.iov_len && !is_turn_over, 1)
+               ? 0
+               : write_on(stream, &piece, n);
 }
 
 int asyncio_stream_writelines(asyncio_stream *stream, const struct iovec *pieces, size_t count)
 {
-    if (!task_current())
-        return -ASYNCIO_NO_TASK;
+    net_check_scopes(NET_CALLER());
+    if (count > PTRDIFF_MAX / sizeof *pieces)
+        return -EINVAL;
     return count ? write_pieces(stream, pieces, count) : asyncio_stream_drain(stream);
 }
 
 int asyncio_stream_write_nowait(asyncio_stream *stream, const void *data, size_t size)
 {
     int r = may_write(stream);
+    if (r >= 0)
+        r = asyncio__loop_check(stream->tcp.net->loop);
     if (r < 0)
         return r;
     struct iovec piece = { (void *)(uintptr_t)data, size };
@@ -70,20 +97,19 @@ int asyncio_stream_write_nowait(asyncio_stream *stream, const void *data, size_t
 
 int asyncio_stream_drain(asyncio_stream *stream)
 {
-    if (stream->gone)
-        return stream->gone;
-    asyncio_task *task = task_current();
-    if (!task)
-        return -ASYNCIO_NO_TASK;
-    return stream->transport->is_paused ? asyncio__waiters_wait(&stream->drainers, task) : 0;
+    net_check_scopes(NET_CALLER());
+    int r = stream->gone ? stream->gone : net_check_task(stream->tcp.net);
+    if (r < 0)
+        return r;
+    return stream->transport->is_paused ? asyncio__waiters_wait(&stream->drainers, task_current())
+                                        : 0;
 }
 
 int asyncio_stream_write_eof(asyncio_stream *stream)
 {
-    if (stream->gone)
-        return stream->gone;
-    if (stream->has_sent_eof)
-        return 0;
+    int r = stream->gone ? stream->gone : asyncio__loop_check(stream->tcp.net->loop);
+    if (r < 0 || stream->has_sent_eof)
+        return r;
     stream->has_sent_eof = true;
     return stream->transport->type->write_eof(stream->transport);
 }
@@ -102,6 +128,9 @@ int asyncio_stream_set_write_buffer_limits(asyncio_stream *stream, size_t high, 
 {
     if (low > high)
         return asyncio_raise(-EINVAL, "high (%zu) must be >= low (%zu)", high, low);
+    int r = stream->is_open ? asyncio__loop_check(stream->tcp.net->loop) : 0;
+    if (r < 0)
+        return r;
     stream->transport->high = high;
     stream->transport->low = low;
     if (stream->is_open)

@@ -114,12 +114,88 @@ static int crowd_at_the_door(void *data)
     return settle();
 }
 
+/* ---- a port of our own that nobody listens on: the kernel may connect a socket with itself
+ * ---- */
+
+static struct backend_type unlucky;  /* a backend whose sockets all get the same local port */
+static const struct backend_type *lucky;
+static uint16_t unlucky_port;
+static int unlucky_left, sockets_made;
+
+static int unlucky_socket(struct backend *backend, int family, int type, int protocol,
+                          sock *ret_socket)
+{
+    int r = lucky->socket(backend, family, type, protocol, ret_socket);
+    sockets_made++;
+    if (r < 0 || unlucky_left-- <= 0)
+        return r;
+    struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(unlucky_port) };
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(unlucky_port) };
+    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    six.sin6_addr = in6addr_loopback;
+    r = lucky->setsockopt(backend, *ret_socket, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    return r < 0              ? r
+           : family == AF_INET ? lucky->bind(backend, *ret_socket, (struct sockaddr *)&four,
+                                             sizeof four)
+                               : lucky->bind(backend, *ret_socket, (struct sockaddr *)&six,
+                                             sizeof six);
+}
+
+static int connect_unluckily(int times, const char *host, asyncio_stream **ret_stream)
+{
+    struct net *net = asyncio__net(asyncio_get_running_loop());
+    if (!net)
+        return -ENOMEM;
+    lucky = net->backend->type;
+    unlucky = *lucky;
+    unlucky.socket = unlucky_socket;
+    unlucky_left = times;
+    sockets_made = 0;
+    net->backend->type = &unlucky;
+    int r = asyncio_open_connection(host, unlucky_port, ret_stream);
+    net->backend->type = lucky;
+    return r;
+}
+
+static int self_connect(void *data)
+{
+    (void)data;
+    const char *const hosts[] = { "127.0.0.1", "0.0.0.0", "::1" };
+    asyncio_stream *stream;
+    asyncio_server *server;
+    for (int i = 0; i < 3; i++) {
+        /* a port that is free now */
+        int r = asyncio_start_server(count_and_wait, hosts[i], 0, &server);
+        if (i == 2 && r < 0)
+            break; /* no IPv6 here */
+        CHECK_IS(r, 0);
+        unlucky_port = (uint16_t)asyncio_server_port(server);
+        CHECK_IS(end_server(server), 0);
+        CHECK_IS(connect_unluckily(100, hosts[i], &stream), -ECONNREFUSED);
+        CHECK_IS(sockets_made, 3);
+        /* a second try is luckier */
+        CHECK_IS(connect_unluckily(1, hosts[i], &stream), -ECONNREFUSED);
+        CHECK_IS(sockets_made, 2);
+    }
+    /* who names the port himself gets what he asked for */
+    CHECK_IS(asyncio_open_connection("127.0.0.1", unlucky_port, &stream, .local_host = "127.0.0.1",
+                                     .local_port = unlucky_port),
+             0);
+    char text[3] = "";
+    CHECK_IS(asyncio_stream_write(stream, "me", 2), 0);
+    CHECK_IS(asyncio_stream_readexactly(stream, text, 2, NULL), 0);
+    CHECK_IS(memcmp(text, "me", 2), 0);
+    asyncio_stream_unref(stream);
+    return settle();
+}
+
 static void test_real_sockets(void **state)
 {
     (void)state;
     enter_world("plain", false, 0);
     assert_int_equal(run_once(no_descriptors, NULL), 0);
     assert_int_equal(run_once(crowd_at_the_door, NULL), 0);
+    assert_int_equal(run_once(self_connect, NULL), 0);
 }
 
 /* ---- what was written last gets out, closed or not ---- */
