@@ -35,7 +35,7 @@ struct asyncio_context_token {
     bool used;
 };
 
-int (*asyncio__call_coro)(const asyncio_coro *coro);
+int (*asyncio__call_coro)(const asyncio_coro *coro, struct held *held);
 void (*asyncio__close_coro)(const asyncio_coro *coro);
 
 static struct held_value hold(struct held_value held)
@@ -334,6 +334,22 @@ void asyncio_context_unref(asyncio_context *context)
     context_unref(context);
 }
 
+/* A run under way: what was current before. */
+struct context_run {
+    struct held held;
+    struct env *env;
+    struct asyncio_context *context, *outer;
+};
+
+static void leave(struct held *held)
+{
+    struct context_run *run = (struct context_run *)(void *)held;
+    struct asyncio_context *inner = run->env->context;
+    run->context->entered = false;
+    run->env->context = run->outer;
+    context_unref(inner);
+}
+
 int asyncio_context_run(asyncio_context *context, asyncio_coro coro)
 {
     struct env *env = asyncio__env();
@@ -349,13 +365,10 @@ int asyncio_context_run(asyncio_context *context, asyncio_coro coro)
             asyncio__close_coro(&coro);
         return r;
     }
-    struct asyncio_context *outer = env->context;
+    struct context_run run = { { NULL, leave }, env, context, env->context };
     env->context = context_ref(context);
     context->entered = true;
-    r = asyncio__call_coro(&coro);
-    context->entered = false;
-    struct asyncio_context *inner = env->context;
-    env->context = outer;
-    context_unref(inner);
+    r = asyncio__call_coro(&coro, &run.held);
+    leave(&run.held);
     return r;
 }

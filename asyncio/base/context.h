@@ -21,6 +21,14 @@
 
 struct context_entry;
 
+/* What a frame of the library holds while what it called may suspend. It hangs off the running
+ * task, innermost first, so that a task that is dropped with its loop lets go of it: `drop` is
+ * called in place of the frame's own end. */
+struct held {
+    struct held *outer;
+    void (*drop)(struct held *held);
+};
+
 struct asyncio_context {
     atomic_uint refs;
     unsigned tokens;                 /* that refer to this context */
@@ -38,7 +46,8 @@ int asyncio__context_inherit(struct asyncio_context **ret_context);
  * shared. -ENOMEM, and *slot is as it was. */
 int asyncio__context_pin(struct asyncio_context **slot);
 
-/* What the task floor puts here: runs a coroutine in the running task, or outside of tasks, and
- * returns its result; and closes one that will not run. NULL: there are no tasks, -ENOSYS. */
-extern int (*asyncio__call_coro)(const asyncio_coro *coro);
+/* What the task floor puts here: runs a coroutine in the running task, or outside of tasks, with
+ * `held` hung off the task meanwhile, and returns its result; and closes one that will not run.
+ * NULL: there are no tasks, -ENOSYS. */
+extern int (*asyncio__call_coro)(const asyncio_coro *coro, struct held *held);
 extern void (*asyncio__close_coro)(const asyncio_coro *coro);

@@ -82,6 +82,7 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     list_init(&loop->ready);
     list_init(&loop->batch);
     list_init(&loop->tasks);
+    list_init(&loop->followers);
     list_init(&loop->closers);
     for (int i = 0; i < LOOP_FREELISTS; i++)
         asyncio__freelist_init(&loop->freelists[i], freelist_sizes[i]);
@@ -338,6 +339,7 @@ int asyncio_loop_close(asyncio_loop *loop)
     asyncio__loop_close_watches(loop);
     asyncio__handles_drop(&loop->ready);
     drop_timers(loop);
+    asyncio__handles_drop(&loop->followers);
     atomic_store(&loop->closed, true);
     asyncio__record_unref(loop->env.record);
     asyncio_context_unref(loop->env.context);

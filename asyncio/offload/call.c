@@ -69,7 +69,7 @@ static void arrived(struct handle *handle, asyncio_loop *loop)
 
 static void fini(struct call *call)
 {
-    asyncio__closings_run(call->prepared.closings);
+    asyncio__closings_run(&call->prepared);
     asyncio__free(call->notes);
     asyncio_context_unref(call->context);
     asyncio__record_unref(call->record);

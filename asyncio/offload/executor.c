@@ -144,6 +144,20 @@ static int cancel(asyncio_future *awaited, const char *message)
 
 static const struct future_type joiner_type = { "shutdown_default_executor", 0, cancel, NULL };
 
+/* A task that waits for it. */
+struct held_joiner {
+    struct held held;
+    struct joiner *joiner;
+};
+
+static void drop(struct held *held)
+{
+    struct joiner *joiner = container_of(held, struct held_joiner, held)->joiner;
+    joiner->task = NULL;
+    asyncio__loop_uncall(joiner->loop, &joiner->timed);
+    joiner_unref(joiner);
+}
+
 static int start_joiner(struct pool *pool, asyncio_loop *loop, struct joiner **ret_joiner)
 {
     struct joiner *joiner = asyncio__calloc(1, sizeof *joiner);
@@ -198,10 +212,11 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
         return r;
     joiner->task = task;
     asyncio__loop_call_at(loop, &joiner->timed, when);
+    struct held_joiner held = { .joiner = joiner };
+    task_hold(task, &held.held, drop);
     r = asyncio__task_wait(task, &joiner->awaited);
-    joiner->task = NULL;
-    asyncio__loop_uncall(loop, &joiner->timed);
-    joiner_unref(joiner);
+    task_let_go(task, &held.held);
+    drop(&held.held);
     if (task_take_cancel(task))
         return -ECANCELED;
     if (r == -ETIMEDOUT)

@@ -25,9 +25,7 @@ struct submission {
 static void close_notes(void *data)
 {
     struct submission *submission = data;
-    struct closing *closings = submission->prepared.closings;
-    submission->prepared.closings = NULL;
-    asyncio__closings_run(closings);
+    asyncio__closings_run(&submission->prepared);
     asyncio__free(submission->notes);
     submission->notes = NULL;
 }

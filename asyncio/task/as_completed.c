@@ -27,7 +27,8 @@ struct state {
     asyncio_task *waiting;          /* the task in next, or NULL */
     struct list done;
     size_t count, left;             /* inputs; not yet given out */
-    bool timed_out;
+    unsigned inside;                /* tasks in next: the last one frees when it is over */
+    bool timed_out, over;
     struct completion completions[];
 };
 
@@ -79,7 +80,56 @@ static void end(struct state *state)
         list_remove(&state->completions[i].handle.link);
         future_unref(state->completions[i].future);
     }
-    asyncio__free(state);
+    state->over = true;
+    if (state->inside)
+        wake(state, -ASYNCIO_INVALID_STATE);
+    else
+        asyncio__free(state);
+}
+
+static void leave(struct state *state)
+{
+    if (--state->inside == 0 && state->over)
+        asyncio__free(state);
+}
+
+/* A task that is in next. */
+struct waiting {
+    struct held held;
+    struct state *state;
+    asyncio_task *task;
+};
+
+static void drop(struct held *held)
+{
+    struct waiting *waiting = container_of(held, struct waiting, held);
+    if (waiting->state->waiting == waiting->task)
+        waiting->state->waiting = NULL;
+    leave(waiting->state);
+}
+
+static int wait_for_one(struct state *state, asyncio_task *task)
+{
+    int r = task_refuses(task);
+    if (r < 0)
+        return r;
+    struct waiting waiting = { .state = state, .task = task };
+    state->waiting = task;
+    state->inside++;
+    task_hold(task, &waiting.held, drop);
+    r = asyncio__task_wait(task, &state->awaited);
+    task_let_go(task, &waiting.held);
+    if (state->waiting == task)
+        state->waiting = NULL;
+    if (r == -ECANCELED)
+        asyncio__task_put_message(task);
+    bool is_over = state->over;
+    leave(state);
+    if (task_take_cancel(task))
+        return -ECANCELED;
+    if (is_over)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "as_completed was left meanwhile");
+    return r;
 }
 
 static int abandon(struct scope *scope, int result, bool at_end)
@@ -192,16 +242,9 @@ int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_f
     while (list_empty(&state->done) && !state->timed_out) {
         if (state->waiting)
             return -EBUSY;
-        int r = task_refuses(task);
+        int r = wait_for_one(state, task);
         if (r < 0)
             return r;
-        state->waiting = task;
-        r = asyncio__task_wait(task, &state->awaited);
-        state->waiting = NULL;
-        if (r < 0)
-            asyncio__task_put_message(task);
-        if (task_take_cancel(task) || r < 0)
-            return -ECANCELED;
     }
     struct list *node = list_pop(&state->done);
     state->left--;

@@ -37,6 +37,11 @@ static int refuse(asyncio_task *task, asyncio_future *future)
                          asyncio_task_get_name(task));
 }
 
+void asyncio__held_future_drop(struct held *held)
+{
+    future_unref(container_of(held, struct held_future, held)->future);
+}
+
 int asyncio__await_future(asyncio_future *future)
 {
     asyncio_task *task = task_current();

@@ -104,10 +104,13 @@ void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct 
         prepared->coro.args[ret_index] = (uintptr_t)value;
 }
 
-void asyncio__closings_run(struct closing *closing)
+void asyncio__closings_run(struct prepared *prepared)
 {
-    for (; closing; closing = closing->outer)
+    struct closing *closing;
+    while ((closing = prepared->closings)) {
+        prepared->closings = closing->outer;
         closing->function(closing->data);
+    }
 }
 
 void asyncio__coro_close(const asyncio_coro *coro)
@@ -118,6 +121,23 @@ void asyncio__coro_close(const asyncio_coro *coro)
             note->on_close(note->on_close_data);
     if (coro->type && coro->type->resume && coro->type->destroy)
         coro->type->destroy((void *)coro->args[0]);
+}
+
+/* A coroutine object that is awaited in a task that runs already, and is more than a call. */
+struct awaited_coro {
+    struct held held;
+    struct prepared prepared;
+    void *memory;
+};
+
+static void end_awaited(struct held *held)
+{
+    struct awaited_coro *awaited = container_of(held, struct awaited_coro, held);
+    const asyncio_coro *coro = &awaited->prepared.coro;
+    if (coro->type->resume && coro->type->destroy)
+        coro->type->destroy((void *)coro->args[0]);
+    asyncio__closings_run(&awaited->prepared);
+    asyncio__free(awaited->memory);
 }
 
 int asyncio__coro_await(const asyncio_coro *coro)
@@ -133,18 +153,36 @@ int asyncio__coro_await(const asyncio_coro *coro)
         asyncio__coro_close(coro);
         return -ENOMEM;
     }
-    struct prepared prepared;
-    asyncio__coro_prepare_notes(coro, memory, &prepared, value_size ? memory + size : NULL);
-    int r = prepared.coro.type->resume ? asyncio__foreign_await(&prepared.coro)
-                                       : asyncio__coro_call_words(&prepared.coro);
-    asyncio__closings_run(prepared.closings);
-    asyncio__free(memory);
+    struct awaited_coro awaited = { .memory = memory };
+    asyncio_task *task = task_current();
+    asyncio__coro_prepare_notes(coro, memory, &awaited.prepared,
+                                value_size ? memory + size : NULL);
+    if (task)
+        task_hold(task, &awaited.held, end_awaited);
+    int r = awaited.prepared.coro.type->resume ? asyncio__foreign_await(&awaited.prepared.coro)
+                                               : asyncio__coro_call_words(&awaited.prepared.coro);
+    asyncio__closings_run(&awaited.prepared); /* they may suspend, too */
+    if (task)
+        task_let_go(task, &awaited.held);
+    end_awaited(&awaited.held);
+    return r;
+}
+
+/* For the context floor. */
+static int await_held(const asyncio_coro *coro, struct held *held)
+{
+    asyncio_task *task = task_current();
+    if (task)
+        task_hold(task, held, held->drop);
+    int r = asyncio__coro_await(coro);
+    if (task)
+        task_let_go(task, held);
     return r;
 }
 
 /* The context floor runs and closes coroutines without knowing what they are. */
 __attribute__((constructor)) static void give_to_base(void)
 {
-    asyncio__call_coro = asyncio__coro_await;
+    asyncio__call_coro = await_held;
     asyncio__close_coro = asyncio__coro_close;
 }

@@ -9,13 +9,10 @@
 
 static void finish(asyncio_task *task, int result)
 {
-    asyncio_loop *loop = task->future.loop;
-    struct closing *closings = task->prepared->closings;
     result = asyncio__scopes_close(task, result);
-    asyncio__closings_run(closings);
+    asyncio__closings_run(task->prepared);
     asyncio__task_finish(task, result);
     asyncio__foreign_fini(task);
-    (void)loop;
     future_unref(&task->future);
 }
 
@@ -101,15 +98,18 @@ int asyncio__foreign_await(const asyncio_coro *coro)
     void *state = (void *)coro->args[0];
     int sent = 0, r;
     for (;;) {
-        asyncio_future *awaits = NULL;
-        r = coro->type->resume(state, sent, &awaits);
+        struct held_future awaits = { .future = NULL };
+        r = coro->type->resume(state, sent, &awaits.future);
         if (r != ASYNCIO__SUSPENDED)
             break;
-        sent = awaits ? asyncio__await_future(awaits) : asyncio_sleep(0);
-        if (awaits)
-            future_unref(awaits);
+        if (!awaits.future) {
+            sent = asyncio_sleep(0);
+            continue;
+        }
+        task_hold(task_current(), &awaits.held, asyncio__held_future_drop);
+        sent = asyncio__await_future(awaits.future);
+        task_let_go(task_current(), &awaits.held);
+        future_unref(awaits.future);
     }
-    if (coro->type->destroy)
-        coro->type->destroy(state);
     return r;
 }

@@ -3,7 +3,8 @@
  * order as CPython's gather.
  *
  * One allocation: the future, a node for each child, the slots. A child's node is its done
- * callback; the gather holds a reference to each child and, while any is pending, one to itself. */
+ * callback; the gather holds a reference to each child and, while any is pending, one to itself:
+ * a circle, which the end of the loop cuts where a child is never done. */
 #include <asyncio/wait.h>
 
 #include "base/alloc.h"
@@ -20,6 +21,7 @@ struct gather_child {
 
 struct gather {
     asyncio_future future;
+    struct handle follower;           /* in loop->followers */
     size_t count, children_count, finished;
     bool return_exceptions, cancel_requested;
     struct gather_child *children;
@@ -44,6 +46,7 @@ static void destroy(asyncio_future *future)
 {
     struct gather *gather = (struct gather *)(void *)future;
     asyncio_loop *loop = future->loop;
+    list_remove(&gather->follower.link);
     asyncio__future_fini(future);
     for (size_t i = 0; i < gather->children_count; i++)
         future_unref(gather->children[i].future);
@@ -102,6 +105,19 @@ static void on_child(struct handle *handle, asyncio_loop *loop)
         future_unref(&gather->future);
 }
 
+/* The loop closes. */
+static void drop(struct handle *handle, asyncio_loop *loop)
+{
+    struct gather *gather = container_of(handle, struct gather, follower);
+    (void)loop;
+    if (gather->finished == gather->children_count)
+        return;
+    gather->finished = gather->children_count;
+    for (size_t i = 0; i < gather->children_count; i++)
+        list_remove(&gather->children[i].handle.link);
+    future_unref(&gather->future);
+}
+
 static struct gather *allocate(asyncio_loop *loop, size_t count)
 {
     size_t each = sizeof(struct gather_child) + sizeof(size_t) + sizeof(int);
@@ -115,6 +131,8 @@ static struct gather *allocate(asyncio_loop *loop, size_t count)
     future_init(&gather->future, &gather_type, loop);
     if (loop->objects++ == 0)
         asyncio_loop_ref(loop);
+    gather->follower.run = drop;
+    list_append(&loop->followers, &gather->follower.link);
     gather->count = count;
     gather->children = (struct gather_child *)(gather + 1);
     gather->slots = (size_t *)(gather->children + count);
@@ -232,7 +250,10 @@ int(asyncio_gather_all)(const asyncio_awaitable *awaitables, size_t count, int *
     int r = (asyncio_gather_future)(awaitables, count, &future, options);
     if (r < 0)
         return r;
+    struct held_future held = { .future = future };
+    task_hold(task_current(), &held.held, asyncio__held_future_drop);
     r = asyncio__await_future(future);
+    task_let_go(task_current(), &held.held);
     size_t done;
     const int *results = r >= 0 ? asyncio_gather_future_results(future, &done) : NULL;
     if (results && ret_results)

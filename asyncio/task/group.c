@@ -18,6 +18,7 @@ struct group {
     struct awaited awaited;            /* what exit waits for: the last child */
     struct list children;
     struct error_record **records;     /* of the errors, in the order they came */
+    struct error_record *body_record;
     int *codes;
     size_t error_count, error_capacity;
     unsigned refs;
@@ -41,6 +42,7 @@ static void unref(struct group *group)
         return;
     for (size_t i = 0; i < group->error_count; i++)
         asyncio__record_unref(group->records[i]);
+    asyncio__record_unref(group->body_record);
     asyncio__free(group->records);
     asyncio__free(group->codes);
     asyncio__loop_object_free(group->loop, LOOP_FREELIST_SCOPE, group);
@@ -271,7 +273,8 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
                              "a task group is left by the task that entered it");
     if (task->scopes != &group->scope)
         return asyncio__scope_pop(&group->scope);
-    struct error_record *body_record = result < 0 ? asyncio__record_take(result) : NULL;
+    asyncio__record_unref(group->body_record);
+    group->body_record = result < 0 ? asyncio__record_take(result) : NULL;
     group->exiting = true;
     int cancelled = join(group, task, result);
     (void)asyncio__scope_pop(&group->scope);
@@ -281,14 +284,14 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
         cancelled = 0;
     int r = result < 0 ? 0 : result;
     if (cancelled && !group->first_error) {
-        if (body_record)
-            asyncio__record_put(body_record);
-        body_record = NULL;
+        if (group->body_record)
+            asyncio__record_put(group->body_record);
+        group->body_record = NULL;
         r = -ECANCELED;
     } else {
         if (result < 0 && result != -ECANCELED) {
-            add_error(group, result, body_record);
-            body_record = NULL;
+            add_error(group, result, group->body_record);
+            group->body_record = NULL;
         }
         if (group->first_error) {
             /* the outside's request is delivered at the next suspension */
@@ -299,7 +302,6 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
             r = raise_group(group);
         }
     }
-    asyncio__record_unref(body_record);
     asyncio_task_unref(task);
     unref(group);
     return r;

@@ -16,6 +16,7 @@
 struct shield {
     asyncio_future future;
     struct handle on_inner, on_outer;
+    struct handle follower;              /* in loop->followers */
     asyncio_future *inner;               /* a reference */
 };
 
@@ -27,6 +28,7 @@ static void destroy(asyncio_future *future)
     struct shield *shield = (struct shield *)(void *)future;
     asyncio_loop *loop = future->loop;
     asyncio_future *inner = shield->inner;
+    list_remove(&shield->follower.link);
     asyncio__future_fini(future);
     asyncio__loop_object_free(loop, LOOP_FREELIST_SCOPE, shield);
     future_unref(inner);
@@ -91,6 +93,22 @@ static void outer_done(struct handle *handle, asyncio_loop *loop)
     future_unref(&shield->future);
 }
 
+/* The loop closes: an inner future that is never done would keep it, and it that one. */
+static void drop(struct handle *handle, asyncio_loop *loop)
+{
+    struct shield *shield = container_of(handle, struct shield, follower);
+    struct handle *nodes[] = { &shield->on_inner, &shield->on_outer };
+    (void)loop;
+    future_ref(&shield->future);
+    for (int i = 0; i < 2; i++) {
+        if (list_empty(&nodes[i]->link))
+            continue;
+        list_remove(&nodes[i]->link);
+        future_unref(&shield->future);
+    }
+    future_unref(&shield->future);
+}
+
 int(asyncio_shield_future)(asyncio_awaitable awaitable, asyncio_future **ret_future)
 {
     asyncio_future *inner;
@@ -112,6 +130,8 @@ int(asyncio_shield_future)(asyncio_awaitable awaitable, asyncio_future **ret_fut
     shield->inner = inner;
     shield->on_inner = (struct handle){ .run = inner_done };
     shield->on_outer = (struct handle){ .run = outer_done };
+    shield->follower = (struct handle){ .run = drop };
+    list_append(&inner->loop->followers, &shield->follower.link);
     shield->future.refs = 3;
     future_watch(inner, &shield->on_inner);
     future_watch(&shield->future, &shield->on_outer);
@@ -132,7 +152,10 @@ int(asyncio_shield)(asyncio_awaitable awaitable)
     int r = (asyncio_shield_future)(awaitable, &outer);
     if (r < 0)
         return r;
+    struct held_future held = { .future = outer };
+    task_hold(task_current(), &held.held, asyncio__held_future_drop);
     r = asyncio__await_future(outer);
+    task_let_go(task_current(), &held.held);
     future_unref(outer);
     return r;
 }

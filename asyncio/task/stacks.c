@@ -50,15 +50,20 @@ static void drop_task(asyncio_task *task)
         asyncio__loop_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future,
                              task);
     list_remove(&task->all);
-    asyncio__loop_uncall(loop, &task->step);
     struct awaited *waiting = task->waiting;
     bool is_future = waiting && (waiting->type->flags & FUTURE_TYPE_REAL);
     if (waiting && !is_future && waiting->type->destroy)
         waiting->type->destroy((asyncio_future *)(void *)waiting);
     task->waiting = NULL;
     asyncio__scopes_drop(task);
+    while (task->held) {
+        struct held *held = task->held;
+        task->held = held->outer;
+        held->drop(held);
+    }
     if (task->prepared)
-        asyncio__closings_run(task->prepared->closings);
+        asyncio__closings_run(task->prepared);
+    asyncio__loop_uncall(loop, &task->step);
     if (task->type->resume)
         asyncio__foreign_fini(task);
     if (task->prepared && !task->type->resume) {

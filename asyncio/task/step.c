@@ -169,7 +169,7 @@ void asyncio__task_entry(void *argument)
         result = asyncio__coro_call_words(&prepared->coro);
     }
     result = asyncio__scopes_close(task, result);
-    asyncio__closings_run(prepared->closings);
+    asyncio__closings_run(prepared);
     asyncio__task_finish(task, result);
     struct coro *to = flow_after(loop, task);
     after_switch = (struct after_switch){ .ended = task };

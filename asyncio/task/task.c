@@ -91,6 +91,7 @@ static inline void blank(asyncio_task *task, asyncio_loop *loop)
     task->waiting = NULL;
     task->prepared = NULL;
     task->scopes = NULL;
+    task->held = NULL;
     task->eager_return = NULL;
     task->sleeping.type = &asyncio__sleep_type;
     task->number = 0;

@@ -16,6 +16,7 @@
  *            would have. Each awaiting function ends with task_take_cancel. */
 #pragma once
 
+#include "base/context.h"
 #include "coro/coro.h"
 #include "coro/stack.h"
 #include "task/future.h"
@@ -52,6 +53,7 @@ struct asyncio_task {
     /* on the top of its stack, which it names; NULL: it has none any more */
     struct prepared *prepared;
     struct scope *scopes;                  /* the innermost open one */
+    struct held *held;                     /* base/context.h: by frames of the library */
     const asyncio_coroutine_type *type;
     void (*fn)(void);
     /* who gets the processor back when the first step of an eager task suspends */
@@ -160,6 +162,28 @@ static inline int task_refuses(asyncio_task *task)
     return 0;
 }
 
+/* For frames that own something while they are suspended: hangs it off the task, and takes it off
+ * again. */
+static inline void task_hold(asyncio_task *task, struct held *held,
+                             void (*drop)(struct held *held))
+{
+    held->outer = task->held;
+    held->drop = drop;
+    task->held = held;
+}
+
+static inline void task_let_go(asyncio_task *task, const struct held *held)
+{
+    task->held = held->outer;
+}
+
+/* A reference to a future that is awaited. */
+struct held_future {
+    struct held held;
+    asyncio_future *future;
+};
+void asyncio__held_future_drop(struct held *held);
+
 /* await.c */
 int asyncio__await_future(asyncio_future *future);
 
@@ -210,7 +234,8 @@ bool asyncio__coro_is_one(const asyncio_coro *coro);
 /* Unwraps into `prepared`, using `memory` of the extra size; `value` is the T or NULL. */
 void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared,
                                  void *value);
-void asyncio__closings_run(struct closing *closings);
+/* Each once, also when one of them suspends and the task is dropped meanwhile. */
+void asyncio__closings_run(struct prepared *prepared);
 /* Drops a coroutine that will not run: its on_close functions are called. */
 void asyncio__coro_close(const asyncio_coro *coro);
 int asyncio__coro_call_words(const asyncio_coro *coro);

@@ -10,11 +10,13 @@
 
 struct waiter {
     struct awaited awaited;
+    struct held held;
     struct timed_handle timed;
     asyncio_task *task;
-    size_t pending;
+    size_t count, pending;
     enum asyncio_return_when return_when;
     bool waiting;
+    struct waited *waited;
 };
 
 struct waited {
@@ -66,6 +68,21 @@ static void one_done(struct handle *handle, asyncio_loop *loop)
     }
     if (waiter->pending == 0 || waiter->return_when == ASYNCIO_FIRST_COMPLETED || failed)
         wake(waiter, 0);
+}
+
+static void free_waiter(struct waiter *waiter)
+{
+    asyncio__loop_uncall(waiter->task->future.loop, &waiter->timed);
+    for (size_t i = 0; i < waiter->count; i++) {
+        list_remove(&waiter->waited[i].handle.link);
+        future_unref(waiter->waited[i].future);
+    }
+    asyncio__free(waiter);
+}
+
+static void drop(struct held *held)
+{
+    free_waiter(container_of(held, struct waiter, held));
 }
 
 /* The done ones to the front, both halves in their order. `order` is room for `count` pointers. */
@@ -126,9 +143,11 @@ int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done,
     *waiter = (struct waiter){ .awaited.type = &wait_type,
                                .timed.handle.run = time_is_up,
                                .task = task,
+                               .count = count,
                                .pending = count,
                                .return_when = options->return_when,
-                               .waiting = true };
+                               .waiting = true,
+                               .waited = waited };
     list_init(&waiter->timed.handle.link);
     int64_t when;
     if (options->timeout != ASYNCIO_NONE &&
@@ -141,11 +160,10 @@ int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done,
         future_ref(futures[i]);
         future_watch(futures[i], &waited[i].handle);
     }
+    task_hold(task, &waiter->held, drop);
     r = asyncio__task_wait(task, &waiter->awaited);
+    task_let_go(task, &waiter->held);
     waiter->waiting = false;
-    asyncio__loop_uncall(loop, &waiter->timed);
-    for (size_t i = 0; i < count; i++)
-        list_remove(&waited[i].handle.link);
     if (task_take_cancel(task))
         r = -ECANCELED;
     else if (r == -ECANCELED)
@@ -155,8 +173,6 @@ int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done,
         if (ret_done)
             *ret_done = done;
     }
-    for (size_t i = 0; i < count; i++)
-        future_unref(waited[i].future);
-    asyncio__free(waiter);
+    free_waiter(waiter);
     return r;
 }

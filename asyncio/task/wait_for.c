@@ -8,11 +8,13 @@
 
 #include <math.h>
 
-/* Waits for the end of a future without its outcome: CPython's _cancel_and_wait. On the heap of
- * nobody: the node lies in this frame, which stays while the task waits. */
+/* Waits for the end of a future without its outcome: CPython's _cancel_and_wait. The
+ * node lies in this frame, which stays while the task waits. */
 struct end_waiter {
     struct awaited awaited;
+    struct held held;
     struct handle handle;
+    asyncio_future *future;               /* a reference */
     asyncio_task *task;
     bool waiting;
 };
@@ -40,16 +42,28 @@ static void ended(struct handle *handle, asyncio_loop *loop)
     task_wake(waiter->task, 0);
 }
 
+static void drop(struct held *held)
+{
+    struct end_waiter *waiter = container_of(held, struct end_waiter, held);
+    list_remove(&waiter->handle.link);
+    future_unref(waiter->future);
+}
+
+/* The caller's reference goes with the task when that is dropped meanwhile. */
 static int cancel_and_wait(asyncio_future *future)
 {
     asyncio_task *task = task_current();
-    struct end_waiter waiter = {
-        .awaited.type = &end_wait_type, .handle.run = ended, .task = task, .waiting = true
-    };
+    struct end_waiter waiter = { .awaited.type = &end_wait_type,
+                                 .handle.run = ended,
+                                 .future = future,
+                                 .task = task,
+                                 .waiting = true };
     list_init(&waiter.handle.link);
     future_watch(future, &waiter.handle);
     (void)future->type->cancel(future, NULL);
+    task_hold(task, &waiter.held, drop);
     int r = asyncio__task_wait(task, &waiter.awaited);
+    task_let_go(task, &waiter.held);
     list_remove(&waiter.handle.link);
     if (task_take_cancel(task))
         return -ECANCELED;

@@ -399,8 +399,9 @@ static void two_tasks_share_a_context_that_was_given(void **state)
 static asyncio_context *running;
 static int closed;
 
-static int call_body(const asyncio_coro *coro)
+static int call_body(const asyncio_coro *coro, struct held *held)
 {
+    (void)held;
     int (*body)(void) = (int (*)(void))coro->fn;
     return body();
 }
