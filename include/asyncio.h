@@ -10,6 +10,7 @@
 #include <asyncio/future.h>
 #include <asyncio/lock.h>
 #include <asyncio/loop.h>
+#include <asyncio/queue.h>
 #include <asyncio/runner.h>
 #include <asyncio/stream.h>
 #include <asyncio/task.h>
