@@ -11,11 +11,42 @@
 
 enum { PIECE = 64 * 1024 };      /* of a file, read and sent at a time */
 
+#if !defined(SEND_SECONDS)       /* the tests are less patient */
 #define SEND_SECONDS 30.0        /* for a piece, before a client counts as gone */
+#endif
 
 static void release_item(void *data)
 {
     folder_release(data);
+}
+
+/* Writes an answer's head and the beginning of its body; who does not take what he asked for is cut
+ * off. */
+static int send_head(asyncio_stream *stream, const struct http_answer *answer, const void *body,
+                     size_t size)
+{
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, SEND_SECONDS);
+    int r = http_write_head(stream, answer, body, size);
+    r = asyncio_timeout_exit(&limit, r);
+    if (r == -ETIMEDOUT)
+        asyncio_stream_abort(stream);
+    return r;
+}
+
+/* Waits until all is sent. Without that a connection whose client does not read would be closing,
+ * and count as one, for as long as he likes. */
+static int send_rest(asyncio_stream *stream)
+{
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, SEND_SECONDS);
+    int r = asyncio_stream_set_write_buffer_limits(stream, 0, 0);
+    if (r >= 0)
+        r = asyncio_stream_drain(stream);
+    r = asyncio_timeout_exit(&limit, r);
+    if (r == -ETIMEDOUT)
+        asyncio_stream_abort(stream);
+    return r;
 }
 
 /* A page that says what is wrong, or where to go. */
@@ -30,7 +61,7 @@ static int send_status(asyncio_stream *stream, const struct http_request *reques
     struct http_answer answer = { .status = status, .type = "text/html; charset=utf-8",
                                   .location = location, .length = length,
                                   .keep_alive = request->keep_alive };
-    return http_write_head(stream, &answer, page, request->is_head ? 0 : (size_t)length);
+    return send_head(stream, &answer, page, request->is_head ? 0 : (size_t)length);
 }
 
 /* Each piece has SEND_SECONDS: the deadline moves on while the client takes what it asked for. */
@@ -87,10 +118,10 @@ static int answer_in_scope(struct site *site, asyncio_stream *stream, struct htt
     struct http_answer answer = { .status = 200, .type = item->type, .length = item->length,
                                   .keep_alive = request->keep_alive };
     if (request->is_head)
-        return http_write_head(stream, &answer, NULL, 0);
+        return send_head(stream, &answer, NULL, 0);
     if (item->text)
-        return http_write_head(stream, &answer, item->text, (size_t)item->length);
-    r = http_write_head(stream, &answer, buffer, item->begun);
+        return send_head(stream, &answer, item->text, (size_t)item->length);
+    r = send_head(stream, &answer, buffer, item->begun);
     return r < 0 ? r : send_file(stream, item, buffer);
 }
 
@@ -133,8 +164,10 @@ int site_serve(asyncio_stream *stream, void *data)
         site->answered++;
         if (--site->busy == 0 && site->is_stopping && site->quiet)
             asyncio_future_set_result(site->quiet, 0);
-        if (r >= 0 && !request.keep_alive)
+        if (r >= 0 && !request.keep_alive && (r = send_rest(stream)) >= 0)
             r = hang_up(stream);
     }
+    if (r >= 0)
+        r = send_rest(stream);
     return r == -ECONNRESET || r == -EPIPE || r == -ETIMEDOUT ? 0 : r;   /* clients come and go */
 }

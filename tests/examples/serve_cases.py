@@ -216,6 +216,18 @@ def serve_one_slow_reader_delays_nobody(path, backend):
         site.stop()
 
 
+def serve_cuts_off_who_never_reads(path, backend):
+    with Site(path) as site:
+        site.make("root/data/some.bin", bytes(60000))
+        one = b"GET /data/some.bin HTTP/1.1\r\nHost: x\r\n\r\n"
+        last = b"GET /data/some.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        with connect(site.port, 4096) as peer:
+            peer.sendall(one * 199 + last)      # more than sockets hold
+            time.sleep(5)                       # SEND_SECONDS in this build are 3
+            check(len(read_to_end(peer)) < 200 * 60000, "a client that did not read for 5 seconds got all the same")
+        site.stop()
+
+
 def serve_a_file_that_shrinks(path, backend):
     with Site(path) as site, connect(site.port, 4096) as peer:
         peer.sendall(b"GET /data/big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
