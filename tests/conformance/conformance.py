@@ -20,36 +20,17 @@ exits with 77 (skipped) where there is no interpreter that will do, and says so.
 import os
 import sys
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from find_python import OLDEST, find_python
 
-def find_newer():
-    """The path of a CPython from 3.13 on, the oldest first as the traces are its, or None."""
-    import glob
-    import shutil
-    import subprocess
-    places = [shutil.which(f"python3.{minor}") for minor in (13, 14)]
-    for minor in (13, 14):
-        places += sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/3.{minor}.*/bin/python3")))
-    for place in filter(None, places):
-        code = "import sys; sys.exit(sys.version_info < (3, 13))"
-        if subprocess.run([place, "-c", code], stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, check=False).returncode == 0:
-            return place
-    return None
-
-
-wanted = os.environ.get("PYTHON")       # empty: we are that one already
-if wanted is None and sys.version_info < (3, 13):
-    wanted = find_newer()
-if wanted:
-    os.environ["PYTHON"] = ""
-    try:
-        os.execvp(wanted, [wanted, *sys.argv])
-    except OSError as error:
-        sys.exit(f"PYTHON={wanted}: {error.strerror}")
-if sys.version_info < (3, 13):
-    print(f"skipped: CPython's side of the conformance tests: Python {sys.version.split()[0]} is "
-          "older than 3.13, and there is no newer one here: PYTHON= names one")
-    sys.exit(77)
+if "PYTHON" in os.environ or sys.version_info < OLDEST:
+    found, named = find_python(), os.environ.pop("PYTHON", None)
+    if not found:
+        print("skipped: CPython's side of the conformance tests: no Python from 3.13 on "
+              f"({named + ' is none' if named else 'PYTHON= names one'})")
+        sys.exit(77)
+    os.execvp(found, [found, *sys.argv])
 
 import difflib
 import gc
@@ -59,13 +40,11 @@ import logging
 import signal
 import warnings
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 NEWER = sys.version_info >= (3, 14)
 ROUNDS = 3                              # --check plays each scenario so often
 
 
 def load_scenarios():
-    sys.path.insert(0, HERE)
     for path in sorted(glob.glob(os.path.join(HERE, "scenarios_*.py"))):
         importlib.import_module(os.path.basename(path)[:-3])
     import support
