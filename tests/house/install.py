@@ -4,7 +4,7 @@
 
 `make install PREFIX=...`, then the same small program three times: with pkg-config against the shared library, with pkg-config
 --static, and with CMake, after the installed tree was moved. Each must compile, run, and print what it prints. A man page
-must be found by man, and no file of the library may name the place it was built in.
+must be found by man, gdb must find its script, and no file of the library may name the place it was built in.
 """
 import glob
 import os
@@ -114,6 +114,22 @@ def man_pages(prefix):
     print(f"ok: {len(pages)} man pages")
 
 
+def gdb_script(work, prefix):
+    """gdb reads it by itself where it looks, and when told to."""
+    script = os.path.join(prefix, "share", "libasyncio", "asyncio-gdb.py")
+    if not os.path.exists(script):
+        sys.exit(f"not installed: {script}")
+    if not shutil.which("gdb"):
+        print("skipped: gdb is not installed")
+        return
+    start = ["gdb", "-nx", "-batch", "-ex", "set debuginfod enabled off"]    # nothing is run: containers may forbid ptrace
+    by_itself = ["-ex", "set auto-load safe-path /", "-ex", f"set auto-load scripts-directory {prefix}/share/gdb/auto-load"]
+    library = os.path.realpath(os.path.join(prefix, "lib", "libasyncio.so"))
+    for how, words in {"by itself": by_itself, "when told to": ["-ex", f"source {script}"]}.items():
+        ask = [*words, "-ex", f"file {library}", "-ex", "help asyncio tasks"]
+        expect(run([*start, *ask], work).count("Lists all loops"), 1, f"gdb reads the script {how}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         prefix, moved = os.path.join(work, "prefix"), os.path.join(work, "moved")
@@ -122,6 +138,7 @@ def main():
         install(prefix)
         with_pkg_config(work, prefix)
         man_pages(prefix)
+        gdb_script(work, prefix)
         os.rename(prefix, moved)
         with_cmake(work, moved)
 

@@ -6,8 +6,8 @@
     asyncio switch TASK    shows the program as that task sees it (bt, up, info locals), until it runs on;
                            `asyncio switch` alone returns
 
-Read it with `source asyncio-gdb.py`, or give it the library's name and let gdb's auto-load find it
-(libasyncio.so.0.1.0-gdb.py beside the library).
+`make install PREFIX=/usr/local` puts it into /usr/local/share/libasyncio: `source /usr/local/share/libasyncio/asyncio-gdb.py`, or
+that line in ~/.gdbinit. With PREFIX=/usr gdb finds it by itself.
 
 Core files are to be the kernel's: gdb's own generate-core-file (and gcore) leave out a megabyte around each guard page, and
 with it the stacks.
