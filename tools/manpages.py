@@ -32,6 +32,7 @@ def as_in_c(struct, header):
     """An options struct without what its fields carry for C++; a default that is not zero begins the comment."""
     out = []
     for line in struct.splitlines():
+        line = re.sub(r"(\bsize) ASYNCIO__DEFAULT\(sizeof\(\w+\)\);", r"\1; /* sizeof this; the macro fills it in */", line)
         line = re.sub(r" ASYNCIO__(0|DEFAULT\(sizeof\(\w+\)\))(?=;)", "", line)
         field = re.match(r"(\s+.*?) ASYNCIO__DEFAULT\((\w+)\);\s*(?:/\* (.*) \*/)?$", line)
         if field:
@@ -43,6 +44,17 @@ def as_in_c(struct, header):
     return "\n".join(out)
 
 
+def first_sentence(text):
+    """Up to the first full stop, colon or semicolon that is not inside brackets."""
+    depth = 0
+    for at, c in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(c, 0)
+        if c in ".:;" and depth <= 0 and (at + 1 == len(text) or text[at + 1].isspace()) or text.startswith("\n\n", at):
+            text = text[:at]
+            break
+    return text.strip()
+
+
 class Page:
     def __init__(self, name, header):
         self.name, self.header = name, header
@@ -50,9 +62,9 @@ class Page:
 
     def summary(self):
         for text in self.texts:
-            sentence = re.split(r"(?<=[.:;])\s|\n\s*\n", re.sub(r"\s*\n(?!\s*\n)\s*", " ", text.strip()), maxsplit=1)[0]
+            sentence = first_sentence(re.sub(r"\s*\n(?!\s*\n)\s*", " ", text.strip()))
             if sentence:
-                return sentence[0].upper() + sentence[1:].rstrip(".:;")
+                return sentence[0].upper() + sentence[1:]
         return self.name
 
 
@@ -111,7 +123,7 @@ class Header:
         if declaration.startswith(("#", "typedef")):
             return
         head = re.sub(ATTRIBUTES, "", declaration.split("{")[0], flags=re.S).strip().rstrip(";").strip()
-        head = re.sub(r"^static inline\s+", "", head)
+        head = re.sub(r"^static inline\s+", "", re.sub(r"\(\s+", "(", head))
         prototype = re.match(r"[\w\s\*]*?\b" + NAME + r"\s*\(", head)
         if prototype and not prototype.group(1).startswith("asyncio__"):
             self.add(prototype.group(1), comment, re.sub(r"\s*\n\s*", " ", head) + ";")
@@ -119,6 +131,8 @@ class Header:
     def add(self, name, comment, synopsis):
         page = self.pages.setdefault(name, Page(name, self.name))
         calls, text = leading_calls(comment)
+        if calls:
+            text = text[:1].upper() + text[1:]
         for call in calls:
             if call.startswith(name + "(") and call not in page.synopsis:
                 page.synopsis.append(call)
@@ -256,7 +270,7 @@ def body(text):
 
 def title(name, section, what):
     return [".\\\" SPDX-License-Identifier: MIT", ".\\\" Made by tools/manpages.py out of the header. Do not edit.",
-            f".TH {escape(name)} {section} \"\" \"libasyncio\" \"{what}\""]
+            f".TH {escape(name)} {section} \"\" \"libasyncio\" \"{what}\"", ".nh", ".ad l"]
 
 
 def overview_name(header):
@@ -287,7 +301,8 @@ def function_page(page, siblings):
     return "\n".join([line for line in out + [".SH SEE ALSO"] + see if line is not None]) + "\n"
 
 
-def overview_page(header):
+def overview_page(header, others):
+    """The page of a header; that of asyncio.h, which has nothing of its own, leads to `others`."""
     name = overview_name(header.name)
     lines = header.overview.split("\n")
     out = title(name, 7, "libasyncio Manual")
@@ -298,6 +313,10 @@ def overview_page(header):
         out += [".SH FUNCTIONS"]
         for page in header.pages.values():
             out += [".TP", f".BR {escape(page.name)} (3)", guarded(prose(page.summary()))]
+    elif others:
+        out += [".SH PARTS"]
+        for other in others:
+            out += [".TP", f".BR {escape(overview_name(other.name))} (7)", guarded(prose(other.overview.split("\n")[0].rstrip(".")))]
     return "\n".join(out) + "\n"
 
 
@@ -333,7 +352,7 @@ def write(folder, found):
     for section in ("man3", "man7"):
         os.makedirs(os.path.join(folder, section), exist_ok=True)
     for header in found:
-        pages = [(f"man7/{overview_name(header.name)}.7", overview_page(header))]
+        pages = [(f"man7/{overview_name(header.name)}.7", overview_page(header, [h for h in found if h.pages]))]
         pages = pages if header.overview and (header.pages or header.name == "asyncio.h") else []
         pages += [(f"man3/{p.name}.3", function_page(p, list(header.pages))) for p in header.pages.values() if p.texts]
         for path, text in pages:
@@ -361,6 +380,8 @@ def self_test():
     header = Header("thing.h", documented).finish()
     assert not header.undocumented and list(header.pages) == ["asyncio_thing"], header.pages
     assert header.pages["asyncio_thing"].summary() == "Does the thing and returns 0"
+    assert first_sentence("Begins `d` (NULL: none; 1: all) now: then") == "Begins `d` (NULL: none; 1: all) now"
+    assert first_sentence("One\n\nTwo.") == "One" and first_sentence("Whole") == "Whole"
     bare = Header("thing.h", good + "\nASYNCIO_API int asyncio_bare(void);\n").finish()
     assert bare.undocumented == ["asyncio_bare"], bare.undocumented
     inline = Header("thing.h", good + "\nstatic inline int asyncio_inline(void)\n{\n    return 0;\n}\n").finish()
@@ -370,7 +391,7 @@ def self_test():
     both = Header("thing.h", good + "/* asyncio_a(x), asyncio_b(x): two of a kind. */\n"
                   "#define asyncio_a(x) (x)\n#define asyncio_b(x) (x)\n").finish()
     assert list(both.pages) == ["asyncio_a", "asyncio_b"] and not both.undocumented
-    assert both.pages["asyncio_b"].synopsis == ["asyncio_b(x)"] and both.pages["asyncio_b"].texts == ["two of a kind."]
+    assert both.pages["asyncio_b"].synopsis == ["asyncio_b(x)"] and both.pages["asyncio_b"].texts == ["Two of a kind."]
     with tempfile.TemporaryDirectory() as folder:
         assert write(folder, [header, both]) == 5
         if shutil.which("groff"):

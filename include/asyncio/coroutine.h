@@ -11,8 +11,8 @@
  *            than int, wider than a register. In C23 it cannot see that a parameter is narrower
  *            than int: the argument has to fit it then.
  * C++        asyncio_coro takes lambdas without captures too; asyncio_coro_copy, _ret and
- * _on_close give an object of
- *            their own, to be used in the same expression or kept by `auto`.
+ *            _on_close give an object of their own, to be used in the same expression or kept by
+ *            `auto`.
  * OWNERSHIP  Pointer arguments are borrowed until the coroutine is done. asyncio_coro_copy, _ret
  *            and _on_close refer to a note in the block that makes them until the coroutine has
  *            been awaited or made a task: do that before the block ends.
@@ -246,8 +246,8 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
 #define asyncio_iscoroutine(x) _Generic((x), asyncio_coro: 1, default: 0)
 #define asyncio_isfuture(x) _Generic((x), asyncio_future *: 1, asyncio_task *: 1, default: 0)
 
-/* asyncio_coro(fn, args...): a coroutine object for the call fn(args...). Checked by the compiler
- * as the top of this page says. Does not suspend, cannot fail. */
+/* asyncio_coro(fn, args...): makes a coroutine object of the call fn(args...), which is not made
+ * now. The compiler checks it as asyncio_coroutine(7) says. Does not suspend, cannot fail. */
 #define asyncio_coro(...) ASYNCIO__CAT(ASYNCIO__CORO_, ASYNCIO__COUNT(__VA_ARGS__))(__VA_ARGS__)
 
 #define ASYNCIO__NOTED(note)                                                                       \

@@ -5,9 +5,9 @@
  *           reports what failed on the way out, ends the thread pool and closes the loop. A runner
  *           does the same in parts: several runs on one loop and in one context.
  * CTRL-C    In the main thread, and where SIGINT has its default disposition, the first Ctrl-C
- * cancels the main task, and the run
- *           returns -EINTR when that went through; the second ends the run at once with -EINTR;
- *           one more, while the loop does not react, ends the process.
+ *           cancels the main task, and the run returns -EINTR when that went through; the second
+ *           ends the run at once with -EINTR; one more, while the loop does not react, ends the
+ *           process.
  * SHUTDOWN  Tasks left over are cancelled and awaited. From then on cancellation is
  *           level-triggered: each later suspension returns -ECANCELED at once. Who goes on
  *           nevertheless is reported with its stack and left behind after `.shutdown_timeout`
@@ -55,8 +55,8 @@ typedef struct asyncio_runner {
     int error;
 } asyncio_runner;
 
-/* Prepares *runner; the loop is made by the first use. A failure is remembered and returned by
- * run. Does not suspend. */
+/* Prepares *runner; the loop is made by the first use. A failure (-ENOMEM, -EINVAL for a
+ * shutdown_timeout that is NaN) is remembered and returned by run. Does not suspend. */
 ASYNCIO_API int asyncio_runner_enter(asyncio_runner *runner, const asyncio_run_options *options);
 #define asyncio_runner_enter(...) asyncio__runner_enter_m(__VA_ARGS__, )
 #define asyncio__runner_enter_m(runner, ...)                                                       \
@@ -93,7 +93,7 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_runner_get_loop(asyncio_runner *runne
                                                            asyncio_loop **ret_loop);
 
 /* Shuts down in the order above and returns `result`. Twice, or before the first run, it does
- * nothing. */
+ * nothing. -ASYNCIO_LOOP_RUNNING inside a running loop: the runner stays as it is then. */
 ASYNCIO_API int asyncio_runner_exit(asyncio_runner *runner, int result);
 
 ASYNCIO__END

@@ -17,9 +17,9 @@ typedef struct asyncio_gather_options {
     int return_exceptions ASYNCIO__0;  /* errors become results like others */
 } asyncio_gather_options;
 
-/* Runs up to 16 awaitables side by side: 0 when all succeeded, else the first error; the others go
- * on. -ECANCELED when cancelled, after all of them ended. asyncio_gather_all is for any number,
- * and for their results. Suspends. */
+/* asyncio_gather(awaitable, ...): runs up to 16 awaitables side by side: 0 when all succeeded, else
+ * the first error; the others go on. -ECANCELED when cancelled, after all of them ended.
+ * asyncio_gather_all is for any number, and for their results. Suspends. */
 #define asyncio_gather(...)                                                                        \
     asyncio__gather_n(ASYNCIO__AWAITABLES(__VA_ARGS__), ASYNCIO__COUNT(__VA_ARGS__))
 
