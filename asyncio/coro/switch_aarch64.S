@@ -100,7 +100,8 @@ END(asyncio__coro_jump)
 
 /* Where a flow starts: entry in x19, its argument in x20. An undefined return address ends
  * every unwinding. The nop is for unwinders of a flow that never ran: they look up the
- * instruction before a return address. */
+ * instruction before a return address. A jump and no call: see switch_x86_64.S; by x16, from
+ * where it may land where only calls may. */
 FUNCTION(asyncio__coro_entry)
     .cfi_undefined x30
     .cfi_undefined x29
@@ -108,9 +109,11 @@ FUNCTION(asyncio__coro_entry)
 .Lentry:
     BTI_JC
     mov x29, #0
-    mov x30, #0
     mov x0, x20
-    blr x19
+    mov x16, x19
+    adr x30, .Lover
+    br x16
+.Lover:
     brk #1
 END(asyncio__coro_entry)
 
