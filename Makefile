@@ -8,7 +8,7 @@ WORK =
 build:
 	@tools/setup run && tools/build default -Dtests=disabled
 run:
-	@tools/setup run && tools/build default -Dtests=disabled && tools/run "$(DIR)" "$(PORT)"
+	@tools/setup run && tools/build default -Dtests=disabled && exec tools/run "$(DIR)" "$(PORT)"
 test:
 	@tools/setup run test && tools/test
 test-all:

@@ -71,6 +71,10 @@ static int tasks_left(void)
 static int stop(struct site *site, asyncio_server *server)
 {
     printf("\nstopping\n");
+    if (site->busy)
+        printf("%u answer%s under way, for %g seconds at most; Ctrl-C does not wait\n", site->busy,
+               site->busy == 1 ? "" : "s", STOP_SECONDS);
+    fflush(stdout);
     site->is_stopping = true;
     asyncio_server_close(server);
     int r = site->busy ? asyncio_wait_for(site->quiet, STOP_SECONDS) : 0;

@@ -190,8 +190,19 @@ ASYNCIO__END
         asyncio_task *: asyncio__awaitable_of_task,                                                \
         asyncio_future *: asyncio__awaitable_of_future,                                            \
         asyncio_awaitable: asyncio__awaitable_itself,                                              \
-        int: asyncio__awaitable_of_int)(x))
+        int: asyncio__awaitable_of_int,                                                            \
+        default: asyncio__awaitable_of_nothing)(x))
 asyncio_awaitable asyncio__awaitable_of_int(int result); /* never called */
+/* Neither: their types tell in the compiler's message what is wanted. */
+typedef struct {
+    int none;
+} asyncio__a_coroutine_object_a_task_or_a_future;
+typedef struct {
+    int none;
+} asyncio__tasks_or_futures;
+asyncio_awaitable asyncio__awaitable_of_nothing(
+    asyncio__a_coroutine_object_a_task_or_a_future not_awaitable);
+asyncio_future **asyncio__futures_of_nothing(asyncio__tasks_or_futures not_an_array_of_them);
 
 static inline asyncio_awaitable asyncio__checked_awaitable(int zero, asyncio_awaitable awaitable)
 {
@@ -223,7 +234,8 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
 #define ASYNCIO__FUTURES(x)                                                                        \
     _Generic((x),                                                                                  \
         asyncio_task **: asyncio__futures_of_tasks,                                                \
-        asyncio_future **: asyncio__futures_itself)(x)
+        asyncio_future **: asyncio__futures_itself,                                                \
+        default: asyncio__futures_of_nothing)(x)
 #define ASYNCIO__AWAITABLES(...)                                                                   \
     ((const asyncio_awaitable[]){ ASYNCIO__MAP(ASYNCIO_AWAITABLE, __VA_ARGS__) })
 

@@ -37,11 +37,20 @@ int f(asyncio_awaitable *x) { *x = ASYNCIO_AWAITABLE(work(1)); return 0; }
 /* expect: what is called has been awaited */
 int f(asyncio_loop *loop) { return asyncio_run_coroutine_threadsafe(work(1), loop, NULL); }
 
-/* expect: error: */
+/* expect: a_coroutine_object_a_task_or_a_future */
 int f(void) { return asyncio_await("text"); }
 
-/* expect: error: */
+/* expect: a_coroutine_object_a_task_or_a_future */
 int f(asyncio_loop *loop) { return asyncio_await(loop); }
+
+/* expect: a_coroutine_object_a_task_or_a_future */
+int f(void) { return asyncio_await(work); }
+
+/* expect: asyncio_coro */
+int f(void) { return asyncio_run(work); }
+
+/* expect: asyncio_coro */
+int f(asyncio_task **task) { return asyncio_create_task(work, task); }
 
 /* expect: error: */
 int f(void) { return asyncio_gather(); }
@@ -52,8 +61,11 @@ int f(asyncio_task *task) { return asyncio_run(task); }
 /* expect: up to 16 here */
 int f(asyncio_task *t) { return asyncio_gather(t, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t); }
 
-/* expect: error: */
+/* expect: tasks_or_futures */
 int f(int *numbers) { return asyncio_wait(numbers, 1, NULL); }
 
 /* expect: error: */
 void f(asyncio_stream *stream) { asyncio_future_unref(stream); }
+
+/* expect: tasks_or_futures */
+int f(asyncio_coro *coros) { return asyncio_wait(coros, 2, NULL); }
