@@ -7,6 +7,7 @@
 #include "coro/stack.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +240,7 @@ int asyncio__loop_enter(asyncio_loop *loop)
         return -ASYNCIO_FORKED;
     if (asyncio__thread.loop || atomic_exchange(&loop->running, true))
         return -ASYNCIO_LOOP_RUNNING;
+    asyncio_loop_ref(loop); /* a callback may give the last one back */
     loop->thread = pthread_self();
     asyncio__thread.loop = loop;
     asyncio__thread.env = &loop->env;
@@ -261,6 +263,7 @@ void asyncio__loop_leave(asyncio_loop *loop)
     asyncio__thread.env = NULL;
     loop->stopping = false;
     atomic_store(&loop->running, false);
+    asyncio_loop_unref(loop);
 }
 
 int asyncio_loop_run_forever(asyncio_loop *loop)
@@ -286,6 +289,8 @@ void asyncio_loop_stop(asyncio_loop *loop)
 
 int asyncio_loop_fileno(asyncio_loop *loop)
 {
+    if (atomic_load(&loop->closed))
+        return -ASYNCIO_LOOP_CLOSED;
     return loop->backend->type->fileno ? loop->backend->type->fileno(loop->backend) : -ENOSYS;
 }
 
@@ -308,8 +313,10 @@ int asyncio_loop_step(asyncio_loop *loop)
     atomic_store(&loop->sleeping, true); /* between steps nobody looks: each post has to wake */
     loop->turns_since_poll = 1000;
     r = asyncio__loop_turn(loop, false);
+    if (r >= 0)
+        r = asyncio_loop_timeout(loop) == 0;
     asyncio__loop_leave(loop);
-    return r < 0 ? r : asyncio_loop_timeout(loop) == 0;
+    return r;
 }
 
 static void drop_timers(asyncio_loop *loop)
@@ -321,12 +328,22 @@ static void drop_timers(asyncio_loop *loop)
     }
 }
 
+/* Threads that still use the backend; those of a parent process are not here. */
+static void wait_for_visitors(asyncio_loop *loop)
+{
+    while (atomic_load(&loop->wakers) &&
+           loop->fork_generation == atomic_load(&fork_generation))
+        sched_yield();
+}
+
 int asyncio_loop_close(asyncio_loop *loop)
 {
     if (atomic_load(&loop->running))
         return -ASYNCIO_LOOP_RUNNING;
     if (atomic_load(&loop->closed))
         return 0;
+    loop->now_at_poll = asyncio__loop_now(loop);
+    atomic_store(&loop->closed, true); /* first: nothing is added while all is dropped */
     asyncio_loop_ref(loop);
     unlist_loop(loop);
     asyncio__loop_close_posts(loop);
@@ -340,10 +357,10 @@ int asyncio_loop_close(asyncio_loop *loop)
     asyncio__handles_drop(&loop->ready);
     drop_timers(loop);
     asyncio__handles_drop(&loop->followers);
-    atomic_store(&loop->closed, true);
     asyncio__record_unref(loop->env.record);
     asyncio_context_unref(loop->env.context);
     loop->env = (struct env){ NULL, NULL };
+    wait_for_visitors(loop);
     asyncio__backend_free(loop->backend);
     loop->backend = NULL;
     asyncio_loop_unref(loop);
@@ -375,5 +392,12 @@ int asyncio__loop_deadline(asyncio_loop *loop, double seconds, bool absolute, in
 
 double asyncio_loop_time(const asyncio_loop *loop)
 {
-    return loop->backend ? asyncio__seconds(asyncio__loop_now(loop)) : 0.0;
+    asyncio_loop *visited = (asyncio_loop *)loop;
+    if (asyncio__thread.loop == loop)
+        return asyncio__seconds(asyncio__loop_now(loop));
+    /* any thread: the backend must not go meanwhile */
+    atomic_fetch_add(&visited->wakers, 1);
+    int64_t now = atomic_load(&loop->closed) ? loop->now_at_poll : asyncio__loop_now(loop);
+    atomic_fetch_sub(&visited->wakers, 1);
+    return asyncio__seconds(now);
 }

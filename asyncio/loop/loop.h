@@ -88,7 +88,8 @@ struct asyncio_loop {
     _Atomic(struct post *) posts;
     atomic_bool sleeping;             /* in the kernel, or about to be: a post must wake it */
     atomic_bool signals;              /* one of the signals it handles has arrived */
-    atomic_uint wakers;               /* threads inside asyncio__loop_wake */
+    /* threads inside asyncio__loop_wake or asyncio_loop_time: the backend has to stay */
+    atomic_uint wakers;
     char apart_after[LOOP_APART];
 
     uint64_t number;                  /* of no other loop of the process; never 0 */

@@ -7,13 +7,11 @@
  * lock and without a gap. */
 #include "loop/loop.h"
 
-#include <sched.h>
-
 static struct post closed_mark;
 #define POSTS_CLOSED (&closed_mark)
 
-/* Who wakes a loop counts itself in `wakers` first, and close waits for them: the backend cannot
- * go under them. The loop itself cannot, since the caller holds a reference. */
+/* Who wakes a loop counts itself in `wakers` first, and close waits for that before it frees the
+ * backend. The loop itself cannot, since the caller holds a reference. */
 int asyncio__loop_post(asyncio_loop *loop, struct post *post)
 {
     if (asyncio__thread.loop == loop) { /* its own thread: exactly call_soon */
@@ -62,6 +60,4 @@ void asyncio__loop_close_posts(asyncio_loop *loop)
     struct post *post = atomic_exchange(&loop->posts, POSTS_CLOSED);
     append_reversed(loop, post == POSTS_CLOSED ? NULL : post);
     atomic_store(&loop->sleeping, false);
-    while (atomic_load(&loop->wakers))
-        sched_yield();
 }

@@ -92,13 +92,15 @@ int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number,
             return r;
         }
         loop->signal_count++;
-    } else if (watch->destroy) {
-        watch->destroy(watch->data);
     }
+    void (*destroy)(void *) = watch->destroy;
+    void *data = watch->data;
     watch->fatal_when_stuck = false;
     watch->callback = callback;
     watch->data = options ? options->data : NULL;
     watch->destroy = options ? options->destroy : NULL;
+    if (destroy)
+        destroy(data); /* last: it may remove what was just added */
     return 0;
 }
 

@@ -130,19 +130,19 @@ static int add(asyncio_loop *loop, int descriptor, int which, asyncio_fd_callbac
         }
         direction->in_backend = true;
     }
-    if (direction->callback)
-        forget(direction);
+    void (*destroy)(void *) = direction->destroy;
+    void *data = direction->data;
+    list_remove(&direction->handle.link);
     direction->callback = callback;
     direction->data = options ? options->data : NULL;
     direction->destroy = options ? options->destroy : NULL;
+    if (destroy)
+        destroy(data); /* last: it may remove what was just added */
     return 0;
 }
 
 static int remove_watch(asyncio_loop *loop, int descriptor, int which)
 {
-    int r = asyncio__loop_check(loop);
-    if (r < 0)
-        return r;
     struct watch **link = find(loop, descriptor);
     if (!*link || !(*link)->directions[which].callback)
         return 0;
@@ -172,12 +172,14 @@ int(asyncio_loop_add_writer)(asyncio_loop *loop, int descriptor, asyncio_fd_call
 
 int asyncio_loop_remove_reader(asyncio_loop *loop, int descriptor)
 {
-    return remove_watch(loop, descriptor, 0);
+    int r = asyncio__loop_check(loop);
+    return r < 0 ? r : remove_watch(loop, descriptor, 0);
 }
 
 int asyncio_loop_remove_writer(asyncio_loop *loop, int descriptor)
 {
-    return remove_watch(loop, descriptor, 1);
+    int r = asyncio__loop_check(loop);
+    return r < 0 ? r : remove_watch(loop, descriptor, 1);
 }
 
 void asyncio__loop_close_watches(asyncio_loop *loop)

@@ -79,6 +79,7 @@ int(asyncio_future_remove_done_callback)(asyncio_future *future, asyncio_future_
                                          void *data)
 {
     int removed = 0;
+    struct list gone = LIST_INIT(gone), *taken;
     for (struct list *node = future->callbacks.next, *next; node != &future->callbacks;
          node = next) {
         next = node->next;
@@ -87,9 +88,15 @@ int(asyncio_future_remove_done_callback)(asyncio_future *future, asyncio_future_
         if (handle->run != run || callback->callback != function || callback->data != data)
             continue;
         list_remove(node);
-        drop(callback, future->loop);
+        list_append(&gone, node);
         removed++;
     }
+    future_ref(future); /* a destroy may remove others, and let go of the future */
+    while ((taken = list_pop(&gone))) {
+        struct handle *handle = container_of(taken, struct handle, link);
+        drop(container_of(handle, struct done_callback, handle), future->loop);
+    }
+    future_unref(future);
     return removed;
 }
 

@@ -25,6 +25,7 @@ struct exit_scope {
     struct scope scope;
     struct chunk *chunks;
     struct deferred *deferred;     /* the last first; in the arena */
+    bool exiting;                  /* its deferred calls run: one of them may not exit it again */
 };
 
 enum { CHUNK_SIZE = 1024 - sizeof(struct chunk) };
@@ -59,6 +60,7 @@ static int abandon(struct scope *scope, int result, bool at_end)
         scope->frame_owner = NULL;
         scope->task->scopes = scope;
     }
+    stack->exiting = true;
     while (stack->deferred) {
         struct deferred *deferred = stack->deferred;
         stack->deferred = deferred->next;
@@ -112,14 +114,18 @@ int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
         return error;
     }
     asyncio_task *task = stack->scope.task;
+    if (stack->exiting)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "the exit stack is being left already");
     if (task->scopes != &stack->scope)
         return asyncio__scope_pop(&stack->scope);
+    stack->exiting = true;
     while (stack->deferred) {
         struct deferred *deferred = stack->deferred;
         stack->deferred = deferred->next;
         deferred->function(deferred->data);
     }
     int r = asyncio__scope_pop(&stack->scope);
+    stack->exiting = false;
     if (r < 0)
         return r; /* a deferred call left a scope open inside this one */
     user->scope = NULL;

@@ -16,7 +16,8 @@ struct future_extra *asyncio__future_extra(asyncio_future *future)
     return future->extra;
 }
 
-static void report_unretrieved(asyncio_future *future)
+/* True: the handler took a reference, and so it stays. */
+static bool report_unretrieved(asyncio_future *future)
 {
     bool is_task = future->flags & FUTURE_IS_TASK;
     future->flags &= (uint8_t)~FUTURE_LOG;
@@ -26,13 +27,11 @@ static void report_unretrieved(asyncio_future *future)
                                  : "Future exception was never retrieved",
                          future->result, future->extra ? future->extra->record : NULL, future,
                          is_task ? (asyncio_task *)(void *)future : NULL);
-    future->refs = 0;
+    return --future->refs > 0;
 }
 
 void asyncio__future_fini(asyncio_future *future)
 {
-    if (future->flags & FUTURE_LOG)
-        report_unretrieved(future);
     asyncio__handles_drop(&future->callbacks);
     struct future_extra *extra = future->extra;
     if (!extra)
@@ -49,6 +48,8 @@ void asyncio__future_fini(asyncio_future *future)
 
 void asyncio__future_free(asyncio_future *future)
 {
+    if ((future->flags & FUTURE_LOG) && report_unretrieved(future))
+        return;
     if (future->type->destroy) {
         future->type->destroy(future);
         return;
@@ -62,7 +63,10 @@ static void schedule_callbacks(asyncio_future *future)
 {
     if (future->flags & FUTURE_WATCHED)
         asyncio__future_hold_for_callbacks(future);
-    list_splice(&future->loop->ready, &future->callbacks);
+    if (__builtin_expect(atomic_load_explicit(&future->loop->closed, memory_order_relaxed), 0))
+        asyncio__handles_drop(&future->callbacks);
+    else
+        list_splice(&future->loop->ready, &future->callbacks);
 }
 
 void asyncio__future_finish(asyncio_future *future, int result, struct error_record *record)

@@ -79,12 +79,12 @@ static inline void future_init(asyncio_future *future, const struct future_type 
     future->extra = NULL;
 }
 
-/* Reports an exception nobody retrieved, frees extra and value; not the memory. */
+/* Drops its callbacks, frees extra and value; not the memory. */
 void asyncio__future_fini(asyncio_future *future);
 /* True when there is something for asyncio__future_fini to do. */
 static inline bool future_needs_fini(const asyncio_future *future)
 {
-    return (future->flags & FUTURE_LOG) || future->extra || !list_empty(&future->callbacks);
+    return future->extra || !list_empty(&future->callbacks);
 }
 /* makes it; NULL without memory */
 struct future_extra *asyncio__future_extra(asyncio_future *future);

@@ -36,6 +36,8 @@ int(asyncio_loop_run_until_complete)(asyncio_loop *loop, asyncio_awaitable await
         r = -ASYNCIO_LOOP_CLOSED;
     else if (asyncio_loop_is_running(loop) || asyncio_get_running_loop())
         r = -ASYNCIO_LOOP_RUNNING;
+    else if (future && future->loop != loop)
+        r = asyncio_raise(-EINVAL, "the future belongs to a different loop");
     if (r < 0) {
         if (!future)
             asyncio__coro_close(&awaitable.coro);

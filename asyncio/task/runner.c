@@ -28,11 +28,12 @@ int(asyncio_runner_enter)(asyncio_runner *runner, const asyncio_run_options *opt
                                                   .debug = ASYNCIO__DEFAULT_DEBUG,
                                                   .shutdown_timeout =
                                                       ASYNCIO__DEFAULT_SHUTDOWN_TIMEOUT };
-    struct runner *state = asyncio__calloc(1, sizeof *state);
+    bool is_wrong = options && isnan(options->shutdown_timeout);
+    struct runner *state = is_wrong ? NULL : asyncio__calloc(1, sizeof *state);
     runner->state = state;
-    runner->error = state ? RUNNER_ENTERED : -ENOMEM;
+    runner->error = state ? RUNNER_ENTERED : is_wrong ? -EINVAL : -ENOMEM;
     if (!state)
-        return -ENOMEM;
+        return runner->error;
     state->options = options ? *options : defaults;
     asyncio_context_ref(state->options.context);
     return 0;
@@ -213,6 +214,10 @@ int asyncio_runner_exit(asyncio_runner *runner, int result)
 {
     struct runner *state = runner->state;
     int error = runner->error;
+    if (state && state->loop &&
+        (asyncio_get_running_loop() || asyncio_loop_is_running(state->loop)))
+        return asyncio_raise(-ASYNCIO_LOOP_RUNNING,
+                             "a runner cannot be left inside a running loop");
     runner->state = NULL;
     if (!state)
         return error == RUNNER_CLOSED || result < 0 ? result : error;

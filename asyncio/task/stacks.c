@@ -112,7 +112,7 @@ int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struc
     if (!floor)
         return -ENOMEM;
     size_t wanted = size + (extra > 256 ? extra : 0);
-    if (wanted > (size_t)1 << (CLASSES - 1 + CLASS_MIN))
+    if (wanted < size || wanted > (size_t)1 << (CLASSES - 1 + CLASS_MIN))
         return -ENOMEM;
     int class = wanted <= (size_t)1 << CLASS_MIN ? 0 : 64 - __builtin_clzll(wanted - 1) - CLASS_MIN;
     if (!floor->pools[class] &&

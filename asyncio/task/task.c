@@ -190,21 +190,53 @@ void asyncio__task_finish(asyncio_task *task, int result)
     }
 }
 
+/* Tasks that await one another in a circle would wait for ever: the one that is met again gets its
+ * cancellation at once, in place of what it waits for. */
+static int cut_circle(asyncio_task *task, const char *message)
+{
+    asyncio__future_keep_message(&task->future, message);
+    task->future.task_flags |= TASK_MUST_CANCEL;
+    list_remove(&task->step.handle.link);
+    task_ready(task);
+    return 1;
+}
+
+/* The task that `task` awaits, or NULL. */
+static asyncio_task *awaited_task(const asyncio_task *task)
+{
+    asyncio_task *next = (asyncio_task *)(void *)task->waiting;
+    return next && task->waiting->type == &task_type && !future_done(&next->future) ? next : NULL;
+}
+
+/* Cancels what the last task of a chain waits for: not by recursion, the chain may be longer than
+ * a stack is deep. */
 int asyncio__task_cancel(asyncio_future *future, const char *message)
 {
-    asyncio_task *task = (asyncio_task *)(void *)future;
+    asyncio_task *first = (asyncio_task *)(void *)future, *task = first, *next;
     future->flags &= (uint8_t)~FUTURE_LOG;
     if (future_done(future))
         return 0;
-    future->cancelling++;
-    if (task->waiting &&
-        task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
-        return 1;
-    /* What it waits for has been cancelled already: that cancellation is the one it will see. */
-    if (!(future->task_flags & TASK_WOKEN) || task->wake_result != -ECANCELED)
-        asyncio__future_keep_message(future, message);
-    future->task_flags |= TASK_MUST_CANCEL;
-    return 1;
+    if (future->task_flags & TASK_CANCELLING)
+        return cut_circle(first, message);
+    for (;; task = next) {
+        task->future.cancelling++;
+        task->future.task_flags |= TASK_CANCELLING;
+        next = awaited_task(task);
+        if (!next || (next->future.task_flags & TASK_CANCELLING))
+            break;
+    }
+    if (!task->waiting ||
+        !task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message)) {
+        /* What it waits for has been cancelled already: that one it will see. */
+        if (!(task->future.task_flags & TASK_WOKEN) || task->wake_result != -ECANCELED)
+            asyncio__future_keep_message(&task->future, message);
+        task->future.task_flags |= TASK_MUST_CANCEL;
+    }
+    for (next = first;; next = awaited_task(next)) {
+        next->future.task_flags &= (uint16_t)~TASK_CANCELLING;
+        if (next == task)
+            return 1;
+    }
 }
 
 bool asyncio__task_take_cancel_slow(asyncio_task *task)

@@ -32,6 +32,7 @@ enum {
     TASK_QUIET = 32,           /* no "destroyed but pending" report */
     TASK_NUMBERED_NAME = 64,
     TASK_LEFTOVER = 128,       /* the runner waits for it while it shuts down */
+    TASK_CANCELLING = 256,     /* it is being cancelled: who meets it has gone in a circle */
 };
 
 struct scope;

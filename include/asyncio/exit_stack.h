@@ -26,8 +26,8 @@ ASYNCIO_API int asyncio_exit_stack_enter(asyncio_exit_stack *stack);
 ASYNCIO_API int asyncio__exit_stack_enter(asyncio_exit_stack *stack, const char *file, int line);
 
 /* Calls what was deferred in it, last first, frees its arena, and returns `result`.
- * -ASYNCIO_SCOPE_ORDER when an inner scope is still open. Suspends when a deferred function
- * does. */
+ * -ASYNCIO_SCOPE_ORDER when an inner scope is still open, -ASYNCIO_INVALID_STATE when it was left
+ * already or one of its deferred functions calls this. Suspends when a deferred function does. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_exit_stack_exit(asyncio_exit_stack *stack, int result);
 
 /* Memory of the innermost scope, aligned for anything, not zeroed; NULL without memory or outside

@@ -89,8 +89,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_new_event_loop(asyncio_loop **ret_loo
 /* Takes one more reference and returns it. NULL allowed. Any thread; does not suspend. */
 ASYNCIO_API asyncio_loop *asyncio_loop_ref(asyncio_loop *loop);
 
-/* Gives a reference back; the last one closes the loop if that was forgotten, and reports it. NULL
- * allowed. Any thread when the loop is closed. Does not suspend. */
+/* Gives a reference back; the last one closes the loop if that was forgotten, and reports it;
+ * its tasks and futures and what is scheduled hold it, too. NULL allowed. Any thread when the loop
+ * is closed. Does not suspend. */
 ASYNCIO_API void asyncio_loop_unref(asyncio_loop *loop);
 
 /* The loop that runs in this thread, lent, or NULL. Python raises where this gives NULL. Does not
@@ -115,7 +116,8 @@ ASYNCIO_API const char *asyncio_loop_backend(const asyncio_loop *loop);
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_forever(asyncio_loop *loop);
 
 /* Runs turns until the awaitable is done and returns its result. A coroutine becomes a task.
- * -ASYNCIO_LOOP_STOPPED when the loop stopped first; else as run_forever. Blocks the thread. */
+ * -ASYNCIO_LOOP_STOPPED when the loop stopped first, -EINVAL for a future of another loop; else as
+ * run_forever. Blocks the thread. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_until_complete(asyncio_loop *loop,
                                                                    asyncio_awaitable awaitable);
 #define asyncio_loop_run_until_complete(loop, x)                                                   \
@@ -133,10 +135,13 @@ ASYNCIO_API int asyncio_loop_is_closed(const asyncio_loop *loop);
 
 /* Drops all that is scheduled, ends the default executor without waiting, gives its descriptors
  * and memory back. -ASYNCIO_LOOP_RUNNING while it runs; 0 when it is closed already. Tasks still
- * pending are reported and dropped without being run. Does not suspend. */
+ * pending are reported and dropped without being run: what the library's calls hold on their stacks
+ * is given back, what your own code holds there is lost. Whatever is called on the way finds the
+ * loop closed. Does not suspend. */
 ASYNCIO_API int asyncio_loop_close(asyncio_loop *loop);
 
-/* Seconds on the loop's clock, which never goes back. Any thread. */
+/* Seconds on the loop's clock, which never goes back; it stands when the loop is closed. Any
+ * thread. */
 ASYNCIO_API double asyncio_loop_time(const asyncio_loop *loop);
 
 /* Calls `callback(loop, data)` in the next turn, after all that was scheduled before; it may leave
@@ -275,7 +280,7 @@ ASYNCIO_API int asyncio_loop_get_debug(const asyncio_loop *loop);
 
 /* A descriptor that becomes readable when asyncio_loop_step has something to do, for a foreign
  * loop (GTK, Qt, epoll) that drives this one; lent. Watch it level-triggered, and call step after
- * asyncio_loop_timeout seconds at the latest. */
+ * asyncio_loop_timeout seconds at the latest. -ASYNCIO_LOOP_CLOSED, -ENOSYS. */
 ASYNCIO_API int asyncio_loop_fileno(asyncio_loop *loop);
 
 /* Seconds until step has something to do by the clock: 0 now, ASYNCIO_NONE never. */
