@@ -21,12 +21,14 @@
  *    have been cancelled by the caller; those that answered 0 still complete, and the descriptor
  *    is closed only after the last of them. A listener's address is free at once.
  *  - No -ECANCELED but for an op that was cancelled: one that the kernel invents becomes -EIO.
+ *  - After a fork the child can only clear up: `poll` is -EBADF, every cancel succeeds at once.
  *  - No SIGPIPE. EINTR never gets out. A descriptor opened here is close-on-exec and non-blocking.
  *  - Every slot returns 0 or more, or -errno. Slots marked (optional) may be NULL. */
 #pragma once
 
 #include "backend/op.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -119,7 +121,19 @@ struct backend_type {
 
 struct backend {
     const struct backend_type *type;
+    unsigned forks;                /* asyncio__forks when it was made */
 };
+
+/* Counts the forks that this process descends from, since the first backend was made. */
+extern atomic_uint asyncio__forks;
+
+/* True in a child of the process that made it: the kernel's side (epoll instance, ring, sockets) is
+ * shared with the parent, and clearing up here must not be felt there. Only descriptors are
+ * closed. */
+static inline bool backend_is_inherited(const struct backend *backend)
+{
+    return backend->forks != atomic_load_explicit(&asyncio__forks, memory_order_relaxed);
+}
 
 extern const struct backend_type asyncio__backend_epoll;
 extern const struct backend_type asyncio__backend_io_uring;

@@ -87,7 +87,7 @@ static bool is_level(uint32_t events)
 static int watch(struct epoll *epoll, struct handle *handle)
 {
     uint32_t events = interest(handle);
-    if (events == handle->registered)
+    if (events == handle->registered || backend_is_inherited(&epoll->posix.backend))
         return 0;
     int what = !handle->registered ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
     struct epoll_event event = { .events = events, .data.u64 = data_of(handle) };
@@ -382,7 +382,7 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
 static int forget(struct epoll *epoll, struct handle *handle)
 {
     int number = handle->descriptor.number;
-    if (handle->registered)
+    if (handle->registered && !backend_is_inherited(&epoll->posix.backend))
         epoll_ctl(epoll->number, EPOLL_CTL_DEL, number, NULL);
     epoll->levels -= is_level(handle->registered);
     list_remove(&handle->link);
@@ -487,6 +487,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     struct epoll *epoll = epoll_of(backend);
     struct list active = LIST_INIT(active);
     bool is_fresh = epoll->next == epoll->count;
+    if (backend_is_inherited(backend))
+        return -EBADF;
     epoll->received = 0;
     list_splice(&active, &epoll->active); /* what gets active from here on is the next poll's */
     if (is_fresh) {

@@ -260,7 +260,8 @@ static void end_handle(struct uring *uring, struct handle *handle)
     list_remove(&handle->link);
     if (handle->descriptor.number >= 0) {
         /* unread bytes: the peer gets a reset, as with recv(2) */
-        if (handle->spill_count && handle->descriptor.is_tcp)
+        if (handle->spill_count && handle->descriptor.is_tcp &&
+            !backend_is_inherited(&uring->posix.backend))
             setsockopt(handle->descriptor.number, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
                        sizeof(struct linger));
         close(handle->descriptor.number);
@@ -348,6 +349,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
 {
     struct uring *uring = uring_of(backend);
     int r = 0;
+    if (backend_is_inherited(backend))
+        return -EBADF;
     if (!uring->ring.is_enabled && (r = asyncio__ring_enable(&uring->ring)) < 0)
         return r;
     flush(uring);
@@ -416,6 +419,8 @@ static int backend_adopt(struct backend *backend, int number, sock *ret_socket)
 static void forget(struct uring *uring, struct handle *handle)
 {
     table_retire(&handle->descriptor.entry);
+    if (backend_is_inherited(&uring->posix.backend))
+        handle->armed = 0; /* what is armed is the parent's */
     if (handle->reader && !(handle->reader->flags & FLAG_CANCELLED))
         handle->reader = NULL;
     if (handle->writer && !(handle->writer->flags & FLAG_CANCELLED))
@@ -433,6 +438,8 @@ static void forget(struct uring *uring, struct handle *handle)
  * say is told there nevertheless. */
 static void hand_in_now(struct uring *uring)
 {
+    if (backend_is_inherited(&uring->posix.backend))
+        return;
     flush(uring);
     asyncio__ring_enter(&uring->ring, 0, 0);
 }
@@ -599,13 +606,15 @@ static int backend_cancel(struct backend *backend, struct op *op)
     struct uring *uring = uring_of(backend);
     if (op->state != OP_QUEUED)
         return 1;
-    if (op->flags & FLAG_CANCELLED)
+    if (op->flags & FLAG_CANCELLED && !backend_is_inherited(backend))
         return 0;
     struct handle *handle = posix_get(backend, op->socket);
     struct op **slot = handle ? slot_of(handle, op) : NULL;
     int r = 1;
     if (!slot || *slot != op) {
         r = 1;
+    } else if (backend_is_inherited(backend)) {
+        *slot = NULL;
     } else if (op->kind == OP_ACCEPT) {
         r = cancel_request(uring, handle, slot, ACCEPT);
     } else if (op->kind == OP_CONNECT) {
@@ -673,7 +682,7 @@ static void take_back(struct uring *uring)
 static void backend_fini(struct backend *backend)
 {
     struct uring *uring = uring_of(backend);
-    if (uring->ring.is_enabled)
+    if (uring->ring.is_enabled && !backend_is_inherited(backend))
         take_back(uring);
     asyncio__ring_fini(&uring->ring);
     for (uint32_t i = 0; i < uring->posix.table.count; i++) {

@@ -307,7 +307,7 @@ int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, i
                               const void *value, socklen_t size)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
-    if (!descriptor)
+    if (!descriptor || backend_is_inherited(backend))
         return -EBADF;
     if (setsockopt(descriptor->number, level, name, value, size) < 0)
         return -errno;
@@ -359,7 +359,7 @@ int asyncio__posix_getpeername(struct backend *backend, sock socket,
 int asyncio__posix_shutdown(struct backend *backend, sock socket, int how)
 {
     struct descriptor *descriptor = posix_get(backend, socket);
-    if (!descriptor)
+    if (!descriptor || backend_is_inherited(backend))
         return -EBADF;
     return shutdown(descriptor->number, how) < 0 ? -errno : 0;
 }

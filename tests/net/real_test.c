@@ -6,7 +6,9 @@
 #include "net/net_test.h"
 
 #include <arpa/inet.h>
+#include <asyncio/wait.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int local_server(asyncio_client_connected *handler, asyncio_server **ret_server, void *data)
@@ -240,11 +242,111 @@ static void test_last_words(void **state)
     }
 }
 
+/* ---- a child that clears up what it has inherited does no harm to its parent ---- */
+
+static struct {
+    asyncio_server *server;
+    asyncio_stream *idle, *busy;
+} inherited;
+
+static int echo(asyncio_stream *stream)
+{
+    char text[256];
+    int n;
+    while ((n = asyncio_stream_read(stream, text, sizeof text)) > 0)
+        if ((n = asyncio_stream_write(stream, text, (size_t)n)) < 0)
+            break;
+    return n;
+}
+
+static int set_up(void)
+{
+    CHECK_IS(asyncio_start_server(echo, "127.0.0.1", 0, &inherited.server), 0);
+    int port = asyncio_server_port(inherited.server);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", port, &inherited.idle), 0);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", port, &inherited.busy), 0);
+    CHECK_IS(settle(), 0);
+    /* an operation under way while it forks */
+    static char block[1 << 20];
+    while (asyncio_stream_get_write_buffer_size(inherited.busy) == 0)
+        CHECK_IS(asyncio_stream_write_nowait(inherited.busy, block, sizeof block), 0);
+    return 0;
+}
+
+static int still_works(asyncio_stream *stream)
+{
+    char text[4];
+    CHECK_IS(asyncio_stream_write(stream, "ping", 4), 0);
+    CHECK_IS(asyncio_stream_readexactly(stream, text, 4, NULL), 0);
+    return memcmp(text, "ping", 4) == 0 ? 0 : -EPROTO;
+}
+
+static int go_on(void)
+{
+    asyncio_stream *stream;
+    CHECK_IS(asyncio_wait_for(asyncio_coro(still_works, inherited.idle), 5.0), 0);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(inherited.server), &stream),
+             0);
+    CHECK_IS(asyncio_wait_for(asyncio_coro(still_works, stream), 5.0), 0);
+    char text[4096];
+    CHECK(asyncio_stream_read(inherited.busy, text, sizeof text) > 0);
+    asyncio_stream_unref(stream);
+    asyncio_stream_unref(inherited.idle);
+    asyncio_stream_abort(inherited.busy);
+    asyncio_stream_unref(inherited.busy);
+    return end_server(inherited.server);
+}
+
+static void clear_up(asyncio_loop *loop, bool closes_loop)
+{
+    if (closes_loop) {
+        if (asyncio_loop_close(loop) < 0)
+            _exit(1);
+        return;
+    }
+    asyncio_stream_unref(inherited.idle);
+    asyncio_stream_abort(inherited.busy);
+    asyncio_stream_unref(inherited.busy);
+    asyncio_server_close(inherited.server);
+    asyncio_server_abort_clients(inherited.server);
+    asyncio_server_unref(inherited.server);
+}
+
+static void test_forked(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    for (int closes_loop = 0; closes_loop < 2; closes_loop++) {
+        asyncio_loop *loop;
+        uint64_t live = asyncio__alloc_live();
+        assert_int_equal(asyncio_loop_new(&loop), 0);
+        asyncio_loop_set_exception_handler(loop, on_report, NULL);
+        assert_int_equal(asyncio_loop_run_until_complete(loop, asyncio_coro(set_up)), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            int before = count_descriptors();
+            alarm(10);
+            clear_up(loop, closes_loop);
+            _exit(closes_loop &&
+                  (before - count_descriptors() < 5 || asyncio__alloc_live() > live + 8));
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_int_equal(asyncio_loop_run_until_complete(loop, asyncio_coro(go_on)), 0);
+        assert_int_equal(asyncio_loop_close(loop), 0);
+        asyncio_loop_unref(loop);
+        assert_int_equal(asyncio__alloc_live(), live);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_real_sockets),
         cmocka_unit_test(test_last_words),
+        cmocka_unit_test(test_forked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
