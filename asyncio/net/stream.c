@@ -188,10 +188,9 @@ static int cancel_reading(asyncio_future *awaited, const char *message)
     if (task->future.task_flags & TASK_WOKEN)
         return 0;
     asyncio__future_keep_message(&task->future, message);
+    stream->is_read_cancelled = true; /* also when it is closed before the task runs */
     if (stream->transport->type->cancel_receive(stream->transport) == 1)
         task_wake(task, -ECANCELED);
-    else
-        stream->is_read_cancelled = true;
     return 1;
 }
 

@@ -267,8 +267,55 @@ static int flush_without_reader(struct pair *p)
     return 0;
 }
 
+static int read_much(asyncio_stream *stream)
+{
+    static char block[20000];
+    return asyncio_stream_readexactly(stream, block, sizeof block, NULL);
+}
+
+static int read_a_line(asyncio_stream *stream)
+{
+    char line[100];
+    return asyncio_stream_readline(stream, line, sizeof line);
+}
+
+/* Cancelled first, and its stream closed before it runs: that does not take the cancellation
+ * away. */
+static int cancelled_then_closed(struct pair *p, int (*body)(asyncio_stream *), bool aborts)
+{
+    asyncio_task *reader;
+    START(reader, body, p->a);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_cancel(reader), 1);
+    if (aborts)
+        asyncio_stream_abort(p->a);
+    else
+        asyncio_stream_close(p->a);
+    CHECK_IS(join(reader), -ECANCELED);
+    CHECK_IS(asyncio_stream_read(p->a, (char[1]){ 0 }, 1), -ECONNRESET);
+    return 0;
+}
+
+static int cancelled_byte(struct pair *p)
+{
+    return cancelled_then_closed(p, read_byte, false);
+}
+
+static int cancelled_much(struct pair *p)
+{
+    return cancelled_then_closed(p, read_much, true);
+}
+
+static int cancelled_line(struct pair *p)
+{
+    return cancelled_then_closed(p, read_a_line, true);
+}
+
 static void test_close_with_reader(void **state)
 {
+    with_pair(cancelled_byte);
+    with_pair(cancelled_much);
+    with_pair(cancelled_line);
     (void)state;
     with_pair(flush_without_reader);
 }
