@@ -165,7 +165,7 @@ def self_test(texts):
     assert verdict("tasks.html", 'href="style.css"', 'href="https://example.org/style.css"'), "a link that leads away"
     assert verdict("tasks.html", "asyncio_task_unref(page);", "asyncio_task_unref(pages);"), "C that does not compile"
     assert verdict("tasks.html", "int results[3];", "int results[4];"), "a quotation that is none"
-    assert verdict("tasks.html", "<code>asyncio_wait</code>", "<code>asyncio_wait_all</code>"), "a name that does not exist"
+    assert verdict("tasks.html", "<code>asyncio_gather_all</code>", "<code>asyncio_gather_every</code>"), "a name that does not exist"
     assert verdict("errors.html", "4101", "4102"), "another number"
     assert list(check_readme("```c\nint f(void) { return say_before(1, NULL); }\n```\n")), "C of the README that does not compile"
     print("docs: the checks can fail")
