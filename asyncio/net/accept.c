@@ -294,6 +294,14 @@ static bool is_missing_family(int error)
     return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
 }
 
+static int cannot_bind(int error, const struct addresses *addresses, size_t index)
+{
+    char text[ADDRESS_TEXT_SIZE] = "?";
+    (void)asyncio__address_format(&addresses->items[index].name, text, sizeof text);
+    return asyncio_raise(error, "error while attempting to bind on address %s: %s", text,
+                         asyncio_error_text(error));
+}
+
 int asyncio__server_listen(struct asyncio_server *server, const struct addresses *addresses)
 {
     int r = -EADDRNOTAVAIL;
@@ -308,10 +316,7 @@ int asyncio__server_listen(struct asyncio_server *server, const struct addresses
         if (r < 0 && is_missing_family(r))
             continue;
         if (r < 0) {
-            char text[ADDRESS_TEXT_SIZE] = "?";
-            (void)asyncio__address_format(&addresses->items[i].name, text, sizeof text);
-            r = asyncio_raise(r, "error while attempting to bind on address %s: %s", text,
-                              asyncio_error_text(r));
+            r = cannot_bind(r, addresses, i);
             break;
         }
         *listener =
@@ -321,8 +326,10 @@ int asyncio__server_listen(struct asyncio_server *server, const struct addresses
         list_init(&listener->op.link);
         server->listener_count++;
     }
-    if (r < 0 && is_missing_family(r) && server->listener_count)
+    if (is_missing_family(r) && server->listener_count)
         r = 0;
+    else if (is_missing_family(r) && addresses->count)
+        r = cannot_bind(r, addresses, addresses->count - 1);
     if (r < 0)
         asyncio__server_close_listeners(server);
     return r;

@@ -524,7 +524,9 @@ static int bad_arguments(void *data)
     int r = asyncio_start_server(echo, "127.0.0.1", asyncio_server_port(server), &other);
     CHECK_IS(r, -EADDRINUSE);
     CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "127.0.0.1:"));
-    CHECK_IS(asyncio_start_server(echo, "192.0.2.1", 0, &other), -EADDRNOTAVAIL);
+    r = asyncio_start_server(echo, "192.0.2.1", 0, &other);
+    CHECK_IS(r, -EADDRNOTAVAIL);
+    CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "192.0.2.1:0"));
     return end_server(server);
 }
 
