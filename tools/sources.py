@@ -6,6 +6,7 @@
     sources.py --tests              one line a test: path|name|backends|timeout|suites
     sources.py --folder DIR         the .c files directly in DIR
     sources.py --headers            the public headers below include/asyncio
+    sources.py --from DIR           the way from DIR to the tree, as the compiler is given it
     sources.py --stamp FILE         writes all of that to FILE; says `changed` when it was not so before
     sources.py --check FILE         for ninja: fails, and has Meson configure again, when FILE is not so any more
 
@@ -101,6 +102,8 @@ def main(words):
         print("\n".join(folder(value)))
     elif what == "--headers":
         print("\n".join(walk("include/asyncio", (".h",))))
+    elif what == "--from":
+        print(os.path.relpath(ROOT, value))
     elif what == "--stamp":
         if recorded(value) != everything():
             with open(value, "w", encoding="utf-8") as file:
