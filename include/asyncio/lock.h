@@ -68,8 +68,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_lock_enter(asyncio_lock *lock);
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_lock_exit(asyncio_lock *lock, int result);
 
 /* ASYNCIO_LOCK(lock, r): the statement that follows runs with the lock held, and the lock is
- * released when it is left, by its end or by break, continue, return or goto. `r` (an int variable)
- * gets the result of acquire; when that is an error, the statement is skipped. */
+ * released when it is left: by its end, by break or continue (which leave it, not a loop around
+ * it), by return or goto. `r`, an int variable, gets the result of acquire; when that is an error,
+ * the statement is skipped. */
 #define ASYNCIO_LOCK(object, r) ASYNCIO__HOLDING(lock, object, r)
 
 /* ---- event ---- */

@@ -111,13 +111,14 @@ ASYNCIO_API int asyncio_queue_fini(asyncio_queue *queue);
  * room. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_queue_put(asyncio_queue *queue, const void *item,
                                                      size_t item_size);
-#define asyncio_queue_put(queue, item) (asyncio_queue_put)(queue, item, sizeof *(item))
+#define asyncio_queue_put(queue, ...)                                                              \
+    (asyncio_queue_put)(queue, __VA_ARGS__, sizeof *(__VA_ARGS__))
 
 /* As put, but -ASYNCIO_QUEUE_FULL where that would wait. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_queue_put_nowait(asyncio_queue *queue, const void *item,
                                                             size_t item_size);
-#define asyncio_queue_put_nowait(queue, item)                                                      \
-    (asyncio_queue_put_nowait)(queue, item, sizeof *(item))
+#define asyncio_queue_put_nowait(queue, ...)                                                       \
+    (asyncio_queue_put_nowait)(queue, __VA_ARGS__, sizeof *(__VA_ARGS__))
 
 /* Takes an item out, when there is one, into *ret_item: 0. -ASYNCIO_QUEUE_SHUT_DOWN when it has
  * been shut down and is empty, -ECANCELED, -EINVAL for an item of another size, -ASYNCIO_NO_TASK,

@@ -251,15 +251,16 @@ async def the_only_woken_getter_is_cancelled():
 @scenario
 async def a_woken_getter_is_cancelled_when_the_item_is_gone():
     queue = asyncio.Queue()
-    a, b = start(gets("a", queue)), start(gets("b", queue))
+    a, b, c = (start(gets(who, queue)) for who in "abc")
     await passes(1)
     queue.put_nowait(1)
     say(queue.get_nowait())
     a.cancel()
     await passes(3)
-    say(f"{state(a)} {state(b)}")
+    say(f"{state(a)} {state(b)} {state(c)}")
     queue.put_nowait(2)
-    await all_end(b)
+    queue.put_nowait(3)
+    await all_end(b, c)
 
 
 @scenario

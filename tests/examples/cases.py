@@ -78,6 +78,19 @@ def cancel_and_shield(path, backend):
                 r"save\(\): the letter is saved"])
 
 
+@on_sim
+def locks_start_together_two_at_a_time(path, backend):
+    runs(path, ["open", "customer 1: at a till", "customer 2: at a till", "customer 1: served", "customer 3: at a till",
+                "customer 2: there are only 40 left", "customer 3: served", "left: 0"])
+
+
+@on_sim
+def queue_of_jobs_is_done_by_three(path, backend):
+    runs(path, ["ann: job 3 of rank 2", "bob: job 2 of rank 4", "cid: job 1 of rank 6", "ann: job 7 of rank 1", "boss: all are in",
+                "ann: job 6 of rank 3", "bob: job 5 of rank 5", "cid: job 8 of rank 6", "ann: job 4 of rank 7",
+                "boss: all are done", "bob: did 2 jobs", "cid: did 2 jobs", "ann: did 4 jobs"])
+
+
 def to_thread_counts_while_the_loop_ticks(path, backend):
     with Program(path) as run:
         output = run.end(0)
