@@ -239,11 +239,20 @@ struct error_record *asyncio__record_take(int code)
     return record;
 }
 
+unsigned long (*asyncio__step_number)(void);
+
+static unsigned long step_number(void)
+{
+    return asyncio__step_number ? asyncio__step_number() : 0;
+}
+
 void asyncio__record_put(struct error_record *record)
 {
     struct env *env = asyncio__env();
     struct error_record *old = env->record;
     env->record = record;
+    asyncio__thread.fresh = record ? env : NULL;
+    asyncio__thread.fresh_step = step_number();
     asyncio__thread_keeps(env);
     asyncio__record_unref(old);
 }
@@ -282,11 +291,15 @@ struct error_record *asyncio__record_group(int code, const char *text,
     return group;
 }
 
-/* An error raised while another one is there came of that, unless both are the same: then somebody
- * tried again. */
-static void chain(struct error_record *record, struct error_record *before)
+/* An error raised while another one is fresh came of that, unless both are the same: then somebody
+ * tried again. What became known before the task last suspended, or was printed, may have been
+ * handled long ago: C has no end of an except block that would tell. */
+static void chain(struct error_record *record, const struct env *env)
 {
-    if (before && before->view.code != record->view.code && before->causes < RECORD_CAUSES_MAX) {
+    struct error_record *before = env->record;
+    bool is_fresh = asyncio__thread.fresh == env && asyncio__thread.fresh_step == step_number();
+    if (before && is_fresh && before->view.code != record->view.code &&
+        before->causes < RECORD_CAUSES_MAX) {
         record->view.cause = &before->view;
         record->causes = before->causes + 1;
         asyncio__record_ref(before);
@@ -304,7 +317,7 @@ int asyncio__raise(const char *file, int line, const char *function, int code, c
         asyncio__record_new(code, file, line, function, format, arguments);
     va_end(arguments);
     if (record)
-        chain(record, asyncio__env()->record);
+        chain(record, asyncio__env());
     asyncio__record_put(record);
     return code;
 }
@@ -318,7 +331,7 @@ int(asyncio_raise)(int code, const char *format, ...)
     struct error_record *record = asyncio__record_new(code, NULL, 0, NULL, format, arguments);
     va_end(arguments);
     if (record)
-        chain(record, asyncio__env()->record);
+        chain(record, asyncio__env());
     asyncio__record_put(record);
     return code;
 }

@@ -36,6 +36,10 @@ struct error_record *asyncio__record_take(int code);
  * more. */
 void asyncio__record_put(struct error_record *record);
 
+/* Set by the loop floor: the number of the step that runs in this thread; it changes whenever a
+ * task suspends. NULL: there are none. */
+extern unsigned long (*asyncio__step_number)(void);
+
 /* Returns a new group of `count` records, or NULL without memory. The members are borrowed; one
  * that is NULL (or all, when `members` is) is made from its code. `text` NULL: the sentence of
  * `code`. */

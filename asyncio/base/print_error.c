@@ -3,6 +3,7 @@
  * first, a group's members indented behind bars. Deep and wide groups are cut where Python cuts
  * them. */
 #include "base/error.h"
+#include "base/thread.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -162,5 +163,6 @@ int asyncio_print_exception(int result)
     if (result >= 0)
         return 0;
     asyncio__print_error(stderr, result, asyncio_last_error(result));
+    asyncio__thread.fresh = NULL; /* it has been handled */
     return result == -EINTR ? 130 : 1;
 }

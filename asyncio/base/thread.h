@@ -26,6 +26,9 @@ struct thread_state {
     struct asyncio_loop *set_loop;    /* by asyncio_set_event_loop, an owned reference */
     struct env own;                   /* outside of loops; freed when the thread ends */
     bool is_watched;                  /* its end will be told */
+    /* where an error was last put, and in which step: only a fresh one may become a cause */
+    const struct env *fresh;
+    unsigned long fresh_step;
 };
 
 /* initial-exec: one instruction to reach, and the library is linked, not dlopen'ed late with much

@@ -57,6 +57,18 @@ static void after_fork_in_child(void)
     asyncio__thread.env = NULL;
 }
 
+static unsigned long step_number(void)
+{
+    const asyncio_loop *loop = asyncio__thread.loop;
+    return loop ? loop->ran : 0;
+}
+
+/* Errors know no loops. */
+__attribute__((constructor)) static void give_to_base(void)
+{
+    asyncio__step_number = step_number;
+}
+
 static void watch_forks(void)
 {
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

@@ -266,7 +266,9 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
 {
     struct group *group = user->scope;
     if (!group)
-        return user->error < 0 ? user->error : -ASYNCIO_INVALID_STATE;
+        return user->error < 0 ? user->error
+                               : asyncio_raise(-ASYNCIO_INVALID_STATE,
+                                               "the task group has not been entered or is over");
     asyncio_task *task = group->scope.task;
     if (task != task_current())
         return asyncio_raise(-ASYNCIO_INVALID_STATE,

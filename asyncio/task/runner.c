@@ -73,8 +73,15 @@ static int make_loop(struct runner *state)
     return 0;
 }
 
+static int raise_closed(void)
+{
+    return asyncio_raise(RUNNER_CLOSED, "Runner is closed");
+}
+
 int asyncio_runner_get_loop(asyncio_runner *runner, asyncio_loop **ret_loop)
 {
+    if (runner->error == RUNNER_CLOSED)
+        return raise_closed();
     if (runner->error < 0)
         return runner->error;
     struct runner *state = runner->state;
@@ -108,7 +115,7 @@ int(asyncio_runner_run)(asyncio_runner *runner, asyncio_coro coro,
                         const asyncio_runner_run_options *options)
 {
     struct runner *state = runner->state;
-    int r = runner->error;
+    int r = runner->error == RUNNER_CLOSED ? raise_closed() : runner->error;
     if (r >= 0 && asyncio_get_running_loop())
         r = asyncio_raise(-ASYNCIO_LOOP_RUNNING,
                           "asyncio_run cannot be called from a running event loop");

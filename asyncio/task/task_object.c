@@ -44,6 +44,18 @@ int asyncio_task_exception(asyncio_task *task, int *ret_code)
     return (asyncio_future_exception)(&task->future, ret_code);
 }
 
+int(asyncio_task_add_done_callback)(asyncio_task *task, asyncio_future_callback *callback,
+                                    const asyncio_add_done_callback_options *options)
+{
+    return (asyncio_future_add_done_callback)(&task->future, callback, options);
+}
+
+int(asyncio_task_remove_done_callback)(asyncio_task *task, asyncio_future_callback *callback,
+                                       void *data)
+{
+    return (asyncio_future_remove_done_callback)(&task->future, callback, data);
+}
+
 asyncio_context *asyncio_task_get_context(const asyncio_task *task)
 {
     asyncio_task *mutable_task = (asyncio_task *)task;

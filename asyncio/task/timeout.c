@@ -114,7 +114,9 @@ int asyncio_timeout_exit(asyncio_timeout *user, int result)
 {
     struct timeout_scope *timeout = user->scope;
     if (!timeout)
-        return user->error < 0 ? user->error : -ASYNCIO_INVALID_STATE;
+        return user->error < 0 ? user->error
+                               : asyncio_raise(-ASYNCIO_INVALID_STATE,
+                                               "the timeout has not been entered or is over");
     int r = asyncio__scope_pop(&timeout->scope);
     if (r < 0)
         return r;
@@ -134,8 +136,11 @@ int asyncio_timeout_exit(asyncio_timeout *user, int result)
 int asyncio_timeout_reschedule(asyncio_timeout *user, double when)
 {
     struct timeout_scope *timeout = user->scope;
-    if (!timeout || timeout->state != TIMEOUT_ACTIVE)
-        return -ASYNCIO_INVALID_STATE;
+    if (!timeout)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE,
+                             "the timeout has not been entered or is over");
+    if (timeout->state != TIMEOUT_ACTIVE)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "the timeout has expired");
     return schedule(timeout, when);
 }
 

@@ -58,9 +58,9 @@ ASYNCIO_MUST_CHECK static inline int asyncio__context_var_set_v(
     return (asyncio_context_var_set)(var, value, ret_token, &options);
 }
 
-/* Puts the variable back to what it was when the token was made, and takes the token. -EINVAL, and
- * the token stays yours, when it was made in another context or for another variable;
- * -ASYNCIO_INVALID_STATE when it has been used. Does not suspend. */
+/* Puts the variable back to what it was when the token was made, and takes the token: it is gone
+ * then. -EINVAL, and the token stays yours, when it was made in another context or for another
+ * variable; -ASYNCIO_INVALID_STATE inside the destroy that its use calls. Does not suspend. */
 ASYNCIO_API int asyncio_context_var_reset(asyncio_context_var *var, asyncio_context_token *token);
 
 /* Gives a token back unused. NULL allowed. Does not suspend. */

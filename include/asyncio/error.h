@@ -3,6 +3,9 @@
  *
  * MODEL   A result is an int: 0 or more on success, a negative error otherwise: -errno, or one of
  *         the codes below, which are Python's exception classes that errno has no word for.
+ *         ASYNCIO_INVALID_STATE is for any object that is asked for what its state does not allow:
+ *         InvalidStateError of futures, and where Python raises a RuntimeError of a timeout,
+ *         group, runner or context that is not entered, or entered already.
  *         Cancelled is -ECANCELED and nothing else is; timed out is -ETIMEDOUT.
  * RECORD  Beside the number there can be a record for people: what happened, in a sentence, where,
  *         and because of what. It belongs to the task that raised it, travels with its result to
@@ -77,8 +80,9 @@ ASYNCIO_API const char *asyncio_error_text(int result);
 
 /* Records `code` (negative) with a sentence of printf's form for the running task, or for the
  * thread outside of tasks, and returns `code`: `return asyncio_raise(-EINVAL, "port %d is out of
- * range", port);`. A record made while another error is being handled takes that as its cause when
- * both have the same task. Does not suspend. */
+ * range", port);`. An error of another code that became known to the same task, and has not been
+ * printed or followed by a suspension since, becomes its cause: Python's __context__, as far as C
+ * can know that an error is still being handled. Does not suspend. */
 ASYNCIO_API int asyncio_raise(int code, const char *format, ...) ASYNCIO_PRINTF(2, 3);
 #define asyncio_raise(...) asyncio__raise(__FILE__, __LINE__, __func__, __VA_ARGS__)
 ASYNCIO_API int asyncio__raise(const char *file, int line, const char *function, int code,

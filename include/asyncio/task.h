@@ -115,8 +115,13 @@ ASYNCIO_API void *asyncio_task_value(const asyncio_task *task);
 ASYNCIO_API int asyncio_task_exception(asyncio_task *task, int *ret_code);
 
 /* See asyncio_future_add_done_callback. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int
+asyncio_task_add_done_callback(asyncio_task *task, asyncio_future_callback *callback,
+                               const asyncio_add_done_callback_options *options);
 #define asyncio_task_add_done_callback(...) asyncio_future_add_done_callback(__VA_ARGS__)
 /* See asyncio_future_remove_done_callback. */
+ASYNCIO_API int asyncio_task_remove_done_callback(asyncio_task *task,
+                                                  asyncio_future_callback *callback, void *data);
 #define asyncio_task_remove_done_callback(task, callback, data)                                    \
     asyncio_future_remove_done_callback(task, callback, data)
 

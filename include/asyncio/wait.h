@@ -17,16 +17,19 @@ typedef struct asyncio_gather_options {
     int return_exceptions ASYNCIO__0;  /* errors become results like others */
 } asyncio_gather_options;
 
-/* asyncio_gather(awaitable, ...): runs up to 16 awaitables side by side: 0 when all succeeded, else
- * the first error; the others go on. -ECANCELED when cancelled, after all of them ended.
- * asyncio_gather_all is for any number, and for their results. Suspends. */
+/* asyncio_gather(awaitable, ...): runs up to 16 awaitables side by side: 0 when all succeeded,
+ * else the first error, at once; the others go on. One that ends cancelled counts as the error
+ * -ECANCELED, whoever cancelled it. When the caller is cancelled, so are all of them, and the call
+ * returns with the first that ends cancelled or fails; -ECANCELED after all have ended when none
+ * does. asyncio_gather_all is for any number, and for their results. Suspends. */
 #define asyncio_gather(...)                                                                        \
     asyncio__gather_n(ASYNCIO__AWAITABLES(__VA_ARGS__), ASYNCIO__COUNT(__VA_ARGS__))
 
 /* Runs `count` awaitables side by side. ret_results (NULL: not wanted) gets all results in order;
- * with .return_exceptions errors too, and then the call returns 0. The array is written when all
- * are done, and on an error not at all. The same future twice fills both places. Errors of
- * asyncio_ensure_future; else as asyncio_gather. Suspends. */
+ * with .return_exceptions errors too, and then the call returns 0, but -ECANCELED when the caller
+ * was cancelled, whatever the others made of that; in both cases after all of them ended. The
+ * array is written when the call succeeds, else not at all. The same future twice fills both
+ * places. Errors of asyncio_ensure_future; else as asyncio_gather. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_gather_all(const asyncio_awaitable *awaitables,
                                                       size_t count, int *ret_results,
                                                       const asyncio_gather_options *options);

@@ -91,6 +91,7 @@ OURS = {
     "asyncio_loop_start_watchdog asyncio_loop_stop_watchdog asyncio_watchdog_options asyncio_watchdog_report":
         "who blocks the loop",
     "asyncio_as_completed_next": "Python's __next__",
+    "asyncio_thread_queue asyncio_thread_queue_*": "a queue between threads and loops: Python has none, and janus is not its own",
     "asyncio_thread_cancelled": "a thread's function that can be asked to give up",
     "asyncio_server_port asyncio_server_connections asyncio_stream_peername asyncio_stream_sockname":
         "what Python's sockets and get_extra_info are asked for",
@@ -132,8 +133,6 @@ NOT_A_FUNCTION = {
     "asyncio_coro_ret": "as asyncio_coro", "asyncio_coro_on_close": "as asyncio_coro",
     "asyncio_iscoroutine": "a constant", "asyncio_isfuture": "a constant",
     "asyncio_gather": "asyncio_gather_all",
-    "asyncio_task_add_done_callback": "asyncio_future_add_done_callback",
-    "asyncio_task_remove_done_callback": "asyncio_future_remove_done_callback",
 }
 
 

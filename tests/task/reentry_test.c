@@ -112,11 +112,38 @@ static int callbacks_hold_the_future(void)
     return 0;
 }
 
+static void calls(asyncio_future *future, void *data)
+{
+    (void)future;
+    (void)data;
+    called++;
+}
+
+/* The functions behind the macros, as other languages call them. */
+static int a_tasks_callbacks_by_function(void)
+{
+    int (*add)(asyncio_task *, asyncio_future_callback *,
+               const asyncio_add_done_callback_options *) = asyncio_task_add_done_callback;
+    int (*remove)(asyncio_task *, asyncio_future_callback *, void *) =
+        asyncio_task_remove_done_callback;
+    asyncio_task *task;
+    assert_return_code(asyncio_create_task(asyncio_coro(asyncio_sleep, 0.0), &task), 0);
+    assert_return_code(add(task, calls, NULL), 0);
+    assert_return_code(add(task, calls, &(asyncio_add_done_callback_options){ .data = &called }),
+                       0);
+    assert_int_equal(remove(task, calls, &called), 1);
+    assert_return_code(asyncio_await(task), 0);
+    assert_int_equal(called, 1);
+    asyncio_task_unref(task);
+    return 0;
+}
+
 static void done_callbacks(void **state)
 {
     (void)state;
     run(callbacks_removed_by_destroy);
     run(callbacks_hold_the_future);
+    run(a_tasks_callbacks_by_function);
 }
 
 static void a_future_finished_after_its_loop(void **state)
