@@ -27,6 +27,7 @@
 #pragma once
 
 #include "backend/op.h"
+#include "base/fork.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -124,15 +125,12 @@ struct backend {
     unsigned forks;                /* asyncio__forks when it was made */
 };
 
-/* Counts the forks that this process descends from, since the first backend was made. */
-extern atomic_uint asyncio__forks;
-
 /* True in a child of the process that made it: the kernel's side (epoll instance, ring, sockets) is
  * shared with the parent, and clearing up here must not be felt there. Only descriptors are
  * closed. */
 static inline bool backend_is_inherited(const struct backend *backend)
 {
-    return backend->forks != atomic_load_explicit(&asyncio__forks, memory_order_relaxed);
+    return asyncio__is_inherited(backend->forks);
 }
 
 extern const struct backend_type asyncio__backend_epoll;

@@ -6,7 +6,6 @@
 #include "base/alloc.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,23 +18,10 @@ static const struct backend_type *const types[] = {
     &asyncio__backend_sim,
 };
 
-atomic_uint asyncio__forks;
-
-static void after_fork_in_child(void)
-{
-    atomic_fetch_add(&asyncio__forks, 1);
-}
-
-static void watch_forks(void)
-{
-    (void)pthread_atfork(NULL, NULL, after_fork_in_child);
-}
-
 static int make(const struct backend_type *type, const struct backend_limits *limits,
                 struct backend **ret_backend)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, watch_forks);
+    asyncio__forks_watch();
     struct backend *backend = asyncio__calloc(1, type->size);
     if (!backend)
         return -ENOMEM;

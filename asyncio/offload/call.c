@@ -87,6 +87,9 @@ static int submit(struct call *call, asyncio_executor *executor)
     }
     call->pool = asyncio__pool_ref(executor->pool);
     int r = asyncio__pool_submit(call->pool, &call->work);
+    if (r == -ECHILD)
+        return asyncio_raise(-ASYNCIO_FORKED,
+                             "the executor belongs to the parent of this process");
     return r == -ESHUTDOWN ? -ASYNCIO_EXECUTOR_SHUT_DOWN : r;
 }
 

@@ -36,7 +36,7 @@ struct call {
 
 /* Fills in *call, but for the three functions, and submits it to `executor` (NULL: the loop's
  * default one). On failure the coroutine is closed and *call is unused: -ENOMEM, -EAGAIN,
- * -ASYNCIO_EXECUTOR_SHUT_DOWN, -EINVAL. */
+ * -ASYNCIO_EXECUTOR_SHUT_DOWN, -ASYNCIO_FORKED, -EINVAL. */
 int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor *executor,
                         const asyncio_coro *coro);
 

@@ -113,6 +113,20 @@ void asyncio__concurrent_watch(asyncio_concurrent_future *future,
     }
 }
 
+bool asyncio__concurrent_unwatch(asyncio_concurrent_future *future,
+                                 struct concurrent_callback *callback)
+{
+    pthread_mutex_lock(&future->mutex);
+    struct concurrent_callback **link = &future->callbacks;
+    while (*link && *link != callback)
+        link = &(*link)->next;
+    bool found = *link != NULL;
+    if (found)
+        *link = callback->next;
+    pthread_mutex_unlock(&future->mutex);
+    return found;
+}
+
 int asyncio_concurrent_future_add_done_callback(asyncio_concurrent_future *future,
                                                 asyncio_concurrent_future_callback *function,
                                                 void *data)

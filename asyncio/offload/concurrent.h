@@ -32,3 +32,6 @@ bool asyncio__concurrent_finish(asyncio_concurrent_future *future, int state, in
 /* As the public one, with a node of the caller's. */
 void asyncio__concurrent_watch(asyncio_concurrent_future *future,
                                struct concurrent_callback *callback);
+/* True: it was still among the callbacks, and will not be called. */
+bool asyncio__concurrent_unwatch(asyncio_concurrent_future *future,
+                                 struct concurrent_callback *callback);

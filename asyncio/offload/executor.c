@@ -67,6 +67,8 @@ int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor,
 
 void asyncio_loop_set_default_executor(asyncio_loop *loop, asyncio_executor *executor)
 {
+    if (atomic_load(&loop->closed))
+        return;
     struct offload_floor *floor = asyncio__offload_floor(loop);
     if (!floor)
         return;
@@ -192,6 +194,11 @@ static void report_timeout(asyncio_loop *loop)
 int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
 {
     asyncio_task *task = task_current();
+    int r = asyncio__loop_check(loop);
+    if (r < 0)
+        return r;
+    if (task && task->future.loop != loop)
+        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "the executor belongs to a different loop");
     struct offload_floor *floor = asyncio__offload_floor(loop);
     if (!floor)
         return -ENOMEM;
@@ -203,7 +210,7 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
     int64_t when = INT64_MAX;
     if (timeout != ASYNCIO_NONE && asyncio__loop_deadline(loop, timeout, false, &when) < 0)
         return -EINVAL;
-    int r = task_refuses(task);
+    r = task_refuses(task);
     if (r < 0)
         return r;
     struct joiner *joiner = NULL;
@@ -295,6 +302,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     struct offload_floor *floor = container_of(closer, struct offload_floor, closer);
     loop->offload_floor = NULL;
     asyncio__calls_detach(&floor->calls);
+    asyncio__followers_detach(&floor->followers);
     asyncio_executor_unref(floor->executor);
     asyncio__free(floor->join);
     asyncio__free(floor);
@@ -310,6 +318,7 @@ struct offload_floor *asyncio__offload_floor(asyncio_loop *loop)
         return NULL;
     }
     list_init(&floor->calls);
+    list_init(&floor->followers);
     floor->closer.close = close_floor;
     floor->closer.shutdown = shutdown_floor;
     list_prepend(&loop->closers, &floor->closer.link);

@@ -17,12 +17,16 @@ struct offload_floor {
     asyncio_executor *executor;            /* the default one, made when first needed */
     bool shut_down;
     struct list calls;                     /* of struct call: under way */
+    struct list followers;                 /* of asyncio_wrap_future */
     /* what shutting down will need: it must not fail for want of memory */
     struct blocking_join *join;
 };
 
 /* call.c: the loop closes; nobody on its side waits for a call any more. */
 void asyncio__calls_detach(struct list *calls);
+
+/* threadsafe.c: the same for futures that follow those of other threads. */
+void asyncio__followers_detach(struct list *followers);
 
 /* The loop's, made if need be; NULL without memory. */
 struct offload_floor *asyncio__offload_floor(asyncio_loop *loop);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "offload/concurrent.h"
+#include "offload/executor.h"
 #include "task/task.h"
 
 #include <stdio.h>
@@ -98,8 +99,8 @@ int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop,
     size_t size = asyncio__coro_extra_size(&coro), value = asyncio__coro_ret_size(&coro);
     void *notes = NULL;
     int r = 0;
-    if (!asyncio__coro_innermost(&coro)->fn && !asyncio__coro_innermost(&coro)->type->resume)
-        r = -EINVAL;
+    if (!asyncio__coro_is_one(&coro))
+        r = asyncio_raise(-EINVAL, "a null function is no coroutine");
     else if (!(submission = asyncio__calloc(1, sizeof *submission)) ||
              (size + value && !(notes = asyncio__calloc(1, size + value))))
         r = -ENOMEM;
@@ -132,7 +133,8 @@ int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop,
     return r;
 }
 
-/* An asyncio future that follows a concurrent one. */
+/* An asyncio future that follows a concurrent one. Two references: the loop's side, until the
+ * result has arrived or the loop closes; the source's, until it is done. */
 struct follower {
     struct concurrent_callback callback;
     struct post arrived;
@@ -140,15 +142,39 @@ struct follower {
     asyncio_concurrent_future *source;
     asyncio_future *future;                /* loop's thread only: a reference */
     asyncio_loop *loop;
+    struct list link;                      /* in the offload floor: loop's thread only */
+    atomic_uint refs;
 };
 
-static void end(struct follower *follower)
+static void follower_unref(struct follower *follower)
 {
-    list_remove(&follower->on_done.link);
-    future_unref(follower->future);
+    if (atomic_fetch_sub_explicit(&follower->refs, 1, memory_order_acq_rel) != 1)
+        return;
     asyncio_concurrent_future_unref(follower->source);
     asyncio_loop_unref(follower->loop);
     asyncio__free(follower);
+}
+
+static void end_loops_side(struct follower *follower)
+{
+    if (!follower->future)
+        return;
+    list_remove(&follower->link);
+    list_remove(&follower->on_done.link);
+    future_unref(follower->future);
+    follower->future = NULL;
+    follower_unref(follower);
+}
+
+void asyncio__followers_detach(struct list *followers)
+{
+    while (!list_empty(followers)) {
+        struct follower *follower = container_of(followers->next, struct follower, link);
+        bool unwatched = asyncio__concurrent_unwatch(follower->source, &follower->callback);
+        end_loops_side(follower);
+        if (unwatched)
+            follower_unref(follower);
+    }
 }
 
 static void source_done(asyncio_concurrent_future *source, void *data)
@@ -157,7 +183,8 @@ static void source_done(asyncio_concurrent_future *source, void *data)
     (void)source;
     asyncio_loop *loop = asyncio_loop_ref(follower->loop);
     /* closed: dropped silently, as CPython does */
-    (void)asyncio__loop_post(loop, &follower->arrived);
+    if (asyncio__loop_post(loop, &follower->arrived) < 0)
+        follower_unref(follower);
     asyncio_loop_unref(loop);
 }
 
@@ -166,15 +193,16 @@ static void arrive(struct handle *handle, asyncio_loop *loop)
     struct follower *follower =
         container_of(container_of(handle, struct post, handle), struct follower, arrived);
     asyncio_future *future = follower->future;
-    list_remove(&follower->on_done.link);
-    if (loop && !future_done(future)) {
+    if (loop && future && !future_done(future)) {
+        list_remove(&follower->on_done.link);
         if (asyncio_concurrent_future_cancelled(follower->source))
             asyncio__future_set_cancelled(future, NULL);
         else
             asyncio__future_finish(future, asyncio_concurrent_future_result(follower->source, 0),
                                    NULL);
     }
-    end(follower);
+    end_loops_side(follower);
+    follower_unref(follower);
 }
 
 static void follower_done(struct handle *handle, asyncio_loop *loop)
@@ -190,7 +218,8 @@ int asyncio_wrap_future(asyncio_concurrent_future *source, asyncio_future **ret_
     int r = asyncio_future_new(&future);
     if (r < 0)
         return r;
-    struct follower *follower = asyncio__calloc(1, sizeof *follower);
+    struct offload_floor *floor = asyncio__offload_floor(future->loop);
+    struct follower *follower = floor ? asyncio__calloc(1, sizeof *follower) : NULL;
     if (!follower) {
         future_unref(future);
         return -ENOMEM;
@@ -203,6 +232,8 @@ int asyncio_wrap_future(asyncio_concurrent_future *source, asyncio_future **ret_
     follower->source = asyncio_concurrent_future_ref(source);
     follower->future = future;
     follower->loop = asyncio_loop_ref(future->loop);
+    atomic_init(&follower->refs, 2);
+    list_append(&floor->followers, &follower->link);
     future_ref(future);
     future_watch(future, &follower->on_done);
     asyncio__concurrent_watch(source, &follower->callback);

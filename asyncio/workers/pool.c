@@ -12,10 +12,13 @@
  *            that, so it is still there.
  * LIFE       Users hold references, and each thread is counted as alive. The last of either frees
  *            the pool. A worker that ends either is joined by a shutdown that waits, or detaches
- *            itself. */
+ *            itself.
+ * FORK       A child has none of the threads, and perhaps a lock that one of them held: there the
+ *            pool is not touched any more, and what it has is lost. */
 #include "workers/pool.h"
 
 #include "base/alloc.h"
+#include "base/fork.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -55,6 +58,7 @@ struct pool {
     bool is_spinning;
     bool is_shut_down;
     unsigned users, alive, started, max_threads;
+    unsigned forks;          /* asyncio__forks when it was made */
     struct list workers;
     pthread_cond_t ended;    /* alive became smaller */
     char name[NAME_SIZE];
@@ -253,11 +257,13 @@ struct pool *asyncio__pool_new(unsigned max_threads, const char *thread_name)
     struct pool *pool = asyncio__malloc(sizeof *pool);
     if (!pool)
         return NULL;
+    asyncio__forks_watch();
     unsigned cpus = processors();
     if (max_threads == 0)
         max_threads = cpus + 4 < THREADS_DEFAULT_MAX ? cpus + 4 : THREADS_DEFAULT_MAX;
     *pool = (struct pool){ .users = 1, .max_threads = max_threads, .spins_pay = cpus > 1 };
     pool->spin_credit = SPIN_CREDIT_MAX;
+    pool->forks = atomic_load(&asyncio__forks);
     list_init(&pool->queue);
     list_init(&pool->workers);
     (void)snprintf(pool->name, sizeof pool->name, "%s", thread_name ? thread_name : "");
@@ -272,6 +278,8 @@ struct pool *asyncio__pool_new(unsigned max_threads, const char *thread_name)
 
 struct pool *asyncio__pool_ref(struct pool *pool)
 {
+    if (asyncio__is_inherited(pool->forks))
+        return pool;
     pthread_mutex_lock(&pool->lock);
     pool->users++;
     pthread_mutex_unlock(&pool->lock);
@@ -292,7 +300,7 @@ static void begin_shutdown(struct pool *pool)
 
 void asyncio__pool_unref(struct pool *pool)
 {
-    if (!pool)
+    if (!pool || asyncio__is_inherited(pool->forks))
         return;
     pthread_mutex_lock(&pool->lock);
     bool is_last = --pool->users == 0;
@@ -306,6 +314,8 @@ void asyncio__pool_unref(struct pool *pool)
 
 int asyncio__pool_submit(struct pool *pool, struct work *work)
 {
+    if (asyncio__is_inherited(pool->forks))
+        return -ECHILD;
     pthread_mutex_lock(&pool->lock);
     if (pool->is_shut_down) {
         pthread_mutex_unlock(&pool->lock);
@@ -327,6 +337,8 @@ int asyncio__pool_submit(struct pool *pool, struct work *work)
 
 bool asyncio__pool_cancel(struct pool *pool, struct work *work)
 {
+    if (asyncio__is_inherited(pool->forks))
+        return false;
     pthread_mutex_lock(&pool->lock);
     bool was_queued = work->queued;
     if (was_queued) {
@@ -340,6 +352,8 @@ bool asyncio__pool_cancel(struct pool *pool, struct work *work)
 void asyncio__pool_shutdown(struct pool *pool, bool wait)
 {
     struct list claimed = LIST_INIT(claimed), *node;
+    if (asyncio__is_inherited(pool->forks))
+        return;
     pthread_mutex_lock(&pool->lock);
     begin_shutdown(pool);
     wait = wait && working_for != pool;
@@ -366,6 +380,8 @@ size_t asyncio__pool_queued(struct pool *pool)
 
 unsigned asyncio__pool_threads(struct pool *pool)
 {
+    if (asyncio__is_inherited(pool->forks))
+        return 0;
     pthread_mutex_lock(&pool->lock);
     unsigned alive = pool->alive;
     pthread_mutex_unlock(&pool->lock);

@@ -9,7 +9,8 @@
  * OWNERSHIP  A `struct work` is the caller's, zeroed before its first use. It is the pool's from
  *            submit until `run` is called or cancel returned true; `run` may free it or submit it
  *            again.
- * SIGNALS    All are blocked in the workers. */
+ * SIGNALS    All are blocked in the workers.
+ * FORK       In a child submit is -ECHILD, and all else does nothing. */
 #pragma once
 
 #include "base/list.h"
@@ -33,7 +34,7 @@ struct pool *asyncio__pool_ref(struct pool *pool);   /* any thread */
 void asyncio__pool_unref(struct pool *pool);
 
 /* Queues a job; any thread. -ESHUTDOWN after shutdown; -EAGAIN when there is no thread at all and
- * none can be started. */
+ * none can be started; -ECHILD in a forked child. */
 int asyncio__pool_submit(struct pool *pool, struct work *work);
 
 /* True: the job was still queued and is removed, `run` will not be called. False: it runs, has

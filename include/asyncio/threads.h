@@ -42,7 +42,8 @@ ASYNCIO_API int asyncio_thread_cancelled(void);
 typedef struct asyncio_executor asyncio_executor;
 
 /* Returns new: a pool of at most `max_workers` threads (0: the default number), started as they
- * are needed. -ENOMEM. */
+ * are needed. It stays behind in a fork: in the child what is given to it is -ASYNCIO_FORKED, and
+ * shutting it down does nothing. -ENOMEM. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_thread_pool_executor_new(
     unsigned max_workers, asyncio_executor **ret_executor);
 
