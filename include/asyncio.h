@@ -15,6 +15,7 @@
 #include <asyncio/stream.h>
 #include <asyncio/task.h>
 #include <asyncio/task_group.h>
+#include <asyncio/thread_queue.h>
 #include <asyncio/threads.h>
 #include <asyncio/timeout.h>
 #include <asyncio/wait.h>

@@ -27,7 +27,7 @@
  *            while tasks wait. What was not made with init, or has been ended, answers
  *            -ASYNCIO_INVALID_STATE.
  * THREADS    For the tasks and callbacks of one loop: the first on whose tasks it makes wait.
- *            Another loop's then get -ASYNCIO_OTHER_LOOP. Nothing here is for other threads.
+ *            Another loop's then get -ASYNCIO_OTHER_LOOP. Between threads: asyncio_thread_queue.
  * SOURCE     CPython's Lib/asyncio/queues.py. */
 #pragma once
 

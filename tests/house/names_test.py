@@ -91,7 +91,7 @@ OURS = {
     "asyncio_loop_start_watchdog asyncio_loop_stop_watchdog asyncio_watchdog_options asyncio_watchdog_report":
         "who blocks the loop",
     "asyncio_as_completed_next": "Python's __next__",
-    "asyncio_thread_queue asyncio_thread_queue_*": "a queue between threads and loops: Python has none, and janus is not its own",
+    "asyncio_thread_queue asyncio_thread_queue_*": "a queue between threads and loops",
     "asyncio_thread_cancelled": "a thread's function that can be asked to give up",
     "asyncio_server_port asyncio_server_connections asyncio_stream_peername asyncio_stream_sockname":
         "what Python's sockets and get_extra_info are asked for",

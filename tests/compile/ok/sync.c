@@ -106,6 +106,21 @@ static int queues(void)
     return asyncio_queue_fini(&texts);
 }
 
+static int between_threads(void)
+{
+    asyncio_thread_queue *queue;
+    int item = 3;
+    CHECK(asyncio_thread_queue_new(sizeof(int), &queue, .maxsize = 2) == 0);
+    CHECK(asyncio_thread_queue_put(queue, &item) == 0);
+    CHECK(asyncio_thread_queue_put_nowait(queue, &item) == 0);
+    CHECK(asyncio_thread_queue_get(queue, &item) == 0);
+    asyncio_thread_queue_shutdown(queue);
+    asyncio_thread_queue_shutdown(queue, .immediate = 1);
+    CHECK((asyncio_thread_queue_get_nowait)(queue, &item, sizeof item) == -ASYNCIO_QUEUE_SHUT_DOWN);
+    asyncio_thread_queue_unref(queue);
+    return 0;
+}
+
 static int five(void *data)
 {
     return *(int *)data;
@@ -129,6 +144,7 @@ static int program(void)
     CHECK(asyncio_condition_wait_for(&condition, five, &value) == 5);
     CHECK(asyncio_condition_exit(&condition, 3) == 3);
     CHECK(queues() == 0);
+    CHECK(between_threads() == 0);
     return 0;
 }
 

@@ -58,6 +58,21 @@ int queues()
     return asyncio_queue_fini(&jobs) + asyncio_queue_fini(&numbers);
 }
 
+int between_threads()
+{
+    asyncio_thread_queue *queue;
+    int item = 3;
+    CHECK(asyncio_thread_queue_new(sizeof(int), &queue, .maxsize = 2) == 0);
+    CHECK(asyncio_thread_queue_put(queue, &item) == 0);
+    CHECK(asyncio_thread_queue_put_nowait(queue, &item) == 0);
+    CHECK(asyncio_thread_queue_get(queue, &item) == 0);
+    asyncio_thread_queue_shutdown(queue);
+    asyncio_thread_queue_shutdown(queue, .immediate = 1);
+    CHECK((asyncio_thread_queue_get_nowait)(queue, &item, sizeof item) == -ASYNCIO_QUEUE_SHUT_DOWN);
+    asyncio_thread_queue_unref(queue);
+    return 0;
+}
+
 int program()
 {
     asyncio_lock_init(&lock);
@@ -75,7 +90,7 @@ int program()
     CHECK(asyncio_condition_enter(&condition) == 0);
     CHECK(asyncio_condition_wait_for(&condition, [](void *) { return 4; }, nullptr) == 4);
     CHECK(asyncio_condition_exit(&condition, 3) == 3);
-    return queues();
+    return queues() + between_threads();
 }
 
 } // namespace
