@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The barrier: a count behind a condition, as in Python.
  *
- *      filling --- the last party comes ---> draining --- the last one leaves ---> filling
- *      filling, draining --- reset, with tasks in it ---> resetting --- the last one leaves --->
- *      filling any --- abort ---> broken --- reset ---> filling, or resetting while tasks are in it
+ *      filling            --- the last party comes --->   draining
+ *      draining           --- the last one leaves --->    filling
+ *      filling, draining  --- reset, with tasks in it --> resetting
+ *      resetting          --- the last one leaves --->    filling
+ *      any                --- abort --->                  broken
+ *      broken             --- reset --->                  filling; resetting while tasks are in it
  *
- * `count` is how many are in it. Each state but filling and broken lets nobody in. */
+ * `count` is how many are in it. Draining and resetting let nobody in. */
 #include "sync/waiters.h"
 
 enum { FILLING, DRAINING, RESETTING, BROKEN };
