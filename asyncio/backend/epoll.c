@@ -245,7 +245,26 @@ static int run(struct epoll *epoll, struct handle *handle)
     return completed;
 }
 
-static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
+/* Nearly every event: bytes for an op that waits for them, and nobody waits for anything else. */
+static inline bool is_message(const struct handle *handle, uint32_t events)
+{
+    return !(events & ~(uint32_t)(EPOLLIN | EPOLLOUT)) && events & EPOLLIN && handle->reader &&
+           handle->reader->kind == OP_RECV && !handle->writer && handle->registered == EDGE;
+}
+
+static int on_message(struct epoll *epoll, struct handle *handle, uint32_t events)
+{
+    _Static_assert((int)EPOLLIN == READY_IN && (int)EPOLLOUT >> 1 == READY_OUT, "the same bits");
+    handle->ready |= (uint8_t)((events & EPOLLIN) | (events & EPOLLOUT) >> 1);
+    int r = posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, handle->reader);
+    if (__builtin_expect(r == OP_PENDING, 0))
+        return 0;
+    epoll->received += r > 0 ? (size_t)r : 0;
+    return finish(&handle->reader, r);
+}
+
+static int __attribute__((noinline)) on_other_event(struct epoll *epoll, struct handle *handle,
+                                                    uint32_t events)
 {
     uint32_t generation = handle->descriptor.entry.generation;
     bool was_level = is_level(handle->registered);
@@ -265,6 +284,12 @@ static int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
     if (is_alive(handle, generation))
         watch(epoll, handle); /* a reader or writer is done: no level of its own any more */
     return completed;
+}
+
+static inline int on_event(struct epoll *epoll, struct handle *handle, uint32_t events)
+{
+    return __builtin_expect(is_message(handle, events), 1) ? on_message(epoll, handle, events)
+                                                           : on_other_event(epoll, handle, events);
 }
 
 /* ---- the slots ---- */
@@ -314,12 +339,9 @@ static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
     }
 }
 
-static int backend_submit(struct backend *backend, struct op *op)
+static int __attribute__((noinline)) submit(struct epoll *epoll, struct handle *handle,
+                                            struct op *op)
 {
-    struct epoll *epoll = epoll_of(backend);
-    struct handle *handle = posix_get(backend, op->socket);
-    if (!handle)
-        return -EBADF;
     if (op->kind == OP_RECV)
         return submit_recv(epoll, handle, op);
     struct op **slot = slot_of(handle, op);
@@ -344,6 +366,19 @@ static int backend_submit(struct backend *backend, struct op *op)
     return OP_PENDING;
 }
 
+static int backend_submit(struct backend *backend, struct op *op)
+{
+    struct handle *handle = posix_get(backend, op->socket);
+    if (!handle)
+        return -EBADF;
+    if (__builtin_expect(op->kind != OP_RECV || handle->reader || handle->ready & READY_IN ||
+                             handle->registered != EDGE, 0))
+        return submit(epoll_of(backend), handle, op);
+    handle->reader = op; /* nothing to read, and the next bytes are an edge */
+    op->state = OP_QUEUED;
+    return OP_PENDING;
+}
+
 static int backend_cancel(struct backend *backend, struct op *op)
 {
     struct handle *handle = posix_get(backend, op->socket);
@@ -357,13 +392,9 @@ static int backend_cancel(struct backend *backend, struct op *op)
     return 1;
 }
 
-static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
-                            size_t count)
+static int __attribute__((noinline)) send_slowly(struct posix *posix, struct handle *handle,
+                                                 const struct iovec *iov, size_t count)
 {
-    struct posix *posix = &epoll_of(backend)->posix;
-    struct handle *handle = posix_get(backend, socket);
-    if (!handle)
-        return -EBADF;
     if (handle->writer)
         return -EBUSY;
     int r = handle->descriptor.is_prepared ? 0 : asyncio__posix_prepare(&handle->descriptor);
@@ -376,6 +407,27 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
     if (n == -EAGAIN || (is_short && handle->descriptor.is_tcp))
         handle->ready &= (uint8_t)~READY_OUT;
     return n;
+}
+
+/* With a way of its own for most messages: one piece, to a TCP socket, which takes all of it. */
+static int backend_send_now(struct backend *backend, sock socket, const struct iovec *iov,
+                            size_t count)
+{
+    struct posix *posix = &epoll_of(backend)->posix;
+    struct handle *handle = posix_get(backend, socket);
+    if (!handle)
+        return -EBADF;
+    if (__builtin_expect(handle->writer || !(handle->ready & READY_OUT) || count != 1 ||
+                             !handle->descriptor.is_tcp || !handle->descriptor.is_prepared ||
+                             iov->iov_len > posix->chop, 0))
+        return send_slowly(posix, handle, iov, count);
+    ssize_t n = send(handle->descriptor.number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+    if (__builtin_expect((size_t)n == iov->iov_len, 1))
+        return (int)n; /* no more than TRANSFER_MAX */
+    if (n < 0 && errno != EAGAIN)
+        return errno == EINTR ? send_slowly(posix, handle, iov, count) : -errno;
+    handle->ready &= (uint8_t)~READY_OUT;
+    return n < 0 ? -EAGAIN : (int)n;
 }
 
 /* Ends the handle, and the kernel's watch with it: a duplicate elsewhere would keep that alive. */
@@ -482,27 +534,32 @@ static bool has_work(const struct epoll *epoll)
     return epoll->next < epoll->count || !list_empty(&epoll->active);
 }
 
+/* What gets active from here on is the next poll's. */
+static int __attribute__((noinline)) run_active(struct epoll *epoll)
+{
+    struct list active = LIST_INIT(active);
+    int completed = 0;
+    list_splice(&active, &epoll->active);
+    for (struct list *link; (link = list_pop(&active));)
+        completed += run(epoll, container_of(link, struct handle, link));
+    return completed;
+}
+
 static int backend_poll(struct backend *backend, int64_t timeout_ns)
 {
     struct epoll *epoll = epoll_of(backend);
-    struct list active = LIST_INIT(active);
-    bool is_fresh = epoll->next == epoll->count;
+    bool has_active = !list_empty(&epoll->active);
     if (backend_is_inherited(backend))
         return -EBADF;
     epoll->received = 0;
-    list_splice(&active, &epoll->active); /* what gets active from here on is the next poll's */
-    if (is_fresh) {
-        int n = wait_events(epoll, list_empty(&active) ? timeout_ns : 0);
-        if (n < 0) {
-            list_splice(&epoll->active, &active);
+    if (epoll->next == epoll->count) {
+        int n = wait_events(epoll, has_active ? 0 : timeout_ns);
+        if (n < 0)
             return n;
-        }
         epoll->next = 0;
         epoll->count = n;
     }
-    int completed = 0;
-    for (struct list *link; (link = list_pop(&active));)
-        completed += run(epoll, container_of(link, struct handle, link));
+    int completed = has_active ? run_active(epoll) : 0;
     completed += handle_events(epoll);
     if (epoll->is_exported && has_work(epoll))
         backend_wake(backend);

@@ -198,9 +198,10 @@ static int on_send(struct uring *uring, struct handle *handle, const struct io_u
         asyncio__posix_send_advance(op, (size_t)cqe->res);
     if (!asyncio__posix_send_left(op))
         return finish(&handle->writer, asyncio__posix_send_result(op));
+    bool is_error = cqe->res < 0 && cqe->res != -EAGAIN && cqe->res != -EINTR;
     if (op->flags & FLAG_CANCELLED)
-        return finish(&handle->writer, cqe->res < 0 ? cqe->res : -ECANCELED);
-    if (cqe->res < 0 && cqe->res != -EAGAIN && cqe->res != -EINTR)
+        return finish(&handle->writer, is_error ? cqe->res : -ECANCELED);
+    if (is_error)
         return finish(&handle->writer, honest(op, cqe->res));
     want(uring, handle, SEND);
     return 0;
@@ -503,8 +504,7 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
     if (r < 0 || count == 0)
         return r;
     bool is_short;
-    return asyncio__posix_send_iov(&uring_of(backend)->posix, &handle->descriptor, iov, count,
-                                   &is_short);
+    return posix_send_iov(&uring_of(backend)->posix, &handle->descriptor, iov, count, &is_short);
 }
 
 /* Whether epoll would watch it: a regular file is always ready, and asking is a mistake. */

@@ -113,6 +113,14 @@ int asyncio__posix_prepare(struct descriptor *descriptor)
     return 0;
 }
 
+int asyncio__posix_recv_failed(uint8_t *ready, int error)
+{
+    if (error != EAGAIN)
+        return -error;
+    *ready &= (uint8_t) ~(READY_IN | READ_ON);
+    return OP_PENDING;
+}
+
 int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
                         struct op *op)
 {
@@ -126,12 +134,8 @@ int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint
                 *ready &= (uint8_t)~READY_IN;
             return (int)n;
         }
-        if (errno == EAGAIN) {
-            *ready &= (uint8_t) ~(READY_IN | READ_ON);
-            return OP_PENDING;
-        }
         if (errno != EINTR)
-            return -errno;
+            return asyncio__posix_recv_failed(ready, errno);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "backend/table.h"
 
+#include <errno.h>
 #include <poll.h>
 
 /* Received in one poll, then the floors above have their turn: they find the bytes in the cache,
@@ -76,16 +77,47 @@ int asyncio__posix_prepare(struct descriptor *descriptor);
 /* Reads for the op: a result, or OP_PENDING. Clears in *ready what is no longer so. */
 int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
                         struct op *op);
+/* What a receive gives that the system has refused. */
+int asyncio__posix_recv_failed(uint8_t *ready, int error);
+/* With a way of its own for most messages: from a TCP socket. */
 static inline int posix_try_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
                                  struct op *op)
 {
-    return *ready & READY_IN ? asyncio__posix_recv(posix, descriptor, ready, op) : OP_PENDING;
+    if (!(*ready & READY_IN))
+        return OP_PENDING;
+    if (__builtin_expect(descriptor->is_tcp && op->size <= posix->chop, 1)) {
+        ssize_t n = recv(descriptor->number, op->data, op->size, 0);
+        if (__builtin_expect(n > 0 && (size_t)n < op->size && !(*ready & READ_ON), 1))
+            *ready &= (uint8_t)~READY_IN; /* nothing is left, and the next bytes are an edge */
+        if (__builtin_expect(n >= 0, 1))
+            return (int)n;
+        if (errno != EINTR)
+            return asyncio__posix_recv_failed(ready, errno);
+    }
+    return asyncio__posix_recv(posix, descriptor, ready, op);
 }
 
 /* One system call: what it sent, or -errno; -EAGAIN as it comes, EINTR never. The iovecs are left
  * as they are. *ret_short: less than it was asked to. */
 int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
                             const struct iovec *iov, size_t count, bool *ret_short);
+/* With a way of its own for most messages: one piece, to a socket. */
+static inline int posix_send_iov(struct posix *posix, struct descriptor *descriptor,
+                                 const struct iovec *iov, size_t count, bool *ret_short)
+{
+    if (__builtin_expect(count == 1 && descriptor->is_socket && iov->iov_len <= posix->chop, 1)) {
+        ssize_t n = send(descriptor->number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+        if (__builtin_expect(n >= 0, 1)) { /* no more than TRANSFER_MAX: it fits an int */
+            *ret_short = (size_t)n < iov->iov_len;
+            return (int)n;
+        }
+        if (errno != EINTR) {
+            *ret_short = true;
+            return -errno;
+        }
+    }
+    return asyncio__posix_send_iov(posix, descriptor, iov, count, ret_short);
+}
 /* The same for an op, whose iovecs and `done` it advances. */
 int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
                         bool *ret_short);

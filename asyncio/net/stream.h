@@ -109,7 +109,9 @@ static inline int stream_receive(asyncio_stream *stream, void *data, size_t size
     int r = stream_be_fair(stream);
     if (__builtin_expect(r < 0, 0))
         return r;
-    r = stream->transport->type->receive(stream->transport, data, size);
+    r = __builtin_expect(stream->transport == &stream->tcp.base, 1)
+            ? tcp_receive(&stream->tcp, data, size)
+            : stream->transport->type->receive(stream->transport, data, size);
     return r == OP_PENDING ? stream_wait(stream) : stream_received_now(stream, r);
 }
 

@@ -66,12 +66,11 @@ static bool is_passing(int error)
     return error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC || error == -EBUSY;
 }
 
-/* A receive is over. An error that is the connection's ends it. */
-static int arrived(struct tcp *tcp, int result)
+int asyncio__tcp_receive_failed(struct tcp *tcp, int error)
 {
-    if (__builtin_expect(result < 0, 0) && !is_passing(result) && !tcp->is_shut)
-        shut(tcp, result);
-    return result;
+    if (!is_passing(error) && !tcp->is_shut)
+        shut(tcp, error);
+    return error;
 }
 
 static void __attribute__((noinline)) received_no_bytes(struct tcp *tcp, int result)
@@ -79,8 +78,8 @@ static void __attribute__((noinline)) received_no_bytes(struct tcp *tcp, int res
     tcp->base.events->received(&tcp->base, result); /* wakes a task, no more: it does not run now */
     if (tcp->is_shut)
         end_if_free(tcp);
-    else if (result != -ECANCELED)
-        (void)arrived(tcp, result);
+    else if (result < 0 && result != -ECANCELED)
+        (void)asyncio__tcp_receive_failed(tcp, result);
 }
 
 static void on_received(struct op *op, int result)
@@ -95,17 +94,7 @@ static void on_received(struct op *op, int result)
 
 static int receive(struct transport *base, void *data, size_t size)
 {
-    struct tcp *tcp = tcp_of(base);
-    struct backend *backend = tcp->net->backend;
-    tcp->in.data = data;
-    tcp->in.size = size;
-    int r = backend->type->submit(backend, &tcp->in);
-    if (__builtin_expect(r >= 0, 0))
-        return r;
-    if (__builtin_expect(r != OP_PENDING, 0))
-        return arrived(tcp, r);
-    tcp->is_receiving = true;
-    return r;
+    return tcp_receive(tcp_of(base), data, size);
 }
 
 static void redirect(struct transport *base, void *data, size_t size)

@@ -33,6 +33,22 @@ void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
 int asyncio__tcp_sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count,
                              size_t total, int result);
 
+/* The transport's own: a receive was refused. An error that is the connection's ends it. */
+int asyncio__tcp_receive_failed(struct tcp *tcp, int error);
+
+/* The contract's `receive`, for who knows that it is TCP. */
+static inline int tcp_receive(struct tcp *tcp, void *data, size_t size)
+{
+    struct backend *backend = tcp->net->backend;
+    tcp->in.data = data;
+    tcp->in.size = size;
+    int r = backend->type->submit(backend, &tcp->in);
+    if (__builtin_expect(r != OP_PENDING, 0))
+        return r < 0 ? asyncio__tcp_receive_failed(tcp, r) : r;
+    tcp->is_receiving = true;
+    return r;
+}
+
 /* The way of nearly every write, without a call through the contract: a little while nothing is
  * unsent, and with a block at hand for what may not go out. */
 static inline bool tcp_writes_little(const struct tcp *tcp, size_t size)

@@ -13,6 +13,12 @@
  * CANCEL     Bytes that arrived stay in the stream when the read is cancelled.
  * OWNERSHIP  A handler owns nothing: its stream is flushed and closed when it returns.
  *            asyncio_open_connection returns new. Calls on a closed stream return -ECONNRESET.
+ * THREADS    A stream or server belongs to the loop it was made in. Calls that may suspend are
+ *            -ASYNCIO_OTHER_LOOP in another; in debug mode every call from another thread is
+ *            -ASYNCIO_WRONG_THREAD, and those without a result (close, abort) do nothing and are
+ *            reported.
+ * FORK       A child has copies of its parent's streams and servers: closing them, or the loop,
+ *            closes the child's descriptors and is not felt by the parent.
  * SOURCE     CPython's Lib/asyncio/streams.py. */
 #pragma once
 
@@ -46,8 +52,9 @@ typedef struct asyncio_open_connection_options {
 } asyncio_open_connection_options;
 
 /* Connects to `host` (a name or a literal address) and `port`, trying its addresses in turn.
- * ret_stream returns new. -ASYNCIO_RESOLVE, the error of the last attempt, -ECANCELED, -ENOMEM.
- * Suspends. */
+ * ret_stream returns new. A socket that the kernel connects with itself, on a port of this host
+ * where nobody listens, is -ECONNREFUSED. -ASYNCIO_RESOLVE, the error of the last attempt,
+ * -ECANCELED, -ENOMEM. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_open_connection(
     const char *host, int port, asyncio_stream **ret_stream,
     const asyncio_open_connection_options *options);
