@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 
+#include <sched.h>
 #include <signal.h>
 
 struct signal_watch {
@@ -19,7 +20,8 @@ struct signal_watch {
     void (*destroy)(void *data);
     struct sigaction before;
     atomic_uint unanswered;           /* arrivals since the loop last looked */
-    bool fatal_when_stuck;
+    atomic_bool fatal_when_stuck;
+    atomic_uint inside;               /* threads in on_signal: the loop has to stay */
 };
 
 enum { UNANSWERED_MAX = 2 };
@@ -30,6 +32,7 @@ static void on_signal(int signal_number)
 {
     int saved_errno = errno;
     struct signal_watch *watch = &watches[signal_number];
+    atomic_fetch_add(&watch->inside, 1);
     asyncio_loop *loop = atomic_load(&watch->loop);
     if (loop) {
         if (atomic_fetch_add(&watch->unanswered, 1) >= UNANSWERED_MAX && watch->fatal_when_stuck) {
@@ -41,6 +44,7 @@ static void on_signal(int signal_number)
         if (atomic_load(&loop->sleeping))
             asyncio__loop_wake(loop);
     }
+    atomic_fetch_sub(&watch->inside, 1);
     errno = saved_errno;
 }
 
@@ -84,6 +88,7 @@ int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number,
         list_init(&watch->handle.link);
         watch->handle.run = run;
         atomic_store(&watch->arrived, false);
+        atomic_store(&watch->unanswered, 0);
         struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
         sigemptyset(&action.sa_mask);
         if (sigaction(signal_number, &action, &watch->before) < 0) {
@@ -95,7 +100,7 @@ int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number,
     }
     void (*destroy)(void *) = watch->destroy;
     void *data = watch->data;
-    watch->fatal_when_stuck = false;
+    atomic_store(&watch->fatal_when_stuck, false);
     watch->callback = callback;
     watch->data = options ? options->data : NULL;
     watch->destroy = options ? options->destroy : NULL;
@@ -119,6 +124,8 @@ int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signal_number)
     list_remove(&watch->handle.link);
     loop->signal_count--;
     atomic_store(&watch->loop, NULL);
+    while (atomic_load(&watch->inside) && !backend_is_inherited(loop->backend))
+        sched_yield(); /* another thread's handler still has the loop */
     if (destroy)
         destroy(data);
     return 1;
@@ -134,7 +141,7 @@ int asyncio__loop_watch_interrupt(asyncio_loop *loop, asyncio_signal_callback *c
 {
     int r = asyncio_loop_add_signal_handler(loop, SIGINT, callback, .data = data);
     if (r >= 0)
-        watches[SIGINT].fatal_when_stuck = true;
+        atomic_store(&watches[SIGINT].fatal_when_stuck, true);
     return r;
 }
 

@@ -30,7 +30,8 @@ struct call {
     struct list link;                      /* in the offload floor, while it is under way */
     atomic_uint refs;
     void (*finished)(struct call *call);   /* on the loop's thread; result and record are there */
-    void (*detach)(struct call *call);     /* the loop closes first: forget who waits, and unref */
+    /* the loop closes first: forget who waits; then or later, unref */
+    void (*detach)(struct call *call);
     void (*free)(struct call *call);       /* any thread: the memory */
 };
 

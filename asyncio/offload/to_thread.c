@@ -5,6 +5,7 @@
 
 struct to_thread {
     struct call call;
+    struct held held;                /* the task's reference */
     struct awaited awaited;
     asyncio_task *task;              /* waits; NULL: woken, or gone */
     bool abandon, cancelled;
@@ -55,7 +56,15 @@ static void detach(struct call *call)
     if (thread->task)
         thread->task->waiting = NULL;
     thread->task = NULL;
-    asyncio__call_unref(call);
+}
+
+/* Also when the call came back, and the task had no time to see it. */
+static void drop(struct held *held)
+{
+    struct to_thread *thread = container_of(held, struct to_thread, held);
+    thread->task = NULL;
+    list_remove(&thread->call.link);
+    asyncio__call_unref(&thread->call);
 }
 
 int(asyncio_to_thread)(asyncio_coro coro, const asyncio_to_thread_options *options)
@@ -82,14 +91,15 @@ int(asyncio_to_thread)(asyncio_coro coro, const asyncio_to_thread_options *optio
         asyncio__free(thread);
         return r;
     }
+    task_hold(task, &thread->held, drop);
     r = asyncio__task_wait(task, &thread->awaited);
+    task_let_go(task, &thread->held);
     bool cancelled = thread->cancelled;
     if (!cancelled && r < 0 && thread->call.record) {
         asyncio__record_put(thread->call.record);
         thread->call.record = NULL;
     }
-    list_remove(&thread->call.link);
-    asyncio__call_unref(&thread->call);
+    drop(&thread->held);
     if (task_take_cancel(task))
         return -ECANCELED;
     if (cancelled)

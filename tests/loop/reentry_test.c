@@ -6,9 +6,12 @@
 #include "base/error.h"
 
 #include <asyncio.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -267,6 +270,51 @@ static void the_last_reference_given_back_inside(void **state)
     assert_int_equal(reported, 1);
 }
 
+static atomic_bool is_over;
+
+static void *sends_signals(void *data)
+{
+    (void)data;
+    while (!atomic_load(&is_over)) {
+        kill(getpid(), SIGUSR1);
+        usleep(20);
+    }
+    return NULL;
+}
+
+static void hears(int number)
+{
+    (void)number;
+    called++;
+}
+
+static int a_moment(void)
+{
+    return asyncio_sleep(0.0002);
+}
+
+/* Handlers run in the other thread, too, while loops come and go. */
+static void signals_that_another_thread_gets(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    struct sigaction before, none = { .sa_handler = SIG_IGN };
+    sigaction(SIGUSR1, &none, &before);
+    atomic_store(&is_over, false);
+    assert_int_equal(pthread_create(&thread, NULL, sends_signals, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        asyncio_loop *loop;
+        assert_return_code(asyncio_loop_new(&loop), 0);
+        assert_return_code(asyncio_loop_add_signal_handler(loop, SIGUSR1, hears), 0);
+        assert_return_code(asyncio_loop_run_until_complete(loop, asyncio_coro(a_moment)), 0);
+        assert_return_code(asyncio_loop_close(loop), 0);
+        asyncio_loop_unref(loop);
+    }
+    atomic_store(&is_over, true);
+    pthread_join(thread, NULL);
+    sigaction(SIGUSR1, &before, NULL);
+}
+
 static void what_a_closed_loop_answers(void **state)
 {
     (void)state;
@@ -296,6 +344,7 @@ int main(void)
         TEST(scheduling_while_it_closes),
         TEST(a_handler_that_makes_tasks_of_a_closing_loop),
         TEST(the_last_reference_given_back_inside),
+        TEST(signals_that_another_thread_gets),
         TEST(what_a_closed_loop_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

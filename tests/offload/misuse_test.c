@@ -178,6 +178,42 @@ static void followed_by_a_loop_that_is_gone(void **state)
     }
 }
 
+static int keeps_calling(void)
+{
+    int r;
+    do
+        r = asyncio_to_thread(asyncio_coro(nothing));
+    while (r >= 0);
+    return r;
+}
+
+static void ignore(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+{
+    (void)loop;
+    (void)context;
+    (void)data;
+}
+
+/* The call has come back, and its task has not seen it yet; or is still under way. */
+static void a_loop_closed_around_a_call(void **state)
+{
+    (void)state;
+    uint64_t before = 0;
+    for (unsigned turns = 1; turns < 12; turns++) {
+        asyncio_loop *loop;
+        assert_return_code(asyncio_loop_new(&loop, .backend = "sim"), 0);
+        asyncio_loop_set_exception_handler(loop, ignore, NULL);
+        assert_return_code(asyncio_loop_create_task(loop, asyncio_coro(keeps_calling), NULL), 0);
+        for (unsigned i = 0; i < turns; i++)
+            assert_return_code(asyncio_loop_step(loop), 0);
+        assert_return_code(asyncio_loop_close(loop), 0);
+        asyncio_loop_unref(loop);
+        if (turns > 1 && asyncio__alloc_live() != before)
+            fail_msg("%u turns: %d blocks left", turns, (int)(asyncio__alloc_live() - before));
+        before = asyncio__alloc_live();
+    }
+}
+
 static void a_default_executor_for_a_closed_loop(void **state)
 {
     (void)state;
@@ -219,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_loop_with_busy_threads_closed_in_a_child),
         cmocka_unit_test(a_null_function_from_another_thread),
         cmocka_unit_test(followed_by_a_loop_that_is_gone),
+        cmocka_unit_test(a_loop_closed_around_a_call),
         cmocka_unit_test(a_default_executor_for_a_closed_loop),
         cmocka_unit_test(the_default_executor_of_another_loop),
     };
