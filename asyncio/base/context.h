@@ -38,6 +38,12 @@ struct asyncio_context {
     struct context_entry *entries;   /* sorted by the variable's address */
 };
 
+/* False: whoever inherits from it gets the empty context, NULL. */
+static inline bool context_has_any(const struct asyncio_context *context)
+{
+    return context && context->count;
+}
+
 /* Gives a new task or callback what it starts with: a reference to share when the current context
  * has no identity (NULL stays NULL; cannot fail), else a copy. -ENOMEM. */
 int asyncio__context_inherit(struct asyncio_context **ret_context);

@@ -151,9 +151,4 @@ void asyncio__coro_init(struct coro *self, void *bottom, void *top, void (*entry
     self->exceptions = thread_exceptions();
 }
 
-void asyncio__coro_fini(struct coro *self)
-{
-    (void)self;
-}
-
 #endif

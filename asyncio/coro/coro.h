@@ -74,7 +74,14 @@ void asyncio__coro_visit(struct coro *running, struct coro *suspended,
 
 /* Frees what the tools hold for a flow that has ended, or that is dropped without having run to
  * its end. */
+#if defined(ASYNCIO__SANITIZE_FIBERS)
 void asyncio__coro_fini(struct coro *self);
+#else
+static inline void asyncio__coro_fini(struct coro *self)
+{
+    (void)self;
+}
+#endif
 
 /* The machine's switch, for the functions below and nobody else. Saving and restoring is out of
  * line, in switch_<cpu>.S; but that is jumped to, not called, and told where to go on: the reason

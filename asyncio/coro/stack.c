@@ -27,9 +27,6 @@ enum {
     SLAB_BYTES_MAX = 256 * 1024 * 1024, /* few mappings, whole page-table pages */
     GUARD_BATCH = 256,                  /* slots guarded in one call */
     DROP_MAX = 256,                     /* slots dropped by one asyncio__stack_pool_relax */
-    /* tops differ by 15 lines at most: an idle task fits a page */
-    COLOURS = 16,
-    LINE = 64,
 };
 
 struct slab {
@@ -39,18 +36,6 @@ struct slab {
     size_t guarded;
     unsigned *ids; /* of the slots handed out, for valgrind; NULL without it */
     size_t registered;
-};
-
-struct stack_pool {
-    char **free_slots;
-    size_t count, cold;
-    size_t taken, taken_peak; /* the peak since the last relax */
-    size_t slot_size, guard;
-    char *fresh, *fresh_guarded, *fresh_end; /* fresh_guarded: from here on guards are missing */
-    size_t capacity;                         /* of free_slots = all slots */
-    size_t watermark;                        /* slots worth keeping in memory, decays */
-    size_t unguarded;
-    struct slab *slabs; /* newest first */
 };
 
 struct stack_pool *asyncio__stack_pool_new(size_t slot_size)
@@ -67,6 +52,7 @@ struct stack_pool *asyncio__stack_pool_new(size_t slot_size)
     if (!pool)
         return NULL;
     pool->slot_size = size;
+    pool->slot_shift = (unsigned)__builtin_ctzl(size);
     pool->guard = asyncio__guard_bytes();
     return pool;
 }
@@ -173,41 +159,14 @@ static int slot_fresh(struct stack_pool *pool, char **ret_slot)
     return 0;
 }
 
-/* Slots are a power of two apart, so without this all tops would be in one set of each cache. */
-static size_t colour(const struct stack_pool *pool, const char *slot)
-{
-    return (uintptr_t)slot / pool->slot_size % COLOURS * LINE;
-}
-
-int asyncio__stack_get(struct stack_pool *pool, struct stack *ret)
+int asyncio__stack_get_cold(struct stack_pool *pool, struct stack *ret)
 {
     char *slot;
-    if (__builtin_expect(pool->count > 0, 1)) {
-        slot = pool->free_slots[--pool->count];
-        if (pool->cold > pool->count)
-            pool->cold = pool->count;
-    } else {
-        int r = slot_fresh(pool, &slot);
-        if (r < 0)
-            return r;
-    }
-    if (++pool->taken > pool->taken_peak)
-        pool->taken_peak = pool->taken;
-    ret->bottom = slot + pool->guard;
-    ret->top = slot + pool->slot_size - colour(pool, slot);
-    sanitizer_slot_reuse(ret->bottom, slot + pool->slot_size);
+    int r = slot_fresh(pool, &slot);
+    if (r < 0)
+        return r;
+    stack_taken(pool, slot, ret);
     return 0;
-}
-
-static char *slot_of(const struct stack_pool *pool, void *address)
-{
-    return (char *)((uintptr_t)address & ~(pool->slot_size - 1));
-}
-
-void asyncio__stack_put(struct stack_pool *pool, void *address)
-{
-    pool->free_slots[pool->count++] = slot_of(pool, address);
-    pool->taken--;
 }
 
 void asyncio__stack_pool_relax(struct stack_pool *pool)
@@ -232,7 +191,7 @@ void asyncio__stack_pool_relax(struct stack_pool *pool)
 void asyncio__stack_trim(struct stack_pool *pool, void *sp)
 {
     enum { RED_ZONE = 128 }; /* leaf functions use what is below sp */
-    char *bottom = slot_of(pool, sp) + pool->guard;
+    char *bottom = stack_slot_of(pool, sp) + pool->guard;
     char *end = (char *)(((uintptr_t)sp - RED_ZONE) & ~(asyncio__guard_page() - 1));
     if (end > bottom)
         asyncio__guard_drop(&bottom, (size_t)(end - bottom), 1);

@@ -26,11 +26,27 @@
  *            to the handler that was there before. */
 #pragma once
 
+#include "coro/sanitizer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct stack_pool;
+struct slab;
+
+/* Its fields are stack.c's: they stand here for the functions that are inline. */
+struct stack_pool {
+    char **free_slots;
+    size_t count, cold;
+    size_t taken, taken_peak; /* the peak since the last relax */
+    size_t slot_size, guard;
+    unsigned slot_shift;                     /* slot_size is 1 << this */
+    char *fresh, *fresh_guarded, *fresh_end; /* fresh_guarded: from here on guards are missing */
+    size_t capacity;                         /* of free_slots = all slots */
+    size_t watermark;                        /* slots worth keeping in memory, decays */
+    size_t unguarded;
+    struct slab *slabs; /* newest first */
+};
 
 /* A slot. `bottom` is the lowest usable address (just above the guard), `top` the highest, aligned
  * to 16 and already coloured. */
@@ -47,13 +63,48 @@ void asyncio__stack_pool_free(struct stack_pool *pool);
 size_t asyncio__stack_pool_slot_size(const struct stack_pool *pool);
 size_t asyncio__stack_pool_unguarded(const struct stack_pool *pool);
 
+/* tops differ by 15 lines at most: an idle task fits a page */
+enum { STACK_COLOURS = 16, STACK_LINE = 64 };
+
+static inline void stack_taken(struct stack_pool *pool, char *slot, struct stack *ret)
+{
+    if (++pool->taken > pool->taken_peak)
+        pool->taken_peak = pool->taken;
+    /* Slots are a power of two apart, so without this all tops would be in one set of a cache. */
+    size_t colour = ((uintptr_t)slot >> pool->slot_shift) % STACK_COLOURS * STACK_LINE;
+    ret->bottom = slot + pool->guard;
+    ret->top = slot + pool->slot_size - colour;
+    sanitizer_slot_reuse(ret->bottom, slot + pool->slot_size);
+}
+
+static inline char *stack_slot_of(const struct stack_pool *pool, void *address)
+{
+    return (char *)((uintptr_t)address & ~(pool->slot_size - 1));
+}
+
+/* A slot nobody had yet. */
+int asyncio__stack_get_cold(struct stack_pool *pool, struct stack *ret);
+
 /* 0, or -ENOMEM (the pool is as before). */
-int asyncio__stack_get(struct stack_pool *pool, struct stack *ret);
+static inline int asyncio__stack_get(struct stack_pool *pool, struct stack *ret)
+{
+    if (__builtin_expect(pool->count == 0, 0))
+        return asyncio__stack_get_cold(pool, ret);
+    char *slot = pool->free_slots[--pool->count];
+    if (pool->cold > pool->count)
+        pool->cold = pool->count;
+    stack_taken(pool, slot, ret);
+    return 0;
+}
 
 /* Puts a slot back; any `address` inside it names it (`top` may be the first one past it). Never
  * fails, makes no system call. May be called while still running on it: the memory stays mapped
  * and untouched until the next asyncio__stack_get or _relax. */
-void asyncio__stack_put(struct stack_pool *pool, void *address);
+static inline void asyncio__stack_put(struct stack_pool *pool, void *address)
+{
+    pool->free_slots[pool->count++] = stack_slot_of(pool, address);
+    pool->taken--;
+}
 
 /* Ends a period, and gives back to the kernel the memory of free slots beyond what was needed at
  * once lately: the peak of the last period, or what is left of earlier ones, an eighth less each.

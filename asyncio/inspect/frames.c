@@ -108,9 +108,20 @@ static bool is_in_library(const struct symbol *symbol)
     return object && strncmp(object, "libasyncio.so", 13) == 0;
 }
 
+/* What public macros call in the place of the function of their name. */
+static const char *spoken(const char *name)
+{
+    static const char *const called[][2] = { { "asyncio__create_task", "asyncio_create_task" },
+                                             { "asyncio__await_this", "asyncio_await" } };
+    for (size_t i = 0; name && i < sizeof called / sizeof called[0]; i++)
+        if (!strcmp(name, called[i][0]))
+            return called[i][1];
+    return name;
+}
+
 static const char *name_of(const struct symbol *symbol)
 {
-    return symbol ? symbol->places[symbol->place_count - 1].function : NULL;
+    return symbol ? spoken(symbol->places[symbol->place_count - 1].function) : NULL;
 }
 
 static bool is_runtime(const struct raw_frame *frame, const struct symbol *symbol)
@@ -165,8 +176,8 @@ static size_t put_frame(const struct raw_frame *frame, const struct symbol *symb
     for (size_t i = is_library ? last : 0; i <= last && count < capacity; i++) {
         const struct place *place = &symbol->places[i];
         if (i == last || !is_internal_name(place->function))
-            ret_frames[count++] = (asyncio_frame){ frame->address, place->function, place->file,
-                                                   place->line, symbol->object };
+            ret_frames[count++] = (asyncio_frame){ frame->address, spoken(place->function),
+                                                   place->file, place->line, symbol->object };
     }
     return count;
 }

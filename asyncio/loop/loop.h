@@ -68,7 +68,7 @@ struct asyncio_loop {
     bool timer_due;
     struct timers timers;
     struct backend *backend;
-    void *after_switch;               /* the task floor's: something to do for whoever runs next */
+    void *after_switch;               /* the task floor's: one that ended, its stack is to go */
     struct coro stack;                /* the flow of control of run_forever */
     int64_t now_at_poll;
 
@@ -187,7 +187,7 @@ static inline void asyncio__loop_take(asyncio_loop *loop, struct handle *handle)
     loop->ran++;
 }
 
-enum { LOOP_TURNS_WITHOUT_POLL = 64, LOOP_POLL_INTERVAL_NS = 50000 };
+enum { LOOP_TURNS_WITHOUT_POLL = 512, LOOP_POLL_INTERVAL_NS = 50000 };
 
 /* Begins the next turn where it stands, on a task's stack, when that turn has nothing to do but to
  * run what is ready: the same conditions under which asyncio__loop_turn would go straight to run.

@@ -67,6 +67,13 @@ int asyncio__await_future(asyncio_future *future)
     return r;
 }
 
+int asyncio__await_this(asyncio_future *future)
+{
+    if (task_current())
+        TASK_CHECK_SCOPES(task_current());
+    return asyncio__await_future(future);
+}
+
 int(asyncio_await)(asyncio_awaitable awaitable)
 {
     if (task_current())

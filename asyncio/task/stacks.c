@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What the task floor keeps for a loop: the stack pools, one for each power of two that was asked
- * for, and the duty to drop pending tasks when the loop closes. */
+/* Stacks of tasks, and what becomes of pending tasks when the loop closes: see stacks.h. */
+#include "task/stacks.h"
+
 #include "base/alloc.h"
 #include "base/context.h"
 #include "task/scope.h"
-#include "task/task.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { CLASS_MIN = 15, CLASSES = 16 };     /* 32 KiB to 1 GiB */
-
-struct task_floor {
-    struct closer closer;
-    struct stack_pool *pools[CLASSES];
-};
 
 /* The task's slot is named by an address in it: its prepared block. Signal-safe: only reads. */
 static void name_for_overflow(void *slot_address, char *text, size_t size)
@@ -68,7 +61,7 @@ static void drop_task(asyncio_task *task)
         asyncio__foreign_fini(task);
     if (task->prepared && !task->type->resume) {
         asyncio__coro_fini(&task->coro);
-        asyncio__task_stack_put(task);
+        task_stack_put(task);
     }
     if (is_future)
         future_unref((asyncio_future *)(void *)waiting);
@@ -83,7 +76,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     while (!list_empty(&loop->tasks))
         drop_task(container_of(loop->tasks.next, struct asyncio_task, all));
     asyncio__handles_drop(&loop->ready);
-    for (int i = 0; i < CLASSES; i++)
+    for (int i = 0; i < STACK_CLASSES; i++)
         if (floor->pools[i])
             asyncio__stack_pool_free(floor->pools[i]);
     loop->task_floor = NULL;
@@ -111,20 +104,18 @@ int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struc
     struct task_floor *floor = floor_of(loop);
     if (!floor)
         return -ENOMEM;
-    size_t wanted = size + (extra > 256 ? extra : 0);
-    if (wanted < size || wanted > (size_t)1 << (CLASSES - 1 + CLASS_MIN))
+    const size_t least = (size_t)1 << STACK_CLASS_MIN, most = least << (STACK_CLASSES - 1);
+    size_t usual = loop->stack_size, wanted = size ? size : usual;
+    if (extra > most || wanted > most || (wanted += extra > 256 ? extra : 0) > most)
         return -ENOMEM;
-    int class = wanted <= (size_t)1 << CLASS_MIN ? 0 : 64 - __builtin_clzll(wanted - 1) - CLASS_MIN;
+    int class = wanted <= least ? 0 : 64 - __builtin_clzll(wanted - 1) - STACK_CLASS_MIN;
     if (!floor->pools[class] &&
-        !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + CLASS_MIN))))
+        !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + STACK_CLASS_MIN))))
         return -ENOMEM;
+    if (wanted == usual) {
+        floor->usual = floor->pools[class];
+        floor->usual_class = (uint8_t)class;
+    }
     *ret_class = (uint8_t)class;
     return asyncio__stack_get(floor->pools[class], ret_stack);
-}
-
-void asyncio__task_stack_put(asyncio_task *task)
-{
-    struct task_floor *floor = task->future.loop->task_floor;
-    asyncio__stack_put(floor->pools[task->stack_class], task->prepared);
-    task->prepared = NULL;
 }

@@ -7,48 +7,32 @@
  *                                                            suspend: next is no task
  *      run(a callback) <---------------------------------------
  *
- * Whoever runs next after a switch has to look at loop->after_switch first: a task that ended
- * leaves its stack to be freed by the next flow, since it cannot free the one it stands on; and a
- * look into a suspended task (its stack trace) runs a function on that task's own stack. */
+ * A task that ended cannot free the stack it stands on: loop->after_switch names it, and whoever
+ * runs next frees it. */
 #include "task/scope.h"
+#include "task/stacks.h"
 #include "task/task.h"
 
-/* What loop->after_switch points to. */
-struct after_switch {
-    asyncio_task *ended;                  /* its stack and one reference are to go */
-    void (*inject)(void *argument);       /* or: call this, then switch back */
-    void *argument;
-    struct coro *inject_return;
-};
-
-static _Thread_local struct after_switch after_switch __attribute__((tls_model("initial-exec")));
-
-static void free_ended(asyncio_loop *loop, asyncio_task *task)
+static inline void free_ended(asyncio_loop *loop)
 {
+    asyncio_task *task = loop->after_switch;
     loop->after_switch = NULL;
     asyncio__coro_fini(&task->coro);
-    asyncio__task_stack_put(task);
+    task_stack_put(task);
     future_unref(&task->future);
 }
 
 void asyncio__task_reap(asyncio_loop *loop)
 {
     if (loop->after_switch)
-        free_ended(loop, after_switch.ended);
+        free_ended(loop);
 }
 
-/* After each switch, on the stack that was switched to. `self` NULL: the loop's. */
-static inline void arrived(asyncio_loop *loop, struct coro *self)
+/* After each switch, on the stack that was switched to. */
+static inline void arrived(asyncio_loop *loop)
 {
-    while (__builtin_expect(loop->after_switch != NULL, 0)) {
-        struct after_switch *after = loop->after_switch;
-        if (after->inject) {
-            after->inject(after->argument);
-            asyncio__coro_switch(self, after->inject_return);
-        } else {
-            free_ended(loop, after->ended);
-        }
-    }
+    if (__builtin_expect(loop->after_switch != NULL, 0))
+        free_ended(loop);
 }
 
 static inline void set_current(asyncio_task *task)
@@ -124,7 +108,7 @@ void asyncio__task_run(struct handle *handle, asyncio_loop *loop)
     set_current(task);
     asyncio__coro_switch(&loop->stack, &task->coro);
     set_no_current(loop);
-    arrived(loop, &loop->stack);
+    arrived(loop);
 }
 
 void asyncio__task_suspend(asyncio_task *task)
@@ -133,7 +117,7 @@ void asyncio__task_suspend(asyncio_task *task)
     struct coro *to = flow_after(loop, task);
     if (to != &task->coro) {
         asyncio__coro_switch(&task->coro, to);
-        arrived(loop, &task->coro);
+        arrived(loop);
     }
 }
 
@@ -151,7 +135,7 @@ void asyncio__task_start_eagerly(asyncio_task *task)
         set_current(creator);
     else
         set_no_current(loop);
-    arrived(loop, from);
+    arrived(loop);
 }
 
 /* The first frame of a task. */
@@ -159,7 +143,7 @@ void asyncio__task_entry(void *argument)
 {
     asyncio_task *task = argument;
     asyncio_loop *loop = task->future.loop;
-    arrived(loop, &task->coro);
+    arrived(loop);
     struct prepared *prepared = task->prepared;
     int result;
     if (task_take_cancel(task)) {
@@ -168,24 +152,12 @@ void asyncio__task_entry(void *argument)
         task->future.task_flags |= TASK_STARTED;
         result = asyncio__coro_call_words(&prepared->coro);
     }
-    result = asyncio__scopes_close(task, result);
-    asyncio__closings_run(prepared);
+    if (__builtin_expect(task->scopes != NULL, 0))
+        result = asyncio__scopes_close(task, result);
+    if (__builtin_expect(prepared->closings != NULL, 0))
+        asyncio__closings_run(prepared);
     asyncio__task_finish(task, result);
     struct coro *to = flow_after(loop, task);
-    after_switch = (struct after_switch){ .ended = task };
-    loop->after_switch = &after_switch;
+    loop->after_switch = task;
     asyncio__coro_exit(&task->coro, to);
-}
-
-void asyncio__task_inject(asyncio_task *task, void (*function)(void *argument), void *argument)
-{
-    asyncio_loop *loop = task->future.loop;
-    asyncio_task *current = task_current();
-    struct coro *self = current ? &current->coro : &loop->stack;
-    arrived(loop, self);
-    after_switch =
-        (struct after_switch){ .inject = function, .argument = argument, .inject_return = self };
-    loop->after_switch = &after_switch;
-    asyncio__coro_switch(self, &task->coro);
-    loop->after_switch = NULL;
 }

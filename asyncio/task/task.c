@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "task/debug.h"
 #include "task/scope.h"
+#include "task/stacks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,8 @@ static void destroy(asyncio_future *future)
     asyncio_loop *loop = future->loop;
     if (future_needs_fini(future))
         asyncio__future_fini(future);
-    asyncio__record_unref(task->env.record);
+    if (task->env.record)
+        asyncio__record_unref(task->env.record);
     if (task->env.context)
         asyncio_context_unref(task->env.context);
     asyncio__loop_object_free(loop, LOOP_FREELIST_TASK, task);
@@ -36,6 +38,18 @@ static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio_
 
 _Static_assert(sizeof(struct asyncio_task) <= LOOP_TASK_SIZE, "a million of them should fit");
 
+/* Word by word: the caller has just written words, and a processor that reads two of them at once
+ * has to wait until they have left its store buffer. */
+static inline void copy_words(asyncio_coro *to, const asyncio_coro *from)
+{
+    to->type = from->type;
+    to->fn = from->fn;
+    for (int i = 0; i < 6; i++) {
+        to->args[i] = from->args[i];
+        __asm__("" : "+m"(to->args[i])); /* not two of them at once */
+    }
+}
+
 /* The arguments, the copied struct and the notes lie on the top of the stack, above the first
  * frame. */
 static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t notes,
@@ -45,7 +59,7 @@ static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t no
     char *top = (char *)stack->top - ((notes + 15) & ~(size_t)15);
     struct prepared *prepared = (struct prepared *)(void *)(top - size);
     if (coro->type != &asyncio__noted) {
-        prepared->coro = *coro;
+        copy_words(&prepared->coro, coro);
         prepared->closings = NULL;
     } else {
         asyncio__coro_prepare_notes(coro, top, prepared,
@@ -115,15 +129,14 @@ static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_co
         return r;
     if (options && options->context)
         task->env.context = asyncio_context_ref(options->context);
-    else if (asyncio__env()->context && (r = asyncio__context_inherit(&task->env.context)) < 0)
+    else if (context_has_any(asyncio__env()->context) &&
+             (r = asyncio__context_inherit(&task->env.context)) < 0)
         return r;
     if (innermost->type->resume)
         return asyncio__foreign_init(task, coro);
     struct stack stack;
     size_t notes = coro->type == &asyncio__noted ? asyncio__coro_extra_size(coro) : 0;
-    r = asyncio__task_stack_get(
-        loop, options && options->stack_size ? options->stack_size : loop->stack_size, notes,
-        &stack, &task->stack_class);
+    r = task_stack_get(loop, options ? options->stack_size : 0, notes, &stack, &task->stack_class);
     if (r >= 0)
         put_on_stack(task, coro, notes, &stack);
     return r;
@@ -263,23 +276,37 @@ int asyncio_task_uncancel(asyncio_task *task)
     return task->future.cancelling;
 }
 
+static inline int create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
+                         const asyncio_create_task_options *options)
+{
+    if (__builtin_expect(loop->task_factory != NULL, 0))
+        return loop->task_factory(loop, *coro, ret_task, options, loop->task_factory_data);
+    return asyncio__task_create(loop, coro, ret_task, options);
+}
+
+int asyncio__create_task(const asyncio_coro *coro, asyncio_task **ret_task,
+                         const asyncio_create_task_options *options)
+{
+    asyncio_loop *loop = asyncio__thread.loop;
+    if (__builtin_expect(!loop, 0)) {
+        asyncio__coro_close(coro);
+        return -ASYNCIO_NO_RUNNING_LOOP;
+    }
+    int r = create(loop, coro, ret_task, options);
+    __asm__(""); /* not a jump: stack traces show this frame, of a creator of eager tasks */
+    return r;
+}
+
 int(asyncio_create_task)(asyncio_coro coro, asyncio_task **ret_task,
                          const asyncio_create_task_options *options)
 {
-    asyncio_loop *loop = asyncio_get_running_loop();
-    if (!loop) {
-        asyncio__coro_close(&coro);
-        return -ASYNCIO_NO_RUNNING_LOOP;
-    }
-    return (asyncio_loop_create_task)(loop, coro, ret_task, options);
+    return asyncio__create_task(&coro, ret_task, options);
 }
 
 int(asyncio_loop_create_task)(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
                               const asyncio_create_task_options *options)
 {
-    if (loop->task_factory)
-        return loop->task_factory(loop, coro, ret_task, options, loop->task_factory_data);
-    return asyncio__task_create(loop, &coro, ret_task, options);
+    return create(loop, &coro, ret_task, options);
 }
 
 int asyncio_task_new(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,

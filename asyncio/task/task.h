@@ -18,7 +18,6 @@
 
 #include "base/context.h"
 #include "coro/coro.h"
-#include "coro/stack.h"
 #include "task/future.h"
 
 #include <asyncio/task.h>
@@ -102,9 +101,7 @@ void asyncio__task_entry(void *task);
 void asyncio__task_suspend(asyncio_task *task);
 /* Runs a new task's first step now, and returns when it suspends or ends. */
 void asyncio__task_start_eagerly(asyncio_task *task);
-/* Calls function(argument) on the stack of a task that is suspended (not running, started). */
-void asyncio__task_inject(asyncio_task *task, void (*function)(void *argument), void *argument);
-/* Frees the stacks of tasks that ended. */
+/* Frees the stack of the task that ended last, when nobody ran since. */
 void asyncio__task_reap(asyncio_loop *loop);
 
 /* Puts the step of a task into the ready queue. */
@@ -199,11 +196,6 @@ int asyncio__foreign_await(const asyncio_coro *coro);
 
 /* describe.c: what the loop's reports call it: asyncio__loop_describe. */
 void asyncio__describe(asyncio_future *future, asyncio_task *task, char *text, size_t size);
-
-/* stacks.c: the loop's stack pools, one for each power of two. */
-int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struct stack *ret_stack,
-                            uint8_t *ret_class);
-void asyncio__task_stack_put(asyncio_task *task);
 
 /* run_until.c: runs the loop until `future` is done; its outcome, or why the run ended before. */
 int asyncio__run_until_done(asyncio_loop *loop, asyncio_future *future);

@@ -38,11 +38,18 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_create_task(asyncio_coro coro, asynci
 #define asyncio__create_task_m(coro, ret_task, ...)                                                \
     asyncio__create_task_v(ASYNCIO__CORO(coro), ret_task,                                          \
                            ASYNCIO__OPTIONS(asyncio_create_task_options, (), __VA_ARGS__))
+/* The same, by reference: what is written in words had better not be read in pairs at once. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__create_task(const asyncio_coro *coro,
+                                                        asyncio_task **ret_task,
+                                                        const asyncio_create_task_options *options);
 ASYNCIO_MUST_CHECK static inline int asyncio__create_task_v(asyncio_coro coro,
                                                             asyncio_task **ret_task,
                                                             asyncio_create_task_options options)
 {
-    return (asyncio_create_task)(coro, ret_task, &options);
+    int none = !options.name && !options.context && !options.eager_start && !options.stack_size &&
+               !options.sticky_cancel;
+    return asyncio__create_task(&coro, ret_task,
+                                __builtin_constant_p(none) && none ? NULL : &options);
 }
 
 /* Suspends the running task for `delay` seconds. 0 and less: for exactly one turn of the loop;
@@ -54,7 +61,38 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_sleep(double delay);
  * that is done already does not suspend. -ASYNCIO_AWAITS_ITSELF, -ASYNCIO_OTHER_LOOP,
  * -ASYNCIO_NO_TASK, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_await(asyncio_awaitable awaitable);
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__await_this(asyncio_future *future);
+#if defined(__cplusplus)
 #define asyncio_await(x) (asyncio_await)(ASYNCIO__AWAITED_NOW(x))
+#else
+#define asyncio_await(x)                                                                           \
+    _Generic((x),                                                                                  \
+        asyncio_task *: asyncio__await_a_task,                                                     \
+        asyncio_future *: asyncio__await_a_future,                                                 \
+        asyncio_coro: asyncio__await_a_coro,                                                       \
+        asyncio_awaitable: asyncio__await_it,                                                      \
+        int: asyncio__await_an_int)(ASYNCIO__NOT_AWAITED(x), x)
+ASYNCIO_MUST_CHECK static inline int asyncio__await_a_task(int zero, asyncio_task *task)
+{
+    (void)zero;
+    return asyncio__await_this((asyncio_future *)(void *)task);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__await_a_future(int zero, asyncio_future *future)
+{
+    (void)zero;
+    return asyncio__await_this(future);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__await_it(int zero, asyncio_awaitable awaitable)
+{
+    (void)zero;
+    return (asyncio_await)(awaitable);
+}
+ASYNCIO_MUST_CHECK static inline int asyncio__await_a_coro(int zero, asyncio_coro coro)
+{
+    return asyncio__await_it(zero, asyncio__awaitable_of_coro(coro));
+}
+int asyncio__await_an_int(int zero, int result); /* never called */
+#endif
 
 /* Returns new: the future itself (one more reference), or a task made for a coroutine. Python's
  * ensure_future. -ENOMEM, -ASYNCIO_NO_RUNNING_LOOP, -EINVAL for a future of another loop. Does not
