@@ -534,7 +534,8 @@ static int forks(void)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     int r = asyncio_loop_start_watchdog(loop, .limit = LIMIT);
-    if (r < 0)
+    /* its thread is up by then: under ASan one that is being made may hold the heap's lock */
+    if (r < 0 || (r = asyncio_sleep(0.1)) < 0)
         return r;
     pid_t pid = fork();
     if (pid == 0) {
