@@ -12,7 +12,7 @@
 #include <math.h>
 
 _Static_assert(sizeof(struct asyncio_handle) <= COURIER_BLOCK &&
-                   sizeof(struct asyncio_handle) <= 192,
+                   sizeof(struct asyncio_handle) <= LOOP_HANDLE_SIZE,
                "fits what it is allocated from");
 
 static struct asyncio_handle *of_handle(struct handle *handle)
@@ -22,7 +22,8 @@ static struct asyncio_handle *of_handle(struct handle *handle)
 
 static void free_handle(asyncio_handle *handle)
 {
-    asyncio_context_unref(handle->context);
+    if (handle->context)
+        asyncio_context_unref(handle->context);
     if (handle->kind == HANDLE_THREADSAFE) {
         if (handle->holds_loop)
             asyncio_loop_unref(handle->loop);
@@ -160,7 +161,7 @@ static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
     int r = 0;
     if (options && options->context)
         handle->context = asyncio_context_ref(options->context);
-    else
+    else if (context_has_any(asyncio__env()->context))
         r = asyncio__context_inherit(&handle->context);
     if (r < 0) {
         asyncio_handle_unref(handle);

@@ -88,7 +88,7 @@ static size_t default_stack_size(void)
 }
 
 /* The floors above assert that their objects fit. */
-static const size_t freelist_sizes[LOOP_FREELISTS] = { 64, LOOP_TASK_SIZE, 192, 192 };
+static const size_t freelist_sizes[LOOP_FREELISTS] = { 64, LOOP_TASK_SIZE, LOOP_HANDLE_SIZE, 192 };
 
 static void init(asyncio_loop *loop, const asyncio_loop_options *options)
 {

@@ -53,6 +53,9 @@ enum {
 /* A task's control block; with what a sanitizer adds to a flow of control. */
 enum { LOOP_TASK_SIZE = 256 + (sizeof(struct coro) - 2 * sizeof(void *)) };
 
+/* A user's callback, a timer's too, and a done callback. */
+enum { LOOP_HANDLE_SIZE = 128 };
+
 enum { LOOP_APART = 64 };   /* bytes: a cache line, wherever malloc put the loop */
 
 struct asyncio_loop {

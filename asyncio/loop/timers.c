@@ -116,6 +116,8 @@ static void wheel_add(struct timers *timers, struct timer *timer, uint64_t tick)
 {
     unsigned level = (63U - (unsigned)__builtin_clzll(tick ^ timers->tick)) / TIMER_SLOT_BITS;
     unsigned slot = (unsigned)(tick >> (level * TIMER_SLOT_BITS)) & SLOT_MASK;
+    struct timer *after = timers->wheel[level][slot];
+    timer->child = after ? after->next : NULL;
     link_at(&timers->wheel[level][slot], timer);
     timers->slots[level] |= 1ULL << slot;
     timers->levels |= (uint8_t)(1U << level);
@@ -219,6 +221,7 @@ static void advance(struct timers *timers, uint64_t target)
     slot_is_empty(timers, level, slot);
     while (timer) {
         struct timer *rest = timer->next;
+        __builtin_prefetch(timer->child);
         place_timer(timers, timer);
         timer = rest;
     }

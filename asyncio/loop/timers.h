@@ -30,7 +30,9 @@ struct timer {
     struct timer *next;      /* in a slot, or the next sibling in the heap */
     /* what points to this one: the slot, the heap, its parent or its sibling */
     struct timer **prev;
-    struct timer *child;     /* in the heap: the first child */
+    /* in the heap: the first child; in a slot: the next but one when it was added, only to be
+     * fetched ahead, for it may be gone */
+    struct timer *child;
     int64_t when;            /* ns; set it before asyncio__timers_add. INT64_MAX: never */
     uint64_t sequence : 52;  /* the order of adding */
     uint64_t place : 12;     /* 0: in no set; timers.c knows the rest */

@@ -102,6 +102,7 @@ static void expire(asyncio_loop *loop)
     struct timer *timer;
     while ((timer = asyncio__timers_pop(&loop->timers, now))) {
         struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
+        __builtin_prefetch(timed + 1); /* what the handle is embedded in */
         asyncio__loop_call(loop, &timed->handle);
     }
 }
