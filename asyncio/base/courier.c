@@ -81,6 +81,7 @@ void *asyncio__courier_get(void)
     if (!block || asyncio__alloc_tracked())
         return asyncio__malloc(COURIER_BLOCK);
     own->mine = block->next;
+    __builtin_prefetch(own->mine, 1); /* another core had it last */
     if (!own->registered)
         register_thread(own);
     return block;

@@ -15,6 +15,12 @@ _Static_assert(sizeof(struct asyncio_handle) <= COURIER_BLOCK &&
                    sizeof(struct asyncio_handle) <= LOOP_HANDLE_SIZE,
                "fits what it is allocated from");
 
+/* Only then can another thread touch it at the same time: its poster kept a reference. */
+static inline bool is_shared(const asyncio_handle *handle)
+{
+    return handle->holds_loop;
+}
+
 static struct asyncio_handle *of_handle(struct handle *handle)
 {
     return container_of(handle, struct asyncio_handle, timed.handle);
@@ -37,7 +43,7 @@ asyncio_handle *asyncio_handle_ref(asyncio_handle *handle)
 {
     if (!handle)
         return NULL;
-    if (handle->kind == HANDLE_THREADSAFE)
+    if (is_shared(handle))
         atomic_fetch_add_explicit(&handle->refs, 1, memory_order_relaxed);
     else
         atomic_store_explicit(&handle->refs,
@@ -51,7 +57,7 @@ void asyncio_handle_unref(asyncio_handle *handle)
     if (!handle)
         return;
     unsigned before;
-    if (handle->kind == HANDLE_THREADSAFE) {
+    if (is_shared(handle)) {
         before = atomic_fetch_sub_explicit(&handle->refs, 1, memory_order_acq_rel);
     } else {
         before = atomic_load_explicit(&handle->refs, memory_order_relaxed);
@@ -72,7 +78,7 @@ static void finish(asyncio_handle *handle)
 /* True for the one caller that may run or drop it. */
 static bool claim(asyncio_handle *handle, int state)
 {
-    if (handle->kind != HANDLE_THREADSAFE) {
+    if (!is_shared(handle)) {
         if (atomic_load_explicit(&handle->state, memory_order_relaxed) != HANDLE_SCHEDULED)
             return false;
         atomic_store_explicit(&handle->state, state, memory_order_relaxed);

@@ -44,6 +44,7 @@ static void append_reversed(asyncio_loop *loop, struct post *post)
     struct list taken = LIST_INIT(taken);
     while (post) {
         struct post *next = post->next;
+        __builtin_prefetch((char *)post + LOOP_APART); /* the rest of it: another core wrote it */
         list_prepend(&taken, &post->handle.link);
         post = next;
     }

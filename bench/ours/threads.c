@@ -23,8 +23,9 @@ static void one_post(asyncio_loop *unused)
 
 static void *produce(void *unused)
 {
+    long count = total; /* `seen`, beside it, belongs to the other thread */
     begun = wall();
-    for (long i = 0; i < total; i++)
+    for (long i = 0; i < count; i++)
         sure(asyncio_loop_call_soon_threadsafe(loop, one_post, NULL));
     return unused;
 }

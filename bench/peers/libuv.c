@@ -111,8 +111,9 @@ static void one_post(void)
 
 static void *produce(void *unused)
 {
+    long n = count; /* `fired`, beside it, belongs to the other thread */
     begun = wall();
-    for (long i = 0; i < count; i++)
+    for (long i = 0; i < n; i++)
         post(one_post);
     return unused;
 }
