@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "coro/stack.h"
+#include "workers/pool.h"
 
 #include <math.h>
 #include <sched.h>
@@ -148,6 +149,8 @@ int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *optio
         asyncio__free(loop);
         return r;
     }
+    /* with jobs of its own, a backend simulates threads, and the time */
+    loop->spins_pay = !loop->backend->type->job && asyncio__processors() > 1;
     loop->now_at_poll = asyncio__loop_now(loop);
     asyncio__timers_init(&loop->timers, loop->now_at_poll);
     list_loop(loop);

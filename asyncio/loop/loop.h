@@ -69,6 +69,8 @@ struct asyncio_loop {
     bool stopping, poll_every_turn, debug, interrupted;
     /* one was armed for a time that had come: the next turn looks at the clock */
     bool timer_due;
+    bool had_posts, spins_pay;        /* in this turn; there is a second processor */
+    unsigned char spin_credit, spins_skipped;
     struct timers timers;
     struct backend *backend;
     void *after_switch;               /* the task floor's: one that ended, its stack is to go */
@@ -93,10 +95,10 @@ struct asyncio_loop {
     atomic_bool signals;              /* one of the signals it handles has arrived */
     /* threads inside asyncio__loop_wake or asyncio_loop_time: the backend has to stay */
     atomic_uint wakers;
+    atomic_uint refs;
     char apart_after[LOOP_APART];
 
     uint64_t number;                  /* of no other loop of the process; never 0 */
-    atomic_uint refs;
     atomic_bool running, closed;
     pthread_t thread;                 /* that runs it, while running */
     unsigned fork_generation;
@@ -208,20 +210,32 @@ static inline bool asyncio__loop_turn_in_place(asyncio_loop *loop)
     return true;
 }
 
+/* What else needs the loop's memory, and is counted by the loop's thread. */
+static inline void asyncio__loop_hold(asyncio_loop *loop)
+{
+    if (loop->objects++ == 0)
+        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+}
+
+static inline void asyncio__loop_let_go(asyncio_loop *loop)
+{
+    if (--loop->objects == 0)
+        asyncio_loop_unref(loop);
+}
+
 /* Objects that may outlive the loop: see OBJECTS above. */
 static inline void *asyncio__loop_object(asyncio_loop *loop, int freelist)
 {
     void *object = asyncio__freelist_get(&loop->freelists[freelist]);
-    if (object && loop->objects++ == 0)
-        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+    if (object)
+        asyncio__loop_hold(loop);
     return object;
 }
 
 static inline void asyncio__loop_object_free(asyncio_loop *loop, int freelist, void *object)
 {
     asyncio__freelist_put(&loop->freelists[freelist], object);
-    if (--loop->objects == 0)
-        asyncio_loop_unref(loop);
+    asyncio__loop_let_go(loop);
 }
 
 /* Nanoseconds of asyncio_loop_time. */

@@ -20,6 +20,9 @@ enum {
     LOOK_INTERVAL_MAX = 512,
     MANY_TIMERS = 1024,
     MANY_TIMERS_WAIT_NS = 1000000,
+    LOOP_SPIN_NS = 1500,            /* less than a wake-up costs */
+    LOOP_SPIN_CREDIT_MAX = 8,
+    LOOP_SPIN_RETRY = 16,
 };
 
 static void polled(asyncio_loop *loop)
@@ -74,9 +77,46 @@ static int poll_and_wait(asyncio_loop *loop)
     return r;
 }
 
+static void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* Other threads have just posted: looks a moment whether they go on, since waking a loop that
+ * sleeps costs both sides more. True: they do, and no poll is due. A try that failed takes away
+ * credit; without credit only each 16th is made. */
+static bool spin(asyncio_loop *loop)
+{
+    if (loop->spin_credit == 0 && ++loop->spins_skipped % LOOP_SPIN_RETRY != 0)
+        return false;
+    int64_t now = asyncio__loop_now(loop), end = now + LOOP_SPIN_NS;
+    if (now - loop->now_at_poll >= LOOP_POLL_INTERVAL_NS)
+        return false;
+    bool found;
+    do {
+        for (unsigned i = 0; i < 8; i++)
+            relax();
+        found = atomic_load_explicit(&loop->posts, memory_order_relaxed) != NULL;
+    } while (!found && asyncio__loop_now(loop) < end);
+    if (found && loop->spin_credit < LOOP_SPIN_CREDIT_MAX)
+        loop->spin_credit++;
+    else if (!found && loop->spin_credit > 0)
+        loop->spin_credit--;
+    return found;
+}
+
 static int poll(asyncio_loop *loop, bool wait)
 {
     int r;
+    bool had_posts = loop->had_posts;
+    loop->had_posts = false;
+    if (had_posts && wait && loop->spins_pay && list_empty(&loop->ready) && !loop->stopping &&
+        spin(loop))
+        return 0;
     if (list_empty(&loop->ready))
         r = wait && !loop->stopping ? poll_and_wait(loop)
                                     : loop->backend->type->poll(loop->backend, 0);
@@ -120,8 +160,10 @@ static void run(asyncio_loop *loop)
 int asyncio__loop_turn(asyncio_loop *loop, bool wait)
 {
     int r = poll(loop, wait);
-    if (atomic_load_explicit(&loop->posts, memory_order_relaxed))
+    if (atomic_load_explicit(&loop->posts, memory_order_relaxed)) {
         asyncio__loop_take_posts(loop);
+        loop->had_posts = true;
+    }
     if (atomic_load_explicit(&loop->signals, memory_order_relaxed))
         asyncio__loop_take_signals(loop);
     expire(loop);

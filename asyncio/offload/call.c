@@ -74,7 +74,10 @@ static void fini(struct call *call)
     asyncio_context_unref(call->context);
     asyncio__record_unref(call->record);
     asyncio__pool_unref(call->pool);
-    asyncio_loop_unref(call->loop);
+    if (call->holds_loop)
+        asyncio_loop_unref(call->loop);
+    else
+        asyncio__loop_let_go(call->loop); /* we are its thread: it has not closed */
 }
 
 static int submit(struct call *call, asyncio_executor *executor)
@@ -116,7 +119,9 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
         return r;
     }
     call->work = (struct work){ .run = run_work };
-    call->loop = asyncio_loop_ref(loop);
+    asyncio__loop_hold(loop);
+    call->loop = loop;
+    call->holds_loop = false;
     call->notes = notes;
     call->context = context;
     list_init(&call->post.handle.link);
@@ -156,6 +161,9 @@ void asyncio__calls_detach(struct list *calls)
     while ((node = list_pop(calls))) {
         struct call *call = container_of(node, struct call, link);
         atomic_store(&call->cancelled, true);
+        call->holds_loop = true;
+        asyncio_loop_ref(call->loop);
+        asyncio__loop_let_go(call->loop);
         if (!call->pool) { /* sim: its job goes with the backend, so nothing comes back */
             list_remove(&call->job.link);
             asyncio__call_unref(call);

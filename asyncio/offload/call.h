@@ -6,7 +6,8 @@
  *            closed in between gets nothing: the call is freed where it is.
  * OWNERSHIP  Two references: the loop's side, which waits for the result, and the worker's, which
  *            ends when the call has come back. The loop's side is detached when the loop closes
- *            first. The last one frees. A call holds a reference to its loop. */
+ *            first. The last one frees. The loop counts its calls (asyncio__loop_hold); one that
+ *            outlives it gets a reference when it closes. */
 #pragma once
 
 #include "loop/loop.h"
@@ -20,6 +21,7 @@ struct call {
     struct job job;                        /* on sim, in place of `work` */
     struct post post;
     asyncio_loop *loop;
+    bool holds_loop;                       /* a reference of its own: the loop closed first */
     struct pool *pool;                     /* NULL on sim */
     struct prepared prepared;
     void *notes;                           /* memory behind `prepared` */
