@@ -71,7 +71,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__await_this(asyncio_future *future);
         asyncio_future *: asyncio__await_a_future,                                                 \
         asyncio_coro: asyncio__await_a_coro,                                                       \
         asyncio_awaitable: asyncio__await_it,                                                      \
-        int: asyncio__await_an_int)(ASYNCIO__NOT_AWAITED(x), x)
+        int: asyncio__await_an_int,                                                                \
+        default: asyncio__await_nothing)(ASYNCIO__NOT_AWAITED(x), x)
 ASYNCIO_MUST_CHECK static inline int asyncio__await_a_task(int zero, asyncio_task *task)
 {
     (void)zero;
@@ -92,6 +93,7 @@ ASYNCIO_MUST_CHECK static inline int asyncio__await_a_coro(int zero, asyncio_cor
     return asyncio__await_it(zero, asyncio__awaitable_of_coro(coro));
 }
 int asyncio__await_an_int(int zero, int result); /* never called */
+int asyncio__await_nothing(int zero, asyncio__a_coroutine_object_a_task_or_a_future not_awaitable);
 #endif
 
 /* Returns new: the future itself (one more reference), or a task made for a coroutine. Python's
