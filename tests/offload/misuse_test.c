@@ -4,6 +4,7 @@
 /* TEST: timeout 60 */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "coro/coro.h"
 
 #include <asyncio.h>
 #include <pthread.h>
@@ -86,6 +87,9 @@ static int uses_and_forks(asyncio_executor *executor)
 static void an_executor_in_a_forked_child(void **state)
 {
     (void)state;
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    skip(); /* it lets no child of a process with threads have threads of its own */
+#endif
     asyncio_executor *executor;
     assert_return_code(asyncio_thread_pool_executor_new(2, &executor), 0);
     assert_int_equal(
@@ -107,6 +111,9 @@ static int blocks(void)
 static void a_loop_with_busy_threads_closed_in_a_child(void **state)
 {
     (void)state;
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    skip(); /* it lets no child of a process with threads have threads of its own */
+#endif
     asyncio_loop *loop;
     asyncio_future *future;
     sem_init(&begun, 0, 0);
