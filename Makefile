@@ -12,7 +12,7 @@ run:
 test:
 	@tools/setup run test && tools/test
 test-all:
-	@tools/setup run test full && tools/test all
+	@tools/setup run test full && tools/test all $(if $(BUDGET),--budget $(BUDGET))
 sweeps:
 	@tools/setup run test full && tools/test sweeps $(if $(BUDGET),--budget $(BUDGET))
 asan tsan ubsan clang valgrind:

@@ -69,6 +69,7 @@ struct asyncio_loop {
     bool stopping, poll_every_turn, debug, interrupted;
     /* one was armed for a time that had come: the next turn looks at the clock */
     bool timer_due;
+    atomic_bool closed;
     bool had_posts, spins_pay;        /* in this turn; there is a second processor */
     unsigned char spin_credit, spins_skipped;
     struct timers timers;
@@ -99,7 +100,7 @@ struct asyncio_loop {
     char apart_after[LOOP_APART];
 
     uint64_t number;                  /* of no other loop of the process; never 0 */
-    atomic_bool running, closed;
+    atomic_bool running;
     pthread_t thread;                 /* that runs it, while running */
     unsigned fork_generation;
     char *backend_reason;             /* "epoll: why" */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Awaiting: how a task waits for a future, or for something lighter, and what it gets. */
-#include "task/task.h"
+#include "task/step.h"
 
 /* A cancellation that is due when the task begins to wait goes to what it waits for, at once
  * (CPython's __step). */
@@ -58,7 +58,7 @@ int asyncio__await_future(asyncio_future *future)
     list_append(&future->callbacks, &task->step.handle.link);
     task->waiting = (struct awaited *)(void *)future;
     pass_cancel_on(task);
-    asyncio__task_suspend(task);
+    task_suspend(task);
     task->waiting = NULL;
     if (future->result == -ECANCELED) /* not a second cancellation on top: CPython's __step */
         task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;

@@ -59,16 +59,6 @@ void asyncio__future_free(asyncio_future *future)
     asyncio__loop_object_free(future->loop, LOOP_FREELIST_FUTURE, future);
 }
 
-static void schedule_callbacks(asyncio_future *future)
-{
-    if (future->flags & FUTURE_WATCHED)
-        asyncio__future_hold_for_callbacks(future);
-    if (__builtin_expect(atomic_load_explicit(&future->loop->closed, memory_order_relaxed), 0))
-        asyncio__handles_drop(&future->callbacks);
-    else
-        list_splice(&future->loop->ready, &future->callbacks);
-}
-
 void asyncio__future_finish(asyncio_future *future, int result, struct error_record *record)
 {
     future->state = FUTURE_FINISHED;
@@ -82,7 +72,7 @@ void asyncio__future_finish(asyncio_future *future, int result, struct error_rec
         else
             asyncio__record_unref(record);
     }
-    schedule_callbacks(future);
+    future_schedule_callbacks(future);
 }
 
 /* A message that finds no memory is lost; the cancellation is not. */
@@ -108,7 +98,7 @@ void asyncio__future_set_cancelled(asyncio_future *future, const char *message)
     keep_message(future, message);
     future->state = FUTURE_CANCELLED;
     future->result = -ECANCELED;
-    schedule_callbacks(future);
+    future_schedule_callbacks(future);
 }
 
 int asyncio__future_cancel_plain(asyncio_future *future, const char *message)

@@ -123,6 +123,24 @@ void asyncio__future_keep_message(asyncio_future *future, const char *message);
 /* callbacks.c: the future is done, each callback holds it from here on. */
 void asyncio__future_hold_for_callbacks(asyncio_future *future);
 
+static inline void future_schedule_callbacks(asyncio_future *future)
+{
+    if (future->flags & FUTURE_WATCHED)
+        asyncio__future_hold_for_callbacks(future);
+    if (__builtin_expect(atomic_load_explicit(&future->loop->closed, memory_order_relaxed), 0))
+        asyncio__handles_drop(&future->callbacks);
+    else
+        list_splice(&future->loop->ready, &future->callbacks);
+}
+
+/* asyncio__future_finish, of what went well. */
+static inline void future_succeed(asyncio_future *future, int result)
+{
+    future->state = FUTURE_FINISHED;
+    future->result = result;
+    future_schedule_callbacks(future);
+}
+
 /* A callback of the library's own on a future: `handle.run` is called by the loop when the future
  * is done. No reference. */
 static inline void future_watch(asyncio_future *future, struct handle *handle)

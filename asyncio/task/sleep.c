@@ -4,7 +4,7 @@
  * In CPython the timer completes a future in one turn and the task wakes in the next. So here: the
  * timer makes the step ready with asyncio__sleep_over as its function, and that puts it into the
  * queue once more. */
-#include "task/task.h"
+#include "task/step.h"
 
 #include <math.h>
 
@@ -38,11 +38,26 @@ void asyncio__sleep_over(struct handle *handle, asyncio_loop *loop)
 
 /* A bare yield: the step goes to the end of the queue, and nothing is waited for that a cancel
  * could reach. */
-static int yield(asyncio_task *task)
+static inline int yield(asyncio_task *task)
 {
     task_ready(task);
-    asyncio__task_suspend(task);
+    task_suspend(task);
     return task_take_cancel(task) ? -ECANCELED : 0;
+}
+
+static __attribute__((noinline)) int sleep_for(asyncio_task *task, double delay)
+{
+    int64_t when;
+    if (asyncio__loop_deadline(task->future.loop, delay, false, &when) < 0)
+        return asyncio_raise(-EINVAL, "Invalid delay: NaN (not a number)");
+    task->step.handle.run = asyncio__sleep_over;
+    asyncio__loop_call_at(task->future.loop, &task->step, when);
+    int r = asyncio__task_wait(task, &task->sleeping);
+    if (task_take_cancel(task))
+        return -ECANCELED;
+    if (r == -ECANCELED)
+        asyncio__task_put_message(task);
+    return r;
 }
 
 int asyncio_sleep(double delay)
@@ -52,19 +67,8 @@ int asyncio_sleep(double delay)
         return -ASYNCIO_NO_TASK;
     TASK_CHECK_SCOPES(task);
     int r = task_refuses(task);
-    if (r < 0)
-        return r;
-    if (delay <= 0)
-        return yield(task);
-    int64_t when;
-    if (asyncio__loop_deadline(task->future.loop, delay, false, &when) < 0)
-        return asyncio_raise(-EINVAL, "Invalid delay: NaN (not a number)");
-    task->step.handle.run = asyncio__sleep_over;
-    asyncio__loop_call_at(task->future.loop, &task->step, when);
-    r = asyncio__task_wait(task, &task->sleeping);
-    if (task_take_cancel(task))
-        return -ECANCELED;
-    if (r == -ECANCELED)
-        asyncio__task_put_message(task);
+    if (r >= 0)
+        r = delay <= 0 ? yield(task) : sleep_for(task, delay);
+    __asm__(""); /* not a jump: stack traces show this frame */
     return r;
 }

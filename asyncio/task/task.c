@@ -180,6 +180,11 @@ void asyncio__task_finish(asyncio_task *task, int result)
     list_remove(&task->all);
     if (future->task_flags & TASK_LEFTOVER)
         future->loop->leftover--;
+    if (__builtin_expect(
+            result >= 0 && !(future->task_flags & TASK_MUST_CANCEL) && !task->env.record, 1)) {
+        future_succeed(future, result);
+        return;
+    }
     if (result >= 0 && (future->task_flags & TASK_MUST_CANCEL))
         result = -ECANCELED;
     future->task_flags &= (uint16_t)~TASK_MUST_CANCEL;

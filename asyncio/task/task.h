@@ -45,19 +45,20 @@ struct awaited {
 
 struct asyncio_task {
     struct asyncio_future future;
+    /* The line that a switch needs, with the future's: ten thousand tasks that take turns have
+     * only these two in the cache. The timer of `step` lies in the next. */
+    struct coro *eager_return;             /* who goes on when an eager one first suspends */
+    struct scope *scopes;                  /* the innermost open one */
+    struct awaited *waiting;
+    struct coro coro;
     struct timed_handle step;
     struct env env;
     struct list all;                       /* in loop->tasks while not done */
-    struct awaited *waiting;
-    struct coro coro;
     /* on the top of its stack, which it names; NULL: it has none any more */
     struct prepared *prepared;
-    struct scope *scopes;                  /* the innermost open one */
     struct held *held;                     /* base/context.h: by frames of the library */
     const asyncio_coroutine_type *type;
     void (*fn)(void);
-    /* who gets the processor back when the first step of an eager task suspends */
-    struct coro *eager_return;
     struct awaited sleeping;               /* what it waits for in asyncio_sleep */
     uint32_t number;
     int32_t wake_result;                   /* of what was waited for, when that is no future */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS = 1000, STORM = 10, ATTEMPTS = 5 };
+enum { ROUNDS = 1000, STORM = 10, ATTEMPTS = 8 };
 
 static int echo(asyncio_stream *stream)
 {
