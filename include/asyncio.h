@@ -3,8 +3,10 @@
 #pragma once
 
 #include <asyncio/alloc.h>
+#include <asyncio/call_graph.h>
 #include <asyncio/context.h>
 #include <asyncio/coroutine.h>
+#include <asyncio/dump.h>
 #include <asyncio/error.h>
 #include <asyncio/exit_stack.h>
 #include <asyncio/future.h>

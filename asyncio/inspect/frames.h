@@ -38,6 +38,11 @@ size_t asyncio__frames_of_step(const struct raw_frame *frames, size_t count);
 int asyncio__frames_name(const struct raw_frame *frames, size_t count, bool is_waiting,
                          asyncio_frame *ret_frames, size_t capacity);
 
+/* task_stack.c: asyncio_task_get_stack. Of the running task from where the caller of the public
+ * function goes on, `from`. */
+int asyncio__stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_frames,
+                      size_t capacity);
+
 /* "  File "x.c", line 12, in work", with the end of the line. `text` holds FRAME_TEXT_MAX. */
 enum { FRAME_TEXT_MAX = 1024 };
 void asyncio__frame_text(const asyncio_frame *frame, char *text, size_t size);

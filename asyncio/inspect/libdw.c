@@ -73,6 +73,7 @@ static struct {
 static dwfl_callbacks callbacks;
 static dwfl *session;
 static bool is_loaded;
+static pid_t looked_at; /* 0: this process, which may fork */
 
 static void load(void)
 {
@@ -99,6 +100,12 @@ void asyncio__libdw_refresh(void)
     session = NULL;
 }
 
+void asyncio__libdw_look_at(pid_t process)
+{
+    asyncio__libdw_refresh();
+    looked_at = process;
+}
+
 void asyncio__libdw_load(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -114,7 +121,7 @@ static bool open_session(void)
     session = dw.dwfl_begin(&callbacks);
     if (!session)
         return false;
-    if (dw.dwfl_linux_proc_report(session, getpid()) == 0 &&
+    if (dw.dwfl_linux_proc_report(session, looked_at ? looked_at : getpid()) == 0 &&
         dw.dwfl_report_end(session, NULL, NULL) == 0)
         return true;
     asyncio__libdw_refresh();

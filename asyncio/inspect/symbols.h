@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct place {
     const char *function; /* NULL: no symbol */
@@ -42,5 +43,7 @@ void asyncio__libdw_load(void);
 /* The places of one address, at most PLACES_MAX; 0 when libdw is not loaded or knows nothing.
  * Texts are lent until the next refresh. One thread at a time. */
 size_t asyncio__libdw_places(uintptr_t address, struct place *ret_places, const char **ret_object);
+/* From here on it is about another process: for the asyncio tool. */
+void asyncio__libdw_look_at(pid_t process);
 /* Looks anew which objects are loaded, at the next search. */
 void asyncio__libdw_refresh(void);

@@ -23,9 +23,8 @@ static int foreign_stack(asyncio_task *task, asyncio_frame *ret_frames)
     return 1;
 }
 
-/* `from`: where the caller of the public function goes on. */
-static int stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_frames,
-                    size_t capacity)
+int asyncio__stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_frames,
+                      size_t capacity)
 {
     asyncio_loop *loop = task->future.loop;
     bool is_started = task->future.task_flags & TASK_STARTED;
@@ -51,8 +50,8 @@ static int stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_fra
 __attribute__((noinline)) int asyncio_task_get_stack(asyncio_task *task, asyncio_frame *ret_frames,
                                                      size_t capacity)
 {
-    return stack_of(task, __builtin_extract_return_addr(__builtin_return_address(0)), ret_frames,
-                    capacity);
+    return asyncio__stack_of(task, __builtin_extract_return_addr(__builtin_return_address(0)),
+                             ret_frames, capacity);
 }
 
 __attribute__((noinline)) void asyncio_task_print_stack(asyncio_task *task, FILE *file)
@@ -60,7 +59,7 @@ __attribute__((noinline)) void asyncio_task_print_stack(asyncio_task *task, FILE
     const void *from = __builtin_extract_return_addr(__builtin_return_address(0));
     asyncio_frame *frames = asyncio__malloc(PRINTED_FRAMES * sizeof *frames);
     char text[FRAME_TEXT_MAX];
-    int count = frames ? stack_of(task, from, frames, PRINTED_FRAMES) : 0;
+    int count = frames ? asyncio__stack_of(task, from, frames, PRINTED_FRAMES) : 0;
     if (!file)
         file = stderr;
     static const char *const states[] = { "pending", "cancelled", "finished" };

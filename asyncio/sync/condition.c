@@ -11,7 +11,8 @@ static void drop(asyncio_future *awaited)
     condition->inside--;
 }
 
-static const struct future_type waiter_type = { "condition", 0, asyncio__sync_cancel, drop };
+static const struct future_type waiter_type = { "condition", 0, asyncio__sync_cancel, drop,
+                                                &asyncio__sync_object };
 
 int(asyncio_condition_init)(asyncio_condition *condition, const asyncio_condition_options *options)
 {

@@ -2,7 +2,8 @@
 /* The event. Who has been woken does not look at it again. */
 #include "sync/waiters.h"
 
-static const struct future_type waiter_type = { "event", 0, asyncio__sync_cancel, NULL };
+static const struct future_type waiter_type = { "event", 0, asyncio__sync_cancel, NULL,
+                                                &asyncio__sync_object };
 
 void asyncio_event_init(asyncio_event *event)
 {

@@ -54,7 +54,7 @@ static void drop(asyncio_future *awaited)
         self->back_to->inside--;
 }
 
-static const struct future_type waiter_type = { "lock", 0, cancel, drop };
+static const struct future_type waiter_type = { "lock", 0, cancel, drop, &asyncio__sync_object };
 
 void asyncio_lock_init(asyncio_lock *lock)
 {

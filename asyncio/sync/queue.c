@@ -15,9 +15,12 @@ static void drop(asyncio_future *awaited)
     queue->inside--;
 }
 
-static const struct future_type get_type = { "queue get", 0, asyncio__sync_cancel, drop };
-static const struct future_type put_type = { "queue put", 0, asyncio__sync_cancel, drop };
-static const struct future_type join_type = { "queue join", 0, asyncio__sync_cancel, NULL };
+static const struct future_type get_type = { "queue get", 0, asyncio__sync_cancel, drop,
+                                             &asyncio__sync_object };
+static const struct future_type put_type = { "queue put", 0, asyncio__sync_cancel, drop,
+                                             &asyncio__sync_object };
+static const struct future_type join_type = { "queue join", 0, asyncio__sync_cancel, NULL,
+                                              &asyncio__sync_object };
 
 static int init(asyncio_queue *queue, size_t item_size, enum items_order order,
                 asyncio_queue_callback *compare, const asyncio_queue_options *options)

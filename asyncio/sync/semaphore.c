@@ -27,7 +27,8 @@ static void drop(asyncio_future *awaited)
     semaphore->value++;
 }
 
-static const struct future_type waiter_type = { "semaphore", 0, asyncio__sync_cancel, drop };
+static const struct future_type waiter_type = { "semaphore", 0, asyncio__sync_cancel, drop,
+                                                &asyncio__sync_object };
 
 static int init(asyncio_semaphore *semaphore, int value, int bound)
 {

@@ -79,7 +79,8 @@ static void drop(asyncio_future *awaited)
     list_remove(&visitor->post.handle.link);
 }
 
-static const struct future_type waiter_type = { "thread queue", 0, cancel, drop };
+static const struct future_type waiter_type = { "thread queue", 0, cancel, drop,
+                                                &asyncio__sync_object };
 
 static void wake_one(struct list *visitors)
 {

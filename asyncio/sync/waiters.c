@@ -2,6 +2,9 @@
 /* What waiting on this floor seldom needs: cancellation, and the sentences for misuse. */
 #include "sync/waiters.h"
 
+const struct awaits asyncio__sync_object = { AWAITS_OBJECT, offsetof(struct waiter, object), 0, 0,
+                                             0 };
+
 int asyncio__sync_cancel(asyncio_future *awaited, const char *message)
 {
     struct waiter *waiter = waiter_of(awaited);

@@ -51,6 +51,7 @@ static inline void sync_init(asyncio__waiting *waiting)
 }
 
 /* waiters.c */
+extern const struct awaits asyncio__sync_object;
 int asyncio__sync_ended(const char *what);
 int asyncio__sync_busy(const char *what);
 int asyncio__sync_other_loop(const char *what);

@@ -50,7 +50,15 @@ static int cancel(asyncio_future *awaited, const char *message)
     return 1;
 }
 
-static const struct future_type as_completed_wait_type = { "as_completed", 0, cancel, NULL };
+/* From where `awaited` lies. */
+#define OF_STATE(member)                                                                           \
+    ((int32_t)offsetof(struct state, member) - (int32_t)offsetof(struct state, awaited))
+static const struct awaits all_inputs = { AWAITS_INLINE, OF_STATE(completions),
+                                          OF_STATE(count), sizeof(struct completion),
+                                          offsetof(struct completion, future) };
+
+static const struct future_type as_completed_wait_type = { "as_completed", 0, cancel, NULL,
+                                                           &all_inputs };
 
 static void one_done(struct handle *handle, asyncio_loop *loop)
 {

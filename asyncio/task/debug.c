@@ -2,7 +2,7 @@
 /* The table of debug.h. */
 #include "task/debug.h"
 
-#include "task/task.h"
+#include "task/scope.h"
 
 #define LOOP(member) (uint32_t)offsetof(struct asyncio_loop, member)
 #define TASK(member) (uint32_t)offsetof(struct asyncio_task, member)
@@ -34,4 +34,9 @@ const struct debug_layout asyncio__debug = {
     .flag_foreign = TASK_FOREIGN,
     .flag_real = FUTURE_TYPE_REAL,
     .flag_is_task = FUTURE_IS_TASK,
+    .task_scopes = TASK(scopes),
+    .scope_outer = offsetof(struct scope, outer),
+    .scope_type = offsetof(struct scope, type),
+    .scope_type_awaits = offsetof(struct scope_type, awaits),
+    .future_type_awaits = offsetof(struct future_type, awaits),
 };

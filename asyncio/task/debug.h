@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a tool from outside (tools/gdb/asyncio-gdb.py) finds loops and tasks: one exported,
+/* Where a tool from outside (tools/gdb/asyncio-gdb.py, tool/) finds loops and tasks: one exported,
  * constant table with the list of loops and the offsets of what is worth reading, so that a
  * stripped program and a core file can be looked into as well. Who changes what a field means, or
  * takes one away, raises `version`; new ones go to the end, and `size` tells whether they are
@@ -30,6 +30,8 @@ struct debug_layout {
     uint32_t flag_started, flag_foreign; /* of a task */
     uint32_t flag_real;                  /* of a future's type: without it something lighter */
     uint32_t flag_is_task;               /* of a future */
+    /* What awaits what: see struct awaits in task/future.h, five int32_t. */
+    uint32_t task_scopes, scope_outer, scope_type, scope_type_awaits, future_type_awaits;
 };
 
 __attribute__((visibility("default"))) extern const struct debug_layout asyncio__debug;

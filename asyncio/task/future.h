@@ -22,10 +22,29 @@ enum {
     FUTURE_IS_TASK = 2,
     /* has had done callbacks: each holds a reference once the future is done */
     FUTURE_WATCHED = 4,
+    /* inspect/edges.c has followed it; never set for longer than it looks */
+    FUTURE_FOLLOWED = 8,
 };
 
 /* a future; without it something lighter that begins with a type, too */
 enum { FUTURE_TYPE_REAL = 1 };
+
+/* What lies behind something that is waited for: told as data, not by a function, so that a look
+ * from outside of the process can follow it as well. Offsets are from the struct awaited, or the
+ * scope, whose type has this. */
+enum {
+    AWAITS_ONE = 1, /* `at`: a pointer to the future */
+    AWAITS_ARRAY,   /* `at`: a pointer to items; `count`: how many, a size_t */
+    AWAITS_INLINE,  /* `at`: the items themselves; `count` likewise */
+    AWAITS_LIST,    /* `at`: the head of a list of items */
+    AWAITS_OBJECT,  /* `at`: a pointer to what it is about (a lock, a queue): no future */
+};
+
+struct awaits {
+    int32_t kind, at, count;
+    int32_t item;   /* the size of an item; of a list's: where its link lies */
+    int32_t future; /* where in an item the pointer to its future lies */
+};
 
 struct future_type {
     const char *name;
@@ -36,6 +55,7 @@ struct future_type {
     /* A future's: frees what is beyond the base and the memory itself. Of something lighter: the
      * task that waits for it goes with its loop, and never runs again. May be NULL then. */
     void (*destroy)(asyncio_future *future);
+    const struct awaits *awaits; /* NULL: nothing */
 };
 
 /* What few futures have. */

@@ -55,7 +55,13 @@ static void destroy(asyncio_future *future)
         asyncio_loop_unref(loop);
 }
 
-static const struct future_type gather_type = { "gather", FUTURE_TYPE_REAL, cancel, destroy };
+static const struct awaits children_of_gather = { AWAITS_ARRAY, offsetof(struct gather, children),
+                                                  offsetof(struct gather, children_count),
+                                                  sizeof(struct gather_child),
+                                                  offsetof(struct gather_child, future) };
+
+static const struct future_type gather_type = { "gather", FUTURE_TYPE_REAL, cancel, destroy,
+                                                &children_of_gather };
 
 static struct error_record *record_of(asyncio_future *future)
 {

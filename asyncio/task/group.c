@@ -142,7 +142,12 @@ static int abandon(struct scope *scope, int result, bool at_end)
     return result;
 }
 
-static const struct scope_type group_type = { "task group", abandon };
+/* From the beginning to the exit, as CPython has it: so what exit waits for need not say it. */
+static const struct awaits children_of_group = { AWAITS_LIST, offsetof(struct group, children), 0,
+                                                 offsetof(struct child, link),
+                                                 offsetof(struct child, task) };
+
+static const struct scope_type group_type = { "task group", abandon, &children_of_group };
 
 int asyncio__task_group_enter(asyncio_task_group *user, const char *file, int line)
 {

@@ -20,6 +20,8 @@ struct scope_type {
      * suspend unless the task's body is over (`at_end`). Returns the task's result as it is from
      * here on. */
     int (*abandon)(struct scope *scope, int result, bool at_end);
+    /* what its task waits for as long as it is open; NULL: nothing */
+    const struct awaits *awaits;
 };
 
 struct scope {

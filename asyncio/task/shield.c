@@ -34,8 +34,12 @@ static void destroy(asyncio_future *future)
     future_unref(inner);
 }
 
+static const struct awaits inner_of_shield = { AWAITS_ONE, offsetof(struct shield, inner), 0, 0,
+                                               0 };
+
 static const struct future_type shield_type = { "shield", FUTURE_TYPE_REAL,
-                                                asyncio__future_cancel_plain, destroy };
+                                                asyncio__future_cancel_plain, destroy,
+                                                &inner_of_shield };
 
 _Static_assert(sizeof(struct shield) <= 192, "fits the loop's freelist of scopes");
 

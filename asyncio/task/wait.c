@@ -9,7 +9,7 @@
 #include <math.h>
 
 struct waiter {
-    struct awaited awaited;
+    struct awaited awaited; /* first: all_waited counts from here */
     struct held held;
     struct timed_handle timed;
     asyncio_task *task;
@@ -44,7 +44,11 @@ static int cancel(asyncio_future *awaited, const char *message)
     return 1;
 }
 
-static const struct future_type wait_type = { "wait", 0, cancel, NULL };
+static const struct awaits all_waited = { AWAITS_ARRAY, offsetof(struct waiter, waited),
+                                          offsetof(struct waiter, count), sizeof(struct waited),
+                                          offsetof(struct waited, future) };
+
+static const struct future_type wait_type = { "wait", 0, cancel, NULL, &all_waited };
 
 static void time_is_up(struct handle *handle, asyncio_loop *loop)
 {

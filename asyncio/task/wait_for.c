@@ -11,7 +11,7 @@
 /* Waits for the end of a future without its outcome: CPython's _cancel_and_wait. The
  * node lies in this frame, which stays while the task waits. */
 struct end_waiter {
-    struct awaited awaited;
+    struct awaited awaited; /* first: end_of counts from here */
     struct held held;
     struct handle handle;
     asyncio_future *future;               /* a reference */
@@ -31,7 +31,9 @@ static int cancel(asyncio_future *awaited, const char *message)
     return 1;
 }
 
-static const struct future_type end_wait_type = { "wait_for", 0, cancel, NULL };
+static const struct awaits end_of = { AWAITS_ONE, offsetof(struct end_waiter, future), 0, 0, 0 };
+
+static const struct future_type end_wait_type = { "wait_for", 0, cancel, NULL, &end_of };
 
 static void ended(struct handle *handle, asyncio_loop *loop)
 {

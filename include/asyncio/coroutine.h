@@ -224,6 +224,9 @@ static inline asyncio_coro asyncio__checked_coro(int zero, asyncio_coro coro)
     _Generic((x),                                                                                  \
         asyncio_task *: asyncio__future_of_task,                                                   \
         asyncio_future *: asyncio__future_itself)(x)
+/* NULL is a void *. */
+#define ASYNCIO__FUTURE_OR_NULL(x)                                                                 \
+    _Generic((x), asyncio_task *: asyncio__future_of_task, default: asyncio__future_itself)(x)
 #define ASYNCIO__CONST_FUTURE(x)                                                                   \
     _Generic((x),                                                                                  \
         asyncio_task *: asyncio__const_future_of_task,                                             \

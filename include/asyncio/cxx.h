@@ -12,6 +12,7 @@
  *           asyncio_coro variable made of asyncio_coro_ret(...) is refused. */
 #pragma once
 
+#include <cstddef>
 #include <type_traits>
 
 template <typename T> inline constexpr bool asyncio__never = false;
@@ -207,6 +208,21 @@ inline asyncio_future *asyncio__future(asyncio_task *task)
     return asyncio__future_of_task(task);
 }
 
+inline asyncio_future *asyncio__future_or_null(asyncio_future *future)
+{
+    return future;
+}
+
+inline asyncio_future *asyncio__future_or_null(asyncio_task *task)
+{
+    return asyncio__future_of_task(task);
+}
+
+inline asyncio_future *asyncio__future_or_null(std::nullptr_t)
+{
+    return nullptr;
+}
+
 inline const asyncio_future *asyncio__const_future(const asyncio_future *future)
 {
     return future;
@@ -268,6 +284,7 @@ inline constexpr bool asyncio__is_future =
 #define ASYNCIO__TOO_MANY(x) asyncio__too_many(x)
 #define ASYNCIO__CORO(x) asyncio__coro_now(x)
 #define ASYNCIO__FUTURE(x) asyncio__future(x)
+#define ASYNCIO__FUTURE_OR_NULL(x) asyncio__future_or_null(x)
 #define ASYNCIO__CONST_FUTURE(x) asyncio__const_future(x)
 #define ASYNCIO__FUTURES(x) asyncio__futures(x)
 #define ASYNCIO__SIZE(x) asyncio__size(x)

@@ -71,7 +71,8 @@ def install(prefix):
     run(["tools/build", "test-install", f"--prefix={prefix}", "--libdir=lib", "-Dtests=disabled", "-Dexamples=false"], ROOT)
     run(["meson", "install", "-C", "build/test-install", "--no-rebuild"], ROOT)
     for path in ("lib/libasyncio.so", "lib/libasyncio.so.0", "lib/libasyncio.a", "include/asyncio.h", "include/asyncio/task.h",
-                 "lib/pkgconfig/libasyncio.pc", "lib/cmake/libasyncio/libasyncio-config.cmake"):
+                 "lib/pkgconfig/libasyncio.pc", "bin/asyncio", "share/man/man1/asyncio.1",
+                 "lib/cmake/libasyncio/libasyncio-config.cmake"):
         if not os.path.exists(os.path.join(prefix, path)):
             sys.exit(f"not installed: {path}")
     print("ok: make install")
@@ -101,6 +102,11 @@ def with_cmake(work, prefix):
     run(["cmake", "--build", "out"], work)
     expect(run(["out/stranger"], work), "hello\nworld\n", "CMake, from a moved tree")
     expect(run(["out/stranger_static"], work), "hello\nworld\n", "CMake, static")
+
+
+def command(work, prefix):
+    said = run([os.path.join(prefix, "bin", "asyncio"), "--version"], work)
+    expect(said.startswith("asyncio (libasyncio) "), True, "the command asyncio")
 
 
 def man_pages(prefix):
@@ -138,6 +144,7 @@ def main():
         install(prefix)
         with_pkg_config(work, prefix)
         man_pages(prefix)
+        command(work, prefix)
         gdb_script(work, prefix)
         os.rename(prefix, moved)
         with_cmake(work, moved)

@@ -61,7 +61,7 @@ METHODS = {
     "Semaphore": "acquire locked release", "BoundedSemaphore": "",
     "Barrier": "abort broken n_waiting parties reset wait",
     "Queue": "empty full get get_nowait join maxsize put put_nowait qsize shutdown task_done",
-    "PriorityQueue": "", "LifoQueue": "",
+    "PriorityQueue": "", "LifoQueue": "", "FutureCallGraph": "", "FrameCallGraphEntry": "",
     "concurrent.futures.Future": FUTURE.replace("get_loop ", "").replace("remove_done_callback ", "") + " running",
     "concurrent.futures.Executor": "map shutdown submit", "concurrent.futures.ThreadPoolExecutor": "",
     "contextvars.ContextVar": "get name reset set", "contextvars.Context": "copy get items keys run values",
@@ -90,6 +90,7 @@ OURS = {
     "asyncio_loop_backend": "which of our three backends, and why",
     "asyncio_loop_start_watchdog asyncio_loop_stop_watchdog asyncio_watchdog_options asyncio_watchdog_report":
         "who blocks the loop",
+    "asyncio_loop_dump_tasks asyncio_loop_dump_tasks_on_signal": "all tasks, what they wait for and their stacks",
     "asyncio_as_completed_next": "Python's __next__",
     "asyncio_thread_queue asyncio_thread_queue_*": "a queue between threads and loops",
     "asyncio_thread_cancelled": "a thread's function that can be asked to give up",

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* asyncio_loop_dump_tasks, by a call and by a signal. */
+/* TEST: timeout 60 */
+#include <asyncio.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/sweep.h"
+
+#define KEEP(r) __asm__ volatile("" : "+r"(r)) /* no tail call */
+
+static char said[1 << 16];
+
+/* `file` is read into `said` and closed. */
+static void take(FILE *file)
+{
+    rewind(file);
+    said[fread(said, 1, sizeof said - 1, file)] = 0;
+    fclose(file);
+}
+
+static void expect(const char *text)
+{
+    if (!strstr(said, text))
+        fail_msg("'%s' is not in:\n%s", text, said);
+}
+
+static int sleeps(void)
+{
+    int r = asyncio_sleep(1000);
+    KEEP(r);
+    return r;
+}
+
+static int awaits(asyncio_task *task)
+{
+    int r = asyncio_await(task);
+    KEEP(r);
+    return r;
+}
+
+static int takes_lock(asyncio_lock *lock)
+{
+    int r = asyncio_lock_acquire(lock);
+    KEEP(r);
+    return r;
+}
+
+static int returns(void)
+{
+    return 0;
+}
+
+/* Four tasks beside the running one; gives one back that is to be unref'ed. */
+static int begin(asyncio_task **ret_server)
+{
+    static asyncio_lock lock;
+    asyncio_lock_init(&lock);
+    int r = asyncio_lock_acquire(&lock);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(sleeps), ret_server, .name = "the server");
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(awaits, *ret_server), NULL, .name = "client");
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(takes_lock, &lock), NULL, .name = "locked out");
+    if (r >= 0)
+        r = asyncio_sleep(0);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(returns), NULL, .name = "newcomer");
+    return r;
+}
+
+static void check(void)
+{
+    expect("Loop 0x");
+    expect(", 5 tasks\n");
+    expect("Task 'the server', waits for sleep, awaited by 'client'\n  File \"");
+    expect("Task 'client', waits for task 'the server'\n  File \"");
+    expect("Task 'locked out', waits for lock 0x");
+    expect("Task 'newcomer', not started\n");
+}
+
+static int by_call(void)
+{
+    asyncio_task *server;
+    FILE *file = tmpfile();
+    int r = begin(&server);
+    assert_non_null(file);
+    assert_int_equal(r, 0);
+    assert_int_equal(asyncio_loop_dump_tasks(NULL, file), 5);
+    take(file);
+    asyncio_task_unref(server);
+    return r;
+}
+
+static void test_by_a_call(void **state)
+{
+    (void)state;
+    assert_int_equal(asyncio_run(asyncio_coro(by_call)), 0);
+    check();
+    expect("Task 'Task-1', running\n  File \"");
+}
+
+static int by_signal(void)
+{
+    asyncio_task *server;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    int r = begin(&server);
+    if (r >= 0)
+        r = asyncio_loop_dump_tasks_on_signal(loop, SIGUSR1);
+    if (r >= 0)
+        raise(SIGUSR1);
+    fflush(stderr);
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int before = dup(2);
+    dup2(fileno(file), 2);
+    for (int i = 0; i < 20 && r >= 0; i++)
+        r = asyncio_sleep(0.001);
+    dup2(before, 2);
+    close(before);
+    take(file);
+    assert_int_equal(asyncio_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    asyncio_task_unref(server);
+    return r;
+}
+
+static void test_by_a_signal(void **state)
+{
+    (void)state;
+    assert_int_equal(asyncio_run(asyncio_coro(by_signal)), 0);
+    expect("Task 'the server', waits for sleep, awaited by 'client'\n  File \"");
+    expect("Task 'Task-1', waits for sleep\n  File \"");
+}
+
+static void test_misuse(void **state)
+{
+    (void)state;
+    asyncio_loop *loop;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(asyncio_loop_dump_tasks(NULL, file), -ASYNCIO_NO_RUNNING_LOOP);
+    assert_int_equal(asyncio_new_event_loop(&loop), 0);
+    assert_int_equal(asyncio_loop_dump_tasks(loop, file), 0);
+    assert_int_equal(asyncio_loop_dump_tasks_on_signal(loop, SIGKILL), -EINVAL);
+    take(file);
+    expect(", 0 tasks\n");
+    asyncio_loop_close(loop);
+    asyncio_loop_unref(loop);
+}
+
+static FILE *nowhere;
+
+static int with_little_memory(void)
+{
+    asyncio_task *task = NULL;
+    int r = asyncio_create_task(asyncio_coro(sleeps), &task);
+    if (r >= 0)
+        r = asyncio_sleep(0);
+    if (r >= 0)
+        r = asyncio_loop_dump_tasks(NULL, nowhere);
+    asyncio_task_unref(task);
+    return r < 0 ? r : 0;
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    nowhere = fopen("/dev/null", "we");
+    assert_non_null(nowhere);
+    assert_true(sweep_allocations("dump", with_little_memory) > 5);
+    fclose(nowhere);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_by_a_call),
+        cmocka_unit_test(test_by_a_signal),
+        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests_name("dump", tests, NULL, NULL);
+}
