@@ -215,8 +215,8 @@ static void put_frames(struct task *task, uint64_t address, const struct named *
         task->frames[task->frame_count++] = (struct frame){
             .address = address,
             .function = named->functions[i],
-            .file = place->file,
-            .line = place->line,
+            .file = is_library ? NULL : place->file, /* its insides are of no use here */
+            .line = is_library ? 0 : place->line,
         };
     }
 }
