@@ -112,11 +112,11 @@ static bool spin(asyncio_loop *loop)
 static int poll(asyncio_loop *loop, bool wait)
 {
     int r;
-    bool had_posts = loop->had_posts;
-    loop->had_posts = false;
-    if (had_posts && wait && loop->spins_pay && list_empty(&loop->ready) && !loop->stopping &&
-        spin(loop))
-        return 0;
+    if (__builtin_expect(loop->had_posts, 0)) {
+        loop->had_posts = false;
+        if (wait && loop->spins_pay && list_empty(&loop->ready) && !loop->stopping && spin(loop))
+            return 0;
+    }
     if (list_empty(&loop->ready))
         r = wait && !loop->stopping ? poll_and_wait(loop)
                                     : loop->backend->type->poll(loop->backend, 0);

@@ -17,7 +17,7 @@ int asyncio__task_wait(asyncio_task *task, struct awaited *awaited)
 {
     task->waiting = awaited;
     pass_cancel_on(task);
-    asyncio__task_suspend(task);
+    task_suspend(task);
     task->waiting = NULL;
     task->future.task_flags &= (uint16_t)~TASK_WOKEN;
     return task->wake_result;

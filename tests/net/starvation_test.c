@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS = 1000, STORM = 10, ATTEMPTS = 8 };
+enum { ROUNDS = 1000, STORM = 10, ATTEMPTS = 3 };
 
 static int echo(asyncio_stream *stream)
 {
@@ -39,6 +39,15 @@ static int by_value(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* The loop's thread never waits in a storm, so its processor time is the time that passes; but for
+ * what other processes take, which is not its own. */
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 /* Seconds that 99 of 100 round trips stay below. */
 static int round_trips(int port, double *ret_p99)
 {
@@ -47,14 +56,13 @@ static int round_trips(int port, double *ret_p99)
     int r = asyncio_open_connection("127.0.0.1", port, &stream);
     if (r < 0)
         return r;
-    asyncio_loop *loop = asyncio_get_running_loop();
     for (int i = 0; i < ROUNDS && r >= 0; i++) {
         char bytes[64] = { 0 };
-        double start = asyncio_loop_time(loop);
+        double start = seconds();
         r = asyncio_stream_write(stream, bytes, sizeof bytes);
         if (r >= 0)
             r = asyncio_stream_readexactly(stream, bytes, sizeof bytes, NULL);
-        times[i] = asyncio_loop_time(loop) - start;
+        times[i] = seconds() - start;
     }
     asyncio_stream_close(stream);
     asyncio_stream_unref(stream);
@@ -84,7 +92,7 @@ static int in_a_storm(double *ret_p99)
     return r;
 }
 
-/* The machine may be busy with other things: the best of a few attempts is the loop's own. */
+/* Other processes cool the caches: the best of a few attempts is the loop's own. */
 static void a_storm_of_yields_leaves_io_its_turn(void **state)
 {
     (void)state;
