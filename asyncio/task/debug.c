@@ -34,6 +34,7 @@ const struct debug_layout asyncio__debug = {
     .flag_foreign = TASK_FOREIGN,
     .flag_real = FUTURE_TYPE_REAL,
     .flag_is_task = FUTURE_IS_TASK,
+    .task_prepared = TASK(prepared),
     .task_scopes = TASK(scopes),
     .scope_outer = offsetof(struct scope, outer),
     .scope_type = offsetof(struct scope, type),

@@ -31,6 +31,7 @@ struct debug_layout {
     uint32_t flag_real;                  /* of a future's type: without it something lighter */
     uint32_t flag_is_task;               /* of a future */
     /* What awaits what: see struct awaits in task/future.h, five int32_t. */
+    uint32_t task_prepared;              /* a pointer to the end of its stack */
     uint32_t task_scopes, scope_outer, scope_type, scope_type_awaits, future_type_awaits;
 };
 

@@ -86,12 +86,21 @@ static void is_stuck(asyncio_loop *loop, void *data)
         pause();
 }
 
-static int stuck(void)
+/* In the kernel, or in a loop of its own. */
+__attribute__((noinline)) static int stuck(int spins)
 {
     ready();
-    for (;;)
-        pause();
+    for (volatile unsigned long i = 0;; i++)
+        if (!spins)
+            pause();
     return 0;
+}
+
+__attribute__((noinline)) static int culprit(int spins)
+{
+    int r = stuck(spins);
+    KEEP(r);
+    return r;
 }
 
 static int program(const char *how)
@@ -116,8 +125,9 @@ static int program(const char *how)
         r = asyncio_create_task(asyncio_coro(awaits, ping), &pong, .name = "pong");
     for (int i = 0; i < 3 && r >= 0; i++)
         r = asyncio_sleep(0);
-    if (r >= 0 && !strcmp(how, "stuck"))
-        r = asyncio_create_task(asyncio_coro(stuck), NULL, .name = "the culprit");
+    bool spins = !strcmp(how, "spins");
+    if (r >= 0 && (spins || !strcmp(how, "stuck")))
+        r = asyncio_create_task(asyncio_coro(culprit, (int)spins), NULL, .name = "the culprit");
     if (r >= 0 && !strcmp(how, "callback"))
         r = asyncio_loop_call_soon(asyncio_get_running_loop(), is_stuck, NULL);
     if (r >= 0 && !strcmp(how, "waits"))
@@ -300,6 +310,18 @@ static void test_a_program_that_waits(void **state)
     finish(pid);
 }
 
+static void look_at_culprit(pid_t pid)
+{
+    ask_of("ps --stop", pid);
+    assert_int_equal(status, 0);
+    if (has_libdw())
+        expect_in(line_with("  the culprit "), "stuck <- culprit");
+    ask_of("pstree --stop", pid);
+    expect("(T) the culprit: running");
+    ask_of("ps", pid); /* it goes on being stuck, as before */
+    expect_in(line_with("  the culprit "), "running");
+}
+
 static void test_a_stuck_loop(void **state)
 {
     (void)state;
@@ -308,8 +330,12 @@ static void test_a_stuck_loop(void **state)
     assert_int_equal(status, 0);
     expect_in(line_with("  the culprit "), "running");
     if (has_libdw())
-        expect_in(line_with("  the culprit "), "stuck");
+        expect_in(line_with("  the culprit "), "  culprit");
     expect_in(line_with("  the server "), "waits for sleep");
+    look_at_culprit(pid);
+    finish(pid);
+    pid = begin(self, "spins");
+    look_at_culprit(pid);
     finish(pid);
     pid = begin(self, "callback");
     ask_of("ps", pid);
@@ -324,7 +350,7 @@ static void test_a_busy_program(void **state)
     int good = 0, tries = 20;
     pid_t pid = begin(self, "busy");
     for (int i = 0; i < tries; i++) {
-        ask_of(i % 2 ? "ps" : "pstree", pid);
+        ask_of(i % 4 == 3 ? "ps --stop" : i % 2 ? "ps" : "pstree", pid);
         assert_true(status == 0 || status == 1); /* 1: it says so */
         if (status == 1)
             expect("changes faster than it can be read");
@@ -365,9 +391,11 @@ static void test_what_cannot_be_looked_at(void **state)
 {
     (void)state;
     char words[40];
-    refuses("", 2, "usage: asyncio ps PID");
+    refuses("", 2, "usage: asyncio ps [--stop] PID");
     refuses("ps", 2, "usage: ");
     refuses("ps 1 2", 2, "usage: ");
+    refuses("ps --stop", 2, "usage: ");
+    refuses("ps --stop 1 2", 2, "usage: ");
     refuses("look 1", 2, "usage: ");
     refuses("ps twelve", 2, "'twelve' is no process id");
     refuses("ps -1", 2, "'-1' is no process id");

@@ -4,6 +4,7 @@
 #include "frames.h"
 
 #include "map.h"
+#include "running.h"
 
 #include "inspect/symbols.h"
 
@@ -52,6 +53,7 @@ enum { FRAMES_MAX = 256, ALL_DONE = 0, ENOUGH = 1 };
 static dwfl *session;
 static struct process *process;
 static const struct task *unwound;
+static const struct registers *running; /* of its thread; NULL: it is suspended */
 static uint64_t addresses[FRAMES_MAX]; /* of the task that is unwound, innermost first */
 static size_t address_count;
 
@@ -81,11 +83,23 @@ static bool memory_read(dwfl *of, uint64_t address, uint64_t *ret_word, void *ar
     return process_read(process, address, ret_word, sizeof *ret_word);
 }
 
+static bool set_running_registers(dwfl_thread *thread)
+{
+#if defined(__x86_64__)
+    return dw.dwfl_thread_state_registers(thread, 0, 17, running->all);
+#elif defined(__aarch64__)
+    dw.dwfl_thread_state_register_pc(thread, running->pc);
+    return dw.dwfl_thread_state_registers(thread, 0, 32, running->all);
+#endif
+}
+
 /* As asyncio/coro/switch_<cpu>.S draws it. */
 static bool set_initial_registers(dwfl_thread *thread, void *argument)
 {
     uint64_t saved[14];
     (void)argument;
+    if (running)
+        return set_running_registers(thread);
     if (!process_read(process, unwound->sp, saved, sizeof saved))
         return false;
 #if defined(__x86_64__)
@@ -221,6 +235,20 @@ static void put_frames(struct task *task, uint64_t address, const struct named *
     }
 }
 
+static void unwind(struct task *task, bool may_stop)
+{
+    struct stopped stopped;
+    bool is_stopped = task->top && may_stop && running_stop(process, task->top, &stopped);
+    address_count = 0;
+    unwound = task;
+    running = is_stopped ? &stopped.registers : NULL;
+    if (is_stopped || task->is_suspended)
+        (void)dw.dwfl_getthread_frames(session, 1, take_frame, NULL);
+    if (is_stopped)
+        running_go_on(&stopped);
+    running = NULL;
+}
+
 static void show(struct task *task)
 {
     const struct named **named = grow(NULL, address_count, sizeof *named);
@@ -233,21 +261,19 @@ static void show(struct task *task)
     while (count > 0 && is_runtime(named[count - 1]) && !is_public(named[count - 1]->name))
         count--;
     task->frames = grow(task->frames, count * PLACES_MAX, sizeof *task->frames);
-    for (size_t i = first_shown(named, count), first = i; i < count; i++)
+    size_t first = task->is_suspended ? first_shown(named, count) : 0; /* what runs, whole */
+    for (size_t i = first; i < count; i++)
         if (i == first || !is_internal(named[i]->name))
             put_frames(task, addresses[i], named[i]);
     task->frames = grow(task->frames, task->frame_count, sizeof *task->frames);
     free(named);
 }
 
-void frames_take(struct task *task)
+void frames_take(struct task *task, bool may_stop)
 {
     if (!session)
         return;
-    address_count = 0;
-    unwound = task;
-    if (task->is_suspended)
-        (void)dw.dwfl_getthread_frames(session, 1, take_frame, NULL);
+    unwind(task, may_stop);
     if (address_count)
         show(task);
     if (task->frame_count == 0 && task->fn) { /* or its only call was a tail call */

@@ -14,6 +14,6 @@
 bool frames_open(struct process *process);
 void frames_close(void);
 
-/* Fills in the frames of a task that is suspended; of another the function it is to run, when that
- * has a name. */
-void frames_take(struct task *task);
+/* Fills in the frames of a task that is suspended, and of one that runs when its thread `may_stop`
+ * for a moment; of another the function it is to run, when that has a name. */
+void frames_take(struct task *task, bool may_stop);

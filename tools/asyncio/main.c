@@ -4,10 +4,11 @@
  *      main      what is asked for
  *      process   its memory          layout   where things lie in it (asyncio/task/debug.h)
  *      tasks     loops and tasks, and what awaits what
- *      frames    their stacks        ps, pstree   the two ways to show all that
+ *      frames    their stacks        running      a thread, stopped for its registers
+ *      ps, pstree   the two ways to show all that
  *
- * Nothing is stopped and nothing is written: it works as well when the loop is stuck, and costs the
- * program nothing. */
+ * Nothing is written, and without --stop nothing is stopped: it works as well when the loop is
+ * stuck, and costs the program nothing. */
 #include "frames.h"
 #include "show.h"
 
@@ -17,11 +18,12 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: asyncio ps PID        a table of the tasks of a running process\n"
-    "       asyncio pstree PID    the same as a tree: below each task those that it awaits\n"
-    "       asyncio --version\n";
+    "usage: asyncio ps [--stop] PID        a table of the tasks of a running process\n"
+    "       asyncio pstree [--stop] PID    a tree: below each task those that it awaits\n"
+    "       asyncio --version\n"
+    "--stop: stops its threads for a moment, to see the stack of a task that runs\n";
 
-static int look(pid_t pid, void (*show)(const struct loop *loop))
+static int look(pid_t pid, bool may_stop, void (*show)(const struct loop *loop))
 {
     struct process process;
     struct debug_layout layout;
@@ -35,7 +37,7 @@ static int look(pid_t pid, void (*show)(const struct loop *loop))
         bool has_frames = frames_open(&process);
         for (size_t i = 0; i < picture.loop_count; i++) {
             for (size_t k = 0; k < picture.loops[i].task_count; k++)
-                frames_take(&picture.loops[i].tasks[k]);
+                frames_take(&picture.loops[i].tasks[k], may_stop);
             show(&picture.loops[i]);
         }
         if (picture.loop_count == 0)
@@ -77,13 +79,14 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return STATUS_USAGE;
     }
-    if (argc != 3) {
+    bool may_stop = argc > 2 && !strcmp(argv[2], "--stop");
+    if (argc != 3 + may_stop) {
         (void)fputs(usage, stderr);
         return STATUS_USAGE;
     }
-    if (!read_pid(argv[2], &pid))
-        return complain(STATUS_USAGE, "'%s' is no process id", argv[2]);
-    int status = look(pid, is_table ? show_table : show_tree);
+    if (!read_pid(argv[argc - 1], &pid))
+        return complain(STATUS_USAGE, "'%s' is no process id", argv[argc - 1]);
+    int status = look(pid, may_stop, is_table ? show_table : show_tree);
     if (fflush(stdout) != 0 && status == STATUS_OK)
         status = complain(STATUS_FAILED, "the output cannot be written");
     return status;

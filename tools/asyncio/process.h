@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Another process's memory, read and nothing else: it is not stopped, asked or told. What is read
- * may change meanwhile, and any pointer in it may be stale: every read can fail. */
+/* Another process's memory, read and nothing else: it is not stopped for that, asked or told. What
+ * is read may change meanwhile, and any pointer in it may be stale: every read can fail. */
 #pragma once
 
 #include <stdbool.h>

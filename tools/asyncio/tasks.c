@@ -296,7 +296,7 @@ static size_t block_size(const struct debug_layout *layout)
     const uint32_t fields[] = { layout->task.all,     layout->task.flags,   layout->task.extra,
                                 layout->task.number,  layout->task.waiting, layout->task.step_link,
                                 layout->task.sp,      layout->task.fn,      layout->task.type,
-                                layout->task_scopes };
+                                layout->task_scopes,   layout->task_prepared };
     size_t size = 0;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         size = fields[i] + sizeof(uint64_t) > size ? fields[i] + sizeof(uint64_t) : size;
@@ -330,6 +330,7 @@ static void read_task(struct reader *reader, struct loop *loop, size_t index)
     else
         (void)snprintf(task->state, sizeof task->state, "%s", is_running ? "running" : "ready");
     task->is_suspended = is_started && !is_foreign && !is_running;
+    task->top = is_running && !is_foreign ? pointer_in(block, layout->task_prepared) : 0;
     if (is_foreign) {
         uint64_t type = pointer_in(block, layout->task.type);
         uint64_t name = get_pointer(reader, type + layout->coroutine_type_name);

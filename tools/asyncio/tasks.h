@@ -18,6 +18,7 @@ struct frame {
 
 struct task {
     uint64_t at, sp, fn;
+    uint64_t top;                  /* the end of its stack, while it runs; else 0 */
     char name[NAME_MAX_BYTES];
     char state[WHAT_MAX_BYTES];    /* "running", "waits for sleep", ... */
     char coroutine[NAME_MAX_BYTES]; /* of one driven by its table: its kind; else empty */
