@@ -31,17 +31,17 @@ static int around_a_call(void)
     return asyncio_wait_for(asyncio_coro(slow_work), 0.1);
 }
 
-/* Each step may take 0.2 seconds, all of them as long as they need. */
+/* Each step may take 0.35 seconds, all of them as long as they need. */
 static int around_each_step(void)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     asyncio_timeout limit;
-    asyncio_timeout_enter(&limit, 0.2);
+    asyncio_timeout_enter(&limit, 0.35);
     int r = 0;
     for (int step = 1; step <= 4 && r >= 0; step++) {
         r = work("step", 0.1);
         if (r >= 0)
-            r = asyncio_timeout_reschedule(&limit, asyncio_loop_time(loop) + 0.2);
+            r = asyncio_timeout_reschedule(&limit, asyncio_loop_time(loop) + 0.35);
     }
     return asyncio_timeout_exit(&limit, r);
 }
