@@ -11,6 +11,8 @@ run:
 	@tools/setup run && tools/build default -Dtests=disabled && exec tools/run "$(DIR)" "$(PORT)"
 test:
 	@tools/setup run test && tools/test
+gate:
+	@tools/setup run test && tools/test gate
 test-all:
 	@tools/setup run test full && tools/test all $(if $(BUDGET),--budget $(BUDGET))
 sweeps:
@@ -28,4 +30,4 @@ man:
 help:
 	@cat tools/help.txt
 
-.PHONY: build run test test-all sweeps asan tsan ubsan clang valgrind bench install man help
+.PHONY: build run test gate test-all sweeps asan tsan ubsan clang valgrind bench install man help

@@ -114,7 +114,8 @@ static int poll(asyncio_loop *loop, bool wait)
     int r;
     if (__builtin_expect(loop->had_posts, 0)) {
         loop->had_posts = false;
-        if (wait && loop->spins_pay && list_empty(&loop->ready) && !loop->stopping && spin(loop))
+        if (wait && loop->spins_pay && !loop->poll_every_turn && list_empty(&loop->ready) &&
+            !loop->stopping && spin(loop))
             return 0;
     }
     if (list_empty(&loop->ready))
