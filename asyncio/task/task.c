@@ -166,7 +166,7 @@ int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_t
         *ret_task = task;
     }
     list_append(&loop->tasks, &task->all);
-    if (options && options->eager_start && asyncio__thread.loop == loop)
+    if (options && options->eager_start > 0 && asyncio__thread.loop == loop)
         asyncio__task_start_eagerly(task);
     else
         asyncio__loop_call(loop, &task->step.handle);
@@ -285,7 +285,7 @@ static inline int create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_t
                          const asyncio_create_task_options *options)
 {
     if (__builtin_expect(loop->task_factory != NULL, 0))
-        return loop->task_factory(loop, *coro, ret_task, options, loop->task_factory_data);
+        return asyncio__task_create_by_factory(loop, coro, ret_task, options);
     return asyncio__task_create(loop, coro, ret_task, options);
 }
 
@@ -318,17 +318,6 @@ int asyncio_task_new(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_t
                      const asyncio_create_task_options *options)
 {
     return asyncio__task_create(loop, &coro, ret_task, options);
-}
-
-void asyncio_loop_set_task_factory(asyncio_loop *loop, asyncio_task_factory *factory, void *data)
-{
-    loop->task_factory = factory;
-    loop->task_factory_data = data;
-}
-
-asyncio_task_factory *asyncio_loop_get_task_factory(const asyncio_loop *loop)
-{
-    return loop->task_factory;
 }
 
 asyncio_task *asyncio_current_task(void)

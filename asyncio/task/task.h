@@ -204,6 +204,10 @@ int asyncio__run_until_done(asyncio_loop *loop, asyncio_future *future);
 /* task.c */
 int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
                          const asyncio_create_task_options *options);
+/* factory.c: by the loop's factory, which is there. */
+int asyncio__task_create_by_factory(asyncio_loop *loop, const asyncio_coro *coro,
+                                    asyncio_task **ret_task,
+                                    const asyncio_create_task_options *options);
 /* The body is over: result, callbacks, references. */
 void asyncio__task_finish(asyncio_task *task, int result);
 int asyncio__task_cancel(asyncio_future *future, const char *message);

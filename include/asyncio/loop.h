@@ -202,7 +202,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_task(
     asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
     const asyncio_create_task_options *options);
 
-/* Makes a task in place of asyncio_task_new. */
+/* Makes a task in place of asyncio_task_new, by which it usually does; stores it in *ret_task,
+ * which is never NULL. It takes the coroutine: also when it fails, that is closed. */
 typedef int asyncio_task_factory(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
                                  const asyncio_create_task_options *options, void *data);
 
@@ -212,6 +213,28 @@ ASYNCIO_API void asyncio_loop_set_task_factory(asyncio_loop *loop, asyncio_task_
 
 /* The function set, or NULL. */
 ASYNCIO_API asyncio_task_factory *asyncio_loop_get_task_factory(const asyncio_loop *loop);
+
+/* A task factory for asyncio_loop_set_task_factory that runs the first step of a task inside
+ * create_task, until it suspends: one that never does is done before create_task returns, and costs
+ * no turn of the loop. During it asyncio_current_task is the new task, afterwards the creator
+ * again. Not eager are tasks made while the loop does not run, and those with a negative
+ * .eager_start. `data` is not used. Does not suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_eager_task_factory(
+    asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+    const asyncio_create_task_options *options, void *data);
+
+/* An eager factory around a function of one's own: `factory` is for asyncio_loop_set_task_factory,
+ * with the address of this struct as its data. It has to live as long as it is set. */
+typedef struct asyncio_eager_task_constructor {
+    asyncio_task_factory *factory;
+    asyncio_task_factory *constructor;
+    void *data;
+} asyncio_eager_task_constructor;
+
+/* Makes an eager factory of a function that makes tasks (NULL: asyncio_task_new); it is called
+ * with `data` and with .eager_start set. Does not suspend. */
+ASYNCIO_API asyncio_eager_task_constructor
+asyncio_create_eager_task_factory(asyncio_task_factory *constructor, void *data);
 
 /* Python's Task(coro, loop=loop): makes a task without asking the factory. As asyncio_create_task
  * else. */

@@ -22,7 +22,9 @@ typedef struct asyncio_create_task_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_create_task_options));
     const char *name ASYNCIO__0;          /* copied; None is NULL: "Task-1", "Task-2", ... */
     asyncio_context *context ASYNCIO__0;  /* to run in, borrowed; NULL: a copy of the current one */
-    int eager_start ASYNCIO__0;           /* run it now, until it first suspends */
+    /* above 0: run it now, until it first suspends; 0: as the loop's factory does, which is later
+     * when it has none; below 0: later in any case */
+    int eager_start ASYNCIO__0;
     /* bytes, guard included; 0: ASYNCIO_STACK_SIZE, else 64 KiB */
     size_t stack_size ASYNCIO__0;
     /* once cancelled, each later suspension returns -ECANCELED at once, until uncancel */
@@ -31,7 +33,8 @@ typedef struct asyncio_create_task_options {
 
 /* Makes a task of the running loop that runs `coro`. ret_task (NULL: not wanted) returns new.
  * -ASYNCIO_NO_RUNNING_LOOP, -EINVAL for a null function, -ENOMEM: the coroutine is closed then
- * (its on_close runs). Does not suspend, but runs the coroutine's first step with .eager_start. */
+ * (its on_close runs); -EINVAL also when the loop's task factory returns no task. Does not suspend,
+ * but runs the coroutine's first step when it starts eagerly. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_create_task(asyncio_coro coro, asyncio_task **ret_task,
                                                        const asyncio_create_task_options *options);
 #define asyncio_create_task(...) asyncio__create_task_m(__VA_ARGS__, )

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for several things: gather, wait, as_completed; and around one: shield, wait_for.
+/* Waiting for several things: gather, wait, as_completed, staggered_race; and around one: shield,
+ * wait_for.
  *
  * MODEL   gather makes tasks of coroutines, returns when all are done; the first error is returned
  *         at once, and the others go on; cancelling it cancels all of them. wait cancels nobody,
  *         ever. shield keeps a cancellation of the awaiting one from what it awaits. wait_for
- *         awaits in the caller's own task and cancels what is late.
- * SOURCE  CPython's Lib/asyncio/tasks.py. */
+ *         awaits in the caller's own task and cancels what is late. staggered_race starts one after
+ *         the other, takes the first that succeeds, and cancels the rest.
+ * SOURCE  CPython's Lib/asyncio/tasks.py and staggered.py. */
 #pragma once
 
 #include <asyncio/loop.h>
@@ -114,6 +116,26 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_as_completed_next(asyncio_as_complete
  * with. Does not suspend. */
 ASYNCIO_API int asyncio_as_completed_exit(asyncio_as_completed *as_completed, int result);
 
+typedef struct asyncio_staggered_race_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_staggered_race_options));
+    /* of the caller, one for each coroutine: what it failed with; 0: the winner; 1: was never
+     * started. Filled in whenever the race was run, also when it is lost or cancelled. */
+    int *errors ASYNCIO__0;
+} asyncio_staggered_race_options;
+
+/* Starts the first coroutine, and each later one when the one before it has failed or `delay`
+ * seconds have passed (ASYNCIO_NONE: only when it has failed), until one succeeds: returns its
+ * result, and *ret_winner (NULL: not wanted) is its place in the array. The others are cancelled;
+ * the call returns when all that were started have ended. When none succeeds, it returns the first
+ * one's error, and asyncio_last_error lists them all. Each runs in a task of its own; one that has
+ * lost and returns a result all the same should have given back what it got. -EINVAL for no
+ * coroutine and for a delay of NaN, -ASYNCIO_NO_TASK, -ENOMEM; -ECANCELED when the caller was
+ * cancelled, also when somebody has won meanwhile. Those that are not started are closed.
+ * Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int
+asyncio_staggered_race(const asyncio_coro *coros, size_t count, double delay, size_t *ret_winner,
+                       const asyncio_staggered_race_options *options);
+
 ASYNCIO_MUST_CHECK static inline int asyncio__gather_n(const asyncio_awaitable *awaitables,
                                                        size_t count)
 {
@@ -149,6 +171,13 @@ static inline int asyncio__as_completed_enter_v(asyncio_as_completed *as_complet
     return asyncio_as_completed_enter(as_completed, awaitables, count, &options);
 }
 
+ASYNCIO_MUST_CHECK static inline int asyncio__staggered_race_v(
+    const asyncio_coro *coros, size_t count, double delay, size_t *ret_winner,
+    asyncio_staggered_race_options options)
+{
+    return asyncio_staggered_race(coros, count, delay, ret_winner, &options);
+}
+
 ASYNCIO__END
 
 #define asyncio_gather_all(...) asyncio__gather_all_m(__VA_ARGS__, )
@@ -171,3 +200,7 @@ ASYNCIO__END
         as_completed, awaitables, count,                                                           \
         ASYNCIO__OPTIONS(asyncio_as_completed_options, (.timeout = ASYNCIO__DEFAULT_TIMEOUT, ),    \
                          __VA_ARGS__))
+#define asyncio_staggered_race(...) asyncio__staggered_race_m(__VA_ARGS__, )
+#define asyncio__staggered_race_m(coros, count, delay, ret_winner, ...)                            \
+    asyncio__staggered_race_v(coros, count, delay, ret_winner,                                     \
+                              ASYNCIO__OPTIONS(asyncio_staggered_race_options, (), __VA_ARGS__))

@@ -408,4 +408,302 @@ SCENARIO(an_eager_task_that_cancels_a_sibling)
     return 0;
 }
 
+/* ---- by the loop's factory ---- */
+
+static void make_eager(void)
+{
+    asyncio_loop_set_task_factory(running(), asyncio_eager_task_factory, NULL);
+}
+
+SCENARIO(the_eager_factory_is_a_factory)
+{
+    make_eager();
+    say("%s", yes(asyncio_loop_get_task_factory(running()) == asyncio_eager_task_factory));
+    asyncio_task *task = start(asyncio_coro(steps, "a", 0, 5));
+    say("created: %s", state(task));
+    asyncio_loop_set_task_factory(running(), NULL, NULL);
+    task = start(asyncio_coro(steps, "b", 0, 6));
+    say("created: %s", state(task));
+    say("%s", ends(task));
+    return 0;
+}
+
+SCENARIO(by_the_factory_one_that_suspends)
+{
+    make_eager();
+    turns(4);
+    asyncio_task *task = start(asyncio_coro(steps, "a", 2, 5));
+    say("created: %s", state(task));
+    say("%s", ends(task));
+    return 0;
+}
+
+static int sees_its_context(void)
+{
+    say("sees %d", get());
+    set(7);
+    return 0;
+}
+
+SCENARIO(the_factory_keeps_name_and_context)
+{
+    asyncio_context *context;
+    asyncio_task *task;
+    ok(asyncio_copy_context(&context));
+    make_eager();
+    ok(asyncio_create_task(asyncio_coro(sees_its_context), &task, .name = "worker",
+                           .context = context));
+    say("%s %s", asyncio_task_get_name(task), state(task));
+    ok(asyncio_await(task));
+    say("given %d, outside %d", get_in(context), get());
+    asyncio_task_unref(task);
+    asyncio_context_unref(context);
+    return 0;
+}
+
+PLAIN_SCENARIO(run_until_complete_with_an_eager_factory)
+{
+    asyncio_loop *loop = new_loop();
+    asyncio_task *task;
+    asyncio_loop_set_task_factory(loop, asyncio_eager_task_factory, NULL);
+    ok(asyncio_loop_create_task(loop, asyncio_coro(steps, "a", 0, 5), &task));
+    say("created: %s", state(task));
+    say("%s", name(asyncio_loop_run_until_complete(loop, task)));
+    asyncio_task_unref(task);
+    say("%s", name(asyncio_loop_run_until_complete(loop, asyncio_coro(steps, "b", 1, 6))));
+    int r = asyncio_loop_close(loop);
+    asyncio_loop_unref(loop);
+    return r;
+}
+
+static const char *gathered(asyncio_coro a, asyncio_coro b)
+{
+    int results[2];
+    asyncio_awaitable both[] = { ASYNCIO_AWAITABLE(a), ASYNCIO_AWAITABLE(b) };
+    int r = asyncio_gather_all(both, 2, results);
+    return r < 0 ? name(r) : list_name(results, 2);
+}
+
+SCENARIO(gather_makes_its_tasks_eagerly)
+{
+    make_eager();
+    turns(2);
+    say("%s", gathered(asyncio_coro(steps, "a", 0, 1), asyncio_coro(steps, "b", 0, 2)));
+    say("in the same turn");
+    say("%s", gathered(asyncio_coro(steps, "c", 1, 3), asyncio_coro(steps, "d", 0, 4)));
+    return 0;
+}
+
+SCENARIO(gather_of_an_eager_coroutine_that_fails_runs_the_others)
+{
+    make_eager();
+    turns(2);
+    say("%s", gathered(asyncio_coro(failing, "a", 0, EPIPE), asyncio_coro(steps, "b", 0, 2)));
+    say("in the same turn");
+    return 0;
+}
+
+SCENARIO(no_time_to_wait_for_an_eager_coroutine)
+{
+    make_eager();
+    say("%s", name(asyncio_wait_for(asyncio_coro(steps, "a", 0, 5), 0)));
+    say("%s", name(asyncio_wait_for(asyncio_coro(steps, "b", 1, 5), 0)));
+    return 0;
+}
+
+SCENARIO(shield_of_an_eager_coroutine)
+{
+    make_eager();
+    turns(2);
+    say("%s", name(asyncio_shield(asyncio_coro(steps, "a", 0, 5))));
+    say("in the same turn");
+    say("%s", name(asyncio_shield(asyncio_coro(steps, "b", 1, 6))));
+    return 0;
+}
+
+SCENARIO(ensure_future_of_an_eager_coroutine)
+{
+    make_eager();
+    asyncio_future *future;
+    ok(asyncio_ensure_future(asyncio_coro(steps, "a", 0, 5), &future));
+    const char *now = state(own(future));
+    say("%s %s", now, ends(future));
+    return 0;
+}
+
+static int nested(int depth)
+{
+    say("begins %d", depth);
+    int result = depth ? ok(asyncio_await(start(asyncio_coro(nested, depth - 1)))) : 0;
+    ok(asyncio_sleep(0));
+    say("ends %d", depth);
+    return result + depth;
+}
+
+SCENARIO(eager_children_of_eager_children)
+{
+    make_eager();
+    turns(6);
+    asyncio_task *task = start(asyncio_coro(nested, 3));
+    say("created: %s", state(task));
+    say("%s", ends(task));
+    return 0;
+}
+
+static int constructor(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+                       const asyncio_create_task_options *options, void *data)
+{
+    say("%s eagerly: %s", (const char *)data, yes(options->eager_start));
+    return asyncio_task_new(loop, coro, ret_task, options);
+}
+
+/* As long as it is set. */
+static asyncio_eager_task_constructor made;
+
+static void make_eager_by(asyncio_task_factory *function, void *data)
+{
+    made = asyncio_create_eager_task_factory(function, data);
+    asyncio_loop_set_task_factory(running(), made.factory, &made);
+}
+
+SCENARIO(a_factory_of_ones_own_constructor)
+{
+    make_eager_by(constructor, WORDS("constructs"));
+    asyncio_task *task = start_named(asyncio_coro(steps, "a", 0, 5), "worker");
+    say("%s %s", asyncio_task_get_name(task), state(task));
+    int results[2];
+    asyncio_awaitable both[] = { ASYNCIO_AWAITABLE(asyncio_coro(steps, "b", 1, 6)),
+                                 ASYNCIO_AWAITABLE(task) };
+    ok(asyncio_gather_all(both, 2, results));
+    say("%s", list_name(results, 2));
+    return 0;
+}
+
+static int lazy_constructor(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+                            const asyncio_create_task_options *options, void *data)
+{
+    (void)data;
+    asyncio_create_task_options lazy = *options;
+    lazy.eager_start = 0;
+    return asyncio_task_new(loop, coro, ret_task, &lazy);
+}
+
+SCENARIO(a_constructor_that_makes_lazy_tasks)
+{
+    make_eager_by(lazy_constructor, NULL);
+    asyncio_task *task = start(asyncio_coro(steps, "a", 0, 5));
+    say("created: %s", state(task));
+    say("%s", ends(task));
+    return 0;
+}
+
+static int failing_constructor(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+                               const asyncio_create_task_options *options, void *data)
+{
+    (void)loop;
+    (void)coro;
+    (void)ret_task;
+    (void)options;
+    (void)data;
+    return -EMFILE;
+}
+
+SCENARIO(a_constructor_that_fails)
+{
+    make_eager_by(failing_constructor, NULL);
+    asyncio_task *task = NULL;
+    say("%s", name(asyncio_create_task(asyncio_coro(steps, "a", 0, 5), &task)));
+    say("goes on");
+    return task ? -EPROTO : 0;
+}
+
+static int limited_child(void)
+{
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, 1 * T);
+    int r = asyncio_await(start(asyncio_coro(sleeper, "a", TICKS(9), 0)));
+    return asyncio_timeout_exit(&limit, r);
+}
+
+SCENARIO(a_deadline_reaches_an_eager_child)
+{
+    make_eager();
+    say("%s", name(limited_child()));
+    return 0;
+}
+
+static int child_with_a_sibling(asyncio_task_group *group)
+{
+    say("child");
+    ok(asyncio_task_group_create_task(group, asyncio_coro(steps, "sibling", 1, 0), NULL));
+    say("child ends");
+    return 0;
+}
+
+SCENARIO(eager_tasks_of_a_group_add_siblings)
+{
+    make_eager();
+    turns(4);
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    ok(asyncio_task_group_create_task(&group, asyncio_coro(child_with_a_sibling, &group), NULL));
+    say("body ends");
+    int r = asyncio_task_group_exit(&group, 0);
+    say("left");
+    return r;
+}
+
+SCENARIO(waiting_for_eager_tasks_that_are_done)
+{
+    make_eager();
+    turns(3);
+    asyncio_task *tasks[] = { start(asyncio_coro(quick, 1)),
+                              start(asyncio_coro(steps, "b", 9, 0)) };
+    asyncio_task *first = tasks[0], *second = tasks[1];
+    size_t done;
+    ok(asyncio_wait(tasks, 2, &done, .return_when = ASYNCIO_FIRST_COMPLETED));
+    say("%zu done, %zu pending, first %s", done, 2 - done, yes(tasks[0] == first));
+    asyncio_task_cancel(second);
+    say("%s", ends(second));
+    return 0;
+}
+
+static void all_completed(const asyncio_awaitable *awaitables, size_t count)
+{
+    asyncio_as_completed those;
+    asyncio_future *future;
+    ok(asyncio_as_completed_enter(&those, awaitables, count));
+    while (ok(asyncio_as_completed_next(&those, &future, NULL)) > 0)
+        say("%s", name(asyncio_future_result(future)));
+    ok(asyncio_as_completed_exit(&those, 0));
+}
+
+SCENARIO(as_completed_of_eager_coroutines)
+{
+    make_eager();
+    all_completed((asyncio_awaitable[]){ ASYNCIO_AWAITABLE(asyncio_coro(steps, "a", 0, 1)) }, 1);
+    all_completed((asyncio_awaitable[]){ ASYNCIO_AWAITABLE(asyncio_coro(steps, "b", 2, 2)) }, 1);
+    return 0;
+}
+
+static asyncio_task *made_by_callback;
+
+static void makes_a_task(asyncio_loop *loop, void *data)
+{
+    (void)data;
+    ok(asyncio_loop_create_task(loop, asyncio_coro(steps, "a", 1, 5), &made_by_callback));
+    say("callback goes on, current %s", yes(asyncio_current_task() != NULL));
+}
+
+SCENARIO(a_callback_makes_an_eager_task)
+{
+    make_eager();
+    soon(makes_a_task, NULL);
+    say_soon("behind");
+    ok(passes(1));
+    own(ASYNCIO__FUTURE(made_by_callback));
+    say("%s", ends(made_by_callback));
+    return 0;
+}
+
 CONFORMANCE("eager")

@@ -315,3 +315,206 @@ async def an_eager_task_that_cancels_a_sibling():
     task = eager(body())
     say(f"created: {state(task)}")
     say(await ends(task))
+
+
+# ---- by the loop's factory ----
+
+def make_eager(factory=asyncio.eager_task_factory):
+    asyncio.get_running_loop().set_task_factory(factory)
+
+
+@scenario
+async def the_eager_factory_is_a_factory():
+    loop = asyncio.get_running_loop()
+    make_eager()
+    say(yes(loop.get_task_factory() is asyncio.eager_task_factory))
+    task = asyncio.create_task(steps("a", 0, 5))
+    say(f"created: {state(task)}")
+    loop.set_task_factory(None)
+    task = asyncio.create_task(steps("b", 0, 6))
+    say(f"created: {state(task)}")
+    say(await ends(task))
+
+
+@scenario
+async def by_the_factory_one_that_suspends():
+    make_eager()
+    turns(4)
+    task = asyncio.create_task(steps("a", 2, 5))
+    say(f"created: {state(task)}")
+    say(await ends(task))
+
+
+@scenario
+async def the_factory_keeps_name_and_context():
+    var = contextvars.ContextVar("var", default=1)
+    context = contextvars.copy_context()
+    make_eager()
+
+    async def body():
+        say(f"sees {var.get()}")
+        var.set(7)
+    task = asyncio.create_task(body(), name="worker", context=context)
+    say(f"{task.get_name()} {state(task)}")
+    await task
+    say(f"given {context[var]}, outside {var.get()}")
+
+
+@scenario
+def run_until_complete_with_an_eager_factory():
+    loop = Loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    task = loop.create_task(steps("a", 0, 5))
+    say(f"created: {state(task)}")
+    say(name(loop.run_until_complete(task)))
+    say(name(loop.run_until_complete(steps("b", 1, 6))))
+    loop.close()
+
+
+@scenario
+async def gather_makes_its_tasks_eagerly():
+    make_eager()
+    turns(2)
+    say(await ends(asyncio.gather(steps("a", 0, 1), steps("b", 0, 2))))
+    say("in the same turn")
+    say(await ends(asyncio.gather(steps("c", 1, 3), steps("d", 0, 4))))
+
+
+@scenario
+async def gather_of_an_eager_coroutine_that_fails_runs_the_others():
+    make_eager()
+    turns(2)
+    say(await ends(asyncio.gather(failing("a", 0, errno.EPIPE), steps("b", 0, 2))))
+    say("in the same turn")
+
+
+@scenario
+async def no_time_to_wait_for_an_eager_coroutine():
+    make_eager()
+    say(await ends(asyncio.wait_for(steps("a", 0, 5), 0)))
+    say(await ends(asyncio.wait_for(steps("b", 1, 5), 0)))
+
+
+@scenario
+async def shield_of_an_eager_coroutine():
+    make_eager()
+    turns(2)
+    say(await ends(asyncio.shield(steps("a", 0, 5))))
+    say("in the same turn")
+    say(await ends(asyncio.shield(steps("b", 1, 6))))
+
+
+@scenario
+async def ensure_future_of_an_eager_coroutine():
+    make_eager()
+    future = asyncio.ensure_future(steps("a", 0, 5))
+    say(f"{state(future)} {await ends(future)}")
+
+
+@scenario
+async def eager_children_of_eager_children():
+    make_eager()
+
+    async def nested(depth):
+        say(f"begins {depth}")
+        result = await asyncio.create_task(nested(depth - 1)) if depth else 0
+        await asyncio.sleep(0)
+        say(f"ends {depth}")
+        return result + depth
+    turns(6)
+    task = asyncio.create_task(nested(3))
+    say(f"created: {state(task)}")
+    say(await ends(task))
+
+
+@scenario
+async def a_factory_of_ones_own_constructor():
+    def constructor(coro, *, loop, **options):
+        say(f"constructs eagerly: {yes(options.pop('eager_start'))}")
+        return asyncio.Task(coro, loop=loop, eager_start=True, **options)
+    make_eager(asyncio.create_eager_task_factory(constructor))
+    task = asyncio.create_task(steps("a", 0, 5), name="worker")
+    say(f"{task.get_name()} {state(task)}")
+    say(await ends(asyncio.gather(steps("b", 1, 6), task)))
+    make_eager(None)
+
+
+@scenario
+async def a_constructor_that_makes_lazy_tasks():
+    def constructor(coro, *, loop, eager_start, **options):
+        return asyncio.Task(coro, loop=loop, **options)
+    make_eager(asyncio.create_eager_task_factory(constructor))
+    task = asyncio.create_task(steps("a", 0, 5))
+    say(f"created: {state(task)}")
+    say(await ends(task))
+
+
+@scenario
+async def a_constructor_that_fails():
+    def constructor(coro, **options):
+        coro.close()
+        raise error(errno.EMFILE)
+    make_eager(asyncio.create_eager_task_factory(constructor))
+    coro = steps("a", 0, 5)
+    say(tries(asyncio.create_task, coro))
+    say("goes on")
+    make_eager(None)
+
+
+@scenario
+async def a_deadline_reaches_an_eager_child():
+    make_eager()
+
+    async def body():
+        async with asyncio.timeout(1 * T):
+            await asyncio.create_task(sleeper("a", 9))
+    say(await ends(body()))
+
+
+@scenario
+async def eager_tasks_of_a_group_add_siblings():
+    make_eager()
+    turns(4)
+    async with asyncio.TaskGroup() as group:
+        async def child():
+            say("child")
+            group.create_task(steps("sibling", 1))
+            say("child ends")
+        group.create_task(child())
+        say("body ends")
+    say("left")
+
+
+@scenario
+async def waiting_for_eager_tasks_that_are_done():
+    make_eager()
+    turns(3)
+    tasks = [asyncio.create_task(quick(1)), asyncio.create_task(steps("b", 9))]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    say(f"{len(done)} done, {len(pending)} pending, first {yes(tasks[0] in done)}")
+    tasks[1].cancel()
+    say(await ends(tasks[1]))
+
+
+@scenario
+async def as_completed_of_eager_coroutines():
+    make_eager()
+    for next_one in asyncio.as_completed([steps("a", 0, 1)]):
+        say(await ends(next_one))
+    for next_one in asyncio.as_completed([steps("b", 2, 2)]):
+        say(await ends(next_one))
+
+
+@scenario
+async def a_callback_makes_an_eager_task():
+    make_eager()
+    loop = asyncio.get_running_loop()
+    made = []
+
+    def callback():
+        made.append(loop.create_task(steps("a", 1, 5)))
+        say(f"callback goes on, current {yes(asyncio.current_task() is not None)}")
+    loop.call_soon(callback)
+    loop.call_soon(say, "behind")
+    await passes(1)
+    say(await ends(made[0]))

@@ -25,7 +25,7 @@ FUNCTIONS = """
     eager_task_factory ensure_future gather get_event_loop get_running_loop iscoroutine isfuture new_event_loop
     open_connection open_unix_connection run run_coroutine_threadsafe set_event_loop shield sleep start_server
     start_unix_server timeout timeout_at to_thread wait wait_for wrap_future capture_call_graph format_call_graph
-    print_call_graph future_add_to_awaited_by future_discard_from_awaited_by copy_context
+    print_call_graph future_add_to_awaited_by future_discard_from_awaited_by copy_context staggered_race
 """.split()
 FUTURE = "add_done_callback cancel cancelled done exception get_loop remove_done_callback result set_exception set_result"
 # What it is called here, where that is not the class name split at its capitals: several classes can be one type.
@@ -44,7 +44,7 @@ METHODS = {
         remove_writer run_forever run_in_executor run_until_complete sendfile set_debug set_default_executor
         set_exception_handler set_task_factory shutdown_default_executor sock_accept sock_connect sock_recv sock_recv_into
         sock_recvfrom sock_recvfrom_into sock_sendall sock_sendfile sock_sendto start_tls stop subprocess_exec subprocess_shell
-        time""",
+        slow_callback_duration time""",
     "Future": FUTURE,
     "Task": """add_done_callback cancel cancelled cancelling done exception get_context get_coro get_loop get_name get_stack
         print_stack remove_done_callback result set_name uncancel""",
@@ -84,6 +84,9 @@ OURS = {
     "asyncio_set_allocator asyncio_reallocate": "whose memory the library uses",
     "asyncio_*_callback asyncio_client_connected asyncio_exception_handler asyncio_task_factory asyncio_return_when":
         "the types of Python's parameters have names",
+    "asyncio_eager_task_constructor": "what create_eager_task_factory returns: C has no closures",
+    "asyncio_loop_set_slow_callback_duration": "Python assigns to an attribute",
+    "asyncio_loop_get_stats asyncio_loop_stats": "what a loop has done so far",
     "asyncio_exception_context asyncio_frame": "Python's dict for an exception handler, and its frame object",
     "asyncio_call_options asyncio_watch_options": "options that several methods share",
     "asyncio_loop_fileno asyncio_loop_step asyncio_loop_timeout": "a foreign loop drives ours",
@@ -110,7 +113,7 @@ FRONT_PAGE = """
     timeout_enter timeout_exit timeout_at_enter timeout_reschedule timeout_when timeout_expired
     task_group_enter task_group_create_task task_group_exit to_thread:abandon
     run_coroutine_threadsafe concurrent_future_result concurrent_future_cancel current_task all_tasks ensure_future
-    task_cancel task_cancelling task_uncancel task_cancelled task_done task_result task_value task_exception
+    eager_task_factory create_eager_task_factory staggered_race task_cancel task_cancelling task_uncancel task_cancelled task_done task_result task_value task_exception
     task_add_done_callback task_remove_done_callback task_get_stack task_print_stack task_get_coro task_get_name task_set_name
     task_get_context
     get_running_loop loop_new new_event_loop set_event_loop get_event_loop loop_create_future loop_create_task loop_call_soon
@@ -119,7 +122,7 @@ FRONT_PAGE = """
     loop_get_exception_handler loop_call_exception_handler loop_default_exception_handler loop_set_task_factory
     loop_get_task_factory loop_run_in_executor loop_set_default_executor loop_shutdown_default_executor loop_add_reader
     loop_remove_reader loop_add_writer loop_remove_writer loop_add_signal_handler loop_remove_signal_handler loop_set_debug
-    loop_get_debug loop_fileno loop_step
+    loop_get_debug loop_get_stats loop_fileno loop_step
     context_var context_var_get context_var_set context_var_reset copy_context context_run exit_stack_enter exit_stack_exit
     alloc strdup printf defer loop_start_watchdog loop_stop_watchdog
     open_connection start_server server_serve_forever server_close server_wait_closed stream_read stream_readline

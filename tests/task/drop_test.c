@@ -252,6 +252,21 @@ static int in_the_executors_shutdown(void)
     return asyncio_loop_shutdown_default_executor(asyncio_get_running_loop(), 1000);
 }
 
+static int in_a_race(void)
+{
+    asyncio_coro inner = asyncio_coro(forever);
+    asyncio_coro last = asyncio_coro_on_close(inner, close_one, NULL);
+    const asyncio_coro coros[] = { asyncio_coro(forever), asyncio_coro(waits_for_shared), last };
+    return asyncio_staggered_race(coros, 3, 1000, NULL);
+}
+
+static int in_a_race_of_all(void)
+{
+    const asyncio_coro coros[] = { asyncio_coro(forever), asyncio_coro(waits_for_shared),
+                                   asyncio_coro(stubborn) };
+    return asyncio_staggered_race(coros, 3, 0, NULL);
+}
+
 static void in_each_call(void **state)
 {
     (void)state;
@@ -266,6 +281,18 @@ static void in_each_call(void **state)
     drop("as_completed", in_as_completed);
     drop("another's as_completed", in_anothers_as_completed);
     drop("group", in_a_group);
+    drop("race", in_a_race);
+    drop("race of all", in_a_race_of_all);
+}
+
+static void what_a_race_did_not_start_is_closed(void **state)
+{
+    (void)state;
+    for (unsigned turns = 1; turns < 5; turns++) {
+        closed = 0;
+        drop_after(in_a_race, turns);
+        assert_int_equal(closed, 1);
+    }
 }
 
 static void in_wait_with_a_timeout(void **state)
@@ -371,6 +398,7 @@ int main(void)
     asyncio__alloc_track();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_each_call),
+        cmocka_unit_test(what_a_race_did_not_start_is_closed),
         cmocka_unit_test(in_wait_with_a_timeout),
         cmocka_unit_test(in_a_coroutine_that_is_awaited),
         cmocka_unit_test(in_an_on_close_of_a_task),

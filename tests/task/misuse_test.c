@@ -165,6 +165,174 @@ static void a_null_function(void **state)
     assert_return_code(asyncio_run(asyncio_coro(null_functions)), 0);
 }
 
+/* --- races --- */
+
+static int starts;
+
+static void closes(void *count)
+{
+    ++*(int *)count;
+}
+
+static int counts_start(int result)
+{
+    starts++;
+    return result;
+}
+
+static int wrong_races(void)
+{
+    size_t winner = 7;
+    int closed = 0;
+    const asyncio_coro one[] = { asyncio_coro_on_close(asyncio_coro(nothing), closes, &closed) };
+    assert_error(asyncio_staggered_race(one, 1, NAN, &winner), -EINVAL);
+    assert_int_equal(closed, 1);
+    assert_error(asyncio_staggered_race(one, 0, 1, &winner), -EINVAL);
+    assert_error(asyncio_staggered_race((const asyncio_coro *)NULL, 1, 1, &winner), -EINVAL);
+    assert_int_equal(closed, 1);
+    assert_int_equal(winner, 7);
+    /* a null function has failed, and the next is started */
+    int (*function)(void) = NULL;
+    int errors[2];
+    const asyncio_coro two[] = { asyncio_coro(function), asyncio_coro(counts_start, 4) };
+    assert_int_equal(asyncio_staggered_race(two, 2, 100, &winner, .errors = errors), 4);
+    assert_int_equal(winner, 1);
+    assert_int_equal(errors[0], -EINVAL);
+    assert_int_equal(errors[1], 0);
+    return 0;
+}
+
+static void a_race_of_nobody_and_wrong_delays(void **state)
+{
+    (void)state;
+    int closed = 0;
+    const asyncio_coro one[] = { asyncio_coro_on_close(asyncio_coro(nothing), closes, &closed) };
+    assert_error(asyncio_staggered_race(one, 1, 1, NULL), -ASYNCIO_NO_TASK);
+    assert_int_equal(closed, 1);
+    assert_return_code(asyncio_run(asyncio_coro(wrong_races)), 0);
+}
+
+static int told_failure(int number)
+{
+    return asyncio_raise(-ENOENT - number, "number %d failed", number);
+}
+
+static int lost_race(void)
+{
+    size_t winner = 7;
+    int closed = 0, errors[3] = { 5, 5, 5 };
+    starts = 0;
+    const asyncio_coro all[] = { asyncio_coro(told_failure, 0), asyncio_coro(told_failure, 1),
+                                 asyncio_coro(told_failure, 2) };
+    assert_int_equal(asyncio_staggered_race(all, 3, 9, &winner, .errors = errors), -ENOENT);
+    assert_int_equal(winner, 7);
+    assert_int_equal(errors[2], -ENOENT - 2);
+    const asyncio_error *error = asyncio_last_error(-ENOENT);
+    assert_non_null(error);
+    assert_int_equal(error->error_count, 3);
+    assert_string_equal(error->errors[1]->text, "number 1 failed");
+    assert_int_equal(asyncio_staggered_race(all, 1, 9, &winner), -ENOENT);
+    assert_string_equal(asyncio_last_error(-ENOENT)->text, "number 0 failed");
+    /* what is not started is closed, and never starts */
+    const asyncio_coro first_wins[] = {
+        asyncio_coro(counts_start, 3),
+        asyncio_coro_on_close(asyncio_coro(counts_start, 4), closes, &closed),
+    };
+    assert_int_equal(asyncio_staggered_race(first_wins, 2, 9, &winner, .errors = errors), 3);
+    assert_int_equal(starts, 1);
+    assert_int_equal(closed, 1);
+    assert_int_equal(errors[1], 1);
+    return 0;
+}
+
+static void a_race_that_nobody_wins(void **state)
+{
+    (void)state;
+    assert_return_code(asyncio_run(asyncio_coro(lost_race)), 0);
+}
+
+static int never_gives_up(int turns)
+{
+    for (int i = 0; i < turns; i++) {
+        int r = asyncio_sleep(0);
+        (void)r;
+    }
+    return 8;
+}
+
+static int late_winner(void)
+{
+    size_t winner = 7;
+    int errors[2];
+    const asyncio_coro both[] = { asyncio_coro(never_gives_up, 20), asyncio_coro(counts_start, 2) };
+    assert_int_equal(asyncio_staggered_race(both, 2, 0, &winner, .errors = errors), 2);
+    assert_int_equal(winner, 1);
+    assert_int_equal(errors[0], -ECANCELED);
+    return 0;
+}
+
+static void who_goes_on_after_the_race_has_lost_all_the_same(void **state)
+{
+    (void)state;
+    assert_return_code(asyncio_run(asyncio_coro(late_winner)), 0);
+}
+
+/* --- task factories --- */
+
+static int no_task_factory(asyncio_loop *loop, asyncio_coro coro, asyncio_task **ret_task,
+                           const asyncio_create_task_options *options, void *data)
+{
+    (void)loop;
+    (void)coro;
+    (void)ret_task;
+    (void)options;
+    (void)data;
+    return 0;
+}
+
+static int factories(void)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_task *task = NULL;
+    asyncio_loop_set_task_factory(loop, no_task_factory, NULL);
+    assert_error(asyncio_create_task(asyncio_coro(nothing), &task), -EINVAL);
+    assert_error(asyncio_create_task(asyncio_coro(nothing), NULL), -EINVAL);
+    assert_error(asyncio_gather(asyncio_coro(nothing), asyncio_coro(nothing)), -EINVAL);
+    const asyncio_coro one[] = { asyncio_coro(nothing) };
+    assert_error(asyncio_staggered_race(one, 1, 1, NULL), -EINVAL);
+    assert_null(task);
+    /* no constructor: the usual one */
+    asyncio_eager_task_constructor made = asyncio_create_eager_task_factory(NULL, NULL);
+    asyncio_loop_set_task_factory(loop, made.factory, &made);
+    assert_return_code(asyncio_create_task(asyncio_coro(counts_start, 5), &task), 0);
+    assert_int_equal(asyncio_task_done(task), 1);
+    asyncio_task_unref(task);
+    /* not this one */
+    assert_return_code(asyncio_create_task(asyncio_coro(counts_start, 5), &task, .eager_start = -1),
+                       0);
+    assert_int_equal(asyncio_task_done(task), 0);
+    assert_int_equal(asyncio_await(task), 5);
+    asyncio_task_unref(task);
+    asyncio_loop_set_task_factory(loop, NULL, NULL);
+    assert_return_code(asyncio_create_task(asyncio_coro(counts_start, 5), &task, .eager_start = -1),
+                       0);
+    assert_int_equal(asyncio_await(task), 5);
+    asyncio_task_unref(task);
+    /* the bare function, as another language calls it */
+    assert_return_code((asyncio_eager_task_factory)(loop, asyncio_coro(counts_start, 6), &task,
+                                                    NULL, NULL),
+                       0);
+    assert_int_equal(asyncio_task_result(task), 6);
+    asyncio_task_unref(task);
+    return 0;
+}
+
+static void factories_that_make_nothing_and_eager_ones(void **state)
+{
+    (void)state;
+    assert_return_code(asyncio_run(asyncio_coro(factories)), 0);
+}
+
 struct reports {
     int count;
     int last;
@@ -320,6 +488,10 @@ int main(void)
         cmocka_unit_test(a_null_function),
         cmocka_unit_test(a_scope_left_without_its_exit),
         cmocka_unit_test(exits_out_of_order),
+        cmocka_unit_test(a_race_of_nobody_and_wrong_delays),
+        cmocka_unit_test(a_race_that_nobody_wins),
+        cmocka_unit_test(who_goes_on_after_the_race_has_lost_all_the_same),
+        cmocka_unit_test(factories_that_make_nothing_and_eager_ones),
         cmocka_unit_test(a_call_from_the_wrong_thread_in_debug_mode),
         cmocka_unit_test(a_task_too_large_for_memory),
         cmocka_unit_test(a_loop_after_fork),

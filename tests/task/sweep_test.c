@@ -322,6 +322,36 @@ static int eager(void)
     return r;
 }
 
+static int races(void)
+{
+    const asyncio_coro coros[] = { asyncio_coro(failing, 1), asyncio_coro(sleeper, 40, 6),
+                                   asyncio_coro(sleeper, 5, 7) };
+    int errors[3];
+    size_t winner = 9;
+    int r = asyncio_staggered_race(coros, 3, 0.0, &winner, .errors = errors);
+    if (r < 0)
+        return r;
+    return winner < 3 && errors[winner] == 0 ? expect(r, 5 + (int)winner) : -EPROTO;
+}
+
+static int lost_races(void)
+{
+    const asyncio_coro coros[] = { asyncio_coro(failing, 1), asyncio_coro(failing, 0) };
+    int r = asyncio_staggered_race(coros, 2, ASYNCIO_NONE, NULL);
+    return r == -EDOM ? 0 : r < 0 ? r : -EPROTO;
+}
+
+static int eager_by_factory(void)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_loop_set_task_factory(loop, asyncio_eager_task_factory, NULL);
+    int r = expect(asyncio_gather(asyncio_coro(sleeper, 0, 4), asyncio_coro(sleeper, 1, 4)), 0);
+    if (r >= 0)
+        r = races();
+    asyncio_loop_set_task_factory(loop, NULL, NULL);
+    return r;
+}
+
 static const struct {
     const char *name;
     scenario *program;
@@ -340,6 +370,9 @@ static const struct {
     { "threads", threads },
     { "submissions", submissions },
     { "eager", eager },
+    { "races", races },
+    { "lost races", lost_races },
+    { "eager by factory", eager_by_factory },
 };
 
 static void every_allocation_fails_in_turn(void **state)
