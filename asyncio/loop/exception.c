@@ -5,6 +5,11 @@
 
 #include <stdio.h>
 
+enum { SHOWN_FRAMES = 24 };
+
+void (*asyncio__loop_run_timed)(struct handle *handle, asyncio_loop *loop);
+size_t (*asyncio__loop_created)(asyncio_future *future, asyncio_frame *ret_frames, size_t capacity);
+const struct loop_inspector *asyncio__loop_inspector;
 void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text, size_t size);
 
 void asyncio_loop_set_exception_handler(asyncio_loop *loop, asyncio_exception_handler *handler,
@@ -17,6 +22,22 @@ void asyncio_loop_set_exception_handler(asyncio_loop *loop, asyncio_exception_ha
 asyncio_exception_handler *asyncio_loop_get_exception_handler(const asyncio_loop *loop)
 {
     return loop->exception_handler;
+}
+
+/* The outermost first, as Python's. */
+static void print_creation(const asyncio_exception_context *context)
+{
+    if (context->source_traceback_count)
+        fprintf(stderr, "Object created at (most recent call last):\n");
+    for (size_t i = context->source_traceback_count; i-- > 0;) {
+        const asyncio_frame *frame = &context->source_traceback[i];
+        const char *function = frame->function ? frame->function : "?";
+        if (frame->file)
+            fprintf(stderr, "  File \"%s\", line %d, in %s\n", frame->file, frame->line, function);
+        else
+            fprintf(stderr, "  File \"%s\", at %p, in %s\n", frame->object ? frame->object : "?",
+                    frame->address, function);
+    }
 }
 
 void asyncio_loop_default_exception_handler(asyncio_loop *loop,
@@ -32,6 +53,7 @@ void asyncio_loop_default_exception_handler(asyncio_loop *loop,
         fprintf(stderr, "%s: %s\n", context->task ? "task" : "future", object);
     if (context->where)
         fprintf(stderr, "where: %s\n", context->where);
+    print_creation(context);
     if (context->exception < 0)
         asyncio__print_error(stderr, context->exception, context->error);
 }
@@ -58,5 +80,10 @@ void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
         .task = task,
         .where = error ? error->where : NULL,
     };
+    asyncio_frame frames[SHOWN_FRAMES];
+    if (loop->debug && future && asyncio__loop_created) {
+        context.source_traceback_count = asyncio__loop_created(future, frames, SHOWN_FRAMES);
+        context.source_traceback = context.source_traceback_count ? frames : NULL;
+    }
     (asyncio_loop_call_exception_handler)(loop, &context);
 }

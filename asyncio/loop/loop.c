@@ -98,9 +98,11 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     list_init(&loop->tasks);
     list_init(&loop->followers);
     list_init(&loop->closers);
+    list_init(&loop->creations);
     for (int i = 0; i < LOOP_FREELISTS; i++)
         asyncio__freelist_init(&loop->freelists[i], freelist_sizes[i]);
     loop->look_interval = 16;
+    loop->slow_ns = LOOP_SLOW_NS;
     loop->poll_every_turn =
         options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
     loop->debug = environment_says_yes("ASYNCIO_DEBUG");
@@ -236,6 +238,19 @@ int asyncio_loop_get_debug(const asyncio_loop *loop)
     return loop->debug;
 }
 
+int asyncio_loop_set_slow_callback_duration(asyncio_loop *loop, double seconds)
+{
+    if (isnan(seconds))
+        return asyncio_raise(-EINVAL, "a duration cannot be NaN (not a number)");
+    loop->slow_ns = (int64_t)(fmax(fmin(seconds, 9e9), -9e9) * 1e9);
+    return 0;
+}
+
+double asyncio_loop_slow_callback_duration(const asyncio_loop *loop)
+{
+    return asyncio__seconds(loop->slow_ns);
+}
+
 int asyncio__loop_check_slow(asyncio_loop *loop)
 {
     if (atomic_load_explicit(&loop->closed, memory_order_relaxed))
@@ -257,6 +272,8 @@ int asyncio__loop_enter(asyncio_loop *loop)
         return -ASYNCIO_LOOP_RUNNING;
     asyncio_loop_ref(loop); /* a callback may give the last one back */
     loop->thread = pthread_self();
+    /* what was done outside of runs is not its work */
+    loop->stats.entered_at = loop->now_at_poll = asyncio__loop_now(loop);
     asyncio__thread.loop = loop;
     asyncio__thread.env = &loop->env;
     asyncio__coro_init_thread(&loop->stack);
@@ -271,6 +288,9 @@ int asyncio__loop_enter(asyncio_loop *loop)
 void asyncio__loop_leave(asyncio_loop *loop)
 {
     asyncio__loop_pauses(loop);
+    int64_t now = asyncio__loop_now(loop);
+    (void)asyncio__loop_was_busy(loop, now);
+    loop->stats.ran_ns += now - loop->stats.entered_at;
     asyncio__record_unref(loop->env.record);
     loop->env.record = NULL;
     asyncio__coro_fini_thread(&loop->stack);
@@ -326,7 +346,9 @@ int asyncio_loop_step(asyncio_loop *loop)
     if (r < 0)
         return r;
     atomic_store(&loop->sleeping, true); /* between steps nobody looks: each post has to wake */
-    loop->turns_since_poll = 1000;
+    /* a poll is due; the turns it pretends to have made without are none */
+    loop->stats.turns_without_poll -= LOOP_TURNS_WITHOUT_POLL - loop->turns_since_poll;
+    loop->turns_since_poll = LOOP_TURNS_WITHOUT_POLL;
     r = asyncio__loop_turn(loop, false);
     if (r >= 0)
         r = asyncio_loop_timeout(loop) == 0;

@@ -56,6 +56,18 @@ enum { LOOP_TASK_SIZE = 256 + (sizeof(struct coro) - 2 * sizeof(void *)) };
 /* A user's callback, a timer's too, and a done callback. */
 enum { LOOP_HANDLE_SIZE = 128 };
 
+/* What asyncio_loop_get_stats tells and nobody else needs. Only written where the clock has been
+ * read anyway, at a look at the kernel and around a run: not for each turn or step. Turns that did
+ * not look are in turns_since_poll until the next look. */
+struct loop_stats {
+    uint64_t turns_without_poll;
+    int64_t waited_ns, longest_ns;
+    uint64_t lag[ASYNCIO_LAG_BUCKETS]; /* one for each poll: their sum */
+    uint64_t named_tasks;              /* the others are counted by their numbers */
+    uint64_t tasks_ended;
+    int64_t entered_at, ran_ns;        /* the run under way; all runs before */
+};
+
 enum { LOOP_APART = 64 };   /* bytes: a cache line, wherever malloc put the loop */
 
 struct asyncio_loop {
@@ -115,6 +127,9 @@ struct asyncio_loop {
     unsigned long next_task_number;
     struct watcher *watchdog;         /* NULL: nobody watches */
     struct list all;                  /* asyncio__loops */
+    struct loop_stats stats;
+    int64_t slow_ns;                  /* debug mode: a step that takes so long is reported */
+    struct list creations;            /* debug mode: the task floor's, of its objects */
     bool shutting_down;               /* cancellation is level-triggered from here on */
     size_t leftover;                  /* tasks the runner still waits for, shutting down */
     bool had_overflow_stack;
@@ -193,6 +208,7 @@ static inline void asyncio__loop_take(asyncio_loop *loop, struct handle *handle)
     loop->ran++;
 }
 
+enum { LOOP_SLOW_NS = 100000000 };
 enum { LOOP_TURNS_WITHOUT_POLL = 512, LOOP_POLL_INTERVAL_NS = 50000 };
 
 /* Begins the next turn where it stands, on a task's stack, when that turn has nothing to do but to
@@ -265,6 +281,15 @@ static inline void asyncio__loop_uncall(asyncio_loop *loop, struct timed_handle 
 int asyncio__loop_deadline(asyncio_loop *loop, double seconds, bool absolute, int64_t *ret_when);
 double asyncio__seconds(int64_t nanoseconds);
 
+/* It has been busy since the last poll. In debug mode each step is timed by itself. */
+static inline int64_t asyncio__loop_was_busy(asyncio_loop *loop, int64_t now)
+{
+    int64_t busy = now - loop->now_at_poll;
+    if (__builtin_expect(busy > loop->stats.longest_ns, 0) && !loop->debug)
+        loop->stats.longest_ns = busy;
+    return busy;
+}
+
 /* One turn. `wait`: sleep in the kernel when nothing is ready. 0 or the backend's error. */
 int asyncio__loop_turn(asyncio_loop *loop, bool wait);
 
@@ -274,12 +299,14 @@ void asyncio__loop_leave(asyncio_loop *loop);
 
 /* 0 when `loop` may be used from here: open and (debug mode) in its thread. */
 int asyncio__loop_check_slow(asyncio_loop *loop);
+static inline bool asyncio__loop_wants_check(const asyncio_loop *loop)
+{
+    return atomic_load_explicit(&loop->closed, memory_order_relaxed) || loop->debug;
+}
 static inline int asyncio__loop_check(asyncio_loop *loop)
 {
-    return __builtin_expect(
-               atomic_load_explicit(&loop->closed, memory_order_relaxed) || loop->debug, 0)
-               ? asyncio__loop_check_slow(loop)
-               : 0;
+    return __builtin_expect(asyncio__loop_wants_check(loop), 0) ? asyncio__loop_check_slow(loop)
+                                                                : 0;
 }
 
 /* posts.c (any thread): hands a post over and wakes the loop; -ASYNCIO_LOOP_CLOSED, and the post
@@ -320,6 +347,21 @@ void asyncio__loop_wake(asyncio_loop *loop);
 /* exception.c: reports with what is known; every field of the context may be left out. */
 void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
                           struct error_record *record, asyncio_future *future, asyncio_task *task);
+/* Set by the task floor, called in debug mode: runs a step, and reports one that took too long; the
+ * frames of where an object was made, at most `capacity`. */
+extern void (*asyncio__loop_run_timed)(struct handle *handle, asyncio_loop *loop);
+extern size_t (*asyncio__loop_created)(asyncio_future *future, asyncio_frame *ret_frames,
+                                       size_t capacity);
+/* Set by the floor that knows stacks and symbols; NULL where that is not linked. */
+struct loop_inspector {
+    /* The frames of the running code: a block to be freed, or NULL. */
+    void *(*capture)(void);
+    /* Names what `capture` gave; the texts stay. Returns how many there are. */
+    size_t (*name)(const void *stack, asyncio_frame *ret_frames, size_t capacity);
+    /* "work() at work.c:12"; false when its name is not known. */
+    bool (*describe)(const void *function, char *text, size_t size);
+};
+extern const struct loop_inspector *asyncio__loop_inspector;
 /* Set by the task floor: how a task or future is called in a report. */
 extern void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text,
                                       size_t size);

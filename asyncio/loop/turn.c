@@ -25,16 +25,32 @@ enum {
     LOOP_SPIN_RETRY = 16,
 };
 
-static void polled(asyncio_loop *loop)
+static inline unsigned lag_bucket(int64_t lag_ns)
 {
+    uint64_t units = (uint64_t)lag_ns >> 10;
+    unsigned bucket = units ? 64 - (unsigned)__builtin_clzll(units) : 0;
+    return bucket < ASYNCIO_LAG_BUCKETS ? bucket : ASYNCIO_LAG_BUCKETS - 1;
+}
+
+/* `slept_from`: since when, INT64_MIN: it did not sleep, and is reckoned as busy. */
+static void polled(asyncio_loop *loop, int64_t slept_from)
+{
+    int64_t now = asyncio__loop_now(loop);
+    int64_t until = now;
+    if (slept_from != INT64_MIN) {
+        loop->stats.waited_ns += now - slept_from;
+        until = slept_from;
+    }
+    loop->stats.lag[lag_bucket(asyncio__loop_was_busy(loop, until))]++;
+    loop->stats.turns_without_poll += loop->turns_since_poll;
     loop->turns_since_poll = 0;
-    loop->now_at_poll = asyncio__loop_now(loop);
+    loop->now_at_poll = now;
     loop->look_at = loop->ran + loop->look_interval;
 }
 
 static bool poll_is_due(asyncio_loop *loop)
 {
-    if (loop->poll_every_turn || ++loop->turns_since_poll >= LOOP_TURNS_WITHOUT_POLL)
+    if (loop->poll_every_turn || loop->turns_since_poll >= LOOP_TURNS_WITHOUT_POLL - 1)
         return true;
     if (loop->ran < loop->look_at)
         return false;
@@ -49,12 +65,11 @@ static bool poll_is_due(asyncio_loop *loop)
     return since >= LOOP_POLL_INTERVAL_NS;
 }
 
-static int64_t time_to_wait(asyncio_loop *loop)
+static int64_t time_to_wait(asyncio_loop *loop, int64_t now)
 {
     int64_t next = asyncio__timers_next(&loop->timers);
     if (next == INT64_MAX)
         return -1;
-    int64_t now = asyncio__loop_now(loop);
     int64_t wait = next > now ? next - now : 0;
     /* With very many timers there is always one due in a moment: then those of a millisecond share
      * a wake-up, as they do in CPython. */
@@ -64,12 +79,13 @@ static int64_t time_to_wait(asyncio_loop *loop)
 
 /* Sleeping is announced before the last look at the posts, and a post is made before the look at
  * `sleeping`: one of the two sees the other. */
-static int poll_and_wait(asyncio_loop *loop)
+static int poll_and_wait(asyncio_loop *loop, int64_t *ret_from)
 {
     atomic_store(&loop->sleeping, true);
     int64_t timeout = 0;
+    *ret_from = asyncio__loop_now(loop);
     if (!atomic_load(&loop->posts) && !atomic_load(&loop->signals))
-        timeout = time_to_wait(loop);
+        timeout = time_to_wait(loop, *ret_from);
     asyncio__loop_pauses(loop);
     int r = loop->backend->type->poll(loop->backend, timeout);
     asyncio__loop_goes_on(loop);
@@ -112,20 +128,25 @@ static bool spin(asyncio_loop *loop)
 static int poll(asyncio_loop *loop, bool wait)
 {
     int r;
+    int64_t slept_from = INT64_MIN;
     if (__builtin_expect(loop->had_posts, 0)) {
         loop->had_posts = false;
         if (wait && loop->spins_pay && !loop->poll_every_turn && list_empty(&loop->ready) &&
-            !loop->stopping && spin(loop))
+            !loop->stopping && spin(loop)) {
+            loop->stats.turns_without_poll++;
             return 0;
+        }
     }
-    if (list_empty(&loop->ready))
-        r = wait && !loop->stopping ? poll_and_wait(loop)
+    if (list_empty(&loop->ready)) {
+        r = wait && !loop->stopping ? poll_and_wait(loop, &slept_from)
                                     : loop->backend->type->poll(loop->backend, 0);
-    else if (poll_is_due(loop))
+    } else if (poll_is_due(loop)) {
         r = loop->backend->type->poll(loop->backend, 0);
-    else
+    } else {
+        loop->turns_since_poll++;
         return 0;
-    polled(loop);
+    }
+    polled(loop, slept_from);
     return r;
 }
 
@@ -148,8 +169,26 @@ static void expire(asyncio_loop *loop)
     }
 }
 
+/* In debug mode each step comes back here, and is run by itself: a task does not switch to the
+ * next one, since the batch is empty and no turn can begin where it stands. */
+static __attribute__((noinline)) void run_in_debug(asyncio_loop *loop)
+{
+    struct list turn = LIST_INIT(turn);
+    list_splice(&turn, &loop->ready);
+    struct list *node;
+    while ((node = list_pop(&turn))) {
+        loop->look_at = 0;
+        loop->ran++;
+        asyncio__loop_run_timed(container_of(node, struct handle, link), loop);
+    }
+}
+
 static void run(asyncio_loop *loop)
 {
+    if (__builtin_expect(loop->debug, 0) && asyncio__loop_run_timed) {
+        run_in_debug(loop);
+        return;
+    }
     list_splice(&loop->batch, &loop->ready);
     struct handle *handle;
     while ((handle = asyncio__loop_peek(loop))) {

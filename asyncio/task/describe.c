@@ -12,7 +12,13 @@ static const char *state_of(const asyncio_future *future)
 
 void asyncio__describe(asyncio_future *future, asyncio_task *task, char *text, size_t size)
 {
-    if (task)
+    char place[256];
+    const void *function = task ? (const void *)(uintptr_t)task->fn : NULL;
+    if (task && task->future.loop->debug && asyncio__loop_inspector &&
+        asyncio__loop_inspector->describe(function, place, sizeof place))
+        snprintf(text, size, "<Task %s name='%s' coro=%s>", state_of(&task->future),
+                 asyncio_task_get_name(task), place);
+    else if (task)
         snprintf(text, size, "<Task %s name='%s' coro=%p>", state_of(&task->future),
                  asyncio_task_get_name(task), (void *)(uintptr_t)task->fn);
     else

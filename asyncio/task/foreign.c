@@ -38,7 +38,7 @@ static void wait_for(asyncio_task *task, asyncio_future *future)
         task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
 }
 
-static void run(struct handle *handle, asyncio_loop *loop)
+void asyncio__foreign_run(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_task *task = task_of_step(handle);
     if (!loop)
@@ -80,7 +80,7 @@ int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro)
     task->prepared = (struct prepared *)(void *)memory;
     asyncio__coro_prepare_notes(coro, memory + size, task->prepared, NULL);
     task->future.task_flags |= TASK_FOREIGN;
-    task->step.handle.run = run;
+    task->step.handle.run = asyncio__foreign_run;
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "task/future.h"
 
 #include "base/alloc.h"
+#include "task/debug_mode.h"
 
 #include <string.h>
 
@@ -42,6 +43,7 @@ void asyncio__future_fini(asyncio_future *future)
     asyncio__free(extra->message);
     asyncio__free(extra->name);
     asyncio__free(extra->own_value);
+    asyncio__creation_forget(extra->creation);
     asyncio__free(extra);
     future->extra = NULL;
 }
@@ -152,6 +154,8 @@ int asyncio_loop_create_future(asyncio_loop *loop, asyncio_future **ret_future)
     if (!future)
         return -ENOMEM;
     future_init(future, &asyncio__future_type, loop);
+    if (__builtin_expect(loop->debug, 0))
+        asyncio__creation_remember(future);
     *ret_future = future;
     return 0;
 }

@@ -66,6 +66,7 @@ struct future_extra {
     void (*destroy)(void *value);
     void *on_close;                    /* a task's: struct closing */
     void *own_value;                   /* a task's: what asyncio_coro_ret made, freed with it */
+    struct creation *creation;         /* in debug mode: debug_mode.c */
 };
 
 struct asyncio_future {

@@ -2,6 +2,7 @@
 /* asyncio.run and its Runner: a loop, a main task, Ctrl-C, and the order of shutting down. */
 #include "base/alloc.h"
 #include "base/context.h"
+#include "task/debug_mode.h"
 #include "task/task.h"
 
 #include <asyncio/runner.h>
@@ -234,6 +235,7 @@ int asyncio_runner_exit(asyncio_runner *runner, int result)
         if (state->set_event_loop && asyncio__thread.set_loop == state->loop)
             asyncio_set_event_loop(NULL);
         (void)asyncio_loop_close(state->loop);
+        asyncio__creations_report(state->loop);
         asyncio_loop_unref(state->loop);
     }
     asyncio_context_unref(state->context);

@@ -43,6 +43,7 @@ static void drop_task(asyncio_task *task)
         asyncio__loop_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future,
                              task);
     list_remove(&task->all);
+    loop->stats.tasks_ended++;
     struct awaited *waiting = task->waiting;
     bool is_future = waiting && (waiting->type->flags & FUTURE_TYPE_REAL);
     if (waiting && !is_future && waiting->type->destroy)

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "task/debug.h"
+#include "task/debug_mode.h"
 #include "task/scope.h"
 #include "task/stacks.h"
 
@@ -29,6 +30,7 @@ static void destroy(asyncio_future *future)
 __attribute__((constructor)) static void give_to_loop(void)
 {
     asyncio__loop_describe = asyncio__describe;
+    asyncio__debug_mode_install();
 }
 
 __attribute__((used)) static const struct debug_layout *const debuggers_need = &asyncio__debug;
@@ -142,11 +144,12 @@ static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_co
     return r;
 }
 
-int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
-                         const asyncio_create_task_options *options)
+static inline __attribute__((always_inline)) int
+create_one(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
+           const asyncio_create_task_options *options, bool in_debug)
 {
-    int r = asyncio__loop_check(loop);
-    if (r >= 0 && __builtin_expect(!coro->fn, 0) && !asyncio__coro_is_one(coro))
+    int r = 0;
+    if (__builtin_expect(!coro->fn, 0) && !asyncio__coro_is_one(coro))
         r = asyncio_raise(-EINVAL, "a null function is no coroutine");
     asyncio_task *task = NULL;
     if (r >= 0 && !(task = asyncio__loop_object(loop, LOOP_FREELIST_TASK)))
@@ -160,12 +163,16 @@ int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_t
     if (!(options && options->name)) {
         task->future.task_flags |= TASK_NUMBERED_NAME;
         task->number = (uint32_t)++loop->next_task_number;
+    } else {
+        loop->stats.named_tasks++;
     }
     if (ret_task) {
         future_ref(&task->future);
         *ret_task = task;
     }
     list_append(&loop->tasks, &task->all);
+    if (in_debug)
+        asyncio__creation_remember(&task->future);
     if (options && options->eager_start > 0 && asyncio__thread.loop == loop)
         asyncio__task_start_eagerly(task);
     else
@@ -173,11 +180,32 @@ int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_t
     return 0;
 }
 
+/* The loop is closed, or in debug mode. */
+static __attribute__((noinline)) int create_checked(asyncio_loop *loop, const asyncio_coro *coro,
+                                                    asyncio_task **ret_task,
+                                                    const asyncio_create_task_options *options)
+{
+    int r = asyncio__loop_check_slow(loop);
+    if (r >= 0)
+        return create_one(loop, coro, ret_task, options, true);
+    asyncio__coro_close(coro);
+    return r;
+}
+
+int asyncio__task_create(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task,
+                         const asyncio_create_task_options *options)
+{
+    return __builtin_expect(asyncio__loop_wants_check(loop), 0)
+               ? create_checked(loop, coro, ret_task, options)
+               : create_one(loop, coro, ret_task, options, false);
+}
+
 /* CPython: a result with a cancellation still due becomes a cancellation; an error stays one. */
 void asyncio__task_finish(asyncio_task *task, int result)
 {
     asyncio_future *future = &task->future;
     list_remove(&task->all);
+    future->loop->stats.tasks_ended++;
     if (future->task_flags & TASK_LEFTOVER)
         future->loop->leftover--;
     if (__builtin_expect(

@@ -191,6 +191,7 @@ void asyncio__sleep_over(struct handle *handle, asyncio_loop *loop);
 extern const struct future_type asyncio__sleep_type;
 
 /* foreign.c: coroutines driven by their table, on the loop's stack. */
+void asyncio__foreign_run(struct handle *handle, asyncio_loop *loop);
 int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro);
 void asyncio__foreign_fini(asyncio_task *task);
 int asyncio__foreign_await(const asyncio_coro *coro);

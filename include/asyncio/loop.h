@@ -37,6 +37,9 @@ typedef struct asyncio_exception_context {
     asyncio_task *task ASYNCIO__0;
     asyncio_handle *handle ASYNCIO__0;
     const char *where ASYNCIO__0;           /* "file:line (function)" or NULL */
+    /* debug mode: where the future or task was made, the innermost frame first */
+    const asyncio_frame *source_traceback ASYNCIO__0;
+    size_t source_traceback_count ASYNCIO__0;
 } asyncio_exception_context;
 
 typedef void asyncio_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,
@@ -295,11 +298,61 @@ ASYNCIO_API int asyncio_loop_add_signal_handler(asyncio_loop *loop, int signal_n
  * suspend. */
 ASYNCIO_API int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signal_number);
 
-/* Turns debug mode on or off; its start value is that of ASYNCIO_DEBUG. */
+/* Turns debug mode on or off, from the next turn on; its start value is that of ASYNCIO_DEBUG. It
+ * slows the loop down, and tells its exception handler
+ * - of each step that took asyncio_loop_slow_callback_duration: "Executing <Task ...> took 0.123
+ *   seconds", with the task, or the callback's name and place;
+ * - where an object was made of which it reports: an error that was never retrieved, a task that
+ *   was destroyed while it was pending (.source_traceback; the default handler prints it);
+ * - at the end of asyncio_run, of tasks and futures that are done and that somebody still has
+ *   references to: an asyncio_task_unref is missing.
+ * Calls from another thread than the loop's are -ASYNCIO_WRONG_THREAD. What was made before debug
+ * mode was on has no place. Names and places are known where inspect's functions are linked: always
+ * with the shared library. Does not suspend. */
 ASYNCIO_API void asyncio_loop_set_debug(asyncio_loop *loop, int enabled);
 
 /* 1 in debug mode. */
 ASYNCIO_API int asyncio_loop_get_debug(const asyncio_loop *loop);
+
+enum { ASYNCIO_LAG_BUCKETS = 32 };
+
+/* What a loop has done since it was made. */
+typedef struct asyncio_loop_stats {
+    size_t size;               /* of what was filled in */
+    uint64_t turns;
+    uint64_t polls;            /* looks at the kernel: a busy turn may go without */
+    uint64_t steps;            /* callbacks called, and times a task went on */
+    uint64_t tasks_made;
+    uint64_t tasks_alive;      /* not done */
+    uint64_t timers;           /* armed now: call_later, sleeps, timeouts */
+    double busy_time;          /* seconds between looks at the kernel */
+    double poll_time;          /* seconds in which it slept */
+    double longest_step;       /* seconds; see below */
+    /* lag[0]: how often less than 1024 ns passed between two looks at the kernel; lag[i]: from
+     * 2^(i+9) to 2^(i+10) ns; the last one: and more */
+    uint64_t lag[ASYNCIO_LAG_BUCKETS];
+} asyncio_loop_stats;
+
+/* Stores what `loop` has done so far: of `size` bytes, which the macro takes from *ret_stats. The
+ * counting costs nothing in the turns and steps themselves, since no clock is read for it but where
+ * the loop goes to sleep. So `lag` is how long a completion or a timer had to wait at most because
+ * the loop was busy, and longest_step the longest time in which it did not look: one step that
+ * blocks, or, up to 50 us, several; in debug mode each step is timed by itself. -EINVAL for no loop
+ * or no memory, -ASYNCIO_WRONG_THREAD while it runs in another thread. Also of a loop that is
+ * closed. Does not suspend. */
+ASYNCIO_API int asyncio_loop_get_stats(asyncio_loop *loop, asyncio_loop_stats *ret_stats,
+                                       size_t size);
+#if !defined(ASYNCIO__BUILD)
+#define asyncio_loop_get_stats(loop, ret_stats)                                                    \
+    (asyncio_loop_get_stats)(loop, ret_stats, sizeof *(ret_stats))
+#endif
+
+/* In debug mode, a step that takes `seconds` or longer is reported; 0.1 when nothing is set.
+ * Infinity: none is. -EINVAL for NaN. Does not suspend. */
+ASYNCIO_API int asyncio_loop_set_slow_callback_duration(asyncio_loop *loop, double seconds);
+
+/* The seconds set. */
+ASYNCIO_API double asyncio_loop_slow_callback_duration(const asyncio_loop *loop);
 
 /* A descriptor that becomes readable when asyncio_loop_step has something to do, for a foreign
  * loop (GTK, Qt, epoll) that drives this one; lent. Watch it level-triggered, and call step after

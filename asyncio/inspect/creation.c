@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What debug mode wants to know of the code: where a task or future was made, and what a function
+ * is called. The loop and task floors ask through asyncio__loop_inspector; in a program that is
+ * linked statically and uses nothing of inspect/, nobody answers. */
+#include "base/alloc.h"
+#include "inspect/creation.h"
+#include "inspect/frames.h"
+#include "inspect/symbols.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CAPTURED_FRAMES = 32 };
+
+struct captured {
+    size_t count;
+    struct raw_frame frames[];
+};
+
+/* Addresses only: what they are called is found when somebody asks. */
+static void *capture(void)
+{
+    struct raw_frame frames[CAPTURED_FRAMES];
+    size_t count = asyncio__frames_here(frames, CAPTURED_FRAMES, NULL);
+    count = asyncio__frames_of_step(frames, count);
+    struct captured *captured = asyncio__malloc(sizeof *captured + count * sizeof *frames);
+    if (!captured)
+        return NULL;
+    captured->count = count;
+    memcpy(captured->frames, frames, count * sizeof *frames);
+    return captured;
+}
+
+static size_t name(const void *stack, asyncio_frame *ret_frames, size_t capacity)
+{
+    const struct captured *captured = stack;
+    int r =
+        asyncio__frames_name(captured->frames, captured->count, true, ret_frames, capacity);
+    return r > 0 ? (size_t)r : 0;
+}
+
+static bool describe(const void *function, char *text, size_t size)
+{
+    uintptr_t address = (uintptr_t)function;
+    const struct symbol *symbol = NULL;
+    asyncio__symbols_find(&address, 1, &symbol);
+    const struct place *place = symbol ? &symbol->places[symbol->place_count - 1] : NULL;
+    if (!place || !place->function)
+        return false;
+    if (place->file)
+        (void)snprintf(text, size, "%s() at %s:%d", place->function, place->file, place->line);
+    else
+        (void)snprintf(text, size, "%s()", place->function);
+    return true;
+}
+
+const struct loop_inspector asyncio__inspector = { capture, name, describe };
+
+__attribute__((constructor)) static void give_to_loop(void)
+{
+    asyncio__loop_inspector = &asyncio__inspector;
+}
