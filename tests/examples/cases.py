@@ -143,6 +143,8 @@ def read_to_end(peer):
 def is_refused(port):
     try:
         connect(port).close()
+    except ConnectionResetError:    # it was in the backlog when the listener closed: the next one tells
+        return False
     except ConnectionRefusedError:
         return True
     return False
