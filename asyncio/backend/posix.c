@@ -3,6 +3,8 @@
  * See posix.h. */
 #include "backend/posix.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,7 +14,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
@@ -35,9 +36,7 @@ void asyncio__posix_fini(struct posix *posix)
 int64_t asyncio__posix_now(struct backend *backend)
 {
     (void)backend;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return clock_ns();
 }
 
 int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol,

@@ -75,15 +75,3 @@ static inline void list_splice(struct list *to, struct list *from)
     to->prev = from->prev;
     list_init(from);
 }
-
-/* Moves all members of `from` in front of those of `to`. */
-static inline void list_splice_front(struct list *to, struct list *from)
-{
-    if (list_empty(from))
-        return;
-    from->prev->next = to->next;
-    to->next->prev = from->prev;
-    from->next->prev = to;
-    to->next = from->next;
-    list_init(from);
-}

@@ -7,13 +7,13 @@
  * default action of these signals ends the process. */
 #include "inspect/snapshot.h"
 
+#include "base/clock.h"
 #include "task/task.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -177,24 +177,16 @@ void asyncio__snapshot_close(void)
     (void)pthread_mutex_unlock(&mutex);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 /* Nobody signals: the handler may not. */
 static void wait_until(int64_t when)
 {
-    struct timespec time = { .tv_sec = (time_t)(when / 1000000000),
-                             .tv_nsec = (long)(when % 1000000000) };
+    struct timespec time = timespec_of(when);
     (void)pthread_cond_timedwait(&never, &mutex, &time);
 }
 
 static int wait_for_handler(void)
 {
-    int64_t now = now_ns(), end = now + PATIENCE_NS, pause = POLL_NS;
+    int64_t now = clock_ns(), end = now + PATIENCE_NS, pause = POLL_NS;
     for (;;) {
         int is = atomic_load(&state), requested = REQUESTED;
         if (is == TAKEN || is == STALE)
@@ -203,7 +195,7 @@ static int wait_for_handler(void)
             return -ETIMEDOUT;
         wait_until(now + pause);
         pause = pause < POLL_NS * 32 ? pause * 2 : pause;
-        now = now_ns();
+        now = clock_ns();
     }
 }
 
@@ -213,7 +205,7 @@ int asyncio__snapshot_take(asyncio_loop *loop, int thread, unsigned long ran,
     int r = -ESRCH;
     (void)pthread_mutex_lock(&mutex);
     while (atomic_load(&state) != IDLE) /* another thread's, which waits and has let go the lock */
-        wait_until(now_ns() + POLL_NS);
+        wait_until(clock_ns() + POLL_NS);
     atomic_store(&wanted_loop, loop);
     atomic_store(&wanted_ran, ran);
     atomic_store(&state, REQUESTED);

@@ -15,6 +15,7 @@
 #include <asyncio/watchdog.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "inspect/snapshot.h"
 
 #include <math.h>
@@ -22,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LOOKS = 4, INTERVAL_MIN_NS = 50 * 1000 };
@@ -50,13 +50,6 @@ struct watchdog {
 static struct watchdog *of_watcher(struct watcher *watcher)
 {
     return container_of(watcher, struct watchdog, watcher);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
 #if defined(__clang__)
@@ -118,8 +111,7 @@ static void bark(struct watchdog *dog)
 
 static void wait_until(struct watchdog *dog, int64_t when)
 {
-    struct timespec time = { .tv_sec = (time_t)(when / 1000000000),
-                             .tv_nsec = (long)(when % 1000000000) };
+    struct timespec time = timespec_of(when);
     int r = 0;
     while (!dog->stopping && r != ETIMEDOUT)
         r = pthread_cond_timedwait(&dog->changed, &dog->mutex, &time);
@@ -149,7 +141,7 @@ static void unpark(struct watcher *watcher)
 static void look(struct watchdog *dog)
 {
     unsigned long activity = atomic_load(&dog->watcher.activity), ran = ran_now(dog->loop);
-    int64_t now = now_ns(), passed = now - dog->looked_at;
+    int64_t now = clock_ns(), passed = now - dog->looked_at;
     dog->looked_at = now;
     if (activity != dog->activity || ran != dog->ran) {
         dog->activity = activity;
@@ -175,7 +167,7 @@ static void *watch(void *argument)
     (void)pthread_mutex_lock(&dog->mutex);
     while (!dog->stopping) {
         look(dog);
-        wait_until(dog, now_ns() + dog->interval);
+        wait_until(dog, clock_ns() + dog->interval);
     }
     (void)pthread_mutex_unlock(&dog->mutex);
     return NULL;

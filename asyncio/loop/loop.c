@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/context.h"
 #include "coro/stack.h"
-#include "workers/pool.h"
 
 #include <math.h>
 #include <sched.h>
@@ -14,9 +13,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Counts the forks this process descends from; a loop of an earlier generation is the parent's. */
-static atomic_uint fork_generation;
 
 struct list asyncio__loops = LIST_INIT(asyncio__loops);
 static pthread_mutex_t loops_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -52,7 +48,6 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     (void)pthread_mutex_unlock(&loops_mutex);
-    atomic_fetch_add(&fork_generation, 1);
     asyncio__thread.loop = NULL;
     asyncio__thread.task = NULL;
     asyncio__thread.env = NULL;
@@ -107,7 +102,7 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
         options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
     loop->debug = environment_says_yes("ASYNCIO_DEBUG");
     loop->stack_size = options->stack_size ? options->stack_size : default_stack_size();
-    loop->fork_generation = atomic_load(&fork_generation);
+    loop->forks = atomic_load(&asyncio__forks);
     loop->thread = pthread_self();
     atomic_init(&loop->refs, 1);
 }
@@ -127,6 +122,7 @@ int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *optio
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, watch_forks);
+    asyncio__forks_watch();
 
     asyncio_loop_options defaults = { .size = sizeof defaults };
     if (!options)
@@ -152,7 +148,7 @@ int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *optio
         return r;
     }
     /* with jobs of its own, a backend simulates threads, and the time */
-    loop->spins_pay = !loop->backend->type->job && asyncio__processors() > 1;
+    loop->spin.pays = !loop->backend->type->job && asyncio__processors() > 1;
     loop->now_at_poll = asyncio__loop_now(loop);
     asyncio__timers_init(&loop->timers, loop->now_at_poll);
     list_loop(loop);
@@ -266,7 +262,7 @@ int asyncio__loop_enter(asyncio_loop *loop)
 {
     if (atomic_load(&loop->closed))
         return -ASYNCIO_LOOP_CLOSED;
-    if (loop->fork_generation != atomic_load(&fork_generation))
+    if (asyncio__is_inherited(loop->forks))
         return -ASYNCIO_FORKED;
     if (asyncio__thread.loop || atomic_exchange(&loop->running, true))
         return -ASYNCIO_LOOP_RUNNING;
@@ -368,8 +364,7 @@ static void drop_timers(asyncio_loop *loop)
 /* Threads that still use the backend; those of a parent process are not here. */
 static void wait_for_visitors(asyncio_loop *loop)
 {
-    while (atomic_load(&loop->wakers) &&
-           loop->fork_generation == atomic_load(&fork_generation))
+    while (atomic_load(&loop->wakers) && !asyncio__is_inherited(loop->forks))
         sched_yield();
 }
 

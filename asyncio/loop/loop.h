@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/freelist.h"
 #include "base/list.h"
+#include "base/spin.h"
 #include "base/thread.h"
 #include "coro/coro.h"
 #include "loop/timers.h"
@@ -82,8 +83,8 @@ struct asyncio_loop {
     /* one was armed for a time that had come: the next turn looks at the clock */
     bool timer_due;
     atomic_bool closed;
-    bool had_posts, spins_pay;        /* in this turn; there is a second processor */
-    unsigned char spin_credit, spins_skipped;
+    bool had_posts;                   /* in this turn */
+    struct spin spin;
     struct timers timers;
     struct backend *backend;
     void *after_switch;               /* the task floor's: one that ended, its stack is to go */
@@ -114,7 +115,7 @@ struct asyncio_loop {
     uint64_t number;                  /* of no other loop of the process; never 0 */
     atomic_bool running;
     pthread_t thread;                 /* that runs it, while running */
-    unsigned fork_generation;
+    unsigned forks;                   /* asyncio__forks when it was made */
     char *backend_reason;             /* "epoll: why" */
     size_t stack_size;
     asyncio_exception_handler *exception_handler;

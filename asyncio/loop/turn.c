@@ -21,8 +21,6 @@ enum {
     MANY_TIMERS = 1024,
     MANY_TIMERS_WAIT_NS = 1000000,
     LOOP_SPIN_NS = 1500,            /* less than a wake-up costs */
-    LOOP_SPIN_CREDIT_MAX = 8,
-    LOOP_SPIN_RETRY = 16,
 };
 
 static inline unsigned lag_bucket(int64_t lag_ns)
@@ -93,35 +91,21 @@ static int poll_and_wait(asyncio_loop *loop, int64_t *ret_from)
     return r;
 }
 
-static void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 /* Other threads have just posted: looks a moment whether they go on, since waking a loop that
- * sleeps costs both sides more. True: they do, and no poll is due. A try that failed takes away
- * credit; without credit only each 16th is made. */
-static bool spin(asyncio_loop *loop)
+ * sleeps costs both sides more. True: they do, and no poll is due. */
+static bool look_for_more_posts(asyncio_loop *loop)
 {
-    if (loop->spin_credit == 0 && ++loop->spins_skipped % LOOP_SPIN_RETRY != 0)
+    if (!spin_is_worth_it(&loop->spin))
         return false;
     int64_t now = asyncio__loop_now(loop), end = now + LOOP_SPIN_NS;
     if (now - loop->now_at_poll >= LOOP_POLL_INTERVAL_NS)
         return false;
     bool found;
     do {
-        for (unsigned i = 0; i < 8; i++)
-            relax();
+        spin_pause();
         found = atomic_load_explicit(&loop->posts, memory_order_relaxed) != NULL;
     } while (!found && asyncio__loop_now(loop) < end);
-    if (found && loop->spin_credit < LOOP_SPIN_CREDIT_MAX)
-        loop->spin_credit++;
-    else if (!found && loop->spin_credit > 0)
-        loop->spin_credit--;
+    spin_ended(&loop->spin, found);
     return found;
 }
 
@@ -131,8 +115,8 @@ static int poll(asyncio_loop *loop, bool wait)
     int64_t slept_from = INT64_MIN;
     if (__builtin_expect(loop->had_posts, 0)) {
         loop->had_posts = false;
-        if (wait && loop->spins_pay && !loop->poll_every_turn && list_empty(&loop->ready) &&
-            !loop->stopping && spin(loop)) {
+        if (wait && !loop->poll_every_turn && list_empty(&loop->ready) && !loop->stopping &&
+            look_for_more_posts(loop)) {
             loop->stats.turns_without_poll++;
             return 0;
         }

@@ -3,11 +3,11 @@
 #include "offload/concurrent.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "task/future.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 int asyncio__concurrent_init(asyncio_concurrent_future *future)
 {
@@ -186,17 +186,7 @@ int asyncio_concurrent_future_set_exception(asyncio_concurrent_future *future, i
 
 static struct timespec deadline_of(double timeout)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    timeout = fmin(fmax(timeout, 0), 1e9);
-    double whole = floor(timeout);
-    deadline.tv_sec += (time_t)whole;
-    deadline.tv_nsec += (long)((timeout - whole) * 1e9);
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec++;
-        deadline.tv_nsec -= 1000000000;
-    }
-    return deadline;
+    return clock_deadline((int64_t)(fmin(fmax(timeout, 0), 1e9) * NS_PER_SECOND));
 }
 
 int asyncio_concurrent_future_result(asyncio_concurrent_future *future, double timeout)

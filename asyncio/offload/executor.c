@@ -3,12 +3,12 @@
 #include "offload/executor.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "task/task.h"
 
 #include <math.h>
 #include <semaphore.h>
 #include <stdio.h>
-#include <time.h>
 
 int asyncio_thread_pool_executor_new(unsigned max_workers, asyncio_executor **ret_executor)
 {
@@ -259,11 +259,7 @@ static void *join_only(void *argument)
 static int wait_until(sem_t *semaphore, int64_t timeout_ns)
 {
     int r;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + timeout_ns % 1000000000;
-    until.tv_sec += (time_t)(timeout_ns / 1000000000 + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
+    struct timespec until = clock_deadline(timeout_ns < 0 ? 0 : timeout_ns);
     do {
         r = timeout_ns < 0 ? sem_wait(semaphore)
                            : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);

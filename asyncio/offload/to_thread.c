@@ -69,8 +69,7 @@ static void drop(struct held *held)
 
 int(asyncio_to_thread)(asyncio_coro coro, const asyncio_to_thread_options *options)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     asyncio_task *task = task_current();
     int r = task ? task_refuses(task) : -ASYNCIO_NO_TASK;
     struct to_thread *thread = NULL;

@@ -192,8 +192,7 @@ int(asyncio_thread_queue_put)(asyncio_thread_queue *queue, const void *item, siz
     int r = check(queue, item_size);
     if (r < 0)
         return r;
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     lock(queue);
     r = put(queue, item, true);
     unlock(queue);
@@ -217,8 +216,7 @@ int(asyncio_thread_queue_get)(asyncio_thread_queue *queue, void *ret_item, size_
     int r = check(queue, item_size);
     if (r < 0)
         return r;
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     lock(queue);
     r = get(queue, ret_item, true);
     unlock(queue);

@@ -237,8 +237,7 @@ int(asyncio_as_completed_enter)(asyncio_as_completed *user, const asyncio_awaita
 int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_future,
                               size_t *ret_index)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     struct state *state = user->scope;
     asyncio_task *task = task_current();
     if (!state)

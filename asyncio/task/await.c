@@ -69,15 +69,13 @@ int asyncio__await_future(asyncio_future *future)
 
 int asyncio__await_this(asyncio_future *future)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     return asyncio__await_future(future);
 }
 
 int(asyncio_await)(asyncio_awaitable awaitable)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     if (awaitable.future)
         return asyncio__await_future(awaitable.future);
     if (!task_current()) {

@@ -244,8 +244,7 @@ const int *asyncio_gather_future_results(asyncio_future *future, size_t *ret_cou
 int(asyncio_gather_all)(const asyncio_awaitable *awaitables, size_t count, int *ret_results,
                         const asyncio_gather_options *options)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     asyncio_future *future;
     if (!task_current()) {
         for (size_t i = 0; i < count; i++)

@@ -145,8 +145,7 @@ int(asyncio_shield_future)(asyncio_awaitable awaitable, asyncio_future **ret_fut
 
 int(asyncio_shield)(asyncio_awaitable awaitable)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     asyncio_future *outer;
     if (!task_current()) {
         if (!awaitable.future)

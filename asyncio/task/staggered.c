@@ -254,8 +254,7 @@ static int check(const asyncio_coro *coros, size_t count, double delay)
 int(asyncio_staggered_race)(const asyncio_coro *coros, size_t count, double delay,
                             size_t *ret_winner, const asyncio_staggered_race_options *options)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     int r = check(coros, count, delay);
     size_t size = 0;
     struct race *race = NULL;

@@ -123,6 +123,14 @@ void asyncio__scopes_check(asyncio_task *task, void *frame);
             asyncio__scopes_check(task, __builtin_frame_address(0));                               \
     } while (0)
 
+/* The same where it need not be a task that calls. */
+#define TASK_CHECK_CALLER()                                                                        \
+    do {                                                                                           \
+        asyncio_task *caller_ = task_current();                                                    \
+        if (caller_)                                                                               \
+            TASK_CHECK_SCOPES(caller_);                                                            \
+    } while (0)
+
 /* True once for each cancellation that is due now; puts its record into the env. */
 bool asyncio__task_take_cancel_slow(asyncio_task *task);
 static inline bool task_take_cancel(asyncio_task *task)

@@ -126,8 +126,7 @@ static int check(asyncio_future **futures, size_t count, const asyncio_wait_opti
 int(asyncio_wait)(asyncio_future **futures, size_t count, size_t *ret_done,
                   const asyncio_wait_options *options)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     static const asyncio_wait_options defaults = { .size = sizeof defaults,
                                                    .timeout = ASYNCIO_NONE };
     if (!options)

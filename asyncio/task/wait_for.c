@@ -91,8 +91,7 @@ static int without_time(asyncio_awaitable awaitable)
 
 int(asyncio_wait_for)(asyncio_awaitable awaitable, double timeout)
 {
-    if (task_current())
-        TASK_CHECK_SCOPES(task_current());
+    TASK_CHECK_CALLER();
     int r = 0;
     if (!task_current())
         r = -ASYNCIO_NO_TASK;

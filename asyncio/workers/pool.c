@@ -27,23 +27,19 @@
 
 #include "base/alloc.h"
 #include "base/fork.h"
+#include "base/spin.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { THREADS_DEFAULT_MAX = 32, NAME_SIZE = 16 };
 
-/* About what waking a sleeper costs. A spin that found nothing takes away credit; without credit
- * only each 16th is tried. */
-enum { SPIN_NS = 2000, SPIN_CREDIT_MAX = 8, SPIN_RETRY = 16 };
+enum { SPIN_NS = 2000 }; /* about what waking a sleeper costs */
 
 /* Jobs shorter than this are better done by those who are at it. */
 enum { JOB_SHORT_NS = 3000, GUARD_NS = 100000 };
@@ -74,8 +70,7 @@ struct pool {
     unsigned busy;           /* workers that run one, or spin */
     struct worker *guard;
     struct worker *idle;     /* the last to fall asleep is the first to be woken: it is warm */
-    unsigned spin_credit, spins_skipped;
-    bool spins_pay;          /* more than one processor */
+    struct spin spin;
     bool is_spinning;
     unsigned alive, started, max_threads;
     unsigned forks;          /* asyncio__forks when it was made */
@@ -85,31 +80,6 @@ struct pool {
 };
 
 static _Thread_local struct pool *working_for;   /* in its workers */
-
-unsigned asyncio__processors(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return (unsigned)CPU_COUNT(&set);
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (unsigned)count : 1;
-}
-
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}
 
 /* Under the lock. */
 static bool has_work(struct pool *pool)
@@ -224,25 +194,14 @@ static void spin(struct pool *pool)
     int64_t end = clock_ns() + SPIN_NS;
     bool found;
     do {
-        for (unsigned i = 0; i < 8; i++)
-            relax();
+        spin_pause();
         found = atomic_load_explicit(&pool->incoming, memory_order_relaxed) != NULL;
     } while (!found && clock_ns() < end);
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_sub(&pool->coming, 1);
     pool->busy--;
     pool->is_spinning = false;
-    if (found && pool->spin_credit < SPIN_CREDIT_MAX)
-        pool->spin_credit++;
-    else if (!found && pool->spin_credit > 0)
-        pool->spin_credit--;
-}
-
-static bool should_spin(struct pool *pool)
-{
-    if (!pool->spins_pay || pool->is_spinning)
-        return false;
-    return pool->spin_credit > 0 || ++pool->spins_skipped % SPIN_RETRY == 0;
+    spin_ended(&pool->spin, found);
 }
 
 static void sleep_until_woken(struct pool *pool, struct worker *worker)
@@ -267,13 +226,7 @@ static void guard(struct pool *pool, struct worker *worker)
     atomic_fetch_add(&pool->coming, 1);
     pool->guard = worker;
     pthread_mutex_unlock(&pool->lock);
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += GUARD_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = clock_deadline(GUARD_NS);
     int r;
     do
         r = sem_clockwait(&worker->wake, CLOCK_MONOTONIC, &until);
@@ -329,7 +282,7 @@ static void *worker_main(void *argument)
             is_late = false;
         } else if (atomic_load(&pool->is_shut_down)) {
             break;
-        } else if (should_spin(pool)) {
+        } else if (!pool->is_spinning && spin_is_worth_it(&pool->spin)) {
             spin(pool);
         } else {
             sleep_until_woken(pool, worker);
@@ -358,8 +311,10 @@ struct pool *asyncio__pool_new(unsigned max_threads, const char *thread_name)
     unsigned cpus = asyncio__processors();
     if (max_threads == 0)
         max_threads = cpus + 4 < THREADS_DEFAULT_MAX ? cpus + 4 : THREADS_DEFAULT_MAX;
-    *pool = (struct pool){ .max_threads = max_threads, .spins_pay = cpus > 1 };
-    pool->spin_credit = SPIN_CREDIT_MAX;
+    *pool = (struct pool){
+        .max_threads = max_threads,
+        .spin = { .pays = cpus > 1, .credit = SPIN_CREDIT_MAX },
+    };
     atomic_init(&pool->users, 1);
     pool->forks = atomic_load(&asyncio__forks);
     list_init(&pool->queue);

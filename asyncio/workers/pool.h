@@ -17,9 +17,6 @@
 
 struct pool;
 
-/* that this thread may run on */
-unsigned asyncio__processors(void);
-
 struct work {
     struct list link;
     void (*run)(struct work *work);
