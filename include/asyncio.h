@@ -4,6 +4,7 @@
 
 #include <asyncio/alloc.h>
 #include <asyncio/call_graph.h>
+#include <asyncio/connect.h>
 #include <asyncio/context.h>
 #include <asyncio/coroutine.h>
 #include <asyncio/dump.h>
@@ -14,6 +15,7 @@
 #include <asyncio/loop.h>
 #include <asyncio/queue.h>
 #include <asyncio/runner.h>
+#include <asyncio/server.h>
 #include <asyncio/stream.h>
 #include <asyncio/task.h>
 #include <asyncio/task_group.h>

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 
+#include <asyncio/connect.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -14,6 +14,8 @@
 #include "net/stream.h"
 #include "net/resolve.h"
 
+#include <asyncio/server.h>
+
 struct listener {
     struct op op;                    /* OP_ACCEPT */
     struct asyncio_server *server;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: TCP connections and servers, for straight-line code.
+/* Streams: connections, for straight-line code.
  *
  * MODEL      A stream is Python's StreamReader and StreamWriter in one. Reading suspends until
  *            there is something; writing accepts all bytes or none (sends what the socket takes,
@@ -11,7 +11,7 @@
  * LIMIT      `.limit` (64 KiB) bounds what readline and readuntil look through; the buffer stops
  *            reading at twice that.
  * CANCEL     Bytes that arrived stay in the stream when the read is cancelled.
- * OWNERSHIP  A handler owns nothing: its stream is flushed and closed when it returns.
+ * OWNERSHIP  A server's handler owns nothing: its stream is flushed and closed when it returns.
  *            asyncio_open_connection returns new. Calls on a closed stream return -ECONNRESET.
  * THREADS    A stream or server belongs to the loop it was made in. Calls that may suspend are
  *            -ASYNCIO_OTHER_LOOP in another; in debug mode every call from another thread is
@@ -37,94 +37,8 @@ struct asyncio__integer {
 ASYNCIO__BEGIN
 
 typedef struct asyncio_stream asyncio_stream;
-typedef struct asyncio_server asyncio_server;
 
 #define ASYNCIO__DEFAULT_LIMIT 65536
-#define ASYNCIO__DEFAULT_BACKLOG 100
-#define ASYNCIO__DEFAULT_REUSE_ADDRESS 1
-
-typedef struct asyncio_open_connection_options {
-    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_open_connection_options));
-    size_t limit ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_LIMIT);  /* bytes */
-    const char *local_host ASYNCIO__0;                      /* bind to it first; None is NULL */
-    int local_port ASYNCIO__0;
-    int family ASYNCIO__0;                                  /* AF_INET, AF_INET6, 0: either */
-} asyncio_open_connection_options;
-
-/* Connects to `host` (a name or a literal address) and `port`, trying its addresses in turn.
- * ret_stream returns new. A socket that the kernel connects with itself, on a port of this host
- * where nobody listens, is -ECONNREFUSED. -ASYNCIO_RESOLVE, the error of the last attempt,
- * -ECANCELED, -ENOMEM. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_open_connection(
-    const char *host, int port, asyncio_stream **ret_stream,
-    const asyncio_open_connection_options *options);
-#define asyncio_open_connection(...) asyncio__open_connection_m(__VA_ARGS__, )
-#define asyncio__open_connection_m(host, port, ret_stream, ...)                                    \
-    asyncio__open_connection_v(host, port, ret_stream,                                             \
-                               ASYNCIO__OPTIONS(asyncio_open_connection_options,                   \
-                                                (.limit = ASYNCIO__DEFAULT_LIMIT, ), __VA_ARGS__))
-ASYNCIO_MUST_CHECK static inline int asyncio__open_connection_v(
-    const char *host, int port, asyncio_stream **ret_stream,
-    asyncio_open_connection_options options)
-{
-    return (asyncio_open_connection)(host, port, ret_stream, &options);
-}
-
-/* Handles one connection, in a task of its own. */
-typedef int asyncio_client_connected(asyncio_stream *stream, void *data);
-
-typedef struct asyncio_start_server_options {
-    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_start_server_options));
-    size_t limit ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_LIMIT);  /* bytes, of each stream */
-    int backlog ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_BACKLOG);
-    int family ASYNCIO__0;                                  /* AF_INET, AF_INET6, 0: either */
-    int reuse_address ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_REUSE_ADDRESS);
-    int reuse_port ASYNCIO__0;
-    size_t stack_size ASYNCIO__0;                           /* of the handlers' tasks */
-    /* accepts no more than this at a time; 0: no limit */
-    unsigned max_connections ASYNCIO__0;
-    void *data ASYNCIO__0;                                  /* the handler's second argument */
-    void (*destroy)(void *data) ASYNCIO__0;                 /* called once, with the server */
-} asyncio_start_server_options;
-
-/* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs
- * `handler(stream, data)` as a task for each connection; it may leave out `data`. A handler's
- * negative result, but -ECANCELED, goes to the exception handler. ret_server returns new.
- * -EADDRINUSE, -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_server(
-    asyncio_client_connected *handler, const char *host, int port, asyncio_server **ret_server,
-    const asyncio_start_server_options *options);
-
-/* Serves until cancelled, then closes and waits for the connections. -ECANCELED;
- * -ASYNCIO_INVALID_STATE when it is closed or served by another task. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_serve_forever(asyncio_server *server);
-
-/* Stops listening; connections live on. Twice is harmless. Does not suspend. */
-ASYNCIO_API void asyncio_server_close(asyncio_server *server);
-
-/* Waits until it is closed and the last connection has ended. -ECANCELED. Suspends. */
-ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_wait_closed(asyncio_server *server);
-
-/* Closes every connection: what is unsent goes out first. Does not suspend. */
-ASYNCIO_API void asyncio_server_close_clients(asyncio_server *server);
-
-/* Ends every connection at once. Does not suspend. */
-ASYNCIO_API void asyncio_server_abort_clients(asyncio_server *server);
-
-/* 1 while it listens. */
-ASYNCIO_API int asyncio_server_is_serving(const asyncio_server *server);
-
-/* The port it listens on, of its first socket. -ASYNCIO_INVALID_STATE when it is closed. */
-ASYNCIO_API int asyncio_server_port(const asyncio_server *server);
-
-/* How many connections are open. */
-ASYNCIO_API size_t asyncio_server_connections(const asyncio_server *server);
-
-/* Takes one more reference and returns it. NULL allowed. */
-ASYNCIO_API asyncio_server *asyncio_server_ref(asyncio_server *server);
-
-/* Gives a reference back; the last one closes it. NULL allowed. */
-ASYNCIO_API void asyncio_server_unref(asyncio_server *server);
 
 /* Reads what there is, at most `size` bytes, and returns how many: as soon as it is one; 0 at the
  * end of the stream (or for size 0). The rest of its errors: -ECONNRESET, -EBUSY, -ECANCELED.
@@ -231,14 +145,6 @@ ASYNCIO_API asyncio_stream *asyncio_stream_ref(asyncio_stream *stream);
 /* Gives a reference back; the last one closes it. NULL allowed. */
 ASYNCIO_API void asyncio_stream_unref(asyncio_stream *stream);
 
-ASYNCIO_MUST_CHECK static inline int asyncio__start_server_v(asyncio_client_connected *handler,
-                                                             const char *host, int port,
-                                                             asyncio_server **ret_server,
-                                                             asyncio_start_server_options options)
-{
-    return asyncio_start_server(handler, host, port, ret_server, &options);
-}
-
 #if !defined(ASYNCIO__BUILD)
 /* What a call returned is an int, and the size for the next one: these take any integer without a
  * warning. A negative one becomes larger than any size, which is -EINVAL. Functions, and not
@@ -289,10 +195,6 @@ ASYNCIO_MUST_CHECK static inline int asyncio__stream_writelines(asyncio_stream *
 
 ASYNCIO__END
 
-#define ASYNCIO__CLIENT_CONNECTED(fn)                                                              \
-    ASYNCIO__CALLBACK(asyncio_client_connected, fn, int (*)(asyncio_stream *, void *),             \
-                      int (*)(asyncio_stream *))
-
 #if !defined(ASYNCIO__BUILD)
 #define asyncio_stream_read(...) asyncio__stream_read(__VA_ARGS__)
 #define asyncio_stream_readexactly(...) asyncio__stream_readexactly(__VA_ARGS__)
@@ -302,12 +204,3 @@ ASYNCIO__END
 #define asyncio_stream_write_nowait(...) asyncio__stream_write_nowait(__VA_ARGS__)
 #define asyncio_stream_writelines(...) asyncio__stream_writelines(__VA_ARGS__)
 #endif
-
-#define asyncio_start_server(...) asyncio__start_server_m(__VA_ARGS__, )
-#define asyncio__start_server_m(handler, host, port, ret_server, ...)                              \
-    asyncio__start_server_v(ASYNCIO__CLIENT_CONNECTED(handler), host, port, ret_server,            \
-                            ASYNCIO__OPTIONS(asyncio_start_server_options,                         \
-                                             (.limit = ASYNCIO__DEFAULT_LIMIT,                     \
-                                              .backlog = ASYNCIO__DEFAULT_BACKLOG,                 \
-                                              .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS, ),  \
-                                             __VA_ARGS__))

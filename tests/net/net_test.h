@@ -15,7 +15,8 @@
 #include "net/stream.h"
 
 #include <asyncio/runner.h>
-#include <asyncio/stream.h>
+#include <asyncio/connect.h>
+#include <asyncio/server.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
