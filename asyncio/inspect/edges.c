@@ -10,7 +10,7 @@
 
 static int add(struct edges *edges, asyncio_future *awaited, size_t waiter)
 {
-    if (future_done(awaited))
+    if (!awaited || future_done(awaited))
         return 0;
     if (edges->count == edges->capacity) {
         size_t capacity = edges->capacity ? edges->capacity * 2 : 64;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "inspect/look.h"
+#include "inspect/spoken.h"
 #include "inspect/symbols.h"
 #include "task/task.h"
 
@@ -90,36 +91,6 @@ size_t asyncio__frames_of_step(const struct raw_frame *frames, size_t count)
     return end;
 }
 
-/* task_suspend: of task/step.h, where the compiler did not put it into its caller. */
-static bool is_internal_name(const char *name)
-{
-    return name && (strncmp(name, "asyncio__", 9) == 0 || strcmp(name, "task_suspend") == 0);
-}
-
-static bool is_public_name(const char *name)
-{
-    return name && strncmp(name, "asyncio_", 8) == 0 && name[8] != '_';
-}
-
-/* Linked statically, the library's static functions cannot be told from the user's. */
-static bool is_in_library(const struct symbol *symbol)
-{
-    const char *object = symbol->object ? strrchr(symbol->object, '/') : NULL;
-    object = object ? object + 1 : symbol->object;
-    return object && strncmp(object, "libasyncio.so", 13) == 0;
-}
-
-/* What public macros call in the place of the function of their name. */
-static const char *spoken(const char *name)
-{
-    static const char *const called[][2] = { { "asyncio__create_task", "asyncio_create_task" },
-                                             { "asyncio__await_this", "asyncio_await" } };
-    for (size_t i = 0; name && i < sizeof called / sizeof called[0]; i++)
-        if (!strcmp(name, called[i][0]))
-            return called[i][1];
-    return name;
-}
-
 static const char *name_of(const struct symbol *symbol)
 {
     return symbol ? spoken(symbol->places[symbol->place_count - 1].function) : NULL;
@@ -132,7 +103,7 @@ static bool is_runtime(const struct raw_frame *frame, const struct symbol *symbo
            frame->function == (uintptr_t)asyncio__task_wait ||
            frame->function == (uintptr_t)asyncio__await_future ||
            frame->function == (uintptr_t)asyncio__task_start_eagerly || is_internal_name(name) ||
-           is_public_name(name) || (symbol && is_in_library(symbol));
+           is_public_name(name) || (symbol && is_library_object(symbol->object));
 }
 
 /* Where what a waiting user wants to see begins: at the outermost public function of those that
@@ -173,7 +144,7 @@ static size_t put_frame(const struct raw_frame *frame, const struct symbol *symb
         return 1;
     }
     size_t count = 0, last = symbol->place_count - 1;
-    bool is_library = is_public_name(name_of(symbol)) || is_in_library(symbol);
+    bool is_library = is_public_name(name_of(symbol)) || is_library_object(symbol->object);
     for (size_t i = is_library ? last : 0; i <= last && count < capacity; i++) {
         const struct place *place = &symbol->places[i];
         if (i == last || !is_internal_name(place->function))

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Function, file and line by libdw (elfutils), loaded at run time: whoever has it gets them,
- * whoever has not needs it neither to build nor to run.
- *
- * So the few types of its stable interface (libdw.so.1) that are needed are declared here. Debug
- * information is looked for in the object and by build id on this machine; never on the network,
- * which DEBUGINFOD_URLS would have libdw do. */
+ * whoever has not needs it neither to build nor to run. How it is bound: libdw.h. */
+#include "inspect/libdw.h"
+
 #include "inspect/symbols.h"
 
 #include <dlfcn.h>
@@ -15,7 +13,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-typedef struct dwfl dwfl;
 typedef struct dwfl_module dwfl_module;
 typedef struct dwarf_line dwarf_line;
 typedef struct dwarf_files dwarf_files;
@@ -29,10 +26,6 @@ typedef struct dwarf_attribute {
     unsigned char *value;
     void *unit;
 } dwarf_attribute;
-typedef struct dwfl_callbacks {
-    void *find_elf, *find_debuginfo, *section_address;
-    char **debuginfo_path;
-} dwfl_callbacks;
 
 enum { TAG_INLINED = 0x1d, TAG_FUNCTION = 0x2e, ATTRIBUTE_CALL_FILE = 0x58, ATTRIBUTE_CALL_LINE };
 
@@ -64,33 +57,37 @@ enum { TAG_INLINED = 0x1d, TAG_FUNCTION = 0x2e, ATTRIBUTE_CALL_FILE = 0x58, ATTR
     F(const char *, dwarf_linesrc, (dwarf_line *, uint64_t *, uint64_t *))                         \
     F(int, dwarf_lineno, (dwarf_line *, int *))
 
-static struct {
-#define F(result, name, parameters) result(*name) parameters;
-    FUNCTIONS(F)
-#undef F
-} dw;
+LIBDW_TABLE(FUNCTIONS);
 
 static dwfl_callbacks callbacks;
 static dwfl *session;
 static bool is_loaded;
 static pid_t looked_at; /* 0: this process, which may fork */
 
-static void load(void)
+bool asyncio__libdw_bind(const struct libdw_slot *slots, size_t count,
+                         dwfl_callbacks *ret_callbacks)
 {
     void *library = dlopen("libdw.so.1", RTLD_LAZY | RTLD_LOCAL);
     if (!library)
-        return;
+        return false;
     bool has_all = true;
-#define F(result, name, parameters)                                                                \
-    *(void **)&dw.name = dlsym(library, #name);                                                    \
-    has_all = has_all && dw.name;
-    FUNCTIONS(F)
-#undef F
-    callbacks.find_elf = dlsym(library, "dwfl_linux_proc_find_elf");
-    callbacks.find_debuginfo = dlsym(library, "dwfl_build_id_find_debuginfo");
-    is_loaded = has_all && callbacks.find_elf && callbacks.find_debuginfo;
-    if (!is_loaded)
+    for (size_t i = 0; i < count; i++) {
+        *slots[i].function = dlsym(library, slots[i].name);
+        has_all = has_all && *slots[i].function;
+    }
+    *ret_callbacks = (dwfl_callbacks){
+        .find_elf = dlsym(library, "dwfl_linux_proc_find_elf"),
+        .find_debuginfo = dlsym(library, "dwfl_build_id_find_debuginfo"),
+    };
+    has_all = has_all && ret_callbacks->find_elf && ret_callbacks->find_debuginfo;
+    if (!has_all)
         (void)dlclose(library);
+    return has_all;
+}
+
+static void load(void)
+{
+    is_loaded = asyncio__libdw_bind(dw_slots, sizeof dw_slots / sizeof dw_slots[0], &callbacks);
 }
 
 void asyncio__libdw_refresh(void)

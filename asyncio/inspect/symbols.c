@@ -5,6 +5,7 @@
 #include "inspect/symbols.h"
 
 #include "base/alloc.h"
+#include "inspect/spoken.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -83,13 +84,6 @@ static void notice_changes(void)
         }
 }
 
-/* "work.constprop.0" is work: what the compiler has done to it is no part of its name. */
-static size_t name_length(const char *name)
-{
-    const char *dot = name[0] ? strchr(name + 1, '.') : NULL;
-    return dot ? (size_t)(dot - name) : strlen(name);
-}
-
 static const char *put(char **at, const char *text, size_t length)
 {
     char *copy = memcpy(*at, text, length);
@@ -103,7 +97,7 @@ static void keep(uintptr_t address, const char *object, const struct place *plac
     size_t size =
         sizeof(struct symbol) + count * sizeof *places + (object ? strlen(object) + 1 : 0);
     for (size_t i = 0; i < count; i++)
-        size += (places[i].function ? name_length(places[i].function) + 1 : 0) +
+        size += (places[i].function ? spoken_length(places[i].function) + 1 : 0) +
                 (places[i].file ? strlen(places[i].file) + 1 : 0);
     struct symbol *symbol = asyncio__malloc(size);
     if (!symbol)
@@ -116,7 +110,7 @@ static void keep(uintptr_t address, const char *object, const struct place *plac
         const struct place *place = &places[i];
         symbol->places[i] = (struct place){
             .function = place->function
-                            ? put(&at, place->function, name_length(place->function))
+                            ? put(&at, place->function, spoken_length(place->function))
                             : NULL,
             .file = place->file ? put(&at, place->file, strlen(place->file)) : NULL,
             .line = place->line,

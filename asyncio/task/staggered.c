@@ -63,7 +63,13 @@ static int cancel(asyncio_future *awaited, const char *message)
     return 1;
 }
 
-static const struct future_type race_type = { "staggered_race", 0, cancel, NULL };
+/* A runner that is being made, or could not be, has no task. */
+static const struct awaits runners_of_race = { AWAITS_INLINE, offsetof(struct race, runners),
+                                               offsetof(struct race, made), sizeof(struct runner),
+                                               offsetof(struct runner, task) };
+
+static const struct future_type race_type = { "staggered_race", 0, cancel, NULL,
+                                              &runners_of_race };
 
 static void free_race(struct race *race)
 {

@@ -187,6 +187,37 @@ static int takes_as_completed(asyncio_task *a, asyncio_task *b)
     return asyncio_as_completed_exit(&each, r);
 }
 
+/* The race's runners stand in between: tasks of the library's own. */
+static int races(asyncio_task *a, asyncio_task *b)
+{
+    asyncio_coro all[] = { asyncio_coro(awaits, a), asyncio_coro(awaits, b) };
+    int r = asyncio_staggered_race(all, 2, 0, NULL);
+    KEEP(r);
+    return r;
+}
+
+static int look_at_a_race(void)
+{
+    asyncio_task *a = start("a", asyncio_coro(sleeps)), *b = start("b", asyncio_coro(sleeps)),
+                 *race = start("race", asyncio_coro(races, a, b));
+    for (int i = 0; i < 100 && !strstr(waiters_of(b), "(race)"); i++)
+        assert_int_equal(asyncio_sleep(0.001), 0);
+    assert_int_equal(strncmp(waiters_of(a), "Task-", 5), 0);
+    assert_non_null(strstr(said, "(race)"));
+    assert_int_equal(strncmp(waiters_of(b), "Task-", 5), 0);
+    assert_non_null(strstr(said, "(race)"));
+    end(race);
+    end(a);
+    end(b);
+    return 0;
+}
+
+static void test_a_race(void **state)
+{
+    (void)state;
+    run(asyncio_coro(look_at_a_race));
+}
+
 static int look_at_ways(void)
 {
     asyncio_task *a = start("a", asyncio_coro(sleeps)), *b = start("b", asyncio_coro(sleeps));
@@ -739,6 +770,7 @@ int main(void)
         cmocka_unit_test(test_a_chain),
         cmocka_unit_test(test_a_future_of_two),
         cmocka_unit_test(test_all_ways_to_await),
+        cmocka_unit_test(test_a_race),
         cmocka_unit_test(test_wait_for_without_time),
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_nested),

@@ -65,6 +65,14 @@ static int groups(void)
     return asyncio_task_group_exit(&group, r);
 }
 
+static int races(asyncio_task *first)
+{
+    asyncio_coro all[] = { asyncio_coro(awaits, first) };
+    int r = asyncio_staggered_race(all, 1, ASYNCIO_NONE, NULL);
+    KEEP(r);
+    return r;
+}
+
 static int awaits_later(asyncio_task **other)
 {
     int r = asyncio_sleep(0);
@@ -123,7 +131,9 @@ static int program(const char *how)
         r = asyncio_create_task(asyncio_coro(awaits_later, &pong), &ping, .name = "ping");
     if (r >= 0)
         r = asyncio_create_task(asyncio_coro(awaits, ping), &pong, .name = "pong");
-    for (int i = 0; i < 3 && r >= 0; i++)
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(races, server), NULL, .name = "race");
+    for (int i = 0; i < 5 && r >= 0; i++)
         r = asyncio_sleep(0);
     bool spins = !strcmp(how, "spins");
     if (r >= 0 && (spins || !strcmp(how, "stuck")))
@@ -259,13 +269,14 @@ static bool has_libdw(void)
 static void check_table(void)
 {
     assert_int_equal(status, 0);
-    expect(", running, 9 tasks\n");
+    expect(", running, 12 tasks\n");
     expect(", not running, 1 task\n");
     expect_in(line_with("far away"), "not started");
     expect_in(line_with("  the server "), "waits for sleep");
-    expect_in(line_with("  the server "), "  Task-2, both");
+    expect_in(line_with("  the server "), "  Task-2, both, Task-"); /* of the race */
     expect_in(line_with("  Task-2 "), "waits for task 'the server'");
     expect_in(line_with("  both "), "waits for gather 0x");
+    expect_in(line_with("  race "), "waits for staggered_race");
     expect_in(line_with("  locked out "), "waits for lock 0x");
     expect_in(line_with("  group "), "waits for task group");
     expect_in(line_with("  child "), "  group");
@@ -283,7 +294,8 @@ static void check_tree(void)
 {
     assert_int_equal(status, 0);
     expect("├── (T) both: waits for gather");
-    expect("└── (T) group: waits for task group");
+    expect("├── (T) group: waits for task group");
+    expect("└── (T) race: waits for staggered_race");
     expect("These tasks await one another, so none of them goes on: p");
     expect(", shown above\n");
     expect_in(line_with("(T) child: waits for sleep"), "    ");
@@ -374,7 +386,7 @@ static void test_a_stripped_program(void **state)
     unlink(path); /* nor has it a file any more */
     ask_of("ps", pid);
     assert_int_equal(status, 0);
-    expect(", running, 9 tasks\n");
+    expect(", running, 12 tasks\n");
     expect_in(line_with("  ping "), "waits for task 'pong'");
     finish(pid);
 }

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* See frames.h. The few types of libdw's stable interface that are needed are declared here, as in
- * asyncio/inspect/libdw.c, which gives the names. */
+/* See frames.h. Names are asyncio/inspect/libdw.c's. */
 #include "frames.h"
 
 #include "map.h"
 #include "running.h"
 
+#include "inspect/libdw.h"
+#include "inspect/spoken.h"
 #include "inspect/symbols.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct dwfl dwfl;
 typedef struct dwfl_thread dwfl_thread;
 typedef struct dwfl_frame dwfl_frame;
-
-typedef struct dwfl_callbacks {
-    void *find_elf, *find_debuginfo, *section_address;
-    char **debuginfo_path;
-} dwfl_callbacks;
 
 typedef struct thread_callbacks {
     pid_t (*next_thread)(dwfl *session, void *argument, void **ret_thread);
@@ -42,11 +36,7 @@ typedef struct thread_callbacks {
     F(bool, dwfl_thread_state_registers, (dwfl_thread *, int, unsigned, const uint64_t *))         \
     F(void, dwfl_thread_state_register_pc, (dwfl_thread *, uint64_t))
 
-static struct {
-#define F(result, name, parameters) result(*name) parameters;
-    FUNCTIONS(F)
-#undef F
-} dw;
+LIBDW_TABLE(FUNCTIONS);
 
 enum { FRAMES_MAX = 256, ALL_DONE = 0, ENOUGH = 1 };
 
@@ -136,32 +126,11 @@ static int take_frame(dwfl_frame *frame, void *argument)
 
 /* --- what is shown --- */
 
-static bool begins(const char *text, const char *with)
+/* From malloc. */
+static char *copy_of_name(const char *name)
 {
-    return text && strncmp(text, with, strlen(with)) == 0;
-}
-
-/* task_suspend: of asyncio/task/step.h, where the compiler did not put it into its caller. */
-static bool is_internal(const char *name)
-{
-    return begins(name, "asyncio__") || (name && strcmp(name, "task_suspend") == 0);
-}
-
-static bool is_public(const char *name)
-{
-    return begins(name, "asyncio_") && !is_internal(name);
-}
-
-/* "work.constprop.0" is work; and what public macros call has the macro's name. From malloc. */
-static char *spoken(const char *name)
-{
-    if (!name)
-        return NULL;
-    if (!strcmp(name, "asyncio__create_task"))
-        name = "asyncio_create_task";
-    if (!strcmp(name, "asyncio__await_this"))
-        name = "asyncio_await";
-    return strndup(name, name[0] ? 1 + strcspn(name + 1, ".") : 0);
+    name = spoken(name);
+    return name ? strndup(name, spoken_length(name)) : NULL;
 }
 
 struct named {
@@ -187,10 +156,9 @@ static const struct named *name_of(uint64_t address)
     *named = (struct named){ .place_count = 0 };
     named->place_count = asyncio__libdw_places(address, named->places, &object);
     if (named->place_count) {
-        const char *file = object ? strrchr(object, '/') : NULL;
-        named->is_library = begins(file ? file + 1 : object, "libasyncio.so");
+        named->is_library = is_library_object(object);
         for (size_t i = 0; i < named->place_count; i++)
-            named->functions[i] = spoken(named->places[i].function);
+            named->functions[i] = copy_of_name(named->places[i].function);
         named->name = named->functions[named->place_count - 1];
     }
     all_named = grow(all_named, named_count + 1, sizeof *all_named);
@@ -201,20 +169,20 @@ static const struct named *name_of(uint64_t address)
 
 static bool is_runtime(const struct named *named)
 {
-    return named->is_library || is_internal(named->name) || is_public(named->name);
+    return named->is_library || is_internal_name(named->name) || is_public_name(named->name);
 }
 
 /* The outermost public function of those that the runtime's innermost frames belong to. */
 static size_t first_shown(const struct named *const *named, size_t count)
 {
     size_t first = 0;
-    while (first < count && !is_public(named[first]->name))
+    while (first < count && !is_public_name(named[first]->name))
         first++;
     if (first == count)
         for (first = 0; first < count && is_runtime(named[first]);)
             first++;
     for (size_t i = first; i < count && is_runtime(named[i]); i++)
-        if (is_public(named[i]->name))
+        if (is_public_name(named[i]->name))
             first = i;
     return first;
 }
@@ -225,7 +193,7 @@ static void put_frames(struct task *task, uint64_t address, const struct named *
     size_t last = named->place_count ? named->place_count - 1 : 0;
     for (size_t i = is_library ? last : 0; i <= last; i++) {
         const struct place *place = &named->places[i];
-        if (i < last && is_internal(named->functions[i]))
+        if (i < last && is_internal_name(named->functions[i]))
             continue;
         task->frames[task->frame_count++] = (struct frame){
             .address = address,
@@ -259,12 +227,12 @@ static void show(struct task *task)
         if (named[count]->name && !strcmp(named[count]->name, "asyncio__task_entry"))
             break;
     }
-    while (count > 0 && is_runtime(named[count - 1]) && !is_public(named[count - 1]->name))
+    while (count > 0 && is_runtime(named[count - 1]) && !is_public_name(named[count - 1]->name))
         count--;
     task->frames = grow(task->frames, count * PLACES_MAX, sizeof *task->frames);
     size_t first = task->is_suspended ? first_shown(named, count) : 0; /* what runs, whole */
     for (size_t i = first; i < count; i++)
-        if (i == first || !is_internal(named[i]->name))
+        if (i == first || !is_internal_name(named[i]->name))
             put_frames(task, addresses[i], named[i]);
     task->frames = grow(task->frames, task->frame_count, sizeof *task->frames);
     free(named);
@@ -291,18 +259,7 @@ void frames_take(struct task *task, bool may_stop)
 bool frames_open(struct process *of)
 {
     static dwfl_callbacks callbacks;
-    void *library = dlopen("libdw.so.1", RTLD_LAZY | RTLD_LOCAL);
-    if (!library)
-        return false;
-    bool has_all = true;
-#define F(result, name, parameters)                                                                \
-    *(void **)&dw.name = dlsym(library, #name);                                                    \
-    has_all = has_all && dw.name;
-    FUNCTIONS(F)
-#undef F
-    callbacks.find_elf = dlsym(library, "dwfl_linux_proc_find_elf");
-    callbacks.find_debuginfo = dlsym(library, "dwfl_build_id_find_debuginfo");
-    if (!has_all || !callbacks.find_elf || !callbacks.find_debuginfo)
+    if (!asyncio__libdw_bind(dw_slots, sizeof dw_slots / sizeof dw_slots[0], &callbacks))
         return false;
     process = of;
     asyncio__libdw_look_at(of->pid);
