@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How libdw (elfutils) is bound at run time: for libdw.c, which names addresses, and for the
- * asyncio command (tools/asyncio/frames.c), which unwinds another process's stacks. The few types of its
- * stable interface (libdw.so.1) that both need are declared here, so that nobody needs its headers
- * to build.
+ * asyncio command (tools/asyncio/frames.c), which unwinds stacks of another process. The few types
+ * of its stable interface (libdw.so.1) that both need are declared here: nobody needs its
+ * headers to build.
  *
  *     #define FUNCTIONS(F) F(result, name, (parameters)) ...
  *     LIBDW_TABLE(FUNCTIONS);      `dw`, a struct of pointers, and `dw_slots`, their names
