@@ -13,10 +13,12 @@
 #include <asyncio/future.h>
 #include <asyncio/lock.h>
 #include <asyncio/loop.h>
+#include <asyncio/pipe.h>
 #include <asyncio/queue.h>
 #include <asyncio/runner.h>
 #include <asyncio/server.h>
 #include <asyncio/stream.h>
+#include <asyncio/subprocess.h>
 #include <asyncio/task.h>
 #include <asyncio/task_group.h>
 #include <asyncio/thread_queue.h>

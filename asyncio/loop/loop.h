@@ -97,7 +97,8 @@ struct asyncio_loop {
     struct list tasks;                /* the task floor's: all that are not done, by their making */
     /* struct handle: futures that follow others, and which these hold in turn. Dropped last. */
     struct list followers;
-    void *task_floor, *offload_floor, *net_floor; /* whatever these floors keep per loop */
+    /* whatever these floors keep per loop */
+    void *task_floor, *offload_floor, *net_floor, *process_floor;
     /* struct closer: who has to be told before the loop closes, last first */
     struct list closers;
 

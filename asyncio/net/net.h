@@ -77,6 +77,10 @@ static inline bool net_is_other_thread(const struct net *net)
 
 /* Waits in `waiters`: the result given to wake, or -ECANCELED. */
 int asyncio__waiters_wait(struct list *waiters, asyncio_task *task);
+/* The same, under a name of its own: a type whose `cancel` is asyncio__waiters_cancel. */
+int asyncio__waiters_wait_as(struct list *waiters, asyncio_task *task,
+                             const struct future_type *type);
+int asyncio__waiters_cancel(asyncio_future *awaited, const char *message);
 /* Wakes all who wait, in their order. */
 void asyncio__waiters_wake(struct list *waiters, int result);
 

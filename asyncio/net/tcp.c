@@ -143,7 +143,10 @@ static bool on_flushed(struct tcp *tcp)
     if (tcp->wants_eof && !tcp->has_sent_eof) {
         tcp->has_sent_eof = true;
         /* reading tells what failed */
-        (void)backend_of(tcp)->shutdown(tcp->net->backend, tcp->out.socket, SHUT_WR);
+        if (backend_of(tcp)->shutdown(tcp->net->backend, tcp->out.socket, SHUT_WR) == -ENOTSOCK) {
+            shut(tcp, 0); /* a pipe ends by being closed */
+            return true;
+        }
     }
     return false;
 }

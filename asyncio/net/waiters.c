@@ -9,7 +9,7 @@ static asyncio_task *task_of(asyncio_future *awaited)
     return container_of((struct awaited *)(void *)awaited, struct asyncio_task, sleeping);
 }
 
-static int cancel(asyncio_future *awaited, const char *message)
+int asyncio__waiters_cancel(asyncio_future *awaited, const char *message)
 {
     asyncio_task *task = task_of(awaited);
     if (task->future.task_flags & TASK_WOKEN)
@@ -20,14 +20,20 @@ static int cancel(asyncio_future *awaited, const char *message)
     return 1;
 }
 
-static const struct future_type waiter_type = { "stream", 0, cancel, NULL };
+static const struct future_type waiter_type = { "stream", 0, asyncio__waiters_cancel, NULL };
 
 int asyncio__waiters_wait(struct list *waiters, asyncio_task *task)
+{
+    return asyncio__waiters_wait_as(waiters, task, &waiter_type);
+}
+
+int asyncio__waiters_wait_as(struct list *waiters, asyncio_task *task,
+                             const struct future_type *type)
 {
     int r = task_refuses(task);
     if (r < 0)
         return r;
-    task->sleeping.type = &waiter_type;
+    task->sleeping.type = type;
     list_append(waiters, &task->step.handle.link);
     r = asyncio__task_wait(task, &task->sleeping);
     task->sleeping.type = &asyncio__sleep_type; /* which a sleep takes for granted */

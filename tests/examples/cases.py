@@ -107,6 +107,13 @@ def second_thread_feeds_the_loop(path, backend):
           f"it prints {lines}")
 
 
+def pipeline_kills_what_is_late(path, backend):
+    begin = time.monotonic()
+    runs(path, [r"printf 'pear\\napple\\nfig\\n' \| sort: 0", "apple", "fig", "pear",
+                r"echo soon; sleep 60; echo late \| cat: ETIMEDOUT"])
+    check(time.monotonic() - begin < 30, "the late one was waited for")
+
+
 # ---- servers ----
 
 def connect(port, receive_buffer=None):

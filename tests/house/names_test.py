@@ -57,6 +57,7 @@ METHODS = {
     "StreamReader": "at_eof exception feed_data feed_eof read readexactly readline readuntil set_exception",
     "StreamWriter": "can_write_eof close drain get_extra_info is_closing start_tls wait_closed write write_eof writelines",
     "WriteTransport": "abort get_write_buffer_limits get_write_buffer_size set_write_buffer_limits",
+    "Process": "communicate kill pid returncode send_signal stderr stdin stdout terminate wait",
     "Lock": "acquire locked release", "Event": "clear is_set set wait", "Condition": "acquire locked notify notify_all release wait wait_for",
     "Semaphore": "acquire locked release", "BoundedSemaphore": "",
     "Barrier": "abort broken n_waiting parties reset wait",
@@ -88,7 +89,8 @@ OURS = {
     "asyncio_loop_set_slow_callback_duration": "Python assigns to an attribute",
     "asyncio_loop_get_stats asyncio_loop_stats": "what a loop has done so far",
     "asyncio_exception_context asyncio_frame": "Python's dict for an exception handler, and its frame object",
-    "asyncio_call_options asyncio_watch_options": "options that several methods share",
+    "asyncio_subprocess_stream asyncio_process_output": "PIPE, STDOUT and DEVNULL; what communicate returns, for which Python has a tuple",
+    "asyncio_call_options asyncio_watch_options asyncio_subprocess_options asyncio_connect_pipe_options": "options that several methods share",
     "asyncio_loop_fileno asyncio_loop_step asyncio_loop_timeout": "a foreign loop drives ours",
     "asyncio_loop_backend": "which of our three backends, and why",
     "asyncio_loop_start_watchdog asyncio_loop_stop_watchdog asyncio_watchdog_options asyncio_watchdog_report":

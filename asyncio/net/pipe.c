@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams on pipes: the same stream and the same transport, of which one direction is over from the
+ * beginning. What is no socket has no half-closing, so ending the writing side closes it (tcp.c).
+ *
+ * Terminals, sockets and regular files are taken as well: standard input is whatever the user made
+ * it. A regular file is always ready; reading it waits for the disk. */
+#include "net/stream.h"
+
+#include "net/pipe.h"
+
+int asyncio__pipe_stream(struct net *net, int descriptor, bool reads, size_t limit,
+                         asyncio_stream **ret_stream)
+{
+    struct backend *backend = net->backend;
+    sock socket;
+    int number, r = backend->type->adopt(backend, descriptor, &socket);
+    if (r < 0)
+        return r;
+    asyncio_stream *stream = asyncio__stream_new(net, socket, limit, NULL, &net->streams);
+    if (!stream) {
+        (void)backend->type->detach(backend, socket, &number);
+        return -ENOMEM;
+    }
+    stream->has_eof = !reads;
+    stream->has_sent_eof = reads;
+    *ret_stream = stream;
+    return 0;
+}
+
+static int connect_pipe(asyncio_loop *loop, int descriptor, bool reads, asyncio_stream **ret_stream,
+                        const asyncio_connect_pipe_options *options)
+{
+    size_t limit = options ? options->limit : ASYNCIO__DEFAULT_LIMIT;
+    int r = asyncio__loop_check(loop);
+    if (r < 0)
+        return r;
+    if (limit == 0)
+        return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
+    struct net *net = asyncio__net(loop);
+    return net ? asyncio__pipe_stream(net, descriptor, reads, limit, ret_stream) : -ENOMEM;
+}
+
+int(asyncio_loop_connect_read_pipe)(asyncio_loop *loop, int descriptor, asyncio_stream **ret_stream,
+                                    const asyncio_connect_pipe_options *options)
+{
+    return connect_pipe(loop, descriptor, true, ret_stream, options);
+}
+
+int(asyncio_loop_connect_write_pipe)(asyncio_loop *loop, int descriptor,
+                                     asyncio_stream **ret_stream,
+                                     const asyncio_connect_pipe_options *options)
+{
+    return connect_pipe(loop, descriptor, false, ret_stream, options);
+}
