@@ -203,10 +203,14 @@ int(asyncio_as_completed_enter)(asyncio_as_completed *user, const asyncio_awaita
 {
     asyncio_task *task = task_current();
     double timeout = options ? options->timeout : ASYNCIO_NONE;
-    *user = (asyncio_as_completed){ NULL, 0 };
+    int again = task ? asyncio__scope_check_enter(task, user, &user->scope) : 0;
+    if (again >= 0)
+        *user = (asyncio_as_completed){ NULL, 0 };
     struct state *state = NULL;
     size_t size;
-    if (!task)
+    if (again < 0)
+        user->error = again;
+    else if (!task)
         user->error = -ASYNCIO_NO_TASK;
     else if (isnan(timeout))
         user->error = -EINVAL;
@@ -270,12 +274,15 @@ int asyncio_as_completed_next(asyncio_as_completed *user, asyncio_future **ret_f
 int asyncio_as_completed_exit(asyncio_as_completed *user, int result)
 {
     struct state *state = user->scope;
-    if (!state)
-        return user->error < 0 ? user->error : -ASYNCIO_INVALID_STATE;
+    if (!state && user->error < 0)
+        return user->error;
+    if (!state || !asyncio__scope_of(user, state))
+        return asyncio_raise(-ASYNCIO_INVALID_STATE,
+                             "this task has not entered as_completed, or has left it");
     int r = asyncio__scope_pop(&state->scope);
     if (r < 0)
         return r;
     user->scope = NULL;
     end(state);
-    return result;
+    return result >= 0 && user->error < 0 ? user->error : result; /* entered twice */
 }

@@ -85,6 +85,9 @@ static struct exit_scope *new_stack(asyncio_task *task)
 int asyncio__exit_stack_enter(asyncio_exit_stack *user, const char *file, int line)
 {
     asyncio_task *task = task_current();
+    int r = task ? asyncio__scope_check_enter(task, user, &user->scope) : 0;
+    if (r < 0)
+        return user->error = r;
     *user = (asyncio_exit_stack){ .scope = NULL };
     if (!task)
         return user->error = -ASYNCIO_NO_TASK;
@@ -113,6 +116,9 @@ int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
         user->error = -ASYNCIO_INVALID_STATE;
         return error;
     }
+    if (!asyncio__scope_of(user, stack))
+        return asyncio_raise(-ASYNCIO_INVALID_STATE,
+                             "this task has not entered the exit stack, or has left it");
     asyncio_task *task = stack->scope.task;
     if (stack->exiting)
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "the exit stack is being left already");
@@ -130,7 +136,7 @@ int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
         return r; /* a deferred call left a scope open inside this one */
     user->scope = NULL;
     end(stack);
-    return result;
+    return result >= 0 && user->error < 0 ? user->error : result; /* entered twice */
 }
 
 /* The innermost exit stack of the running task; the one around its body, the outermost scope, when

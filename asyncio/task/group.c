@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Task groups. The rules are CPython's taskgroups.py of 3.13, in its order; `cancel` is 3.15's.
+/* Task groups. The rules are CPython's taskgroups.py of 3.15, in its order.
  *
  * A group lives as long as its scope or one of its children's callbacks: `refs`. Each child is
  * watched by a node, from the same freelist, that is made before the task, so that a task never
@@ -23,8 +23,11 @@ struct group {
     size_t error_count, error_capacity;
     unsigned refs;
     int first_error;                   /* also when there was no memory for the list */
-    bool aborting, exiting, waiting, over, parent_cancel_requested, cancelled;
+    bool aborting, exiting, waiting, over, parent_cancel_requested;
 };
+
+/* Of the caller's struct: it has been entered once, and is over. */
+enum { GROUP_OVER = 1 };
 
 struct child {
     struct handle handle;
@@ -152,6 +155,9 @@ static const struct scope_type group_type = { "task group", abandon, &children_o
 int asyncio__task_group_enter(asyncio_task_group *user, const char *file, int line)
 {
     asyncio_task *task = task_current();
+    int r = task ? asyncio__scope_check_enter(task, user, &user->scope) : 0;
+    if (r < 0)
+        return user->error = r;
     *user = (asyncio_task_group){ .scope = NULL };
     if (!task)
         return user->error = -ASYNCIO_NO_TASK;
@@ -173,11 +179,12 @@ int(asyncio_task_group_enter)(asyncio_task_group *user)
 
 static int check_open(asyncio_task_group *user, struct group *group)
 {
+    if (!group && user->error < 0)
+        return user->error;
+    if (!group && user->state != GROUP_OVER)
+        return asyncio_raise(-ASYNCIO_GROUP_CLOSED, "the task group has not been entered");
     if (!group)
-        return user->error < 0
-                   ? user->error
-                   : asyncio_raise(-ASYNCIO_GROUP_CLOSED,
-                                   "the task group has not been entered or is finished");
+        return asyncio_raise(-ASYNCIO_GROUP_CLOSED, "the task group is finished");
     if (group->exiting && list_empty(&group->children))
         return asyncio_raise(-ASYNCIO_GROUP_CLOSED, "the task group is finished");
     if (group->aborting)
@@ -208,43 +215,51 @@ int(asyncio_task_group_create_task)(asyncio_task_group *user, asyncio_coro coro,
         return r;
     }
     list_append(&group->children, &child->link);
-    future_watch(&child->task->future, &child->handle);
     if (ret_task)
         *ret_task = asyncio_task_ref(child->task);
+    /* an eager one may have cancelled the group before it was among the children */
+    if (group->aborting && !future_done(&child->task->future))
+        asyncio_task_cancel(child->task);
+    future_watch(&child->task->future, &child->handle);
     return 0;
 }
 
 int asyncio_task_group_cancel(asyncio_task_group *user)
 {
     struct group *group = user->scope;
-    if (!group || group->cancelled)
+    if (!group && user->error >= 0 && user->state != GROUP_OVER)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "the task group has not been entered");
+    if (!group)
         return user->error;
-    group->cancelled = true;
-    if (group->aborting)
+    if (group->aborting || (group->exiting && list_empty(&group->children)))
         return 0;
     abort_group(group);
-    if (!group->exiting) {
+    if (!group->parent_cancel_requested) {
         group->parent_cancel_requested = true;
         asyncio_task_cancel(group->scope.task);
     }
     return 0;
 }
 
-/* Waits for the children, through any number of cancellations; returns the one that is to be told,
- * or 0. */
-static int join(struct group *group, asyncio_task *task, int result)
+/* Waits for the children, through any number of cancellations. `cancelled`: the one that is to be
+ * told; `*ret_pending`: one that came while it waited, told when somebody else asked for it. */
+static bool join(struct group *group, asyncio_task *task, int result, bool *ret_pending)
 {
-    int cancelled = result == -ECANCELED ? -ECANCELED : 0;
+    bool cancelled = result == -ECANCELED;
+    *ret_pending = false;
     if (result < 0 && !group->aborting)
         abort_group(group);
     while (!list_empty(&group->children)) {
         group->waiting = true;
         int r = asyncio__task_wait(task, &group->awaited);
         group->waiting = false;
-        if ((task_take_cancel(task) || r == -ECANCELED) && !group->aborting) {
-            cancelled = -ECANCELED;
-            if (r == -ECANCELED)
-                asyncio__task_put_message(task);
+        if (!task_take_cancel(task) && r != -ECANCELED)
+            continue;
+        *ret_pending = true;
+        if (r == -ECANCELED)
+            asyncio__task_put_message(task);
+        if (!group->aborting) {
+            cancelled = true;
             abort_group(group);
         }
     }
@@ -255,60 +270,72 @@ static int join(struct group *group, asyncio_task *task, int result)
 static int raise_group(struct group *group)
 {
     int code = group->first_error;
-    if (group->error_count == 1 && group->records[0]) {
-        asyncio__record_put(asyncio__record_ref(group->records[0]));
-    } else if (group->error_count > 0) {
-        struct error_record *record =
-            asyncio__record_group(code, "unhandled errors in a TaskGroup", group->records,
-                                  group->codes, group->error_count);
-        if (record)
-            asyncio__record_put(record);
-    }
+    struct error_record *record =
+        group->error_count
+            ? asyncio__record_group(code, "unhandled errors in a TaskGroup", group->records,
+                                    group->codes, group->error_count)
+            : NULL;
+    if (!record && group->error_count)
+        record = asyncio__record_ref(group->records[0]);
+    /* no memory: an older one does not answer for this */
+    if (!record)
+        asyncio__record_unref(asyncio__record_take(code));
+    else
+        asyncio__record_put(record);
     return code;
+}
+
+/* What the statement raises, when all children have ended. */
+static int conclude(struct group *group, asyncio_task *task, int result, bool cancelled)
+{
+    if (cancelled && !group->first_error) {
+        if (group->body_record)
+            asyncio__record_put(group->body_record);
+        group->body_record = NULL;
+        return -ECANCELED;
+    }
+    if (result < 0 && result != -ECANCELED) {
+        add_error(group, result, group->body_record);
+        group->body_record = NULL;
+    }
+    if (!group->first_error)
+        return result < 0 ? 0 : result;
+    /* the outside's request is delivered at the next suspension */
+    if (asyncio_task_cancelling(task)) {
+        asyncio_task_uncancel(task);
+        asyncio_task_cancel(task);
+    }
+    return raise_group(group);
 }
 
 int asyncio_task_group_exit(asyncio_task_group *user, int result)
 {
     struct group *group = user->scope;
-    if (!group)
-        return user->error < 0 ? user->error
-                               : asyncio_raise(-ASYNCIO_INVALID_STATE,
-                                               "the task group has not been entered or is over");
-    asyncio_task *task = group->scope.task;
-    if (task != task_current())
+    if (!group && user->error < 0)
+        return user->error;
+    if (!group || !asyncio__scope_of(user, group))
         return asyncio_raise(-ASYNCIO_INVALID_STATE,
-                             "a task group is left by the task that entered it");
+                             "this task has not entered the task group, or has left it");
+    asyncio_task *task = group->scope.task;
     if (task->scopes != &group->scope)
         return asyncio__scope_pop(&group->scope);
     asyncio__record_unref(group->body_record);
     group->body_record = result < 0 ? asyncio__record_take(result) : NULL;
     group->exiting = true;
-    int cancelled = join(group, task, result);
+    bool pending, cancelled = join(group, task, result, &pending);
     (void)asyncio__scope_pop(&group->scope);
     group->over = true;
     user->scope = NULL;
-    if (group->parent_cancel_requested && asyncio_task_uncancel(task) == 0)
-        cancelled = 0;
-    int r = result < 0 ? 0 : result;
-    if (cancelled && !group->first_error) {
-        if (group->body_record)
-            asyncio__record_put(group->body_record);
-        group->body_record = NULL;
-        r = -ECANCELED;
-    } else {
-        if (result < 0 && result != -ECANCELED) {
-            add_error(group, result, group->body_record);
-            group->body_record = NULL;
-        }
-        if (group->first_error) {
-            /* the outside's request is delivered at the next suspension */
-            if (asyncio_task_cancelling(task)) {
-                asyncio_task_uncancel(task);
-                asyncio_task_cancel(task);
-            }
-            r = raise_group(group);
-        }
+    user->state = GROUP_OVER;
+    if (group->parent_cancel_requested) {
+        if (asyncio_task_uncancel(task) == 0)
+            cancelled = false;
+        else if (!cancelled)
+            cancelled = pending; /* what is left is not ours to drop */
     }
+    int r = conclude(group, task, result, cancelled);
+    if (r >= 0 && user->error < 0)
+        r = user->error; /* it was entered twice */
     asyncio_task_unref(task);
     unref(group);
     return r;

@@ -11,7 +11,8 @@ void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asy
 {
     char *top = (char *)task->prepared;
     char *here = __builtin_frame_address(0);
-    bool on_stack = (char *)owner >= here && (char *)owner < top;
+    bool on_stack = !(task->future.task_flags & TASK_FOREIGN) && (char *)owner >= here &&
+                    (char *)owner < top;
     *scope = (struct scope){ .type = type,
                              .outer = task->scopes,
                              .task = task,
@@ -47,6 +48,36 @@ int asyncio__scope_pop(struct scope *scope)
         scope->type->name, scope->file ? scope->file : "?", scope->line);
 }
 
+struct scope *asyncio__scope_of(const void *user, const void *scope)
+{
+    asyncio_task *task = task_current();
+    struct scope *open = task ? task->scopes : NULL;
+    while (open && (open != scope || open->owner != user))
+        open = open->outer;
+    return open;
+}
+
+static void close_one(struct scope *scope)
+{
+    report(scope, "was left without its exit");
+    (void)scope->type->abandon(scope, 0, false);
+}
+
+int asyncio__scope_check_enter(asyncio_task *task, const void *user, void *const *user_scope)
+{
+    struct scope **link = &task->scopes, *scope;
+    while ((scope = *link) && scope->owner != user)
+        link = &scope->outer;
+    if (!scope)
+        return 0;
+    if (*user_scope == scope)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "the %s has been entered already, at %s:%d",
+                             scope->type->name, scope->file ? scope->file : "?", scope->line);
+    *link = scope->outer;
+    close_one(scope);
+    return 0;
+}
+
 static bool is_gone(const struct scope *scope, const void *frame)
 {
     if (scope->frame_owner)
@@ -60,8 +91,7 @@ void asyncio__scopes_check(asyncio_task *task, void *frame)
         if (!is_gone(scope, frame))
             return;
         task->scopes = scope->outer;
-        report(scope, "was left without its exit");
-        (void)scope->type->abandon(scope, 0, false);
+        close_one(scope);
     }
 }
 

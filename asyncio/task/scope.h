@@ -5,8 +5,9 @@
  *            form a stack in the task. `owner` is the address of the user's struct: when it lies
  *            on the task's stack and the frame it was in is gone, the scope was left without its
  *            exit.
- * LEFT OPEN  Found at the next suspension or at the task's end; closed, and reported with the
- *            place of its enter. */
+ * LEFT OPEN  Found at the next suspension, or when its struct is entered again, or at the task's
+ *            end (a struct that lies elsewhere: static, allocated); closed, and reported with the
+ *            place of its enter. The user's struct may be gone by then, and is not touched. */
 #pragma once
 
 #include "task/task.h"
@@ -38,6 +39,13 @@ struct scope {
 /* Opens `scope` in the current task. */
 void asyncio__scope_push(struct scope *scope, const struct scope_type *type, asyncio_task *task,
                          void *owner, const char *file, int line);
+/* The open scope of the current task that `user`, the address of the caller's struct, stands for;
+ * NULL when there is none. `scope`, what the struct says, is not looked into: it may be gone. */
+struct scope *asyncio__scope_of(const void *user, const void *scope);
+/* For the beginning of an enter. 0, or -ASYNCIO_INVALID_STATE, raised, when `user` is entered
+ * already. One that it was entered with before, and that was left without its exit, is closed and
+ * reported. `*user_scope` is only read when the task has a scope of this owner. */
+int asyncio__scope_check_enter(asyncio_task *task, const void *user, void *const *user_scope);
 /* 0 and off the task when it is the innermost; -ASYNCIO_SCOPE_ORDER, reported, when an inner one
  * is still open. */
 int asyncio__scope_pop(struct scope *scope);

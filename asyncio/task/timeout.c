@@ -12,7 +12,6 @@ enum { TIMEOUT_ACTIVE, TIMEOUT_EXPIRING, TIMEOUT_EXPIRED, TIMEOUT_FINISHED };
 struct timeout_scope {
     struct scope scope;
     struct timed_handle timed;
-    asyncio_timeout *user;
     int32_t cancelling;            /* requests that were open at enter: not ours */
     int state;
 };
@@ -49,14 +48,14 @@ static const struct scope_type timeout_type = { "timeout", abandon };
 
 /* A deadline that has passed fires by the next turn, not at once: code that does not suspend is
  * never interrupted. */
-static int schedule(struct timeout_scope *timeout, double when)
+static int schedule(asyncio_timeout *user, struct timeout_scope *timeout, double when)
 {
     asyncio_loop *loop = timeout->scope.task->future.loop;
     int64_t at = 0;
     if (when != ASYNCIO_NONE && asyncio__loop_deadline(loop, when, true, &at) < 0)
         return -EINVAL;
     asyncio__loop_uncall(loop, &timeout->timed);
-    timeout->user->when = when;
+    user->when = when;
     if (when == ASYNCIO_NONE)
         return 0;
     if (at <= asyncio__loop_now(loop))
@@ -69,6 +68,9 @@ static int schedule(struct timeout_scope *timeout, double when)
 static int enter(asyncio_timeout *user, double when, const char *file, int line)
 {
     asyncio_task *task = task_current();
+    int r = task ? asyncio__scope_check_enter(task, user, &user->scope) : 0;
+    if (r < 0)
+        return user->error = r;
     *user = (asyncio_timeout){ .when = when, .state = TIMEOUT_FINISHED };
     if (!task)
         return user->error = -ASYNCIO_NO_TASK;
@@ -78,14 +80,13 @@ static int enter(asyncio_timeout *user, double when, const char *file, int line)
     if (!timeout)
         return user->error = -ENOMEM;
     *timeout = (struct timeout_scope){ .timed.handle.run = expire,
-                                       .user = user,
                                        .cancelling = task->future.cancelling,
                                        .state = TIMEOUT_ACTIVE };
     list_init(&timeout->timed.handle.link);
     asyncio__scope_push(&timeout->scope, &timeout_type, task, user, file, line);
     user->scope = timeout;
     user->state = TIMEOUT_ACTIVE;
-    return schedule(timeout, when);
+    return schedule(user, timeout, when);
 }
 
 int asyncio__timeout_at_enter(asyncio_timeout *user, double when, const char *file, int line)
@@ -113,10 +114,11 @@ int(asyncio_timeout_enter)(asyncio_timeout *user, double delay)
 int asyncio_timeout_exit(asyncio_timeout *user, int result)
 {
     struct timeout_scope *timeout = user->scope;
-    if (!timeout)
-        return user->error < 0 ? user->error
-                               : asyncio_raise(-ASYNCIO_INVALID_STATE,
-                                               "the timeout has not been entered or is over");
+    if (!timeout && user->error < 0)
+        return user->error;
+    if (!timeout || !asyncio__scope_of(user, timeout))
+        return asyncio_raise(-ASYNCIO_INVALID_STATE,
+                             "this task has not entered the timeout, or has left it");
     int r = asyncio__scope_pop(&timeout->scope);
     if (r < 0)
         return r;
@@ -130,7 +132,7 @@ int asyncio_timeout_exit(asyncio_timeout *user, int result)
         user->state = TIMEOUT_FINISHED;
     }
     end(timeout);
-    return result;
+    return result >= 0 && user->error < 0 ? user->error : result; /* entered twice */
 }
 
 int asyncio_timeout_reschedule(asyncio_timeout *user, double when)
@@ -141,7 +143,7 @@ int asyncio_timeout_reschedule(asyncio_timeout *user, double when)
                              "the timeout has not been entered or is over");
     if (timeout->state != TIMEOUT_ACTIVE)
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "the timeout has expired");
-    return schedule(timeout, when);
+    return schedule(user, timeout, when);
 }
 
 double asyncio_timeout_when(const asyncio_timeout *user)

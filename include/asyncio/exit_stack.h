@@ -13,14 +13,15 @@
 
 ASYNCIO__BEGIN
 
+/* Its fields are the library's. */
 typedef struct asyncio_exit_stack {
     void *scope;
     int error;
     int state;
 } asyncio_exit_stack;
 
-/* Opens a scope. A failure (-ASYNCIO_NO_TASK, -ENOMEM) is remembered and returned by exit. Does
- * not suspend. */
+/* Opens a scope. A failure (-ASYNCIO_NO_TASK, -ENOMEM; -ASYNCIO_INVALID_STATE when this task has
+ * entered *stack already and not left it) is remembered and returned by exit. Does not suspend. */
 ASYNCIO_API int asyncio_exit_stack_enter(asyncio_exit_stack *stack);
 #define asyncio_exit_stack_enter(stack) asyncio__exit_stack_enter(stack, __FILE__, __LINE__)
 ASYNCIO_API int asyncio__exit_stack_enter(asyncio_exit_stack *stack, const char *file, int line);
@@ -45,4 +46,41 @@ ASYNCIO_API char *asyncio_printf(const char *format, ...) ASYNCIO_PRINTF(1, 2)
  * has been called already. Does not suspend. */
 ASYNCIO_API int asyncio_defer(void (*function)(void *data), void *data);
 
+/* What the scope macro is made of. */
+typedef struct asyncio__exit_stack_scope {
+    asyncio_exit_stack exit_stack;
+    int *result;
+    int entered;
+} asyncio__exit_stack_scope;
+
+static inline asyncio__exit_stack_scope asyncio__exit_stack_scope_of(int *result)
+{
+    asyncio__exit_stack_scope scope;
+    __builtin_memset(&scope, 0, sizeof scope);
+    scope.result = result;
+    return scope;
+}
+
+static inline asyncio__exit_stack_scope *
+asyncio__exit_stack_scope_enter(asyncio__exit_stack_scope *scope, const char *file, int line)
+{
+    *scope->result = asyncio__exit_stack_enter(&scope->exit_stack, file, line);
+    scope->entered = 1; /* also when it failed: exit takes that back */
+    return *scope->result < 0 ? NULL : scope;
+}
+
+static inline void asyncio__exit_stack_scope_exit(asyncio__exit_stack_scope *scope)
+{
+    if (scope->entered)
+        *scope->result = asyncio_exit_stack_exit(&scope->exit_stack, *scope->result);
+}
+
 ASYNCIO__END
+
+/* ASYNCIO_EXIT_STACK(r): the statement that follows runs in a scope of its own, which ends when it
+ * is left: by its end, by break or continue (which leave it, not a loop around it), by goto or
+ * return. `r`, an int variable, is 0 at its beginning, its result at its end, and after it what
+ * asyncio_exit_stack_exit makes of that. When the scope cannot be opened, the statement is skipped,
+ * and `r` says why. */
+#define ASYNCIO_EXIT_STACK(r)                                                                      \
+    ASYNCIO__SCOPE(exit_stack, ASYNCIO__CAT(asyncio__exit_stack_, __LINE__), r, __FILE__, __LINE__)

@@ -86,6 +86,21 @@
 #define ASYNCIO__PRAGMA(x)
 #endif
 
+/* A statement that runs in a scope: a loop that runs once, over a variable that is left when it
+ * goes out of scope. `name` is the caller's struct in there. A `break` in the statement ends the inner
+ * loop, and with it the outer one. */
+#define ASYNCIO__SCOPE(kind, name, r, ...)                                                         \
+    for (asyncio__##kind##_scope ASYNCIO__CAT(asyncio__scope_, __LINE__)                           \
+             __attribute__((__cleanup__(asyncio__##kind##_scope_exit))) =                          \
+                 asyncio__##kind##_scope_of(&(r)),                                                 \
+             *ASYNCIO__CAT(asyncio__in_scope_, __LINE__) = asyncio__##kind##_scope_enter(          \
+                 &ASYNCIO__CAT(asyncio__scope_, __LINE__), __VA_ARGS__);                           \
+         ASYNCIO__CAT(asyncio__in_scope_, __LINE__);                                               \
+         ASYNCIO__CAT(asyncio__in_scope_, __LINE__) = NULL)                                        \
+        for (asyncio_##kind *name = &ASYNCIO__CAT(asyncio__in_scope_, __LINE__)->kind;             \
+             ASYNCIO__CAT(asyncio__in_scope_, __LINE__);                                           \
+             ASYNCIO__CAT(asyncio__in_scope_, __LINE__) = NULL, (void)name)
+
 #if defined(__cplusplus)
 #define ASYNCIO__OPTIONS(type, defaults, ...) (__extension__ type{ __VA_ARGS__ })
 #define ASYNCIO__DEFAULT(value) = value

@@ -585,3 +585,35 @@ async def three_groups_deep_an_error_comes_up():
         say(f"level {n}: {await ends(level(n))}")
         raise error(errno.EIO)
     say(f"level 2: {await ends(level(2))}")
+
+
+@scenario
+async def a_group_of_groups():
+    async def inner():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(failing("b", 1, errno.EPIPE))
+            group.create_task(failing("c", 1, errno.EIO))
+
+    async def outer():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(inner())
+            group.create_task(breaking("a", 1, errno.ENOENT))
+    say(await ends(outer()))
+
+
+@scenario
+async def one_error_three_groups_deep():
+    async def level(n):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(level(n - 1) if n else failing("deep", 1, errno.EPIPE))
+    say(await ends(level(2)))
+
+
+@scenario
+async def the_body_raises_the_group_of_an_inner_one():
+    async def body():
+        async with asyncio.TaskGroup() as outer:
+            outer.create_task(cleaning("a", 1))
+            async with asyncio.TaskGroup() as inner:
+                inner.create_task(failing("b", 1, errno.EPIPE))
+    say(await ends(body()))

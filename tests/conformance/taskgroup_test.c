@@ -675,7 +675,7 @@ static int group_at(int level);
 static int group_caught_at(int level)
 {
     say("level %d: %s", level, group_name(group_at(level)));
-    return -EIO;
+    return asyncio_raise(-EIO, "scenario"); /* not the group's, which is of that code, too */
 }
 
 static int group_at(int level)
@@ -693,6 +693,54 @@ static int group_at(int level)
 SCENARIO(three_groups_deep_an_error_comes_up)
 {
     say("level 2: %s", group_name(group_at(2)));
+    return 0;
+}
+
+static int two_fail(void)
+{
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    ADD(&group, failing, "b", 1, EPIPE);
+    ADD(&group, failing, "c", 1, EIO);
+    return asyncio_task_group_exit(&group, 0);
+}
+
+SCENARIO(a_group_of_groups)
+{
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    ADD(&group, two_fail);
+    ADD(&group, breaking, "a", 1, ENOENT);
+    say("%s", group_name(asyncio_task_group_exit(&group, 0)));
+    return 0;
+}
+
+static int only_child_at(int level)
+{
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    if (level)
+        ADD(&group, only_child_at, level - 1);
+    else
+        ADD(&group, failing, "deep", 1, EPIPE);
+    return asyncio_task_group_exit(&group, 0);
+}
+
+SCENARIO(one_error_three_groups_deep)
+{
+    say("%s", group_name(only_child_at(2)));
+    return 0;
+}
+
+SCENARIO(the_body_raises_the_group_of_an_inner_one)
+{
+    asyncio_task_group outer, inner;
+    asyncio_task_group_enter(&outer);
+    ADD(&outer, cleaning, "a", 1);
+    asyncio_task_group_enter(&inner);
+    ADD(&inner, failing, "b", 1, EPIPE);
+    int r = asyncio_task_group_exit(&inner, 0);
+    say("%s", group_name(asyncio_task_group_exit(&outer, r)));
     return 0;
 }
 

@@ -73,17 +73,22 @@ const char *name(int result)
     }
 }
 
+static const char *error_name(const asyncio_error *error)
+{
+    if (!error->error_count)
+        return name(error->code);
+    const char *list = "";
+    for (size_t i = 0; i < error->error_count; i++)
+        list = text("%s%s%s", list, i ? ", " : "", error_name(error->errors[i]));
+    return text("ExceptionGroup[%s]", list);
+}
+
 const char *group_name(int result)
 {
     if (result >= 0 || result == -ECANCELED)
         return name(result);
     const asyncio_error *error = asyncio_last_error(result);
-    if (!error || !error->error_count)
-        return text("ExceptionGroup[%s]", name(result));
-    const char *list = "";
-    for (size_t i = 0; i < error->error_count; i++)
-        list = text("%s%s%s", list, i ? ", " : "", name(error->errors[i]->code));
-    return text("ExceptionGroup[%s]", list);
+    return error ? error_name(error) : text("%s without a record", name(result));
 }
 
 const char *runtime_error(int result)
