@@ -87,8 +87,8 @@
 #endif
 
 /* A statement that runs in a scope: a loop that runs once, over a variable that is left when it
- * goes out of scope. `name` is the caller's struct in there. A `break` in the statement ends the inner
- * loop, and with it the outer one. */
+ * goes out of scope. `name` is the caller's struct in there. A `break` in the statement ends the
+ * inner loop, after which the outer one finds nothing to do. */
 #define ASYNCIO__SCOPE(kind, name, r, ...)                                                         \
     for (asyncio__##kind##_scope ASYNCIO__CAT(asyncio__scope_, __LINE__)                           \
              __attribute__((__cleanup__(asyncio__##kind##_scope_exit))) =                          \
