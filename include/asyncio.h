@@ -17,6 +17,7 @@
 #include <asyncio/queue.h>
 #include <asyncio/runner.h>
 #include <asyncio/server.h>
+#include <asyncio/ssl.h>
 #include <asyncio/stream.h>
 #include <asyncio/subprocess.h>
 #include <asyncio/task.h>

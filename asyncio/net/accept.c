@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Listening and accepting: from a socket to a handler's task. */
 #include "net/server.h"
+#include "net/start_tls.h"
 
 #include "base/alloc.h"
 
@@ -37,9 +38,18 @@ static void report(struct asyncio_server *server, const char *message, int error
 
 /* ---- one connection ---- */
 
+/* TLS: whoever does not get through the handshake is dropped, as in Python without a report. */
+static bool is_secured(struct asyncio_server *server, asyncio_stream *stream)
+{
+    struct secure secure = SECURE_SERVER(&server->options);
+    return asyncio__stream_secure(stream, &secure) >= 0;
+}
+
 /* The body of a connection's task. What it fails with is told here, since nobody awaits it. */
 static int handle_client(asyncio_stream *stream, struct asyncio_server *server)
 {
+    if (server->options.ssl && !is_secured(server, stream))
+        return 0;
     int r = server->handler(stream, server->options.data);
     if (r >= 0 || r == -ECANCELED)
         return r < 0 ? r : 0;

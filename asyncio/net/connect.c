@@ -5,7 +5,7 @@
  * `struct attempt`, off the task's stack. A cancelled attempt waits until the kernel has let go of
  * it, and closes what it may have got. */
 #include "net/resolve.h"
-#include "net/stream.h"
+#include "net/start_tls.h"
 
 #include "base/alloc.h"
 
@@ -232,11 +232,24 @@ static int resolve_both(struct attempt *attempt, const char *host, int port,
     return r;
 }
 
+/* The handshake of a connection that is to be TLS. Takes the stream when it fails. */
+static int secure(asyncio_stream *stream, const struct secure *how)
+{
+    struct held_stream held;
+    asyncio__hold_stream(&held, stream);
+    int r = asyncio__stream_secure(stream, how);
+    asyncio__let_stream_go(&held);
+    if (r < 0)
+        asyncio_stream_unref(stream);
+    return r;
+}
+
 int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_stream,
                              const asyncio_open_connection_options *options)
 {
     asyncio_open_connection_options chosen = { .size = sizeof chosen,
-                                               .limit = ASYNCIO__DEFAULT_LIMIT };
+                                               .limit = ASYNCIO__DEFAULT_LIMIT,
+                                               ASYNCIO__DEFAULT_SSL_TIMEOUTS };
     net_check_scopes(NET_CALLER());
     if (options)
         chosen = *options;
@@ -246,6 +259,14 @@ int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_st
         return r;
     if (chosen.limit == 0)
         return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
+    if (chosen.server_hostname && !chosen.ssl)
+        return asyncio_raise(-EINVAL, "server_hostname is only meaningful with ssl");
+    struct secure how = { .context = chosen.ssl,
+                          .server_hostname = chosen.server_hostname ? chosen.server_hostname : host,
+                          .handshake_timeout = chosen.ssl_handshake_timeout,
+                          .shutdown_timeout = chosen.ssl_shutdown_timeout };
+    if (chosen.ssl && (r = asyncio__secure_check(&how)) < 0)
+        return r;
     struct attempt *attempt = asyncio__calloc(1, sizeof *attempt);
     if (!attempt)
         return -ENOMEM;
@@ -253,8 +274,13 @@ int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_st
     attempt->net = net;
     list_append(&net->connects, &attempt->link);
     r = resolve_both(attempt, host, port, &chosen);
+    asyncio_stream *stream;
     if (r >= 0)
-        r = try_addresses(attempt, chosen.limit, ret_stream);
+        r = try_addresses(attempt, chosen.limit, &stream);
     free_attempt(attempt);
+    if (r >= 0 && chosen.ssl)
+        r = secure(stream, &how);
+    if (r >= 0)
+        *ret_stream = stream;
     return r;
 }

@@ -38,6 +38,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     }
     asyncio__blocks_fini(&net->blocks);
     asyncio__free(net->scratch);
+    asyncio__free(net->ciphertext);
     loop->net_floor = NULL;
     if (has_pending(net))
         return; /* the kernel does not let go: what it may still write to must not be freed */

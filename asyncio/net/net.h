@@ -35,6 +35,7 @@ struct net {
     struct list resolves;             /* name look-ups that somebody waits for */
     struct blocks blocks;
     char *scratch;                    /* where reads of all streams with nothing buffered go */
+    char *ciphertext;                 /* where those of all TLS transports go */
     struct pool *resolvers;
     unsigned lookups;                 /* that have not come back from there */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* asyncio_start_server: a server's life. How it listens and accepts is in accept.c. */
 #include "net/server.h"
+#include "net/start_tls.h"
 
 #include "base/alloc.h"
 #include "base/context.h"
@@ -10,6 +11,7 @@
 static const asyncio_start_server_options defaults = { .size = sizeof defaults,
                                                        .limit = ASYNCIO__DEFAULT_LIMIT,
                                                        .backlog = ASYNCIO__DEFAULT_BACKLOG,
+                                                       ASYNCIO__DEFAULT_SSL_TIMEOUTS
                                                        .reuse_address =
                                                            ASYNCIO__DEFAULT_REUSE_ADDRESS };
 
@@ -17,6 +19,7 @@ static void free_server(struct asyncio_server *server)
 {
     if (server->options.destroy)
         server->options.destroy(server->options.data);
+    asyncio_ssl_context_unref(server->options.ssl);
     asyncio_context_unref(server->context);
     asyncio__free(server);
 }
@@ -72,6 +75,9 @@ int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, i
         return asyncio_raise(-EINVAL, "a server needs a function that handles its connections");
     if (options->limit == 0)
         return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
+    r = options->ssl ? asyncio__secure_check(&(struct secure)SECURE_SERVER(options)) : 0;
+    if (r < 0)
+        return r;
     struct addresses addresses;
     r = asyncio__resolve(net, host, port, options->family, true, &addresses);
     if (r < 0)
@@ -86,6 +92,7 @@ int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, i
         }
         return r;
     }
+    asyncio_ssl_context_ref(server->options.ssl);
     list_append(&net->servers, &server->link);
     asyncio__server_arm(server);
     *ret_server = server;

@@ -16,6 +16,8 @@ static void free_if_over(asyncio_stream *stream)
     if (stream->is_open || stream->refs)
         return;
     asyncio__buffer_release(&stream->in, NULL);
+    if (stream->transport != &stream->tcp.base)
+        asyncio__stream_free_tls(stream);
     asyncio__free(stream);
 }
 
@@ -81,9 +83,9 @@ asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
     if (!stream)
         return NULL;
     *stream = (asyncio_stream){
-        .limit = limit < LIMIT_MAX ? limit : LIMIT_MAX, .server = server, .refs = 1, .is_open = true
+        .limit = limit < LIMIT_MAX ? limit : LIMIT_MAX, .server = server, .is_accepted = server, .refs = 1, .is_open = true
     };
-    asyncio__tcp_init(&stream->tcp, net, socket, &events);
+    asyncio__tcp_init(&stream->tcp, net, socket, &events, stream);
     stream->transport = &stream->tcp.base;
     stream->reading.type = &reading_type;
     list_init(&stream->drainers);

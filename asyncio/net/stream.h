@@ -30,6 +30,7 @@ struct asyncio_stream {
     struct buffer in;
     int gone, lost_by;
     bool is_open;
+    bool is_accepted;       /* a server's: its side of TLS */
     bool is_parked;         /* the server has no task for it yet */
     bool has_eof;           /* the peer sends no more */
     bool has_sent_eof;
@@ -45,7 +46,7 @@ struct asyncio_stream {
 
 static inline struct asyncio_stream *stream_of(struct transport *transport)
 {
-    return container_of(transport, struct asyncio_stream, tcp.base);
+    return transport->user;
 }
 
 /* Returns new: a stream on a connected socket, in `list`. NULL without memory: the socket is still
@@ -118,6 +119,9 @@ static inline int stream_receive(asyncio_stream *stream, void *data, size_t size
 /* Adds at least one byte to the buffer, waiting if need be: how many, 0 at the end, or an error.
  * The buffer grows as far as `capacity`. */
 int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity);
+
+/* start_tls.c: frees what stands on TCP. */
+void asyncio__stream_free_tls(asyncio_stream *stream);
 
 /* The server's: a stream of it is over. */
 void asyncio__server_lost(struct asyncio_server *server, asyncio_stream *stream);

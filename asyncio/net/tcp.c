@@ -377,10 +377,14 @@ static const struct transport_type tcp_type = {
 };
 
 void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
-                       const struct transport_events *events)
+                       const struct transport_events *events, void *user)
 {
     *tcp = (struct tcp){
-        .base = { .type = &tcp_type, .events = events, .high = TCP_HIGH, .low = TCP_LOW },
+        .base = { .type = &tcp_type,
+                  .events = events,
+                  .user = user,
+                  .high = TCP_HIGH,
+                  .low = TCP_LOW },
         .net = net,
         .in = { .complete = on_received, .socket = socket, .kind = OP_RECV },
         .out = { .complete = on_sent, .socket = socket, .kind = OP_SEND },

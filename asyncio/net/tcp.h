@@ -24,9 +24,9 @@ struct tcp {
 
 enum { TCP_HIGH = 65536, TCP_LOW = 16384 };
 
-/* Takes over a connected socket. */
+/* Takes over a connected socket, for `user`. */
 void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
-                       const struct transport_events *events);
+                       const struct transport_events *events, void *user);
 
 /* The transport's own: send_now gave `result` for `total` bytes, less than all. Stores the rest,
  * or ends the connection. */

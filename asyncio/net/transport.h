@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The contract between who moves bytes (TCP now; TLS will be a transport over a transport) and who
- * uses them (a stream).
+/* The contract between who moves bytes (TCP; TLS is a transport over a transport) and who uses them
+ * (a stream).
  *
  * READING    is pulled: who wants bytes says where they go, and gets them there. Nothing is read
  *            that nobody asked for.
@@ -36,7 +36,7 @@ struct transport_type {
     int (*cancel_receive)(struct transport *transport);
     /* 0: all is accepted. -ENOMEM: nothing was. Another error has ended the connection. */
     int (*write)(struct transport *transport, const struct iovec *pieces, size_t count);
-    /* Ends the writing side after what is unsent. */
+    /* Ends the writing side after what is unsent. NULL: it cannot be ended alone. */
     int (*write_eof)(struct transport *transport);
     size_t (*unsent)(const struct transport *transport);
     /* The water marks in the base have changed. */
@@ -47,11 +47,15 @@ struct transport_type {
     void (*abort)(struct transport *transport, bool reset);
     int (*address)(const struct transport *transport, bool of_peer,
                    struct sockaddr_storage *address, socklen_t *size);
+    /* What else is known, by its name in asyncio_stream_get_extra_info: the length of what was
+     * stored, -ENOENT, -ENOSPC. NULL: nothing is. */
+    int (*info)(const struct transport *transport, const char *name, char *data, size_t size);
 };
 
 struct transport {
     const struct transport_type *type;
     const struct transport_events *events;
+    void *user;                      /* whose events these are: a stream, a transport above */
     size_t high, low;
     bool is_paused;
 };

@@ -110,6 +110,8 @@ int asyncio_stream_write_eof(asyncio_stream *stream)
     int r = stream->gone ? stream->gone : asyncio__loop_check(stream->tcp.net->loop);
     if (r < 0 || stream->has_sent_eof)
         return r;
+    if (!stream->transport->type->write_eof)
+        return asyncio_raise(-ENOSYS, "TLS cannot end one direction alone");
     stream->has_sent_eof = true;
     return stream->transport->type->write_eof(stream->transport);
 }

@@ -46,7 +46,11 @@ ASYNCIO__BEGIN
     X(EXECUTOR_SHUT_DOWN, 4117, "RuntimeError", "the executor has been shut down")                 \
     X(FORKED, 4118, "RuntimeError", "the event loop belongs to the parent of this process")        \
     X(ALREADY_AWAITED, 4119, "RuntimeError", "the coroutine has been awaited already")       \
-    X(NOT_LOCKED, 4120, "RuntimeError", "the lock is not acquired")
+    X(NOT_LOCKED, 4120, "RuntimeError", "the lock is not acquired")                                \
+    X(SSL, 4121, "SSLError", "TLS failed")                                                         \
+    X(SSL_EOF, 4122, "SSLEOFError", "the TLS connection was cut off: it ended without a goodbye")  \
+    X(SSL_CERT_VERIFICATION, 4123, "SSLCertVerificationError",                                     \
+      "the peer's certificate is not to be trusted")
 
 enum asyncio_error_code {
 #define ASYNCIO__CODE(name, code, python, sentence) ASYNCIO_##name = code,

@@ -7,6 +7,7 @@
  * SOURCE     CPython's Lib/asyncio/streams.py, base_events.py (create_server, Server). */
 #pragma once
 
+#include <asyncio/ssl.h>
 #include <asyncio/stream.h>
 
 ASYNCIO__BEGIN
@@ -29,6 +30,11 @@ typedef struct asyncio_start_server_options {
     size_t stack_size ASYNCIO__0;                           /* of the handlers' tasks */
     /* accepts no more than this at a time; 0: no limit */
     unsigned max_connections ASYNCIO__0;
+    /* TLS from the first byte on: the handler is called when the handshake is done */
+    asyncio_ssl_context *ssl ASYNCIO__0;
+    /* seconds */
+    double ssl_handshake_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT);
+    double ssl_shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_SHUTDOWN_TIMEOUT);
     void *data ASYNCIO__0;                                  /* the handler's second argument */
     void (*destroy)(void *data) ASYNCIO__0;                 /* called once, with the server */
 } asyncio_start_server_options;
@@ -36,7 +42,7 @@ typedef struct asyncio_start_server_options {
 /* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs
  * `handler(stream, data)` as a task for each connection; it may leave out `data`. A handler's
  * negative result, but -ECANCELED, goes to the exception handler. ret_server returns new.
- * -EADDRINUSE, -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
+ * A client whose TLS handshake fails is dropped without a word, as in Python. -EADDRINUSE, -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_server(
     asyncio_client_connected *handler, const char *host, int port, asyncio_server **ret_server,
     const asyncio_start_server_options *options);
@@ -92,5 +98,6 @@ ASYNCIO__END
                             ASYNCIO__OPTIONS(asyncio_start_server_options,                         \
                                              (.limit = ASYNCIO__DEFAULT_LIMIT,                     \
                                               .backlog = ASYNCIO__DEFAULT_BACKLOG,                 \
-                                              .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS, ),  \
+                                              .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,     \
+                                              ASYNCIO__DEFAULT_SSL_TIMEOUTS),                      \
                                              __VA_ARGS__))

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <asyncio/loop.h>
+#include <asyncio/ssl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -106,10 +107,11 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write_nowait(asyncio_stream *s
  * -ECONNRESET, -EPIPE, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_drain(asyncio_stream *stream);
 
-/* Ends the writing side, after what is unsent; reading goes on. -ECONNRESET. Does not suspend. */
+/* Ends the writing side, after what is unsent; reading goes on. -ENOSYS over TLS, which can only
+ * end both. -ECONNRESET. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write_eof(asyncio_stream *stream);
 
-/* 1: TCP streams can. */
+/* 1: TCP streams can; 0: TLS cannot. */
 ASYNCIO_API int asyncio_stream_can_write_eof(const asyncio_stream *stream);
 
 /* Bytes accepted and not sent yet. */
@@ -138,6 +140,50 @@ ASYNCIO_API int asyncio_stream_peername(const asyncio_stream *stream, char *text
 
 /* As peername, of this end. */
 ASYNCIO_API int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size);
+
+/* What else is known of the connection, by name. Stores it in `data` and returns its length. Text
+ * (which ends with NUL, not counted): "peername" and "sockname" as above (they return 0); of TLS
+ * "cipher", "version" ("TLSv1.3"), "selected_alpn_protocol", "server_hostname" (what the client
+ * asked for), "session_reused" ("1", "0"); of the peer's certificate "peercert.subject", ".issuer",
+ * ".subjectAltName" ("DNS:a.org, IP Address:10.0.0.1"), ".notBefore", ".notAfter" and
+ * ".serialNumber", the keys of the dict that Python has for it. "peercert" is the certificate, as
+ * the bytes of its DER form. What came by TLS can be asked for until the last reference is gone.
+ * -ENOENT where there is nothing of that name (Python's default, None), -ENOSPC when it does not
+ * fit, -ENOMEM. Does not suspend. */
+ASYNCIO_API int asyncio_stream_get_extra_info(const asyncio_stream *stream, const char *name,
+                                              char *data, size_t size);
+
+#define ASYNCIO__DEFAULT_SERVER_SIDE (-1)
+
+typedef struct asyncio_stream_start_tls_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_stream_start_tls_options));
+    const char *server_hostname ASYNCIO__0;     /* whom a client wants; NULL: it is not checked */
+    /* seconds */
+    double ssl_handshake_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT);
+    double ssl_shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_SHUTDOWN_TIMEOUT);
+    /* 1, 0; -1: when a server accepted the stream */
+    int server_side ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SERVER_SIDE);
+} asyncio_stream_start_tls_options;
+
+/* Goes on by TLS from here: drains, and does the handshake. What had been read ahead belongs to it
+ * and is not lost. Meanwhile reading and writing are -EBUSY. On a stream that is TLS already it
+ * runs inside of that. When it fails or is cancelled the stream is aborted; but not by -EINVAL and
+ * -EBUSY, before anything was said. See ssl.h for the rest of its errors. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_start_tls(
+    asyncio_stream *stream, asyncio_ssl_context *context,
+    const asyncio_stream_start_tls_options *options);
+#define asyncio_stream_start_tls(...) asyncio__stream_start_tls_m(__VA_ARGS__, )
+#define asyncio__stream_start_tls_m(stream, context, ...)                                          \
+    asyncio__stream_start_tls_v(stream, context,                                                   \
+                                ASYNCIO__OPTIONS(asyncio_stream_start_tls_options,                 \
+                                                 (ASYNCIO__DEFAULT_SSL_TIMEOUTS.server_side =      \
+                                                      ASYNCIO__DEFAULT_SERVER_SIDE, ),             \
+                                                 __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__stream_start_tls_v(
+    asyncio_stream *stream, asyncio_ssl_context *context, asyncio_stream_start_tls_options options)
+{
+    return (asyncio_stream_start_tls)(stream, context, &options);
+}
 
 /* Takes one more reference and returns it. NULL allowed. */
 ASYNCIO_API asyncio_stream *asyncio_stream_ref(asyncio_stream *stream);

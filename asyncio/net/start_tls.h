@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS on a stream: see start_tls.c. */
+#pragma once
+
+#include "net/stream.h"
+#include "net/tls.h"
+
+struct secure {
+    asyncio_ssl_context *context;
+    const char *server_hostname;     /* NULL: none */
+    bool is_server;
+    double handshake_timeout, shutdown_timeout;
+};
+
+/* What a server's options say of it. */
+#define SECURE_SERVER(options)                                                                     \
+    { .context = (options)->ssl,                                                                   \
+      .is_server = true,                                                                           \
+      .handshake_timeout = (options)->ssl_handshake_timeout,                                       \
+      .shutdown_timeout = (options)->ssl_shutdown_timeout }
+
+/* 0, or -EINVAL (raised) where that could never work. */
+int asyncio__secure_check(const struct secure *secure);
+
+/* A reference that a frame holds while it is suspended: given back also where the loop closes and
+ * the task never goes on. */
+struct held_stream {
+    struct held held;
+    asyncio_stream *stream;
+};
+/* Takes the caller's reference, until it is let go and the caller's again. */
+void asyncio__hold_stream(struct held_stream *held, asyncio_stream *stream);
+static inline void asyncio__let_stream_go(const struct held_stream *held)
+{
+    task_let_go(task_current(), &held->held);
+}
+
+/* Puts TLS on the stream and waits for its handshake, in the running task. On failure the stream
+ * is aborted, unless nothing was begun: -EINVAL, -EBUSY, -ENOMEM. */
+int asyncio__stream_secure(asyncio_stream *stream, const struct secure *secure);
