@@ -274,7 +274,7 @@ int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_st
     attempt->net = net;
     list_append(&net->connects, &attempt->link);
     r = resolve_both(attempt, host, port, &chosen);
-    asyncio_stream *stream;
+    asyncio_stream *stream = NULL;
     if (r >= 0)
         r = try_addresses(attempt, chosen.limit, &stream);
     free_attempt(attempt);

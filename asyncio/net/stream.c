@@ -82,9 +82,11 @@ asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
     asyncio_stream *stream = asyncio__malloc(sizeof *stream);
     if (!stream)
         return NULL;
-    *stream = (asyncio_stream){
-        .limit = limit < LIMIT_MAX ? limit : LIMIT_MAX, .server = server, .is_accepted = server, .refs = 1, .is_open = true
-    };
+    *stream = (asyncio_stream){ .limit = limit < LIMIT_MAX ? limit : LIMIT_MAX,
+                                .server = server,
+                                .is_accepted = server != NULL,
+                                .refs = 1,
+                                .is_open = true };
     asyncio__tcp_init(&stream->tcp, net, socket, &events, stream);
     stream->transport = &stream->tcp.base;
     stream->reading.type = &reading_type;

@@ -149,6 +149,7 @@ static void lend_ahead(struct tls *tls)
     if (!tls->engine.in_size && tls->ahead.count) {
         tls->engine.in = buffer_bytes(&tls->ahead);
         tls->engine.in_size = tls->ahead.count;
+        tls->is_ahead_lent = true;
     }
 }
 
@@ -158,7 +159,8 @@ static int keep(struct tls *tls)
     struct tls_engine *engine = &tls->engine;
     size_t left = engine->in_size;
     engine->in_size = 0;
-    if (tls->ahead.count) {
+    if (tls->is_ahead_lent) {
+        tls->is_ahead_lent = false;
         buffer_take(&tls->ahead, tls->ahead.count - left);
         if (!left)
             asyncio__buffer_release(&tls->ahead, &tls->net->blocks);

@@ -32,6 +32,7 @@ struct tls {
     uint8_t state;
     bool is_receiving;
     bool is_fetching;                /* a receive of the one below is pending */
+    bool is_ahead_lent;              /* to the engine, as its `in` */
     bool has_end;                    /* the one below has no more bytes */
     bool is_flushing;                /* counted in net->flushing */
     bool is_ended, is_lost;          /* told; to be told */

@@ -80,7 +80,7 @@ int(asyncio_ssl_create_default_context)(asyncio_ssl_purpose purpose,
         options = &defaults;
     if (purpose != ASYNCIO_SSL_SERVER_AUTH && purpose != ASYNCIO_SSL_CLIENT_AUTH)
         return asyncio_raise(-EINVAL, "purpose must be SERVER_AUTH or CLIENT_AUTH");
-    asyncio_ssl_context *context;
+    asyncio_ssl_context *context = NULL;
     int r = make(purpose == ASYNCIO_SSL_SERVER_AUTH, &context);
     if (r < 0)
         return r;

@@ -50,7 +50,7 @@ ASYNCIO__BEGIN
     X(SSL, 4121, "SSLError", "TLS failed")                                                         \
     X(SSL_EOF, 4122, "SSLEOFError", "the TLS connection was cut off: it ended without a goodbye")  \
     X(SSL_CERT_VERIFICATION, 4123, "SSLCertVerificationError",                                     \
-      "the peer's certificate is not to be trusted")
+      "the certificate of the peer is not to be trusted")
 
 enum asyncio_error_code {
 #define ASYNCIO__CODE(name, code, python, sentence) ASYNCIO_##name = code,

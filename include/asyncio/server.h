@@ -41,8 +41,9 @@ typedef struct asyncio_start_server_options {
 
 /* Listens on `host` (NULL or "": all interfaces) and `port` (0: one that is free), and runs
  * `handler(stream, data)` as a task for each connection; it may leave out `data`. A handler's
- * negative result, but -ECANCELED, goes to the exception handler. ret_server returns new.
- * A client whose TLS handshake fails is dropped without a word, as in Python. -EADDRINUSE, -EACCES, -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
+ * negative result, but -ECANCELED, goes to the exception handler. ret_server returns new. A client
+ * whose TLS handshake fails is dropped without a word, as in Python. -EADDRINUSE, -EACCES,
+ * -ASYNCIO_RESOLVE, -ENOMEM, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_server(
     asyncio_client_connected *handler, const char *host, int port, asyncio_server **ret_server,
     const asyncio_start_server_options *options);

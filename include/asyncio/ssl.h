@@ -112,7 +112,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_verify_mode(
 
 /* Whether the server's certificate has to be for server_hostname. 1 makes CERT_NONE
  * CERT_REQUIRED. 0. */
-ASYNCIO_API int asyncio_ssl_context_set_check_hostname(asyncio_ssl_context *context, int is_checked);
+ASYNCIO_API int asyncio_ssl_context_set_check_hostname(asyncio_ssl_context *context,
+                                                       int is_checked);
 
 /* The oldest version that is spoken. -EINVAL for one before TLS 1.2. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_minimum_version(

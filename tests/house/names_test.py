@@ -33,6 +33,7 @@ CALLED = {
     "AbstractEventLoop": "loop", "TimerHandle": "handle", "StreamReader": "stream", "StreamWriter": "stream",
     "WriteTransport": "stream", "concurrent.futures.Future": "concurrent_future", "concurrent.futures.Executor": "executor",
     "concurrent.futures.ThreadPoolExecutor": "thread_pool_executor", "contextvars.ContextVar": "context_var",
+    "ssl.SSLContext": "ssl_context",
     "contextvars.Context": "context", "contextvars.Token": "context_token", "contextlib.AsyncExitStack": "exit_stack",
 }
 METHODS = {
@@ -66,6 +67,7 @@ METHODS = {
     "concurrent.futures.Future": FUTURE.replace("get_loop ", "").replace("remove_done_callback ", "") + " running",
     "concurrent.futures.Executor": "map shutdown submit", "concurrent.futures.ThreadPoolExecutor": "",
     "contextvars.ContextVar": "get name reset set", "contextvars.Context": "copy get items keys run values",
+    "ssl.SSLContext": "load_cert_chain load_default_certs load_verify_locations set_alpn_protocols set_ciphers",
     "contextvars.Token": "old_value var", "contextlib.AsyncExitStack": "callback push_async_callback pop_all",
 }
 # `async with` and `for`, as pairs of calls.
@@ -101,6 +103,11 @@ OURS = {
     "asyncio_thread_cancelled": "a thread's function that can be asked to give up",
     "asyncio_server_port asyncio_server_connections asyncio_stream_peername asyncio_stream_sockname":
         "what Python's sockets and get_extra_info are asked for",
+    "asyncio_ssl_create_default_context asyncio_ssl_create_default_context_options asyncio_ssl_purpose "
+    "asyncio_ssl_verify_mode asyncio_ssl_version": "what of Python's module ssl is no class of asyncio's",
+    "asyncio_ssl_context_set_verify_mode asyncio_ssl_context_set_check_hostname asyncio_ssl_context_set_minimum_version "
+    "asyncio_ssl_context_set_maximum_version asyncio_ssl_context_set_sni_callback "
+    "asyncio_ssl_context_set_sni_callback_options asyncio_ssl_sni_callback": "Python assigns to attributes of a context",
     "asyncio_stream_fill asyncio_stream_peek asyncio_stream_consume": "reads that lend the stream's buffer",
 }
 
