@@ -115,9 +115,15 @@ struct backend_type {
 
     /* Runs the job in the backend's own order instead of on the thread pool. (optional: sim) */
     int (*job)(struct backend *backend, struct job *job);
-    /* Names: resolves without asking the system. (optional: sim) */
-    int (*resolve)(struct backend *backend, const char *host, uint16_t port,
-                   struct sockaddr_storage *ret_address, socklen_t *ret_size);
+    /* The file of an AF_UNIX socket: what is no other file's (-ENOENT; -ENOTSOCK: it is none of a
+     * socket), and its removal. */
+    int (*path_id)(struct backend *backend, const char *path, uint64_t ret_id[2]);
+    int (*path_remove)(struct backend *backend, const char *path);
+
+    /* Names: resolves without asking the system. Returns how many addresses, without a port;
+     * -ENOENT: there is no such host. (optional: sim) */
+    int (*resolve)(struct backend *backend, const char *host,
+                   struct sockaddr_storage *ret_addresses, size_t capacity);
 };
 
 struct backend {

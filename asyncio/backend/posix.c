@@ -366,3 +366,22 @@ int asyncio__posix_shutdown(struct backend *backend, sock socket, int how)
         return -EBADF;
     return shutdown(descriptor->number, how) < 0 ? -errno : 0;
 }
+
+int asyncio__posix_path_id(struct backend *backend, const char *path, uint64_t ret_id[2])
+{
+    (void)backend;
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return -errno;
+    if (!S_ISSOCK(status.st_mode))
+        return -ENOTSOCK;
+    ret_id[0] = status.st_dev;
+    ret_id[1] = status.st_ino;
+    return 0;
+}
+
+int asyncio__posix_path_remove(struct backend *backend, const char *path)
+{
+    (void)backend;
+    return unlink(path) < 0 ? -errno : 0;
+}

@@ -150,4 +150,6 @@ int asyncio__posix_getsockname(struct backend *backend, sock socket,
                                struct sockaddr_storage *address, socklen_t *size);
 int asyncio__posix_getpeername(struct backend *backend, sock socket,
                                struct sockaddr_storage *address, socklen_t *size);
+int asyncio__posix_path_id(struct backend *backend, const char *path, uint64_t ret_id[2]);
+int asyncio__posix_path_remove(struct backend *backend, const char *path);
 int asyncio__posix_shutdown(struct backend *backend, sock socket, int how);

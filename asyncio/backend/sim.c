@@ -12,6 +12,8 @@
  *          and then; thread jobs run in any order. Time passes at some deliveries, so that timers
  *          fall between them. The same seed and the same calls give the same run. Faults that no
  *          program gets through unharmed come only when backend_limits.faults names them.
+ * NAMES    "localhost", and every list of literal addresses ("192.0.2.1,127.0.0.1"): those are its
+ *          addresses. Nobody answers at the addresses that are reserved for examples.
  * REAL     An adopted descriptor can be polled (OP_POLL_*), and nothing else. What can only come
  *          from outside, from such a descriptor or another thread's wake, is waited for in real
  *          time, but not for ever: -EDEADLK. */
@@ -640,5 +642,7 @@ const struct backend_type asyncio__backend_sim = {
     .cancel = backend_cancel,
     .send_now = backend_send_now,
     .job = backend_job,
+    .path_id = asyncio__sim_path_id,
+    .path_remove = asyncio__sim_path_remove,
     .resolve = asyncio__sim_resolve,
 };

@@ -85,5 +85,7 @@ int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockad
                              socklen_t *size);
 int asyncio__sim_shutdown(struct backend *backend, sock socket, int how);
 int asyncio__sim_close(struct backend *backend, sock socket);
-int asyncio__sim_resolve(struct backend *backend, const char *host, uint16_t port,
-                         struct sockaddr_storage *ret_address, socklen_t *ret_size);
+int asyncio__sim_path_id(struct backend *backend, const char *path, uint64_t ret_id[2]);
+int asyncio__sim_path_remove(struct backend *backend, const char *path);
+int asyncio__sim_resolve(struct backend *backend, const char *host,
+                         struct sockaddr_storage *ret_addresses, size_t capacity);

@@ -7,15 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/un.h>
 
 int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol,
                         sock *ret_socket)
 {
     struct sim *sim = sim_of(backend);
-    if (family != AF_INET && family != AF_INET6)
+    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return -EAFNOSUPPORT;
-    if ((type & 0xf) != SOCK_STREAM || (protocol != 0 && protocol != IPPROTO_TCP))
+    if ((type & 0xf) != SOCK_STREAM ||
+        (protocol != 0 && (protocol != IPPROTO_TCP || family == AF_UNIX)))
         return -EPROTONOSUPPORT;
     struct sim_handle *handle = asyncio__sim_handle_new(sim);
     if (!handle)
@@ -142,6 +145,20 @@ int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int
     return 0;
 }
 
+/* As the kernel counts: a name as long as it is, with the NUL of a path; nothing for none. */
+static socklen_t size_of_name(const struct sockaddr_storage *address, socklen_t size)
+{
+    if (address->ss_family != AF_UNIX)
+        return size;
+    const char *bytes = (const char *)address;
+    size_t end = sizeof(struct sockaddr_un);
+    size_t begin = offsetof(struct sockaddr_un, sun_path);
+    while (end > begin && !bytes[end - 1])
+        end--;
+    bool is_path = end > begin && bytes[begin] && end < sizeof(struct sockaddr_un);
+    return (socklen_t)(end + is_path);
+}
+
 int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockaddr_storage *address,
                              socklen_t *size)
 {
@@ -149,7 +166,7 @@ int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockad
     if (!memory)
         return -EBADF;
     *address = memory->local;
-    *size = memory->address_size;
+    *size = size_of_name(address, memory->address_size);
     return 0;
 }
 
@@ -162,7 +179,7 @@ int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockad
     if (!memory->connection)
         return -ENOTCONN;
     *address = memory->peer;
-    *size = memory->address_size;
+    *size = size_of_name(address, memory->address_size);
     return 0;
 }
 
@@ -195,30 +212,58 @@ int asyncio__sim_close(struct backend *backend, sock socket)
 
 /* ---- names ---- */
 
-int asyncio__sim_resolve(struct backend *backend, const char *host, uint16_t port,
-                         struct sockaddr_storage *ret_address, socklen_t *ret_size)
+int asyncio__sim_path_id(struct backend *backend, const char *path, uint64_t ret_id[2])
 {
     (void)backend;
+    uint64_t id;
+    int r = asyncio__simnet_path_id(path, &id);
+    if (r < 0)
+        return r;
+    ret_id[0] = 0;
+    ret_id[1] = id;
+    return 0;
+}
+
+int asyncio__sim_path_remove(struct backend *backend, const char *path)
+{
+    (void)backend;
+    return asyncio__simnet_path_remove(path);
+}
+
+static int resolve_one(const char *host, size_t length, struct sockaddr_storage *ret_address)
+{
     struct sockaddr_storage address = { 0 };
     struct sockaddr_in *four = (struct sockaddr_in *)&address;
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
-    if (!host || !*host) {
-        four->sin_family = AF_INET;
-    } else if (strcmp(host, "localhost") == 0) {
-        four->sin_family = AF_INET;
-        four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    } else if (inet_pton(AF_INET, host, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-    } else if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
-        six->sin6_family = AF_INET6;
-    } else {
+    char text[INET6_ADDRSTRLEN];
+    if (length >= sizeof text)
         return -ENOENT;
-    }
-    if (address.ss_family == AF_INET)
-        four->sin_port = htons(port);
+    memcpy(text, host, length);
+    text[length] = '\0';
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1)
+        four->sin_family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1)
+        six->sin6_family = AF_INET6;
     else
-        six->sin6_port = htons(port);
+        return -ENOENT;
     *ret_address = address;
-    *ret_size = address.ss_family == AF_INET ? sizeof *four : sizeof *six;
     return 0;
+}
+
+int asyncio__sim_resolve(struct backend *backend, const char *host,
+                         struct sockaddr_storage *ret_addresses, size_t capacity)
+{
+    (void)backend;
+    if (strcmp(host, "localhost") == 0)
+        host = "127.0.0.1";
+    size_t count = 0;
+    for (const char *end; count < capacity; host = end + 1, count++) {
+        end = strchrnul(host, ',');
+        int r = resolve_one(host, (size_t)(end - host), &ret_addresses[count]);
+        if (r < 0)
+            return r;
+        if (!*end)
+            return (int)count + 1;
+    }
+    return -ENOBUFS;
 }

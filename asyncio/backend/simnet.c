@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/un.h>
 
 enum {
     BUFFER_DEFAULT = 32768,
@@ -37,6 +39,7 @@ struct simnet_connection {
 
 static _Thread_local struct list bound = { NULL, NULL };
 static _Thread_local uint16_t port_next;
+static _Thread_local uint64_t path_ids;
 
 static struct list *network(void)
 {
@@ -47,10 +50,22 @@ static struct list *network(void)
 
 /* ---- addresses ---- */
 
+static bool is_path(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_UNIX;
+}
+
+static const char *path_of(const struct sockaddr_storage *address)
+{
+    return ((const struct sockaddr_un *)address)->sun_path;
+}
+
 static uint16_t port_of(const struct sockaddr_storage *address)
 {
-    return address->ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port)
-                                          : ntohs(((const struct sockaddr_in *)address)->sin_port);
+    return is_path(address) ? 0
+           : address->ss_family == AF_INET6
+               ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port)
+               : ntohs(((const struct sockaddr_in *)address)->sin_port);
 }
 
 static void set_port(struct sockaddr_storage *address, uint16_t port)
@@ -63,6 +78,8 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
 
 static bool is_wildcard(const struct sockaddr_storage *address)
 {
+    if (is_path(address))
+        return false;
     return address->ss_family == AF_INET6
                ? IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr)
                : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
@@ -70,6 +87,8 @@ static bool is_wildcard(const struct sockaddr_storage *address)
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
+    if (is_path(address))
+        return true; /* of this host */
     return address->ss_family == AF_INET6
                ? IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr)
                : ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
@@ -79,6 +98,8 @@ static bool is_same_host(const struct sockaddr_storage *a, const struct sockaddr
 {
     if (a->ss_family != b->ss_family)
         return false;
+    if (is_path(a)) /* what is behind the name is zero */
+        return memcmp(a, b, sizeof(struct sockaddr_un)) == 0;
     if (a->ss_family == AF_INET6)
         return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
                       &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
@@ -97,13 +118,29 @@ static void set_loopback(struct sockaddr_storage *address)
 static int copy_address(const struct simnet_socket *socket, const struct sockaddr *address,
                         socklen_t size, struct sockaddr_storage *copy)
 {
-    if (size < sizeof address->sa_family || size < socket->address_size)
+    if (size < sizeof address->sa_family)
         return -EINVAL;
     if (address->sa_family != socket->family)
         return -EAFNOSUPPORT;
+    bool is_unix = socket->family == AF_UNIX;
+    if (is_unix
+            ? size <= offsetof(struct sockaddr_un, sun_path) || size > sizeof(struct sockaddr_un)
+            : size < socket->address_size)
+        return -EINVAL;
     memset(copy, 0, sizeof *copy);
-    memcpy(copy, address, socket->address_size);
+    memcpy(copy, address, is_unix ? size : socket->address_size);
     return 0;
+}
+
+/* Addresses that nobody answers, as where a firewall drops what comes: those that are reserved for
+ * examples, 192.0.2.0/24 and 2001:db8::/32. */
+static bool is_hole(const struct sockaddr_storage *address)
+{
+    static const unsigned char six[] = { 0x20, 0x01, 0x0d, 0xb8 };
+    if (address->ss_family == AF_INET6)
+        return memcmp(&((const struct sockaddr_in6 *)address)->sin6_addr, six, sizeof six) == 0;
+    return address->ss_family == AF_INET &&
+           ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 8 == 0xc00002;
 }
 
 /* The bound socket in the way of `address`, or NULL. */
@@ -210,8 +247,9 @@ void asyncio__simnet_open(struct simnet_socket *socket, int family,
                           void (*changed)(struct simnet_socket *))
 {
     *socket = (struct simnet_socket){ .changed = changed, .family = family };
-    socket->address_size =
-        family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socket->address_size = family == AF_INET6  ? sizeof(struct sockaddr_in6)
+                           : family == AF_UNIX ? sizeof(struct sockaddr_un)
+                                               : sizeof(struct sockaddr_in);
     socket->local.ss_family = socket->peer.ss_family = (sa_family_t)family;
     list_init(&socket->bound_link);
     list_init(&socket->backlog);
@@ -248,7 +286,7 @@ int asyncio__simnet_bind(struct simnet_socket *socket, const struct sockaddr *ad
         return -EINVAL;
     if (!is_wildcard(&local) && !is_loopback(&local))
         return -EADDRNOTAVAIL;
-    if (port_of(&local) == 0)
+    if (!is_path(&local) && port_of(&local) == 0)
         r = pick_port(&local);
     else if (find_bound(&local))
         r = -EADDRINUSE;
@@ -256,13 +294,46 @@ int asyncio__simnet_bind(struct simnet_socket *socket, const struct sockaddr *ad
         return r;
     socket->local = local;
     socket->is_bound = true;
+    if (is_path(&local))
+        socket->path_id = ++path_ids;
     list_append(network(), &socket->bound_link);
+    return 0;
+}
+
+/* The socket that a path names, or NULL. */
+static struct simnet_socket *find_path(const char *path)
+{
+    for (struct list *link = network()->next; link != network(); link = link->next) {
+        struct simnet_socket *socket = container_of(link, struct simnet_socket, bound_link);
+        if (is_path(&socket->local) && strcmp(path_of(&socket->local), path) == 0)
+            return socket;
+    }
+    return NULL;
+}
+
+int asyncio__simnet_path_id(const char *path, uint64_t *ret_id)
+{
+    const struct simnet_socket *socket = find_path(path);
+    if (!socket)
+        return -ENOENT;
+    *ret_id = socket->path_id;
+    return 0;
+}
+
+int asyncio__simnet_path_remove(const char *path)
+{
+    struct simnet_socket *socket = find_path(path);
+    if (!socket)
+        return -ENOENT;
+    list_remove(&socket->bound_link); /* it listens on, and nobody finds it */
     return 0;
 }
 
 int asyncio__simnet_listen(struct simnet_socket *socket, int backlog)
 {
     if (socket->connection)
+        return -EINVAL;
+    if (!socket->is_bound && socket->family == AF_UNIX)
         return -EINVAL;
     if (!socket->is_bound) {
         int r = pick_port(&socket->local);
@@ -290,9 +361,13 @@ int asyncio__simnet_connect(struct simnet_socket *socket, const struct sockaddr 
         return -EINVAL;
     if (is_wildcard(&target))
         set_loopback(&target);
+    if (is_hole(&target))
+        return -EAGAIN; /* for ever */
     if (!is_loopback(&target))
         return -ENETUNREACH;
     struct simnet_socket *listener = find_bound(&target);
+    if (!listener && is_path(&target) && *path_of(&target))
+        return -ENOENT;
     if (!listener || !listener->is_listening)
         return -ECONNREFUSED;
     if (listener->backlog_count >= listener->backlog_limit) {
@@ -301,7 +376,7 @@ int asyncio__simnet_connect(struct simnet_socket *socket, const struct sockaddr 
         return -EAGAIN;
     }
     list_remove(&socket->waiter_link);
-    if (!socket->is_bound) {
+    if (!socket->is_bound && !is_path(&target)) {
         r = pick_port(&socket->local);
         if (r < 0)
             return r;
@@ -309,7 +384,7 @@ int asyncio__simnet_connect(struct simnet_socket *socket, const struct sockaddr 
     struct simnet_connection *connection = connection_new(socket, listener);
     if (!connection)
         return -ENOMEM;
-    if (!socket->is_bound || is_wildcard(&socket->local))
+    if (!is_path(&target) && (!socket->is_bound || is_wildcard(&socket->local)))
         set_loopback(&socket->local);
     socket->peer = target;
     socket->connection = connection;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A network in memory: stream sockets over the loopback addresses, for the sim backend.
+/* A network in memory: stream sockets over the loopback addresses and over names, for the sim
+ * backend.
  *
  * MODEL    Each thread has a network of its own: the list of its bound sockets. A connection is
  *          two ends with a bounded buffer each; what one end sends lies in the other's buffer
@@ -28,6 +29,7 @@ struct simnet_socket {
     bool is_linger_zero; /* close resets */
     struct sockaddr_storage local, peer;
     socklen_t address_size;
+    uint64_t path_id; /* of a bound AF_UNIX socket: no other one's */
     struct list bound_link; /* in the thread's network */
     struct list backlog;    /* a listener's: connections not yet accepted */
     unsigned backlog_count, backlog_limit;
@@ -47,6 +49,10 @@ void asyncio__simnet_unbind(struct simnet_socket *socket);
 
 int asyncio__simnet_bind(struct simnet_socket *socket, const struct sockaddr *address,
                          socklen_t size);
+/* Names of AF_UNIX sockets, as files have them: who a path leads to (-ENOENT: to nobody), and that
+ * it does so no more. */
+int asyncio__simnet_path_id(const char *path, uint64_t *ret_id);
+int asyncio__simnet_path_remove(const char *path);
 int asyncio__simnet_listen(struct simnet_socket *socket, int backlog);
 /* 0: connected. -EAGAIN: the backlog is full; call again when `changed`. */
 int asyncio__simnet_connect(struct simnet_socket *socket, const struct sockaddr *address,

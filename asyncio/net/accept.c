@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Listening and accepting: from a socket to a handler's task. */
+/* Accepting: from a listening socket to a handler's task. */
 #include "net/server.h"
 #include "net/start_tls.h"
 
 #include "base/alloc.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 enum {
     RETRY_NS = 100000000,            /* after an accept that failed for want of something */
@@ -53,6 +51,8 @@ static int handle_client(asyncio_stream *stream, struct asyncio_server *server)
     int r = server->handler(stream, server->options.data);
     if (r >= 0 || r == -ECANCELED)
         return r < 0 ? r : 0;
+    if (r == -ECONNRESET && stream->is_dismissed)
+        return 0;
     struct error_record *record = asyncio__record_take(r);
     asyncio__loop_report(server->net->loop, "Unhandled exception in client_connected_cb", r, record,
                          NULL, task_current());
@@ -67,6 +67,7 @@ static void handler_over(void *data)
     struct asyncio_server *server = stream->handled_by;
     stream->handled_by = NULL;
     asyncio_stream_unref(stream);
+    server->handlers--;
     server->holds--;
     asyncio__server_release(server);
 }
@@ -84,6 +85,7 @@ static void start_handler(struct asyncio_server *server, asyncio_stream *stream)
     struct asyncio_context *outer = env->context;
     env->context = server->context;
     stream->handled_by = server;
+    server->handlers++;
     server->holds++;
     asyncio_coro coro = asyncio_coro(handle_client, stream, server);
     int r = (asyncio_loop_create_task)(server->net->loop,
@@ -161,7 +163,13 @@ static void retry(struct handle *handle, asyncio_loop *loop)
     asyncio__server_arm(container_of(handle, struct asyncio_server, retry.handle));
 }
 
-static void on_accept(struct op *op, int result)
+void asyncio__server_init_retry(struct asyncio_server *server)
+{
+    server->retry.handle.run = retry;
+    list_init(&server->retry.handle.link);
+}
+
+void asyncio__server_on_accept(struct op *op, int result)
 {
     struct listener *listener = container_of(op, struct listener, op);
     struct asyncio_server *server = listener->server;
@@ -193,7 +201,7 @@ static void arm(struct listener *listener)
 
 void asyncio__server_arm(struct asyncio_server *server)
 {
-    if (server->is_closed || is_full(server))
+    if (!server->is_serving || is_full(server))
         return;
     asyncio__loop_uncall(server->net->loop, &server->retry);
     for (unsigned i = 0; i < server->listener_count; i++)
@@ -214,133 +222,4 @@ void asyncio__server_disarm(struct asyncio_server *server)
             listener->is_cancelled = true;
         }
     }
-}
-
-/* ---- listening ---- */
-
-void asyncio__server_close_listeners(struct asyncio_server *server)
-{
-    asyncio__loop_uncall(server->net->loop, &server->retry);
-    asyncio__server_disarm(server);
-    for (unsigned i = 0; i < server->listener_count; i++) {
-        if (server->listeners[i].is_open)
-            (void)backend_of(server)->type->close(backend_of(server),
-                                                  server->listeners[i].op.socket);
-        server->listeners[i].is_open = false;
-    }
-}
-
-static int set_options(struct asyncio_server *server, sock socket, int family)
-{
-    const struct backend_type *type = backend_of(server)->type;
-    struct backend *backend = backend_of(server);
-    int one = 1, r = 0;
-    if (server->options.reuse_address)
-        r = type->setsockopt(backend, socket, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (r >= 0 && server->options.reuse_port)
-        r = type->setsockopt(backend, socket, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
-    if (r >= 0 && family == AF_INET6)
-        r = type->setsockopt(backend, socket, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    if (r >= 0) /* the accepted sockets inherit it */
-        (void)type->setsockopt(backend, socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return r;
-}
-
-/* Binds to `address`. A second address of a server that may have any port gets that of the first,
- * if it is free there. */
-static int bind_to(struct asyncio_server *server, sock socket, struct address *address)
-{
-    const struct backend_type *type = backend_of(server)->type;
-    bool is_any = asyncio__address_port(&address->name) == 0;
-    if (is_any && server->port) {
-        struct address same = *address;
-        asyncio__address_set_port(&same.name, server->port);
-        if (type->bind(backend_of(server), socket, (const struct sockaddr *)&same.name,
-                       same.size) >= 0)
-            return 0;
-    }
-    return type->bind(backend_of(server), socket, (const struct sockaddr *)&address->name,
-                      address->size);
-}
-
-static int listen_on(struct asyncio_server *server, struct address *address, sock *ret_socket)
-{
-    const struct backend_type *type = backend_of(server)->type;
-    struct backend *backend = backend_of(server);
-    sock socket;
-    int family = address->name.ss_family;
-    int r = type->socket(backend, family, SOCK_STREAM, 0, &socket);
-    if (r < 0)
-        return r;
-    r = set_options(server, socket, family);
-    if (r >= 0)
-        r = bind_to(server, socket, address);
-    if (r >= 0)
-        r = type->listen(backend, socket, server->options.backlog);
-    struct address bound;
-    if (r >= 0)
-        r = type->getsockname(backend, socket, &bound.name, &bound.size);
-    if (r < 0) {
-        (void)type->close(backend, socket);
-        return r;
-    }
-    if (!server->port)
-        server->port = asyncio__address_port(&bound.name);
-    *ret_socket = socket;
-    return 0;
-}
-
-static bool is_repeated(const struct addresses *addresses, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (asyncio__address_is_equal(&addresses->items[i], &addresses->items[index]))
-            return true;
-    return false;
-}
-
-/* A host that has no IPv6, or no IPv4, still has the other. */
-static bool is_missing_family(int error)
-{
-    return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
-}
-
-static int cannot_bind(int error, const struct addresses *addresses, size_t index)
-{
-    char text[ADDRESS_TEXT_SIZE] = "?";
-    (void)asyncio__address_format(&addresses->items[index].name, text, sizeof text);
-    return asyncio_raise(error, "error while attempting to bind on address %s: %s", text,
-                         asyncio_error_text(error));
-}
-
-int asyncio__server_listen(struct asyncio_server *server, const struct addresses *addresses)
-{
-    int r = -EADDRNOTAVAIL;
-    server->retry.handle.run = retry;
-    list_init(&server->retry.handle.link);
-    for (size_t i = 0; i < addresses->count; i++) {
-        if (is_repeated(addresses, i))
-            continue;
-        struct listener *listener = &server->listeners[server->listener_count];
-        sock socket;
-        r = listen_on(server, &addresses->items[i], &socket);
-        if (r < 0 && is_missing_family(r))
-            continue;
-        if (r < 0) {
-            r = cannot_bind(r, addresses, i);
-            break;
-        }
-        *listener =
-            (struct listener){ .op = { .complete = on_accept, .socket = socket, .kind = OP_ACCEPT },
-                               .server = server,
-                               .is_open = true };
-        list_init(&listener->op.link);
-        server->listener_count++;
-    }
-    if (is_missing_family(r) && server->listener_count)
-        r = 0;
-    else if (is_missing_family(r) && addresses->count)
-        r = cannot_bind(r, addresses, addresses->count - 1);
-    if (r < 0)
-        asyncio__server_close_listeners(server);
-    return r;
 }

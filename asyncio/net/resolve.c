@@ -7,10 +7,11 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
 
-enum { RESOLVERS_MAX = 4 };
+enum { RESOLVERS_MAX = 4, NAMES_MAX = 8 };
 
 /* A look-up. It has two owners: who waits for it, in the loop's thread, and who works on it: a
  * thread of the pool, then the post that brings it back; or a job of the sim backend. Whoever is
@@ -25,7 +26,7 @@ struct lookup {
     struct net *net;                /* for the loop's thread only */
     asyncio_loop *loop;             /* a reference, for the thread */
     atomic_uint owners;
-    int family;
+    struct resolve_hints hints;
     uint16_t port;
     bool is_back;                   /* in the loop, where its task has been woken */
     int gai_error, result;
@@ -68,7 +69,10 @@ static int keep(struct lookup *lookup, const struct addrinfo *infos)
 static void look_up(struct work *work)
 {
     struct lookup *lookup = container_of(work, struct lookup, work);
-    struct addrinfo hints = { .ai_family = lookup->family, .ai_socktype = SOCK_STREAM };
+    struct addrinfo hints = { .ai_family = lookup->hints.family,
+                              .ai_socktype = SOCK_STREAM,
+                              .ai_protocol = lookup->hints.protocol,
+                              .ai_flags = lookup->hints.flags };
     struct addrinfo *infos = NULL;
     int r = getaddrinfo(lookup->host, NULL, &hints, &infos);
     if (r == 0) {
@@ -105,13 +109,18 @@ static void run_job(struct job *job)
 {
     struct lookup *lookup = container_of(job, struct lookup, job);
     struct backend *backend = lookup->loop->backend;
-    struct address *address = lookup->found.items;
-    lookup->result =
-        backend->type->resolve(backend, lookup->host, lookup->port, &address->name, &address->size);
-    if (lookup->result >= 0 && lookup->family && lookup->family != address->name.ss_family)
-        lookup->result = -ENOENT;
-    lookup->found.count = lookup->result >= 0;
-    if (lookup->result < 0) {
+    struct sockaddr_storage names[NAMES_MAX];
+    int count = backend->type->resolve(backend, lookup->host, names, NAMES_MAX);
+    for (int i = 0; i < count; i++) {
+        if (lookup->hints.family && lookup->hints.family != names[i].ss_family)
+            continue;
+        struct address *address = &lookup->found.items[lookup->found.count++];
+        *address = (struct address){ names[i], names[i].ss_family == AF_INET6
+                                                   ? sizeof(struct sockaddr_in6)
+                                                   : sizeof(struct sockaddr_in) };
+        asyncio__address_set_port(&address->name, lookup->port);
+    }
+    if (!lookup->found.count) {
         lookup->gai_error = EAI_NONAME;
         lookup->result = -ASYNCIO_RESOLVE;
     }
@@ -157,7 +166,7 @@ static const struct future_type lookup_type = { "name look-up", 0, cancel, NULL 
 static int start(struct net *net, struct lookup *lookup)
 {
     if (net->backend->type->resolve) {
-        lookup->found.items = asyncio__calloc(1, sizeof *lookup->found.items);
+        lookup->found.items = asyncio__calloc(NAMES_MAX, sizeof *lookup->found.items);
         if (!lookup->found.items)
             return -ENOMEM;
         lookup->job.run = run_job;
@@ -178,8 +187,8 @@ static int raise_unresolved(const struct lookup *lookup)
                          lookup->gai_error ? gai_strerror(lookup->gai_error) : "no address");
 }
 
-static int resolve_name(struct net *net, const char *host, uint16_t port, int family,
-                        struct addresses *ret_addresses)
+static int resolve_name(struct net *net, const char *host, uint16_t port,
+                        const struct resolve_hints *hints, struct addresses *ret_addresses)
 {
     asyncio_task *task = task_current();
     int r = task_refuses(task);
@@ -193,7 +202,7 @@ static int resolve_name(struct net *net, const char *host, uint16_t port, int fa
     lookup->awaited.type = &lookup_type;
     lookup->net = net;
     lookup->loop = asyncio_loop_ref(net->loop);
-    lookup->family = family;
+    lookup->hints = *hints;
     lookup->port = port;
     lookup->post.handle.run = posted;
     lookup->task = task;
@@ -237,9 +246,11 @@ void asyncio__resolves_drop(struct net *net)
     }
 }
 
-int asyncio__resolve(struct net *net, const char *host, int port, int family, bool passive,
-                     struct addresses *ret_addresses)
+int asyncio__resolve(struct net *net, const char *host, int port,
+                     const struct resolve_hints *hints, struct addresses *ret_addresses)
 {
+    int family = hints->family;
+    bool passive = hints->flags & AI_PASSIVE;
     if (port < 0 || port > UINT16_MAX)
         return asyncio_raise(-EINVAL, "port must be 0-65535, not %d", port);
     if (family && family != AF_INET && family != AF_INET6)
@@ -250,7 +261,7 @@ int asyncio__resolve(struct net *net, const char *host, int port, int family, bo
         if (is_literal)
             return asyncio_raise(-ASYNCIO_RESOLVE, "%s: Address family for hostname not supported",
                                  host);
-        return resolve_name(net, host, (uint16_t)port, family, ret_addresses);
+        return resolve_name(net, host, (uint16_t)port, hints, ret_addresses);
     }
     struct address *items = asyncio__calloc(2, sizeof *items);
     if (!items)

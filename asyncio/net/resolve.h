@@ -10,8 +10,12 @@
 #include "net/address.h"
 #include "net/net.h"
 
-/* `host` NULL or "": any address of this host when `passive`, else its loopback. ret_addresses: at
+struct resolve_hints {
+    int family, protocol, flags;      /* as getaddrinfo takes them; 0: any */
+};
+
+/* `host` NULL or "": any address of this host with AI_PASSIVE, else its loopback. ret_addresses: at
  * least one; its items are the caller's. -ASYNCIO_RESOLVE, -EINVAL for a port that is none,
  * -ENOMEM, -ECANCELED. Suspends. */
-int asyncio__resolve(struct net *net, const char *host, int port, int family, bool passive,
-                     struct addresses *ret_addresses);
+int asyncio__resolve(struct net *net, const char *host, int port,
+                     const struct resolve_hints *hints, struct addresses *ret_addresses);

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* asyncio_start_server: a server's life. How it listens and accepts is in accept.c. */
+/* A server's life: waiting for its end, closing, what is asked of it. How it is made is in start.c,
+ * its sockets are in listen.c, its connections begin in accept.c. */
 #include "net/server.h"
-#include "net/start_tls.h"
 
 #include "base/alloc.h"
 #include "base/context.h"
 
+#include <asyncio/timeout.h>
 #include <errno.h>
 
-static const asyncio_start_server_options defaults = { .size = sizeof defaults,
-                                                       .limit = ASYNCIO__DEFAULT_LIMIT,
-                                                       .backlog = ASYNCIO__DEFAULT_BACKLOG,
-                                                       ASYNCIO__DEFAULT_SSL_TIMEOUTS
-                                                       .reuse_address =
-                                                           ASYNCIO__DEFAULT_REUSE_ADDRESS };
+/* What shutdown gives to what was written before it closed the connections. */
+#define FLUSH_SECONDS 1.0
 
 static void free_server(struct asyncio_server *server)
 {
@@ -30,6 +27,8 @@ void asyncio__server_release(struct asyncio_server *server)
 {
     if (server->is_closed && server->connections == 0)
         asyncio__waiters_wake(&server->waiters, 0);
+    if (server->is_closed && server->connections == 0 && server->handlers == 0)
+        asyncio__waiters_wake(&server->idlers, 0);
     if (server->holds)
         return;
     if (server->is_closed)
@@ -38,72 +37,12 @@ void asyncio__server_release(struct asyncio_server *server)
         free_server(server);
 }
 
-static struct asyncio_server *make(struct net *net, asyncio_client_connected *handler,
-                                   const asyncio_start_server_options *options, size_t listeners)
-{
-    struct asyncio_server *server =
-        asyncio__calloc(1, sizeof *server + listeners * sizeof server->listeners[0]);
-    if (!server)
-        return NULL;
-    server->net = net;
-    server->handler = handler;
-    server->options = *options;
-    list_init(&server->link);
-    list_init(&server->streams);
-    list_init(&server->parked);
-    list_init(&server->waiters);
-    list_init(&server->forever);
-    server->refs = 1;
-    if (asyncio__context_inherit(&server->context) < 0) {
-        asyncio__free(server);
-        return NULL;
-    }
-    return server;
-}
-
-int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, int port,
-                          asyncio_server **ret_server, const asyncio_start_server_options *options)
-{
-    net_check_scopes(NET_CALLER());
-    struct net *net;
-    int r = asyncio__net_of_task(&net);
-    if (r < 0)
-        return r;
-    if (!options)
-        options = &defaults;
-    if (!handler)
-        return asyncio_raise(-EINVAL, "a server needs a function that handles its connections");
-    if (options->limit == 0)
-        return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
-    r = options->ssl ? asyncio__secure_check(&(struct secure)SECURE_SERVER(options)) : 0;
-    if (r < 0)
-        return r;
-    struct addresses addresses;
-    r = asyncio__resolve(net, host, port, options->family, true, &addresses);
-    if (r < 0)
-        return r;
-    struct asyncio_server *server = make(net, handler, options, addresses.count);
-    r = server ? asyncio__server_listen(server, &addresses) : -ENOMEM;
-    asyncio__free(addresses.items);
-    if (r < 0) {
-        if (server) {
-            asyncio_context_unref(server->context);
-            asyncio__free(server);
-        }
-        return r;
-    }
-    asyncio_ssl_context_ref(server->options.ssl);
-    list_append(&net->servers, &server->link);
-    asyncio__server_arm(server);
-    *ret_server = server;
-    return 0;
-}
-
 void asyncio_server_close(asyncio_server *server)
 {
     if (server->is_closed || net_is_other_thread(server->net))
         return;
     server->is_closed = true;
+    server->is_serving = false;
     server->holds++; /* while it is looked at */
     asyncio__server_close_listeners(server);
     while (!list_empty(&server->parked)) {
@@ -144,6 +83,7 @@ void asyncio__servers_abort(struct net *net)
         asyncio_server_close(server);
         asyncio__streams_abort(&server->streams);
         asyncio__waiters_wake(&server->waiters, 0);
+        asyncio__waiters_wake(&server->idlers, 0);
         server->holds--;
         asyncio__server_release(server);
     }
@@ -187,46 +127,117 @@ int asyncio_server_serve_forever(asyncio_server *server)
         return r;
     if (!list_empty(&server->forever))
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "serve_forever() is being awaited already");
+    r = asyncio_server_start_serving(server);
+    if (r < 0)
+        return r;
     r = asyncio__waiters_wait(&server->forever, task_current());
     asyncio_server_close(server);
     int waited = asyncio_server_wait_closed(server);
     return waited < 0 ? waited : r;
 }
 
-void asyncio_server_close_clients(asyncio_server *server)
+static void end_clients(asyncio_server *server, void (*end)(asyncio_stream *stream))
 {
     if (list_empty(&server->streams) || net_is_other_thread(server->net))
         return;
     server->holds++;
     for (struct list *node = server->streams.next, *next; node != &server->streams; node = next) {
         next = node->next;
-        asyncio_stream_close(container_of(node, struct asyncio_stream, link));
+        asyncio_stream *stream = container_of(node, struct asyncio_stream, link);
+        stream->is_dismissed = true;
+        end(stream);
     }
     server->holds--;
     asyncio__server_release(server);
+}
+
+void asyncio_server_close_clients(asyncio_server *server)
+{
+    end_clients(server, asyncio_stream_close);
 }
 
 void asyncio_server_abort_clients(asyncio_server *server)
 {
-    if (list_empty(&server->streams) || net_is_other_thread(server->net))
-        return;
-    server->holds++;
-    for (struct list *node = server->streams.next, *next; node != &server->streams; node = next) {
-        next = node->next;
-        asyncio_stream_abort(container_of(node, struct asyncio_stream, link));
-    }
-    server->holds--;
-    asyncio__server_release(server);
+    end_clients(server, asyncio_stream_abort);
 }
+
+/* ---- shutting down ---- */
+
+static int wait_idle(asyncio_server *server, double seconds)
+{
+    if (server->connections == 0 && server->handlers == 0)
+        return 0;
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, seconds);
+    int r = asyncio__waiters_wait(&server->idlers, task_current());
+    return asyncio_timeout_exit(&limit, r);
+}
+
+int asyncio_server_shutdown(asyncio_server *server, double timeout)
+{
+    net_check_scopes(NET_CALLER());
+    if (!task_current())
+        return -ASYNCIO_NO_TASK;
+    int r = net_check_task(server->net);
+    if (r < 0)
+        return r;
+    if (timeout != timeout)
+        return asyncio_raise(-EINVAL, "Invalid delay: NaN (not a number)");
+    asyncio_server_ref(server);
+    asyncio_server_close(server);
+    r = wait_idle(server, timeout);
+    if (r == -ETIMEDOUT) {
+        asyncio_server_close_clients(server);
+        int flushed = wait_idle(server, timeout < FLUSH_SECONDS ? timeout : FLUSH_SECONDS);
+        r = flushed < 0 && flushed != -ETIMEDOUT ? flushed : r;
+    }
+    asyncio_server_abort_clients(server); /* also when this is cancelled */
+    if (r == -ETIMEDOUT) {
+        int closed = wait_idle(server, 0); /* handlers hear of it */
+        if (closed == -ETIMEDOUT)
+            closed = asyncio_server_wait_closed(server);
+        r = closed < 0 ? closed
+                       : asyncio_raise(r, "connections that did not end by themselves were ended");
+    }
+    asyncio_server_unref(server);
+    return r;
+}
+
+/* ---- asking it ---- */
 
 int asyncio_server_is_serving(const asyncio_server *server)
 {
-    return !server->is_closed;
+    return server->is_serving;
 }
 
 int asyncio_server_port(const asyncio_server *server)
 {
-    return server->is_closed ? -ASYNCIO_INVALID_STATE : server->port;
+    if (server->is_closed)
+        return -ASYNCIO_INVALID_STATE;
+    return server->port ? server->port : -EAFNOSUPPORT;
+}
+
+int asyncio_server_sockets(const asyncio_server *server, int *ret_descriptors, size_t size)
+{
+    const struct backend *backend = server->net->backend;
+    if (server->is_closed)
+        return 0;
+    for (unsigned i = 0; i < server->listener_count && i < size; i++)
+        ret_descriptors[i] = backend->type->descriptor(server->net->backend,
+                                                       server->listeners[i].op.socket);
+    return (int)server->listener_count;
+}
+
+int asyncio_server_sockname(const asyncio_server *server, size_t index, char *text, size_t size)
+{
+    struct address address;
+    if (server->is_closed)
+        return -ASYNCIO_INVALID_STATE;
+    if (index >= server->listener_count)
+        return -EINVAL;
+    int r = server->net->backend->type->getsockname(
+        server->net->backend, server->listeners[index].op.socket, &address.name, &address.size);
+    return r < 0 ? r : asyncio__address_format(&address, text, size);
 }
 
 size_t asyncio_server_connections(const asyncio_server *server)

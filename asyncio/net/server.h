@@ -7,12 +7,16 @@
  * LIFE       `refs` are the user's; the last one closes. `holds` keep the memory: one for each
  *            connection, each accept that the kernel still has, and each handler that has not
  *            ended. `destroy` runs when both are 0.
+ * BOUND      A server is bound to its sockets when it is made; it listens and accepts
+ *            (`is_serving`) from start_serving on, until it is closed.
+ * FILES      The file of an AF_UNIX socket goes with it, if it is still the one that was made
+ *            then.
  * FULL       With max_connections open, accepting is taken back. What the kernel had accepted by
  *            then is parked, without a task, until there is room. */
 #pragma once
 
+#include "net/address.h"
 #include "net/stream.h"
-#include "net/resolve.h"
 
 #include <asyncio/server.h>
 
@@ -20,6 +24,8 @@ struct listener {
     struct op op;                    /* OP_ACCEPT */
     struct asyncio_server *server;
     bool is_open, is_armed;
+    bool has_file;                   /* to be removed, if it is still this one */
+    uint64_t file[2];
     bool is_cancelled;               /* still armed, but not for long */
 };
 
@@ -32,22 +38,42 @@ struct asyncio_server {
     struct list streams;             /* open ones with a task */
     struct list parked;
     size_t connections;              /* all of them */
+    size_t handlers;                 /* tasks that have not ended */
     struct list waiters;             /* wait_closed */
+    struct list idlers;              /* wait for the last connection and the last handler */
     struct list forever;             /* serve_forever */
     struct timed_handle retry;       /* accepting goes on */
     int64_t next_report;
     uint32_t refs, holds;
-    bool is_closed;
+    bool is_closed, is_serving, removes_file;
     uint16_t port;
     unsigned listener_count;
     struct listener listeners[];
 };
 
-/* accept.c: binds to all addresses; on failure none is open. */
-int asyncio__server_listen(struct asyncio_server *server, const struct addresses *addresses);
+/* listen.c: binds to all addresses, or takes over descriptors; on failure none is open, and the
+ * descriptors are the caller's. */
+int asyncio__server_bind(struct asyncio_server *server, const struct addresses *addresses);
+int asyncio__server_adopt(struct asyncio_server *server, const int *descriptors, size_t count,
+                          bool is_unix);
+/* Lets the kernel take connections in. -EADDRINUSE. */
+int asyncio__server_listen(struct asyncio_server *server);
+void asyncio__server_close_listeners(struct asyncio_server *server);
+/* Before it was a server: closes them, or gives them back to who owns them. */
+void asyncio__server_drop_listeners(struct asyncio_server *server, bool is_adopted);
+
+/* inherited.c: the descriptors that a service manager gave this process under `name` ("": all), at
+ * most `size`. Each is given once; -ENOENT: there are none. */
+enum { INHERITED_MAX = 64 };
+int asyncio__inherited_sockets(const char *name, int *ret_descriptors, size_t size);
+/* They could not be used after all. */
+void asyncio__inherited_give_back(const int *descriptors, size_t count);
+
+/* accept.c */
+void asyncio__server_on_accept(struct op *op, int result);
+void asyncio__server_init_retry(struct asyncio_server *server);
 void asyncio__server_arm(struct asyncio_server *server);
 void asyncio__server_disarm(struct asyncio_server *server);
-void asyncio__server_close_listeners(struct asyncio_server *server);
 
 /* server.c: `holds` has become less. */
 void asyncio__server_release(struct asyncio_server *server);

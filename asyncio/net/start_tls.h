@@ -12,6 +12,13 @@ struct secure {
     double handshake_timeout, shutdown_timeout;
 };
 
+/* What a client's options say of it. */
+#define SECURE_CLIENT(options)                                                                     \
+    { .context = (options)->ssl,                                                                   \
+      .server_hostname = (options)->server_hostname,                                               \
+      .handshake_timeout = (options)->ssl_handshake_timeout,                                       \
+      .shutdown_timeout = (options)->ssl_shutdown_timeout }
+
 /* What a server's options say of it. */
 #define SECURE_SERVER(options)                                                                     \
     { .context = (options)->ssl,                                                                   \

@@ -166,9 +166,9 @@ static int name_of(const asyncio_stream *stream, bool of_peer, char *text, size_
 {
     if (!stream->is_open)
         return -ENOTCONN;
-    struct sockaddr_storage address;
-    socklen_t length;
-    int r = stream->transport->type->address(stream->transport, of_peer, &address, &length);
+    struct address address;
+    int r = stream->transport->type->address(stream->transport, of_peer, &address.name,
+                                             &address.size);
     return r < 0 ? r : asyncio__address_format(&address, text, size);
 }
 

@@ -32,6 +32,7 @@ struct asyncio_stream {
     bool is_open;
     bool is_accepted;       /* a server's: its side of TLS */
     bool is_parked;         /* the server has no task for it yet */
+    bool is_dismissed;      /* by the server: no news to its handler's author */
     bool has_eof;           /* the peer sends no more */
     bool has_sent_eof;
     bool is_read_cancelled; /* the wait of `reader` was, and its receive still completes */

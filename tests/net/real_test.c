@@ -180,8 +180,8 @@ static int self_connect(void *data)
         CHECK_IS(sockets_made, 2);
     }
     /* who names the port himself gets what he asked for */
-    CHECK_IS(asyncio_open_connection("127.0.0.1", unlucky_port, &stream, .local_host = "127.0.0.1",
-                                     .local_port = unlucky_port),
+    CHECK_IS(asyncio_open_connection("127.0.0.1", unlucky_port, &stream,
+                                     .local_addr = { "127.0.0.1", unlucky_port }),
              0);
     char text[3] = "";
     CHECK_IS(asyncio_stream_write(stream, "me", 2), 0);

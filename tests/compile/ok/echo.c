@@ -86,8 +86,8 @@ static int client(const char *host, int port)
     if (r < 0)
         return r;
     asyncio_stream_unref(stream);
-    r = asyncio_open_connection(host, port, &stream, .limit = 1 << 20, .local_host = "127.0.0.2",
-                                .family = AF_INET);
+    r = asyncio_open_connection(host, port, &stream, .limit = 1 << 20,
+                                .local_addr = { "127.0.0.2", 0 }, .family = AF_INET);
     if (r < 0)
         return r;
     char text[4] = "abc";
