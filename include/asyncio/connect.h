@@ -123,9 +123,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_connect_accepted_socket(
     int descriptor, asyncio_stream **ret_stream,
     const asyncio_connect_accepted_socket_options *options);
 #define asyncio_connect_accepted_socket(...) asyncio__connect_accepted_socket_m(__VA_ARGS__, )
-#define asyncio__connect_accepted_socket_m(descriptor, ret_stream, ...)                                  \
+#define asyncio__connect_accepted_socket_m(descriptor, ret_stream, ...)                            \
     asyncio__connect_accepted_socket_v(                                                            \
-        descriptor, ret_stream,                                                                          \
+        descriptor, ret_stream,                                                                    \
         ASYNCIO__OPTIONS(asyncio_connect_accepted_socket_options,                                  \
                          (.limit = ASYNCIO__DEFAULT_LIMIT, ASYNCIO__DEFAULT_SSL_TIMEOUTS),         \
                          __VA_ARGS__))

@@ -101,8 +101,12 @@ OURS = {
     "asyncio_as_completed_next": "Python's __next__",
     "asyncio_thread_queue asyncio_thread_queue_*": "a queue between threads and loops",
     "asyncio_thread_cancelled": "a thread's function that can be asked to give up",
-    "asyncio_server_port asyncio_server_connections asyncio_stream_peername asyncio_stream_sockname":
+    "asyncio_server_port asyncio_server_connections asyncio_server_sockname asyncio_stream_peername "
+    "asyncio_stream_sockname":
         "what Python's sockets and get_extra_info are asked for",
+    "asyncio_addr": "Python's tuple of host and port",
+    "asyncio_connect_accepted_socket": "loop.connect_accepted_socket, to a stream",
+    "asyncio_server_shutdown": "close, wait_closed, close_clients and abort_clients in their order, with a limit",
     "asyncio_ssl_create_default_context asyncio_ssl_create_default_context_options asyncio_ssl_purpose "
     "asyncio_ssl_verify_mode asyncio_ssl_version": "what of Python's module ssl is no class of asyncio's",
     "asyncio_ssl_context_set_verify_mode asyncio_ssl_context_set_check_hostname asyncio_ssl_context_set_minimum_version "
