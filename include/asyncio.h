@@ -10,6 +10,7 @@
 #include <asyncio/dump.h>
 #include <asyncio/error.h>
 #include <asyncio/exit_stack.h>
+#include <asyncio/file.h>
 #include <asyncio/future.h>
 #include <asyncio/lock.h>
 #include <asyncio/loop.h>

@@ -26,7 +26,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CPUS = ("x86_64", "aarch64")
 BACKENDS = ("io_uring", "epoll", "sim")
-PER_BACKEND = ("loop", "task", "sync", "offload", "net", "process", "inspect", "conformance")
+PER_BACKEND = ("loop", "task", "sync", "offload", "files", "net", "process", "inspect", "conformance")
 
 
 def walk(folder, endings):

@@ -49,6 +49,8 @@ struct backend_limits {
     unsigned chop;
 };
 
+struct file_op;                    /* backend/file.h */
+
 struct job {                       /* work for a thread */
     struct list link;
     void (*run)(struct job *job);       /* on some thread */
@@ -112,6 +114,11 @@ struct backend_type {
      * -EAGAIN: none, or the backend does better with an OP_SEND. Only while none is pending there.
      * The iovecs are not modified. */
     int (*send_now)(struct backend *backend, sock socket, const struct iovec *iov, size_t count);
+
+    /* Files: does the operation without a thread; `complete` is called from poll. -EOPNOTSUPP: it
+     * does not have this one. `file_cancel`: as `cancel`. (optional: io_uring) */
+    int (*file)(struct backend *backend, struct file_op *op);
+    int (*file_cancel)(struct backend *backend, struct file_op *op);
 
     /* Runs the job in the backend's own order instead of on the thread pool. (optional: sim) */
     int (*job)(struct backend *backend, struct job *job);

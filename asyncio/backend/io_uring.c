@@ -125,6 +125,8 @@ static void flush(struct uring *uring)
         uring->is_wake_armed = true;
         uring->in_kernel++;
     }
+    if (!list_empty(&uring->files))
+        asyncio__uring_flush_files(uring);
     for (struct list *link; (link = list_pop(&uring->dirty));) {
         if (!flush_handle(uring, container_of(link, struct handle, link))) {
             list_prepend(&uring->dirty, link);
@@ -311,6 +313,8 @@ static int on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
         }
         return 0;
     }
+    if ((cqe->user_data & KIND_MASK) == REQUEST_FILE)
+        return asyncio__uring_on_file(uring, cqe);
     struct handle *handle = (struct handle *)(uintptr_t)(cqe->user_data & ~(uint64_t)KIND_MASK);
     if (cqe->flags & IORING_CQE_F_MORE && (cqe->user_data & KIND_MASK) == RECV &&
         asyncio__uring_on_message(uring, handle, cqe))
@@ -356,7 +360,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
         return r;
     flush(uring);
     bool is_empty = ring_completions(&uring->ring) == 0;
-    bool waits = timeout_ns != 0 && is_empty && list_empty(&uring->dirty);
+    bool waits = timeout_ns != 0 && is_empty && list_empty(&uring->dirty) &&
+                 list_empty(&uring->files);
     unsigned unsubmitted = ring_unsubmitted(&uring->ring);
     bool is_due = unsubmitted || (is_empty && ring_has_deferred(&uring->ring));
     /* While there are completions to handle, more requests may be added. */
@@ -641,9 +646,10 @@ static int backend_cancel(struct backend *backend, struct op *op)
 static int backend_init(struct backend *backend, const struct backend_limits *limits)
 {
     struct uring *uring = uring_of(backend);
-    _Static_assert((int)REQUESTS <= (int)KIND_MASK + 1, "a request fits the low bits");
+    _Static_assert((int)REQUEST_FILE <= (int)KIND_MASK, "a request fits the low bits");
     asyncio__posix_init(&uring->posix, limits, sizeof(struct handle));
     list_init(&uring->dirty);
+    list_init(&uring->files);
     uring->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (uring->wake < 0)
         return -errno;
@@ -724,4 +730,6 @@ const struct backend_type asyncio__backend_io_uring = {
     .submit = backend_submit,
     .cancel = backend_cancel,
     .send_now = backend_send_now,
+    .file = asyncio__uring_file,
+    .file_cancel = asyncio__uring_file_cancel,
 };

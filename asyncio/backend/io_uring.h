@@ -9,6 +9,7 @@
 /* The kinds of request, and what a completion is for: the low bits of its user data. */
 enum request { RECV, READABLE, ACCEPT, SEND, WRITABLE, CONNECT, WATCH_IN, WATCH_OUT, REQUESTS };
 
+enum { REQUEST_FILE = REQUESTS };         /* of a file_op, and no handle */
 enum { KIND_MASK = 15 };                  /* entries of the table are aligned to more than this */
 enum { DATA_IGNORED = 0, DATA_WAKE = 1 }; /* no handle lies at these addresses */
 
@@ -38,6 +39,7 @@ struct uring {
     struct posix posix;
     struct ring ring;
     struct list dirty;  /* handles with requests to hand in or to take back */
+    struct list files;  /* struct file_op, likewise */
     size_t received;    /* bytes, in this poll */
     unsigned in_kernel; /* requests */
     unsigned levels;    /* of these, WATCH_IN and WATCH_OUT */
@@ -97,5 +99,10 @@ int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
  * is another case, and nothing is done. */
 bool asyncio__uring_on_message(struct uring *uring, struct handle *handle,
                                const struct io_uring_cqe *cqe);
+/* io_uring_file.c */
+int asyncio__uring_file(struct backend *backend, struct file_op *op);
+int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op);
+void asyncio__uring_flush_files(struct uring *uring);
+int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe);
 /* Goes on with a pending OP_RECV, as far as bytes are there. */
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle);

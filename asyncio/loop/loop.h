@@ -98,7 +98,7 @@ struct asyncio_loop {
     /* struct handle: futures that follow others, and which these hold in turn. Dropped last. */
     struct list followers;
     /* whatever these floors keep per loop */
-    void *task_floor, *offload_floor, *net_floor, *process_floor;
+    void *task_floor, *offload_floor, *files_floor, *net_floor, *process_floor;
     /* struct closer: who has to be told before the loop closes, last first */
     struct list closers;
 

@@ -92,6 +92,11 @@ OURS = {
     "asyncio_loop_get_stats asyncio_loop_stats": "what a loop has done so far",
     "asyncio_exception_context asyncio_frame": "Python's dict for an exception handler, and its frame object",
     "asyncio_subprocess_stream asyncio_process_output": "PIPE, STDOUT and DEVNULL; what communicate returns, for which Python has a tuple",
+    "asyncio_open asyncio_close asyncio_read asyncio_pread asyncio_write asyncio_pwrite asyncio_fsync "
+    "asyncio_fdatasync asyncio_ftruncate asyncio_stat asyncio_lstat asyncio_fstat asyncio_rename "
+    "asyncio_unlink asyncio_rmdir asyncio_mkdir asyncio_listdir asyncio_read_file asyncio_open_options "
+    "asyncio_mkdir_options asyncio_read_file_options":
+        "files: Python's asyncio has none, POSIX has the names",
     "asyncio_call_options asyncio_watch_options asyncio_subprocess_options asyncio_connect_pipe_options": "options that several methods share",
     "asyncio_loop_fileno asyncio_loop_step asyncio_loop_timeout": "a foreign loop drives ours",
     "asyncio_loop_backend": "which of our three backends, and why",

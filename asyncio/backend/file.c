@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations on files, by system calls. See file.h. */
+#include "backend/file.h"
+
+#include "base/alloc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { NAMES_MIN = 1024 };
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+static int result_of(ssize_t r)
+{
+    return r < 0 ? -errno : r > INT_MAX ? INT_MAX : (int)r;
+}
+
+static size_t transfer(const struct file_op *op)
+{
+    return op->size < INT_MAX ? op->size : INT_MAX;
+}
+
+/* ---- what may wait ---- */
+
+static int add_name(struct file_op *op, size_t *capacity, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    if (op->size + size > *capacity) {
+        size_t wanted = *capacity ? *capacity * 2 : NAMES_MIN;
+        char *grown = asyncio__realloc(op->data, wanted);
+        if (!grown)
+            return -ENOMEM;
+        op->data = grown;
+        *capacity = wanted;
+    }
+    memcpy((char *)op->data + op->size, name, size);
+    op->size += size;
+    return 0;
+}
+
+/* How many names there are, without "." and "..". */
+static int list_folder(struct file_op *op)
+{
+    DIR *folder = opendir(op->path);
+    if (!folder)
+        return -errno;
+    size_t capacity = 0;
+    int count = 0, r = 0;
+    op->data = NULL;
+    op->size = 0;
+    while (r >= 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (!entry) {
+            r = -errno;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if ((r = add_name(op, &capacity, entry->d_name)) >= 0)
+            count++;
+    }
+    closedir(folder);
+    if (r >= 0)
+        return count;
+    asyncio__free(op->data);
+    op->data = NULL;
+    return r;
+}
+
+static int run_once(struct file_op *op)
+{
+    switch ((enum file_kind)op->kind) {
+    case FILE_OPEN: return result_of(open(op->path, op->flags | O_CLOEXEC, op->mode));
+    case FILE_CLOSE: return close(op->descriptor) < 0 && errno != EINTR ? -errno : 0;
+    case FILE_READ:
+        return result_of(op->offset < 0
+                             ? read(op->descriptor, op->data, transfer(op))
+                             : pread(op->descriptor, op->data, transfer(op), op->offset));
+    case FILE_WRITE:
+        return result_of(op->offset < 0
+                             ? write(op->descriptor, op->data, transfer(op))
+                             : pwrite(op->descriptor, op->data, transfer(op), op->offset));
+    case FILE_FSYNC:
+        return result_of(op->flags ? fdatasync(op->descriptor) : fsync(op->descriptor));
+    case FILE_TRUNCATE: return result_of(ftruncate(op->descriptor, op->offset));
+    case FILE_STAT:
+        return result_of(!op->path   ? fstat(op->descriptor, op->status)
+                         : op->flags ? lstat(op->path, op->status)
+                                     : stat(op->path, op->status));
+    case FILE_RENAME: return result_of(rename(op->path, op->other));
+    case FILE_UNLINK: return result_of(op->flags ? rmdir(op->path) : unlink(op->path));
+    case FILE_MKDIR: return result_of(mkdir(op->path, op->mode));
+    case FILE_LIST: return list_folder(op);
+    }
+    return -EINVAL;
+}
+
+int asyncio__file_run(struct file_op *op)
+{
+    int r;
+    do
+        r = run_once(op);
+    while (r == -EINTR);
+    return r;
+}
+
+/* ---- what does not wait ---- */
+
+/* A FIFO would wait for its other end, and must not be opened in passing. For what is kept, being
+ * non-blocking means nothing. */
+static int try_open(const struct file_op *op)
+{
+    struct open_how how = { .flags = (unsigned)(op->flags | O_CLOEXEC | O_NONBLOCK),
+                            .resolve = RESOLVE_CACHED };
+    struct stat status;
+    if (op->flags & (O_CREAT | O_TRUNC | O_PATH) || (op->flags & O_ACCMODE) != O_RDONLY ||
+        op->flags & ~(O_ACCMODE | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW))
+        return FILE_WOULD_WAIT;
+    int number = (int)syscall(SYS_openat2, AT_FDCWD, op->path, &how, sizeof how);
+    if (number < 0) /* -EAGAIN is what it says; the others are told by who asks again */
+        return FILE_WOULD_WAIT;
+    if (fstat(number, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
+        close(number);
+        return FILE_WOULD_WAIT;
+    }
+    if (op->status)
+        *op->status = status;
+    return number;
+}
+
+static int try_read(const struct file_op *op)
+{
+    struct iovec piece = { op->data, transfer(op) };
+    ssize_t n = preadv2(op->descriptor, &piece, 1, op->offset, RWF_NOWAIT);
+    return n < 0 ? FILE_WOULD_WAIT : (int)n;
+}
+
+/* Nothing was written that closing would have to bring somewhere. */
+static int try_close(struct file_op *op)
+{
+    int flags = fcntl(op->descriptor, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY ? asyncio__file_run(op) : FILE_WOULD_WAIT;
+}
+
+int asyncio__file_try(struct file_op *op)
+{
+    switch ((enum file_kind)op->kind) {
+    case FILE_OPEN: return try_open(op);
+    case FILE_READ: return try_read(op);
+    case FILE_CLOSE: return try_close(op);
+    case FILE_STAT: return op->path ? FILE_WOULD_WAIT : asyncio__file_run(op);
+    default: return FILE_WOULD_WAIT;
+    }
+}
+
+void asyncio__file_status(const struct statx *from, struct stat *to)
+{
+    *to = (struct stat){
+        .st_dev = makedev(from->stx_dev_major, from->stx_dev_minor),
+        .st_ino = from->stx_ino,
+        .st_mode = from->stx_mode,
+        .st_nlink = from->stx_nlink,
+        .st_uid = from->stx_uid,
+        .st_gid = from->stx_gid,
+        .st_rdev = makedev(from->stx_rdev_major, from->stx_rdev_minor),
+        .st_size = (off_t)from->stx_size,
+        .st_blksize = (blksize_t)from->stx_blksize,
+        .st_blocks = (blkcnt_t)from->stx_blocks,
+        .st_atim = { from->stx_atime.tv_sec, from->stx_atime.tv_nsec },
+        .st_mtim = { from->stx_mtime.tv_sec, from->stx_mtime.tv_nsec },
+        .st_ctim = { from->stx_ctime.tv_sec, from->stx_ctime.tv_nsec },
+    };
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations on files: what cannot be polled, and so has to be done somewhere else.
+ *
+ * MODEL      One struct for all of them. asyncio__file_run does it, and may wait for the disk:
+ *            that is for a thread. asyncio__file_try does it if that takes no waiting: a file that
+ *            lies in the page cache is opened and read in less time than it takes to ask somebody
+ *            else. A backend that can (backend->file) does it without a thread.
+ * BORROWED   What the pointers point to, until `complete`. */
+#pragma once
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+enum file_kind {
+    /* path, flags, mode -> a descriptor, close-on-exec; asyncio__file_try fills in `status`, too */
+    FILE_OPEN,
+    FILE_CLOSE,    /* descriptor */
+    FILE_READ,     /* descriptor, data, size, offset -> bytes */
+    FILE_WRITE,    /* the same */
+    FILE_FSYNC,    /* descriptor; flags 1: fdatasync */
+    FILE_TRUNCATE, /* descriptor, offset */
+    FILE_STAT,     /* path, or descriptor when that is NULL; flags 1: of a link itself */
+    FILE_RENAME,   /* path, other */
+    FILE_UNLINK,   /* path; flags 1: a directory */
+    FILE_MKDIR,    /* path, mode */
+    FILE_LIST,     /* path; the names in `data`, each ended by NUL, `size` bytes: the caller's to
+                    * asyncio__free */
+};
+
+enum { FILE_HERE = -1 }; /* `offset`: where the file stands */
+
+/* What asyncio__file_try gives when it would have to wait. No result is this. */
+#define FILE_WOULD_WAIT INT32_MIN
+
+struct file_op {
+    struct list link; /* the backend's */
+    /* on the loop's thread, from poll */
+    void (*complete)(struct file_op *op, int result);
+    uint8_t kind;
+    uint8_t state; /* the backend's */
+    int descriptor, flags;
+    mode_t mode;
+    const char *path, *other;
+    void *data;
+    size_t size;
+    int64_t offset;
+    struct stat *status;
+    struct statx extended; /* a backend's, on the way to `status` */
+};
+
+int asyncio__file_run(struct file_op *op);
+int asyncio__file_try(struct file_op *op);
+void asyncio__file_status(const struct statx *from, struct stat *to);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations on files by io_uring: requests of no handle, in a list until the next poll. */
+#include "backend/io_uring.h"
+
+#include "backend/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+enum { FILE_IDLE, FILE_QUEUED, FILE_IN_KERNEL, FILE_CANCELLED };
+
+_Static_assert(_Alignof(max_align_t) > KIND_MASK, "what is allocated leaves room for the kind");
+
+static void prepare(struct file_op *op, struct io_uring_sqe *sqe)
+{
+    unsigned size = op->size < INT_MAX ? (unsigned)op->size : INT_MAX;
+    uint64_t offset = (uint64_t)op->offset; /* FILE_HERE is the kernel's, too */
+    const char *path = op->path ? op->path : "";
+    switch ((enum file_kind)op->kind) {
+    case FILE_OPEN:
+        io_uring_prep_openat(sqe, AT_FDCWD, op->path, op->flags | O_CLOEXEC, op->mode);
+        break;
+    case FILE_CLOSE: io_uring_prep_close(sqe, op->descriptor); break;
+    case FILE_READ: io_uring_prep_read(sqe, op->descriptor, op->data, size, offset); break;
+    case FILE_WRITE: io_uring_prep_write(sqe, op->descriptor, op->data, size, offset); break;
+    case FILE_FSYNC:
+        io_uring_prep_fsync(sqe, op->descriptor, op->flags ? IORING_FSYNC_DATASYNC : 0);
+        break;
+    case FILE_STAT:
+        io_uring_prep_statx(sqe, op->path ? AT_FDCWD : op->descriptor, path,
+                            op->path ? (op->flags ? AT_SYMLINK_NOFOLLOW : 0) : AT_EMPTY_PATH,
+                            STATX_BASIC_STATS, &op->extended);
+        break;
+    case FILE_RENAME:
+        io_uring_prep_renameat(sqe, AT_FDCWD, op->path, AT_FDCWD, op->other, 0);
+        break;
+    case FILE_UNLINK:
+        io_uring_prep_unlinkat(sqe, AT_FDCWD, op->path, op->flags ? AT_REMOVEDIR : 0);
+        break;
+    case FILE_MKDIR: io_uring_prep_mkdirat(sqe, AT_FDCWD, op->path, op->mode); break;
+    case FILE_TRUNCATE:
+    case FILE_LIST: break; /* refused before */
+    }
+    sqe->user_data = (uintptr_t)op | REQUEST_FILE;
+}
+
+int asyncio__uring_file(struct backend *backend, struct file_op *op)
+{
+    struct uring *uring = uring_of(backend);
+    if (op->kind == FILE_LIST || op->kind == FILE_TRUNCATE)
+        return -EOPNOTSUPP;
+    op->state = FILE_QUEUED;
+    list_append(&uring->files, &op->link);
+    return 0;
+}
+
+void asyncio__uring_flush_files(struct uring *uring)
+{
+    for (struct list *link; (link = list_pop(&uring->files));) {
+        struct file_op *op = container_of(link, struct file_op, link);
+        struct io_uring_sqe *sqe = asyncio__ring_request(&uring->ring);
+        if (!sqe) {
+            list_prepend(&uring->files, link);
+            return;
+        }
+        if (op->state == FILE_QUEUED) {
+            prepare(op, sqe);
+            op->state = FILE_IN_KERNEL;
+            uring->in_kernel++;
+        } else {
+            io_uring_prep_cancel64(sqe, (uintptr_t)op | REQUEST_FILE, 0);
+            sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+            sqe->user_data = DATA_IGNORED;
+        }
+    }
+}
+
+int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op)
+{
+    struct uring *uring = uring_of(backend);
+    if (op->state == FILE_QUEUED || backend_is_inherited(backend)) {
+        list_remove(&op->link);
+        op->state = FILE_IDLE;
+        return 1;
+    }
+    if (op->state == FILE_IN_KERNEL) {
+        op->state = FILE_CANCELLED;
+        list_append(&uring->files, &op->link);
+    }
+    return op->state == FILE_IDLE;
+}
+
+int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe)
+{
+    struct file_op *op =
+        (struct file_op *)(uintptr_t)(cqe->user_data & ~(uint64_t)KIND_MASK);
+    int result = cqe->res;
+    uring->in_kernel--;
+    if (op->state != FILE_CANCELLED && result == -ECANCELED)
+        result = -EIO; /* nobody asked for it */
+    if (op->state == FILE_CANCELLED && result == -EINTR)
+        result = -ECANCELED;
+    list_remove(&op->link);
+    op->state = FILE_IDLE;
+    if (op->kind == FILE_STAT && result >= 0)
+        asyncio__file_status(&op->extended, op->status);
+    op->complete(op, result);
+    return 1;
+}

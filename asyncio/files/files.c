@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* How an operation on a file is done, and waited for. See files.h. */
+#include "files/files.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+enum {
+    STREAK_MAX = 64, /* answers at once, then others have their turn */
+    DRAIN_POLLS = 10000,
+    DRAIN_POLL_NS = 1000000,
+};
+
+bool asyncio__file_tries_nothing;
+
+/* ---- waiting ---- */
+
+static void wake(struct file_call *file, int result)
+{
+    asyncio_task *task = file->task;
+    file->is_done = true;
+    file->result = result;
+    file->task = NULL;
+    if (task)
+        task_wake(task, result);
+}
+
+static int cancel(asyncio_future *awaited, const char *message)
+{
+    struct file_call *file =
+        container_of((struct awaited *)(void *)awaited, struct file_call, awaited);
+    asyncio_task *task = file->task;
+    if (!task)
+        return 0;
+    asyncio__future_keep_message(&task->future, message);
+    file->is_cancelled = true;
+    if (file->op.kind == FILE_CLOSE)
+        return 1; /* it has to be closed, whoever is cancelled */
+    struct backend *backend = task->future.loop->backend;
+    bool is_over = file->is_in_backend ? backend->type->file_cancel(backend, &file->op) == 1
+                                       : asyncio__call_withdraw(&file->call);
+    if (is_over) {
+        list_remove(&file->link);
+        wake(file, -ECANCELED);
+    }
+    return 1; /* else its end is waited for */
+}
+
+static const struct future_type file_type = { "file", 0, cancel, NULL };
+
+/* ---- by the backend ---- */
+
+static void completed(struct file_op *op, int result)
+{
+    struct file_call *file = container_of(op, struct file_call, op);
+    list_remove(&file->link);
+    wake(file, result);
+}
+
+static void close_files(struct closer *closer, asyncio_loop *loop)
+{
+    struct files *files = container_of(closer, struct files, closer);
+    struct backend *backend = loop->backend;
+    for (struct list *node = files->calls.next, *next; node != &files->calls; node = next) {
+        next = node->next;
+        struct file_call *file = container_of(node, struct file_call, link);
+        file->task->waiting = NULL;
+        file->task = NULL;
+        if (backend->type->file_cancel(backend, &file->op) == 1) {
+            list_remove(&file->link);
+            file->is_done = true;
+        }
+    }
+    for (int i = 0; i < DRAIN_POLLS && !list_empty(&files->calls); i++)
+        if (backend->type->poll(backend, i ? DRAIN_POLL_NS : 0) < 0)
+            break;
+    loop->files_floor = NULL;
+    if (list_empty(&files->calls))
+        asyncio__free(files);
+}
+
+static struct files *files_of(asyncio_loop *loop)
+{
+    if (loop->files_floor)
+        return loop->files_floor;
+    struct files *files = asyncio__calloc(1, sizeof *files);
+    if (!files)
+        return NULL;
+    files->closer.close = close_files;
+    files->loop = loop;
+    list_init(&files->calls);
+    list_prepend(&loop->closers, &files->closer.link);
+    loop->files_floor = files;
+    return files;
+}
+
+/* The task's frame goes with its loop, after close_files; the call with it, unless the kernel has
+ * not let it go. */
+static void drop_in_backend(struct held *held)
+{
+    struct file_call *file = container_of(held, struct file_call, held);
+    if (file->is_done)
+        asyncio__free(file);
+}
+
+/* -EOPNOTSUPP: the backend leaves it to threads. */
+static int begin_in_backend(struct file_call *file, asyncio_loop *loop)
+{
+    if (!loop->backend->type->file)
+        return -EOPNOTSUPP;
+    struct files *files = files_of(loop);
+    if (!files)
+        return -ENOMEM;
+    file->op.complete = completed;
+    int r = loop->backend->type->file(loop->backend, &file->op);
+    if (r >= 0) {
+        file->is_in_backend = true;
+        list_append(&files->calls, &file->link);
+    }
+    return r;
+}
+
+/* ---- by a thread ---- */
+
+static int run_in_thread(struct file_op *op)
+{
+    return asyncio__file_run(op);
+}
+
+static void free_call(struct call *call)
+{
+    asyncio__free(container_of(call, struct file_call, call));
+}
+
+static void finished(struct call *call)
+{
+    wake(container_of(call, struct file_call, call), call->result);
+}
+
+/* The task is dropped with its loop, right after this, and with it the buffer that is lent. */
+static void detach(struct call *call)
+{
+    struct file_call *file = container_of(call, struct file_call, call);
+    if (file->task)
+        file->task->waiting = NULL;
+    file->task = NULL;
+    if (!asyncio__call_withdraw(call))
+        while (atomic_load(&call->refs) > 1)
+            sched_yield();
+}
+
+static void drop_thread(struct held *held)
+{
+    struct file_call *file = container_of(held, struct file_call, held);
+    file->task = NULL;
+    list_remove(&file->call.link);
+    asyncio__call_unref(&file->call);
+}
+
+static int begin_in_thread(struct file_call *file, asyncio_loop *loop)
+{
+    asyncio_coro coro = asyncio_coro(run_in_thread, &file->op);
+    file->call.finished = finished;
+    file->call.detach = detach;
+    file->call.free = free_call;
+    return asyncio__call_start(&file->call, loop, NULL, &coro);
+}
+
+/* ---- doing ---- */
+
+static char *copy_path(char **at, const char *path)
+{
+    if (!path)
+        return NULL;
+    size_t size = strlen(path) + 1;
+    char *copy = memcpy(*at, path, size);
+    *at += size;
+    return copy;
+}
+
+static struct file_call *call_new(const struct file_op *op, asyncio_task *task)
+{
+    size_t size = (op->path ? strlen(op->path) + 1 : 0) + (op->other ? strlen(op->other) + 1 : 0);
+    struct file_call *file = asyncio__calloc(1, sizeof *file + size);
+    if (!file)
+        return NULL;
+    char *at = file->paths;
+    file->op = *op;
+    file->op.path = copy_path(&at, op->path);
+    file->op.other = copy_path(&at, op->other);
+    file->task = task;
+    file->awaited.type = &file_type;
+    list_init(&file->op.link);
+    list_init(&file->link);
+    return file;
+}
+
+/* What a cancelled call has to say: see CANCELLED in files.h. */
+static int outcome(struct file_call *file, asyncio_task *task)
+{
+    bool was_cancelled = task_take_cancel(task) || file->is_cancelled;
+    if (!was_cancelled)
+        return file->result;
+    if (!file->is_done || file->result == -ECANCELED) {
+        asyncio__task_put_message(task);
+        return -ECANCELED;
+    }
+    if (file->op.kind == FILE_OPEN && file->result >= 0) {
+        struct file_op close_it = { .kind = FILE_CLOSE, .descriptor = file->result };
+        (void)asyncio__file_run(&close_it);
+        asyncio__task_put_message(task);
+        return -ECANCELED;
+    }
+    if (task->future.cancelling > 0)
+        task->future.task_flags |= TASK_MUST_CANCEL;
+    return file->result;
+}
+
+/* Nobody can be asked to do it. Closing is not left out for that. */
+static int refuse(struct file_op *op, int error)
+{
+    return op->kind == FILE_CLOSE ? asyncio__file_run(op) : error;
+}
+
+static int do_elsewhere(struct file_op *op, asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    struct file_call *file = call_new(op, task);
+    if (!file)
+        return refuse(op, -ENOMEM);
+    int r = begin_in_backend(file, loop);
+    if (r == -EOPNOTSUPP)
+        r = begin_in_thread(file, loop);
+    if (r < 0) {
+        asyncio__free(file);
+        return refuse(op, r);
+    }
+    task_hold(task, &file->held, file->is_in_backend ? drop_in_backend : drop_thread);
+    (void)asyncio__task_wait(task, &file->awaited);
+    task_let_go(task, &file->held);
+    r = outcome(file, task);
+    if (r >= 0 && op->kind == FILE_LIST) {
+        op->data = file->op.data;
+        op->size = file->op.size;
+    }
+    if (file->is_in_backend)
+        asyncio__free(file);
+    else
+        drop_thread(&file->held);
+    return r;
+}
+
+/* What is answered at once does not suspend: now and then it has to. */
+static int be_fair(void)
+{
+    static _Thread_local unsigned streak;
+    if (++streak <= STREAK_MAX)
+        return 0;
+    streak = 0;
+    return asyncio_sleep(0);
+}
+
+/* In the sim everything has its seeded turn. */
+static int try_now(struct file_op *op, const asyncio_task *task)
+{
+    return task->future.loop->backend->type->job || asyncio__file_tries_nothing
+               ? FILE_WOULD_WAIT
+               : asyncio__file_try(op);
+}
+
+int asyncio__file_close(int descriptor)
+{
+    struct file_op op = { .kind = FILE_CLOSE, .descriptor = descriptor };
+    asyncio_task *task = task_current();
+    if (!task || task_refuses(task) < 0 || task->future.task_flags & TASK_MUST_CANCEL)
+        return asyncio__file_run(&op);
+    int r = try_now(&op, task);
+    return r == FILE_WOULD_WAIT ? do_elsewhere(&op, task) : r;
+}
+
+int asyncio__file_do(struct file_op *op)
+{
+    asyncio_task *task = task_current();
+    if (!task)
+        return -ASYNCIO_NO_TASK;
+    int r = task_refuses(task);
+    if (r >= 0)
+        r = be_fair();
+    if (r < 0)
+        return r;
+    r = try_now(op, task);
+    return r == FILE_WOULD_WAIT ? do_elsewhere(op, task) : r;
+}

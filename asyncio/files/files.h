@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Files from the inside: one operation and who waits for it.
+ *
+ * WAY        What needs no waiting is done at once (asyncio__file_try). Else the backend does it,
+ *            where it can; else a thread of the loop's pool.
+ * OWNERSHIP  A file_call is referenced by the task that waits and by who does the work. It owns
+ *            copies of the paths. The caller's buffer is borrowed until the work is done: a
+ *            cancelled call waits for that, and so does a loop that closes.
+ * CANCELLED  What was done all the same tells its result, and the cancellation waits for the next
+ *            suspension; but a descriptor that nobody gets is closed. */
+#pragma once
+
+#include "backend/file.h"
+#include "offload/call.h"
+
+struct files {
+    struct closer closer;
+    asyncio_loop *loop;
+    struct list calls; /* in the backend */
+};
+
+struct file_call {
+    struct call call; /* a thread's */
+    struct file_op op;
+    struct list link; /* in files->calls */
+    struct held held;
+    struct awaited awaited;
+    asyncio_task *task; /* waits; NULL: woken, or gone */
+    bool is_in_backend, is_cancelled, is_done;
+    int result;
+    char paths[]; /* copies */
+};
+
+/* Does the operation and gives its result. `op` is the caller's: results in it are filled in.
+ * Suspends. */
+int asyncio__file_do(struct file_op *op);
+
+/* Closes it, whatever happens. Suspends. */
+int asyncio__file_close(int descriptor);
+
+/* For tests: as if nothing could be done without waiting. */
+extern bool asyncio__file_tries_nothing;

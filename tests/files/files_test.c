@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: each call, by each way it can be done (at once, by the backend, by a thread), cancelled at
+ * every turn, and refused each allocation. */
+/* TEST: timeout 120 */
+#include "net/net_test.h"
+
+#include "files/files.h"
+#include "support/sweep.h"
+
+#include <asyncio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[64];
+
+/* Several tasks at once may use what it gives. */
+static const char *in_folder(const char *name)
+{
+    static char paths[1024][256];
+    static unsigned next;
+    char *path = paths[next++ % 1024];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/asyncio-files-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+/* In all worlds, at once and not. */
+static void run_all_ways(program *body)
+{
+    for (int i = 0; i < 2; i++) {
+        asyncio__file_tries_nothing = i;
+        run_everywhere(body);
+    }
+    asyncio__file_tries_nothing = false;
+}
+
+static int write_all(int file, const char *text)
+{
+    size_t size = strlen(text);
+    while (size) {
+        int n = asyncio_write(file, text, size);
+        if (n < 0)
+            return n;
+        text += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int put(const char *name, const char *text)
+{
+    int file = asyncio_open(in_folder(name), O_WRONLY | O_CREAT | O_TRUNC, .mode = 0600);
+    if (file < 0)
+        return file;
+    int r = write_all(file, text);
+    int c = asyncio_close(file);
+    return r < 0 ? r : c;
+}
+
+static int calls(void *data)
+{
+    (void)data;
+    char text[64] = "";
+    struct stat status, other;
+    int file = asyncio_open(in_folder("a"), O_RDWR | O_CREAT | O_TRUNC, .mode = 0640);
+    CHECK(file > 2);
+    CHECK_IS(fcntl(file, F_GETFD), FD_CLOEXEC);
+    CHECK_IS(write_all(file, "hello world"), 0);
+    CHECK_IS(asyncio_fsync(file), 0);
+    CHECK_IS(asyncio_fdatasync(file), 0);
+    CHECK_IS(asyncio_read(file, text, sizeof text), 0); /* at the end */
+    CHECK_IS(asyncio_pread(file, text, 5, 6), 5);
+    CHECK(memcmp(text, "world", 5) == 0);
+    CHECK_IS(asyncio_pwrite(file, "W", 1, 6), 1);
+    CHECK_IS(lseek(file, 0, SEEK_SET), 0);
+    CHECK_IS(asyncio_read(file, text, 4), 4);
+    CHECK_IS(asyncio_read(file, text + 4, sizeof text - 4), 7);
+    CHECK(memcmp(text, "hello World", 11) == 0);
+    CHECK_IS(asyncio_ftruncate(file, 5), 0);
+    CHECK_IS(asyncio_fstat(file, &status), 0);
+    CHECK_IS(status.st_size, 5);
+    CHECK_IS(status.st_mode & 07777, 0640);
+    CHECK_IS(asyncio_close(file), 0);
+    CHECK_IS(asyncio_close(file), -EBADF);
+    CHECK_IS(asyncio_stat(in_folder("a"), &other), 0);
+    struct stat real;
+    CHECK_IS(stat(in_folder("a"), &real), 0);
+    CHECK(other.st_ino == real.st_ino && other.st_dev == real.st_dev && other.st_size == 5 &&
+          other.st_uid == real.st_uid && other.st_nlink == 1 &&
+          other.st_mtim.tv_sec == real.st_mtim.tv_sec &&
+          other.st_mtim.tv_nsec == real.st_mtim.tv_nsec && other.st_mode == real.st_mode &&
+          other.st_blocks == real.st_blocks);
+    CHECK_IS(asyncio_rename(in_folder("a"), in_folder("b")), 0);
+    CHECK_IS(asyncio_stat(in_folder("a"), &status), -ENOENT);
+    CHECK_IS(symlink("b", in_folder("link")), 0);
+    CHECK_IS(asyncio_lstat(in_folder("link"), &status), 0);
+    CHECK(S_ISLNK(status.st_mode));
+    CHECK_IS(asyncio_stat(in_folder("link"), &status), 0);
+    CHECK(S_ISREG(status.st_mode));
+    CHECK_IS(asyncio_unlink(in_folder("link")), 0);
+    CHECK_IS(asyncio_unlink(in_folder("b")), 0);
+    CHECK_IS(asyncio_mkdir(in_folder("d"), .mode = 0700), 0);
+    CHECK_IS(asyncio_mkdir(in_folder("d")), -EEXIST);
+    CHECK_IS(asyncio_stat(in_folder("d"), &status), 0);
+    CHECK_IS(status.st_mode & 07777, 0700);
+    CHECK_IS(asyncio_rmdir(in_folder("d")), 0);
+    return 0;
+}
+
+static int errors(void *data)
+{
+    (void)data;
+    char text[8];
+    struct stat status;
+    char **names;
+    char *whole = NULL;
+    CHECK_IS(asyncio_open(in_folder("none"), O_RDONLY), -ENOENT);
+    CHECK_IS(asyncio_open(in_folder("none/x"), O_RDONLY), -ENOENT);
+    CHECK_IS(asyncio_open(folder, O_WRONLY), -EISDIR);
+    CHECK_IS(asyncio_open(NULL, O_RDONLY), -EFAULT);
+    CHECK_IS(asyncio_read(1000, text, 1), -EBADF);
+    CHECK_IS(asyncio_pread(0, text, 1, -5), -EINVAL);
+    CHECK_IS(asyncio_pwrite(0, text, 1, -5), -EINVAL);
+    CHECK_IS(asyncio_write(1000, text, 1), -EBADF);
+    CHECK_IS(asyncio_fsync(1000), -EBADF);
+    CHECK_IS(asyncio_ftruncate(1000, 1), -EBADF);
+    CHECK_IS(asyncio_fstat(1000, &status), -EBADF);
+    CHECK_IS(asyncio_stat(NULL, &status), -EFAULT);
+    CHECK_IS(asyncio_rename(in_folder("none"), in_folder("other")), -ENOENT);
+    CHECK_IS(asyncio_unlink(in_folder("none")), -ENOENT);
+    CHECK_IS(asyncio_unlink(folder), -EISDIR);
+    CHECK_IS(asyncio_rmdir(in_folder("none")), -ENOENT);
+    CHECK_IS(asyncio_mkdir(in_folder("none/x")), -ENOENT);
+    CHECK_IS(asyncio_listdir(in_folder("none"), &names), -ENOENT);
+    CHECK_IS(asyncio_read_file(in_folder("none"), &whole, NULL), -ENOENT);
+    int file = asyncio_open(folder, O_RDONLY | O_DIRECTORY);
+    CHECK(file >= 0);
+    CHECK_IS(asyncio_read(file, text, 1), -EISDIR);
+    CHECK_IS(asyncio_close(file), 0);
+    file = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    CHECK_IS(asyncio_write(file, text, 1), -ENOSPC);
+    CHECK_IS(asyncio_close(file), 0);
+    CHECK(whole == NULL);
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int wholes(void *data)
+{
+    (void)data;
+    char **names, *text;
+    size_t size;
+    CHECK_IS(asyncio_mkdir(in_folder("d")), 0);
+    CHECK_IS(asyncio_listdir(in_folder("d"), &names), 0);
+    CHECK(names[0] == NULL);
+    CHECK_IS(put("d/one", "1"), 0);
+    CHECK_IS(put("d/two", ""), 0);
+    CHECK_IS(put("d/three and a longer name, longer than the others", "3"), 0);
+    CHECK_IS(asyncio_listdir(in_folder("d"), &names), 3);
+    CHECK(names[3] == NULL);
+    qsort(names, 3, sizeof *names, by_name);
+    CHECK(strcmp(names[0], "one") == 0 && strcmp(names[2], "two") == 0);
+    CHECK_IS(asyncio_read_file(in_folder("d/one"), &text, &size), 0);
+    CHECK(size == 1 && strcmp(text, "1") == 0);
+    CHECK_IS(asyncio_read_file(in_folder("d/two"), &text, &size), 0);
+    CHECK(size == 0 && *text == '\0');
+    CHECK_IS(asyncio_read_file("/proc/self/status", &text, NULL), 0); /* tells no size */
+    CHECK(strstr(text, "\nPid:\t"));
+    CHECK_IS(asyncio_read_file("/proc/self/status", &text, NULL, .max_size = 10), -EFBIG);
+    if (strcmp(world.name, "plain") == 0) { /* this one is large, and slow */
+        CHECK_IS(asyncio_read_file("/proc/kallsyms", &text, &size), 0);
+        CHECK(size > 10000 && strlen(text) == size);
+    }
+    CHECK_IS(asyncio_read_file(in_folder("d/one"), &text, &size, .max_size = 1), 0);
+    CHECK_IS(asyncio_read_file(folder, &text, &size), -EISDIR);
+    for (int i = 0; i < 3; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "d/%s", names[i]);
+        CHECK_IS(asyncio_unlink(in_folder(name)), 0);
+    }
+    CHECK_IS(asyncio_rmdir(in_folder("d")), 0);
+    return 0;
+}
+
+static void test_calls(void **state)
+{
+    (void)state;
+    run_all_ways(calls);
+    run_all_ways(errors);
+    run_all_ways(wholes);
+    struct stat status;
+    assert_int_equal(asyncio_stat("/", &status), -ASYNCIO_NO_TASK);
+    assert_int_equal(asyncio_open("/", O_RDONLY), -ASYNCIO_NO_TASK);
+}
+
+/* ---- many at once ---- */
+
+static int one_of_many(int number)
+{
+    char name[32], text[32], back[32];
+    snprintf(name, sizeof name, "n%d", number);
+    snprintf(text, sizeof text, "file %d", number);
+    CHECK_IS(put(name, text), 0);
+    int file = asyncio_open(in_folder(name), O_RDONLY);
+    CHECK(file >= 0);
+    int n = asyncio_read(file, back, sizeof back);
+    CHECK_IS(asyncio_close(file), 0);
+    CHECK_IS(n, (int)strlen(text));
+    CHECK(memcmp(text, back, (size_t)n) == 0);
+    return asyncio_unlink(in_folder(name));
+}
+
+static int many(void *data)
+{
+    (void)data;
+    enum { MANY = 300 };
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    int r = 0;
+    for (int i = 0; i < MANY && r >= 0; i++)
+        r = asyncio_task_group_create_task(&group, asyncio_coro(one_of_many, i), NULL);
+    return asyncio_task_group_exit(&group, r);
+}
+
+static int tick(int *ticks)
+{
+    int r;
+    while ((r = asyncio_sleep(0)) >= 0)
+        ++*ticks;
+    return r;
+}
+
+/* Who is always answered at once lets others run. */
+static int fair(void *data)
+{
+    (void)data;
+    int ticks = 0;
+    char byte;
+    asyncio_task *other;
+    CHECK_IS(put("a", "x"), 0);
+    int file = asyncio_open(in_folder("a"), O_RDONLY);
+    START(other, tick, &ticks);
+    for (int i = 0; i < 1000; i++)
+        CHECK_IS(asyncio_pread(file, &byte, 1, 0), 1);
+    CHECK(ticks > 5);
+    asyncio_task_cancel(other);
+    CHECK_IS(join(other), -ECANCELED);
+    CHECK_IS(asyncio_close(file), 0);
+    return asyncio_unlink(in_folder("a"));
+}
+
+static void test_many(void **state)
+{
+    (void)state;
+    run_all_ways(many);
+    run_all_ways(fair);
+}
+
+/* ---- cancelled ---- */
+
+static int read_fifo(int file)
+{
+    char byte;
+    int r = asyncio_read(file, &byte, 1);
+    return r == 1 ? byte : r;
+}
+
+/* What was read is told, the cancellation comes with the next suspension: by a thread the read
+ * cannot be taken back once it has begun. */
+static int read_then_sleep(int *ret_read, int file)
+{
+    *ret_read = read_fifo(file);
+    return *ret_read < 0 ? *ret_read : asyncio_sleep(0);
+}
+
+static int nothing_lost(void *data)
+{
+    (void)data;
+    int ends[2], got = 0;
+    CHECK_IS(pipe2(ends, O_CLOEXEC), 0);
+    asyncio_task *task;
+    START(task, read_then_sleep, &got, ends[0]);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(task), 0);
+    CHECK_IS(asyncio_task_cancel(task), 1);
+    CHECK_IS(write(ends[1], "7", 1), 1);
+    CHECK_IS(join(task), -ECANCELED);
+    char byte = 0;
+    if (got == '7') /* else it is where it was */
+        CHECK_IS(write(ends[1], "7", 1), 1);
+    CHECK_IS(got == '7' || got == -ECANCELED, 1);
+    CHECK_IS(read(ends[0], &byte, 1), 1);
+    CHECK_IS(byte, '7');
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static int all_of_it(void)
+{
+    char **names, *text;
+    struct stat status;
+    int r = asyncio_mkdir(in_folder("s"));
+    if (r >= 0 || r == -EEXIST)
+        r = put("s/x", "text");
+    if (r >= 0)
+        r = asyncio_rename(in_folder("s/x"), in_folder("s/y"));
+    if (r >= 0)
+        r = asyncio_stat(in_folder("s/y"), &status);
+    if (r >= 0)
+        r = asyncio_read_file(in_folder("s/y"), &text, NULL);
+    if (r >= 0)
+        r = asyncio_listdir(in_folder("s"), &names);
+    if (r >= 0)
+        r = asyncio_unlink(in_folder("s/y"));
+    if (r >= 0)
+        r = asyncio_rmdir(in_folder("s"));
+    return r > 0 ? 0 : r;
+}
+
+/* The disk takes real time: cancelled after turns, and then after moments, until it is faster. */
+static int cancelled_at_each(void *data)
+{
+    (void)data;
+    int is_done = 0;
+    for (int i = 0; i < 300 && !is_done; i++) {
+        for (int times = 1; times <= 2; times++) {
+            asyncio_task *task;
+            START(task, all_of_it);
+            for (int k = 0; k < i && k < 30; k++)
+                CHECK_IS(asyncio_sleep(0), 0);
+            if (i > 30)
+                CHECK_IS(asyncio_sleep(0.0001 * (i - 30)), 0);
+            is_done = asyncio_task_done(task);
+            for (int k = 0; k < times; k++)
+                asyncio_task_cancel(task);
+            int r = join(task); /* the last of them may tell what it did */
+            CHECK(r == -ECANCELED || r == 0);
+        }
+    }
+    CHECK(is_done);
+    return 0;
+}
+
+static void run_program(program *body)
+{
+    enter_world("plain", false, 0);
+    assert_int_equal(run_once(body, NULL), 0);
+}
+
+static void test_sweep(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        asyncio__file_tries_nothing = i;
+        enter_world("plain", false, 0);
+        int descriptors = count_descriptors();
+        assert_true(sweep_allocations("files", all_of_it) > 5);
+        assert_int_equal(count_descriptors(), descriptors);
+        run_program(cancelled_at_each);
+    }
+    asyncio__file_tries_nothing = false;
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    const char *backend = getenv("ASYNCIO_BACKEND");
+    if (backend && strcmp(backend, "sim") == 0)
+        return; /* its jobs run on the loop's thread: nobody could write meanwhile */
+    asyncio__file_tries_nothing = true;
+    run_everywhere(nothing_lost);
+    asyncio__file_tries_nothing = false;
+}
+
+/* ---- the loop closes in the middle ---- */
+
+static int read_into(char *buffer, int file)
+{
+    return asyncio_pread(file, buffer, 4096, 0);
+}
+
+static void test_dropped(void **state)
+{
+    (void)state;
+    asyncio__file_tries_nothing = true;
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    for (int turns = 0; turns < 4; turns++) {
+        asyncio__record_put(NULL);
+        uint64_t live = asyncio__alloc_live();
+        asyncio_loop *loop;
+        asyncio_task *tasks[8];
+        char *buffer = malloc(8 * 4096);
+        assert_int_equal(asyncio_loop_new(&loop), 0);
+        asyncio_loop_set_exception_handler(loop, on_report, NULL);
+        for (int i = 0; i < 8; i++)
+            assert_int_equal(asyncio_loop_create_task(
+                                 loop, asyncio_coro(read_into, buffer + i * 4096, file), &tasks[i]),
+                             0);
+        for (int i = 0; i < turns; i++) {
+            asyncio_loop_stop(loop);
+            assert_int_equal(asyncio_loop_run_forever(loop), 0);
+        }
+        assert_int_equal(asyncio_loop_close(loop), 0);
+        free(buffer); /* nobody writes to it any more */
+        for (int i = 0; i < 8; i++)
+            asyncio_task_unref(tasks[i]);
+        asyncio_loop_unref(loop);
+        for (int k = 0; k < 2000 && asyncio__alloc_live() != live; k++)
+            nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+        assert_int_equal(asyncio__alloc_live(), live);
+    }
+    close(file);
+    asyncio__file_tries_nothing = false;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calls), cmocka_unit_test(test_many),    cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_sweep), cmocka_unit_test(test_dropped),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
