@@ -17,11 +17,10 @@ struct captured {
     struct raw_frame frames[];
 };
 
-/* Addresses only: what they are called is found when somebody asks. */
-static void *capture(void)
+/* Addresses only: what they are called is found when somebody asks. Named as what is linked, so
+ * that they are known for the runtime's frames. */
+static void *asyncio__keep(const struct raw_frame *frames, size_t count)
 {
-    struct raw_frame frames[CAPTURED_FRAMES];
-    size_t count = asyncio__frames_here(frames, CAPTURED_FRAMES, NULL);
     count = asyncio__frames_of_step(frames, count);
     struct captured *captured = asyncio__malloc(sizeof *captured + count * sizeof *frames);
     if (!captured)
@@ -29,6 +28,18 @@ static void *capture(void)
     captured->count = count;
     memcpy(captured->frames, frames, count * sizeof *frames);
     return captured;
+}
+
+static void *asyncio__capture(void)
+{
+    struct raw_frame frames[CAPTURED_FRAMES];
+    return asyncio__keep(frames, asyncio__frames_here(frames, CAPTURED_FRAMES, NULL));
+}
+
+static void *asyncio__capture_of(const struct coro *suspended)
+{
+    struct raw_frame frames[CAPTURED_FRAMES];
+    return asyncio__keep(frames, asyncio__frames_of(suspended, frames, CAPTURED_FRAMES));
 }
 
 static size_t name(const void *stack, asyncio_frame *ret_frames, size_t capacity)
@@ -54,7 +65,8 @@ static bool describe(const void *function, char *text, size_t size)
     return true;
 }
 
-const struct loop_inspector asyncio__inspector = { capture, name, describe };
+const struct loop_inspector asyncio__inspector = { asyncio__capture, asyncio__capture_of,
+                                                   asyncio__frames_extent, name, describe };
 
 __attribute__((constructor)) static void give_to_loop(void)
 {

@@ -78,6 +78,53 @@ size_t asyncio__frames_of(const struct coro *suspended, struct raw_frame *frames
     return walk.count;
 }
 
+struct extent_walk {
+    struct stack_frame *frames;
+    size_t capacity, count;
+    uintptr_t beyond;
+    bool has_one; /* its end is where the next one begins */
+};
+
+/* The unwinder says of each frame where it begins, as its callee found it. */
+static _Unwind_Reason_Code visit_extent(struct _Unwind_Context *context, void *argument)
+{
+    struct extent_walk *walk = argument;
+    uintptr_t ip = _Unwind_GetIP(context), low = _Unwind_GetCFA(context);
+    uintptr_t function = _Unwind_GetRegionStart(context);
+    if (walk->beyond) {
+        if (function == walk->beyond)
+            walk->beyond = 0;
+        return _URC_NO_REASON;
+    }
+    if (walk->has_one) {
+        walk->frames[walk->count].end = low;
+        walk->frames[walk->count++].back = ip;
+    }
+    walk->has_one = ip && walk->count < walk->capacity;
+    if (!walk->has_one)
+        return _URC_END_OF_STACK;
+    walk->frames[walk->count] = (struct stack_frame){ .low = low, .function = function };
+    return _URC_NO_REASON;
+}
+
+static void walk_extents(void *argument)
+{
+    (void)_Unwind_Backtrace(visit_extent, argument);
+}
+
+size_t asyncio__frames_extent(const struct coro *suspended, struct stack_frame *ret_frames,
+                              size_t capacity)
+{
+    struct extent_walk walk = { .frames = ret_frames,
+                                .capacity = capacity,
+                                .beyond = suspended ? (uintptr_t)asyncio__look : 0 };
+    if (suspended)
+        asyncio__look(suspended->sp, walk_extents, &walk);
+    else
+        walk_extents(&walk);
+    return walk.count;
+}
+
 /* --- choosing --- */
 
 size_t asyncio__frames_of_step(const struct raw_frame *frames, size_t count)

@@ -9,7 +9,7 @@
  *         out; so are the inline functions that the public macros call. */
 #pragma once
 
-#include "coro/coro.h"
+#include "loop/loop.h"
 
 #include <asyncio/task.h>
 #include <stdbool.h>
@@ -29,6 +29,10 @@ void asyncio__frames_prepare(void);
 
 /* The frames of a flow that does not run. */
 size_t asyncio__frames_of(const struct coro *suspended, struct raw_frame *frames, size_t capacity);
+
+/* What the frames of the running code (NULL), or of a flow that does not run, take of its stack. */
+size_t asyncio__frames_extent(const struct coro *suspended, struct stack_frame *ret_frames,
+                              size_t capacity);
 
 /* How many of the frames belong to the innermost task or callback: those before its entry. */
 size_t asyncio__frames_of_step(const struct raw_frame *frames, size_t count);

@@ -8,6 +8,7 @@
 enum { SHOWN_FRAMES = 24 };
 
 void (*asyncio__loop_run_timed)(struct handle *handle, asyncio_loop *loop);
+void (*asyncio__loop_entered)(asyncio_loop *loop);
 size_t (*asyncio__loop_created)(asyncio_future *future, asyncio_frame *ret_frames, size_t capacity);
 const struct loop_inspector *asyncio__loop_inspector;
 void (*asyncio__loop_describe)(asyncio_future *future, asyncio_task *task, char *text, size_t size);
@@ -67,12 +68,23 @@ void(asyncio_loop_call_exception_handler)(asyncio_loop *loop,
         asyncio_loop_default_exception_handler(loop, context);
 }
 
+static void report(asyncio_loop *loop, asyncio_exception_context *context)
+{
+    asyncio_frame frames[SHOWN_FRAMES];
+    context->size = sizeof *context;
+    if (loop->debug && context->future && asyncio__loop_created) {
+        context->source_traceback_count =
+            asyncio__loop_created(context->future, frames, SHOWN_FRAMES);
+        context->source_traceback = context->source_traceback_count ? frames : NULL;
+    }
+    (asyncio_loop_call_exception_handler)(loop, context);
+}
+
 void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
                           struct error_record *record, asyncio_future *future, asyncio_task *task)
 {
     const asyncio_error *error = record ? asyncio__record_view(record) : NULL;
     asyncio_exception_context context = {
-        .size = sizeof context,
         .message = message,
         .exception = code,
         .error = error,
@@ -80,10 +92,14 @@ void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
         .task = task,
         .where = error ? error->where : NULL,
     };
-    asyncio_frame frames[SHOWN_FRAMES];
-    if (loop->debug && future && asyncio__loop_created) {
-        context.source_traceback_count = asyncio__loop_created(future, frames, SHOWN_FRAMES);
-        context.source_traceback = context.source_traceback_count ? frames : NULL;
-    }
-    (asyncio_loop_call_exception_handler)(loop, &context);
+    report(loop, &context);
+}
+
+void asyncio__loop_report_at(asyncio_loop *loop, const char *message, const char *where,
+                             asyncio_future *future, asyncio_task *task)
+{
+    asyncio_exception_context context = {
+        .message = message, .future = future, .task = task, .where = where
+    };
+    report(loop, &context);
 }

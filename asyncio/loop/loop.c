@@ -94,6 +94,7 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     list_init(&loop->followers);
     list_init(&loop->closers);
     list_init(&loop->creations);
+    list_init(&loop->lent_frames);
     for (int i = 0; i < LOOP_FREELISTS; i++)
         asyncio__freelist_init(&loop->freelists[i], freelist_sizes[i]);
     loop->look_interval = 16;
@@ -278,6 +279,8 @@ int asyncio__loop_enter(asyncio_loop *loop)
         atomic_store(&loop->watchdog->thread, (int)syscall(SYS_gettid));
         asyncio__loop_goes_on(loop);
     }
+    if (__builtin_expect(loop->debug, 0) && asyncio__loop_entered)
+        asyncio__loop_entered(loop);
     return 0;
 }
 

@@ -132,6 +132,7 @@ struct asyncio_loop {
     struct loop_stats stats;
     int64_t slow_ns;                  /* debug mode: a step that takes so long is reported */
     struct list creations;            /* debug mode: the task floor's, of its objects */
+    struct list lent_frames;          /* debug mode: the task floor's, of the thread's stack */
     bool shutting_down;               /* cancellation is level-triggered from here on */
     size_t leftover;                  /* tasks the runner still waits for, shutting down */
     bool had_overflow_stack;
@@ -349,15 +350,29 @@ void asyncio__loop_wake(asyncio_loop *loop);
 /* exception.c: reports with what is known; every field of the context may be left out. */
 void asyncio__loop_report(asyncio_loop *loop, const char *message, int code,
                           struct error_record *record, asyncio_future *future, asyncio_task *task);
+/* One that is about a place: "work.c:12 (work)", NULL: it is not known. */
+void asyncio__loop_report_at(asyncio_loop *loop, const char *message, const char *where,
+                             asyncio_future *future, asyncio_task *task);
 /* Set by the task floor, called in debug mode: runs a step, and reports one that took too long; the
  * frames of where an object was made, at most `capacity`. */
 extern void (*asyncio__loop_run_timed)(struct handle *handle, asyncio_loop *loop);
+extern void (*asyncio__loop_entered)(asyncio_loop *loop); /* a run begins */
 extern size_t (*asyncio__loop_created)(asyncio_future *future, asyncio_frame *ret_frames,
                                        size_t capacity);
+/* A function's part of a stack: [low, end), and where the function returns to. */
+struct stack_frame {
+    uintptr_t low, end, function, back;
+};
 /* Set by the floor that knows stacks and symbols; NULL where that is not linked. */
 struct loop_inspector {
-    /* The frames of the running code: a block to be freed, or NULL. */
+    /* The frames of the running code, or of one that is suspended: a block to be freed, or
+     * NULL. */
     void *(*capture)(void);
+    void *(*capture_of)(const struct coro *suspended);
+    /* What they take of the stack; NULL: of the running code. Returns how many there are, at most
+     * `capacity`. */
+    size_t (*frames)(const struct coro *suspended, struct stack_frame *ret_frames,
+                     size_t capacity);
     /* Names what `capture` gave; the texts stay. Returns how many there are. */
     size_t (*name)(const void *stack, asyncio_frame *ret_frames, size_t capacity);
     /* "work() at work.c:12"; false when its name is not known. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Awaiting: how a task waits for a future, or for something lighter, and what it gets. */
+#include "task/debug_mode.h"
 #include "task/step.h"
 
 /* A cancellation that is due when the task begins to wait goes to what it waits for, at once
@@ -9,8 +10,11 @@ static void pass_cancel_on(asyncio_task *task)
     if (!(task->future.task_flags & TASK_MUST_CANCEL))
         return;
     const char *message = task->future.extra ? task->future.extra->message : NULL;
-    if (task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
-        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    if (!task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message))
+        return;
+    task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    if (task->future.task_flags & TASK_IN_DEBUG)
+        asyncio__debug_cancelled(task);
 }
 
 int asyncio__task_wait(asyncio_task *task, struct awaited *awaited)
@@ -60,8 +64,11 @@ int asyncio__await_future(asyncio_future *future)
     pass_cancel_on(task);
     task_suspend(task);
     task->waiting = NULL;
-    if (future->result == -ECANCELED) /* not a second cancellation on top: CPython's __step */
+    if (future->result == -ECANCELED) { /* not a second cancellation on top: CPython's __step */
         task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+        if (task->future.cancelling > 0 && (task->future.task_flags & TASK_IN_DEBUG))
+            asyncio__debug_cancelled(task);
+    }
     r = task_take_cancel(task) ? -ECANCELED : asyncio__future_outcome(future);
     future_unref(future);
     return r;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Debug mode, as far as it is about tasks: steps that take too long, where an object was made, and
- * references that nobody gave back.
+ * references that nobody gave back. See debug_mode.h.
  *
- * In debug mode each step comes back to the loop (loop/turn.c), which calls it through `run_timed`.
- * Objects made in debug mode have a `creation` in their extra, and are in loop->creations as long
- * as they live. With debug mode off nothing of this is reached. */
+ * In debug mode each step comes back to the loop (loop/turn.c), which calls it through
+ * `run_timed`. */
 #include "task/debug_mode.h"
 
 #include "base/alloc.h"
@@ -12,12 +11,9 @@
 #include "task/task.h"
 
 #include <stdio.h>
+#include <string.h>
 
-struct creation {
-    struct list link;          /* in loop->creations */
-    asyncio_future *future;
-    void *stack;               /* the inspector's, or NULL */
-};
+enum { FRAMES = 24 };
 
 void asyncio__creation_remember(asyncio_future *future)
 {
@@ -29,6 +25,7 @@ void asyncio__creation_remember(asyncio_future *future)
     *creation = (struct creation){ .future = future,
                                    .stack = inspector ? inspector->capture() : NULL };
     list_append(&future->loop->creations, &creation->link);
+    list_init(&creation->lent_frames);
     extra->creation = creation;
 }
 
@@ -37,17 +34,66 @@ void asyncio__creation_forget(struct creation *creation)
     if (!creation)
         return;
     list_remove(&creation->link);
+    asyncio__debug_lent_end(creation);
+    asyncio__debug_forget_frames(creation);
     asyncio__free(creation->stack);
+    asyncio__free(creation->cancelled_at);
     asyncio__free(creation);
 }
 
 static size_t created(asyncio_future *future, asyncio_frame *ret_frames, size_t capacity)
 {
-    const struct creation *creation = future->extra ? future->extra->creation : NULL;
+    const struct creation *creation = creation_of(future);
     const struct loop_inspector *inspector = asyncio__loop_inspector;
     return creation && creation->stack && inspector
                ? inspector->name(creation->stack, ret_frames, capacity)
                : 0;
+}
+
+void asyncio__place_text(const void *stack, char *text, size_t size)
+{
+    asyncio_frame frames[FRAMES];
+    size_t i = 0, count = stack ? asyncio__loop_inspector->name(stack, frames, FRAMES) : 0;
+    while (i < count && frames[i].function && !strncmp(frames[i].function, "asyncio_", 8))
+        i++;
+    if (size)
+        text[0] = 0;
+    if (i == count)
+        return;
+    const char *function = frames[i].function ? frames[i].function : "?";
+    if (frames[i].file)
+        (void)snprintf(text, size, "%s:%d (%s)", frames[i].file, frames[i].line, function);
+    else
+        (void)snprintf(text, size, "%p (%s)", frames[i].address, function);
+}
+
+void asyncio__debug_task_made(asyncio_task *task)
+{
+    task->future.task_flags |= TASK_IN_DEBUG;
+    asyncio__creation_remember(&task->future);
+    asyncio__debug_lend(task);
+}
+
+/* What a handler of reports puts into the env is not the task's. */
+void asyncio__debug_task_over(asyncio_task *task, int result)
+{
+    struct env *env = asyncio__thread.env;
+    struct creation *creation = creation_of(&task->future);
+    asyncio__thread.env = &task->future.loop->env;
+    if (creation)
+        asyncio__debug_lent_end(creation);
+    asyncio__debug_frames_left(task, true);
+    asyncio__debug_swallowed(task, result);
+    asyncio__thread.env = env;
+}
+
+void asyncio__debug_task_dropped(asyncio_task *task)
+{
+    struct creation *creation = creation_of(&task->future);
+    if (!creation)
+        return;
+    asyncio__debug_lent_end(creation);
+    asyncio__debug_forget_frames(creation);
 }
 
 /* Only what is done: a task that was left behind has been reported as that. */
@@ -116,11 +162,22 @@ static void run_timed(struct handle *handle, asyncio_loop *loop)
         loop->stats.longest_ns = took;
     if (took >= loop->slow_ns)
         report_slow(loop, task, function, took);
+    if (task && !future_done(&task->future))
+        asyncio__debug_frames_left(task, false);
+    if (!list_empty(&loop->lent_frames))
+        asyncio__debug_stack_left(loop, false);
     asyncio_task_unref(task);
+}
+
+static void entered(asyncio_loop *loop)
+{
+    if (!list_empty(&loop->lent_frames))
+        asyncio__debug_stack_left(loop, true);
 }
 
 void asyncio__debug_mode_install(void)
 {
+    asyncio__loop_entered = entered;
     asyncio__loop_run_timed = run_timed;
     asyncio__loop_created = created;
 }

@@ -5,6 +5,7 @@
 #include "task/task.h"
 
 #include "base/alloc.h"
+#include "task/debug_mode.h"
 #include "task/scope.h"
 
 static void finish(asyncio_task *task, int result)
@@ -52,6 +53,9 @@ void asyncio__foreign_run(struct handle *handle, asyncio_loop *loop)
     task->wake_result = 0;
     if (awaited)
         sent = asyncio__future_outcome(awaited);
+    if (sent == -ECANCELED && task->future.cancelling > 0 &&
+        (task->future.task_flags & TASK_IN_DEBUG))
+        asyncio__debug_cancelled(task);
     if (task_take_cancel(task))
         sent = -ECANCELED;
     if (awaited)

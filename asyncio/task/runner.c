@@ -98,6 +98,7 @@ static void on_interrupt(int signal_number, void *data)
     (void)signal_number;
     struct runner *state = data;
     if (++state->interrupts == 1 && !asyncio_task_done(state->main)) {
+        state->main->future.task_flags |= TASK_MAY_SWALLOW;
         asyncio_task_cancel(state->main);
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
+#include "task/debug_mode.h"
 #include "task/scope.h"
 
 #include <stdio.h>
@@ -42,6 +43,8 @@ static void drop_task(asyncio_task *task)
     if (!(task->future.task_flags & TASK_QUIET))
         asyncio__loop_report(loop, "Task was destroyed but it is pending!", 0, NULL, &task->future,
                              task);
+    if (task->future.task_flags & TASK_IN_DEBUG)
+        asyncio__debug_task_dropped(task);
     list_remove(&task->all);
     loop->stats.tasks_ended++;
     struct awaited *waiting = task->waiting;

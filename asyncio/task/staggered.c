@@ -132,6 +132,7 @@ static int add_runner(struct race *race)
     if (r < 0)
         return r;
     race->running++;
+    runner->task->future.task_flags |= TASK_MAY_SWALLOW; /* one that loses returns all the same */
     future_watch(&runner->task->future, &runner->handle);
     asyncio__future_finish(runner->counted, 0, NULL);
     return 0;

@@ -172,7 +172,7 @@ create_one(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task
     }
     list_append(&loop->tasks, &task->all);
     if (in_debug)
-        asyncio__creation_remember(&task->future);
+        asyncio__debug_task_made(task);
     if (options && options->eager_start > 0 && asyncio__thread.loop == loop)
         asyncio__task_start_eagerly(task);
     else
@@ -208,11 +208,15 @@ void asyncio__task_finish(asyncio_task *task, int result)
     future->loop->stats.tasks_ended++;
     if (future->task_flags & TASK_LEFTOVER)
         future->loop->leftover--;
-    if (__builtin_expect(
-            result >= 0 && !(future->task_flags & TASK_MUST_CANCEL) && !task->env.record, 1)) {
+    if (__builtin_expect(result >= 0 &&
+                             !(future->task_flags & (TASK_MUST_CANCEL | TASK_IN_DEBUG)) &&
+                             !task->env.record,
+                         1)) {
         future_succeed(future, result);
         return;
     }
+    if (future->task_flags & TASK_IN_DEBUG)
+        asyncio__debug_task_over(task, result);
     if (result >= 0 && (future->task_flags & TASK_MUST_CANCEL))
         result = -ECANCELED;
     future->task_flags &= (uint16_t)~TASK_MUST_CANCEL;
@@ -277,6 +281,8 @@ int asyncio__task_cancel(asyncio_future *future, const char *message)
         if (!(task->future.task_flags & TASK_WOKEN) || task->wake_result != -ECANCELED)
             asyncio__future_keep_message(&task->future, message);
         task->future.task_flags |= TASK_MUST_CANCEL;
+    } else if (task->future.task_flags & TASK_IN_DEBUG) {
+        asyncio__debug_cancelled(task);
     }
     for (next = first;; next = awaited_task(next)) {
         next->future.task_flags &= (uint16_t)~TASK_CANCELLING;
@@ -288,6 +294,8 @@ int asyncio__task_cancel(asyncio_future *future, const char *message)
 bool asyncio__task_take_cancel_slow(asyncio_task *task)
 {
     task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    if (task->future.task_flags & TASK_IN_DEBUG)
+        asyncio__debug_cancelled(task);
     asyncio__put_cancel_message(task->future.extra ? task->future.extra->message : NULL);
     return true;
 }
@@ -305,7 +313,7 @@ int asyncio_task_cancelling(const asyncio_task *task)
 int asyncio_task_uncancel(asyncio_task *task)
 {
     if (task->future.cancelling > 0 && --task->future.cancelling == 0)
-        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+        task->future.task_flags &= (uint16_t) ~(TASK_MUST_CANCEL | TASK_CANCEL_SEEN);
     return task->future.cancelling;
 }
 
