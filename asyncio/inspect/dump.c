@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "inspect/edges.h"
 #include "inspect/frames.h"
+#include "task/debug_mode.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -39,6 +40,16 @@ static void print_state(asyncio_task *task, FILE *file)
         print_waiting(task, file);
     else
         (void)fputs(task == task_current() ? "running" : "ready", file);
+}
+
+/* In debug mode. */
+static void print_creation(const asyncio_task *task, FILE *file)
+{
+    char created[256];
+    const struct creation *creation = creation_of(&task->future);
+    asyncio__place_text(creation ? creation->stack : NULL, created, sizeof created);
+    if (created[0])
+        (void)fprintf(file, ", created at %s", created);
 }
 
 static void print_awaiters(const struct edges *edges, const asyncio_task *task, FILE *file)
@@ -84,6 +95,7 @@ static int dump(asyncio_loop *loop, const void *from, FILE *file)
         (void)fprintf(file, "Task '%s', ", asyncio_task_get_name(task));
         print_state(task, file);
         print_awaiters(&edges, task, file);
+        print_creation(task, file);
         (void)fputs("\n", file);
         r = print_frames(task, from, frames, file);
     }

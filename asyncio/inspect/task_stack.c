@@ -2,6 +2,7 @@
 /* asyncio_task_get_stack, asyncio_task_print_stack: where a task stands, for people. */
 #include "base/alloc.h"
 #include "inspect/frames.h"
+#include "task/debug_mode.h"
 #include "task/task.h"
 
 #include <stdio.h>
@@ -63,8 +64,12 @@ __attribute__((noinline)) void asyncio_task_print_stack(asyncio_task *task, FILE
     if (!file)
         file = stderr;
     static const char *const states[] = { "pending", "cancelled", "finished" };
-    (void)fprintf(file, "%s for <Task %s name='%s'>%s\n", count > 0 ? "Stack" : "No stack",
+    const struct creation *creation = creation_of(&task->future);
+    char created[256];
+    asyncio__place_text(creation ? creation->stack : NULL, created, sizeof created);
+    (void)fprintf(file, "%s for <Task %s name='%s'%s%s>%s\n", count > 0 ? "Stack" : "No stack",
                   states[task->future.state], asyncio_task_get_name(task),
+                  created[0] ? " created at " : "", created,
                   count > 0 ? " (most recent call last):" : "");
     bool is_foreign = task->future.task_flags & TASK_FOREIGN;
     for (int i = count; i-- > 0;) {

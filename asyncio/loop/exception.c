@@ -29,7 +29,8 @@ asyncio_exception_handler *asyncio_loop_get_exception_handler(const asyncio_loop
 static void print_creation(const asyncio_exception_context *context)
 {
     if (context->source_traceback_count)
-        fprintf(stderr, "Object created at (most recent call last):\n");
+        fprintf(stderr, "%s created at (most recent call last):\n",
+                context->handle ? "Handle" : "Object");
     for (size_t i = context->source_traceback_count; i-- > 0;) {
         const asyncio_frame *frame = &context->source_traceback[i];
         const char *function = frame->function ? frame->function : "?";

@@ -24,6 +24,7 @@ struct asyncio_handle {
     uint8_t kind;
     bool holds_loop;                 /* threadsafe, and the user has a reference */
     bool running;                    /* its context is the loop's env's, meanwhile */
+    uint32_t origin;                 /* debug mode: where it was made; 0: not known */
 };
 
 _Static_assert(offsetof(struct asyncio_handle, timed.handle) ==
@@ -31,3 +32,14 @@ _Static_assert(offsetof(struct asyncio_handle, timed.handle) ==
                "both views of a handle begin with the same link");
 
 void asyncio__handle_run(struct handle *handle, asyncio_loop *loop);
+
+/* handle_origin.c, any thread: the number of the frames it is made by now, or 0; and those frames,
+ * for the inspector, or NULL. */
+uint32_t asyncio__handle_origin_keep(void);
+void asyncio__handle_origin_drop(uint32_t number);
+const void *asyncio__handle_origin(const asyncio_handle *handle);
+
+/* The user's function that a handle of add_reader, add_writer (watch.c), or of a signal (signals.c)
+ * calls; NULL: it is none of these. */
+const void *asyncio__watch_function(const struct handle *handle);
+const void *asyncio__signal_function(const struct handle *handle);

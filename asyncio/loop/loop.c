@@ -179,18 +179,38 @@ static void free_loop(asyncio_loop *loop)
     asyncio__free(loop);
 }
 
+/* CPython's ResourceWarning. Only its objects hold it, or nobody: a reference of our own is for who
+ * looks at it while it closes. */
+static void close_forgotten(asyncio_loop *loop)
+{
+    char message[96], pending[48] = "";
+    size_t tasks = 0;
+    for (struct list *node = loop->tasks.next; node != &loop->tasks; node = node->next)
+        tasks++;
+    if (tasks)
+        (void)snprintf(pending, sizeof pending, ": %zu task%s pending", tasks,
+                       tasks == 1 ? " is" : "s are");
+    (void)snprintf(message, sizeof message, "the event loop was not closed%s", pending);
+    asyncio__loop_report(loop, message, 0, NULL, NULL, NULL);
+    (void)asyncio_loop_close(loop);
+}
+
+void asyncio__loop_release(asyncio_loop *loop, unsigned one)
+{
+    unsigned left = atomic_fetch_sub_explicit(&loop->refs, one, memory_order_acq_rel) - one;
+    if ((left & ~LOOP_HELD_BY_OBJECTS) == 0 && !atomic_load(&loop->closed)) {
+        atomic_fetch_add(&loop->refs, 1);
+        close_forgotten(loop);
+        left = atomic_fetch_sub(&loop->refs, 1) - 1;
+    }
+    if (left == 0)
+        free_loop(loop);
+}
+
 void asyncio_loop_unref(asyncio_loop *loop)
 {
-    if (!loop || atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    if (!atomic_load(&loop->closed)) {
-        atomic_store(&loop->refs, 1); /* for who looks at it while it closes */
-        asyncio__loop_report(loop, "the event loop was not closed", 0, NULL, NULL, NULL);
-        (void)asyncio_loop_close(loop);
-        if (atomic_fetch_sub(&loop->refs, 1) != 1)
-            return; /* objects outlive it */
-    }
-    free_loop(loop);
+    if (loop)
+        asyncio__loop_release(loop, 1);
 }
 
 asyncio_loop *asyncio_get_running_loop(void)
@@ -252,8 +272,7 @@ int asyncio__loop_check_slow(asyncio_loop *loop)
 {
     if (atomic_load_explicit(&loop->closed, memory_order_relaxed))
         return -ASYNCIO_LOOP_CLOSED;
-    if (loop->debug && atomic_load(&loop->running) &&
-        !pthread_equal(loop->thread, pthread_self()))
+    if (asyncio__loop_is_elsewhere(loop))
         return asyncio_raise(-ASYNCIO_WRONG_THREAD,
                              "a call that is not thread-safe, from another thread than the loop's");
     return 0;
@@ -318,6 +337,8 @@ int asyncio_loop_run_forever(asyncio_loop *loop)
 
 void asyncio_loop_stop(asyncio_loop *loop)
 {
+    if (__builtin_expect(loop->debug, 0) && asyncio__loop_refuses_thread(loop, "asyncio_loop_stop"))
+        return;
     loop->stopping = true;
 }
 

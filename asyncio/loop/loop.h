@@ -9,8 +9,9 @@
  *             asyncio__loop_next, which lets a task switch straight to the next one without coming
  *             back to the loop's stack.
  * OBJECTS     Futures, tasks and handles come from the loop's freelists and may outlive it:
- *             `objects` counts them, and while there are any, they hold one reference to the loop
- *             together.
+ *             `objects` counts them, and while there are any, they hold the loop's memory together,
+ *             by one reference that can be told from others (LOOP_HELD_BY_OBJECTS). They do not
+ *             keep it open: who gives the last other reference back, closes it.
  * THREADS     The loop's thread, but for what is marked (any thread). */
 #pragma once
 
@@ -110,7 +111,7 @@ struct asyncio_loop {
     atomic_bool signals;              /* one of the signals it handles has arrived */
     /* threads inside asyncio__loop_wake or asyncio_loop_time: the backend has to stay */
     atomic_uint wakers;
-    atomic_uint refs;
+    atomic_uint refs;                 /* LOOP_HELD_BY_OBJECTS is the objects' */
     char apart_after[LOOP_APART];
 
     uint64_t number;                  /* of no other loop of the process; never 0 */
@@ -230,17 +231,22 @@ static inline bool asyncio__loop_turn_in_place(asyncio_loop *loop)
     return true;
 }
 
+#define LOOP_HELD_BY_OBJECTS (1U << 31)
+
+/* loop.c: `one` reference, of the user's or of the objects, goes. */
+void asyncio__loop_release(asyncio_loop *loop, unsigned one);
+
 /* What else needs the loop's memory, and is counted by the loop's thread. */
 static inline void asyncio__loop_hold(asyncio_loop *loop)
 {
     if (loop->objects++ == 0)
-        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&loop->refs, LOOP_HELD_BY_OBJECTS, memory_order_relaxed);
 }
 
 static inline void asyncio__loop_let_go(asyncio_loop *loop)
 {
     if (--loop->objects == 0)
-        asyncio_loop_unref(loop);
+        asyncio__loop_release(loop, LOOP_HELD_BY_OBJECTS);
 }
 
 /* Objects that may outlive the loop: see OBJECTS above. */
@@ -311,6 +317,16 @@ static inline int asyncio__loop_check(asyncio_loop *loop)
     return __builtin_expect(asyncio__loop_wants_check(loop), 0) ? asyncio__loop_check_slow(loop)
                                                                 : 0;
 }
+
+/* wrong_thread.c, debug mode. -ASYNCIO_WRONG_THREAD when the loop runs in another thread. */
+bool asyncio__loop_is_elsewhere(const asyncio_loop *loop);
+int asyncio__loop_check_thread_slow(const asyncio_loop *loop, const char *function);
+static inline int asyncio__loop_check_thread(const asyncio_loop *loop, const char *function)
+{
+    return __builtin_expect(loop->debug, 0) ? asyncio__loop_check_thread_slow(loop, function) : 0;
+}
+/* True: it is so, and the loop will report it. For what returns nothing: it is not done then. */
+bool asyncio__loop_refuses_thread(asyncio_loop *loop, const char *function);
 
 /* posts.c (any thread): hands a post over and wakes the loop; -ASYNCIO_LOOP_CLOSED, and the post
  * stays the caller's. */

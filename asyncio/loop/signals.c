@@ -4,7 +4,7 @@
  * The handler proper only notes the arrival and wakes the loop; what the user gave runs as a
  * handle of the next turn. One loop at a time owns a signal: the table is per process, as
  * dispositions are. */
-#include "loop/loop.h"
+#include "loop/handle.h"
 
 #include "base/alloc.h"
 
@@ -53,6 +53,13 @@ static void run(struct handle *handle, asyncio_loop *loop)
     struct signal_watch *watch = container_of(handle, struct signal_watch, handle);
     if (loop && watch->callback)
         watch->callback((int)(watch - watches), watch->data);
+}
+
+const void *asyncio__signal_function(const struct handle *handle)
+{
+    if (handle->run != run)
+        return NULL;
+    return (const void *)(uintptr_t)container_of(handle, struct signal_watch, handle)->callback;
 }
 
 void asyncio__loop_take_signals(asyncio_loop *loop)
@@ -113,6 +120,9 @@ int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signal_number)
 {
     if (signal_number < 1 || signal_number >= NSIG)
         return -EINVAL;
+    int r = asyncio__loop_check_thread(loop, "asyncio_loop_remove_signal_handler");
+    if (r < 0)
+        return r;
     struct signal_watch *watch = &watches[signal_number];
     if (atomic_load(&watch->loop) != loop)
         return 0;

@@ -4,7 +4,7 @@
  * A watched descriptor is adopted by the backend while it has a reader or a writer, and handed
  * back untouched. The callback does not run inside the poll but as a handle of the turn, as
  * everything does; until it has run, further readiness is not queued again. */
-#include "loop/loop.h"
+#include "loop/handle.h"
 
 #include "base/alloc.h"
 
@@ -47,6 +47,14 @@ static void run(struct handle *handle, asyncio_loop *loop)
     struct direction *direction = container_of(handle, struct direction, handle);
     if (loop && direction->callback)
         direction->callback(direction->watch->descriptor, direction->data);
+}
+
+const void *asyncio__watch_function(const struct handle *handle)
+{
+    if (handle->run != run)
+        return NULL;
+    const struct direction *direction = container_of(handle, struct direction, handle);
+    return (const void *)(uintptr_t)direction->callback;
 }
 
 static struct watch **find(asyncio_loop *loop, int descriptor)

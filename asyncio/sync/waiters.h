@@ -99,10 +99,14 @@ static inline int sync_wait(asyncio__waiting *waiting, asyncio_task *task, struc
 /* Wakes the first that waits; false: nobody does. */
 static inline bool sync_wake(asyncio__waiting *waiting)
 {
-    struct list *node = list_pop(sync_list(waiting));
-    if (!node)
+    struct list *node = sync_list(waiting)->next;
+    if (node == sync_list(waiting))
         return false;
-    task_wake(task_of_step(container_of(node, struct handle, link)), 0);
+    asyncio_task *task = task_of_step(container_of(node, struct handle, link));
+    if (asyncio__future_refuses_thread(&task->future, "waking who waits for a lock or a queue"))
+        return false;
+    list_remove(node);
+    task_wake(task, 0);
     return true;
 }
 

@@ -44,6 +44,13 @@ static void run(struct handle *handle, asyncio_loop *loop)
     future_unref(future);
 }
 
+const void *asyncio__done_callback_function(const struct handle *handle)
+{
+    if (handle->run != run)
+        return NULL;
+    return (const void *)(uintptr_t)container_of(handle, struct done_callback, handle)->callback;
+}
+
 int(asyncio_future_add_done_callback)(asyncio_future *future, asyncio_future_callback *function,
                                       const asyncio_add_done_callback_options *options)
 {
@@ -78,7 +85,9 @@ int(asyncio_future_add_done_callback)(asyncio_future *future, asyncio_future_cal
 int(asyncio_future_remove_done_callback)(asyncio_future *future, asyncio_future_callback *function,
                                          void *data)
 {
-    int removed = 0;
+    int removed = asyncio__future_check_thread(future, "asyncio_future_remove_done_callback");
+    if (removed < 0)
+        return removed;
     struct list gone = LIST_INIT(gone), *taken;
     for (struct list *node = future->callbacks.next, *next; node != &future->callbacks;
          node = next) {

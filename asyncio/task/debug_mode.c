@@ -17,6 +17,7 @@ enum { FRAMES = 24 };
 
 void asyncio__creation_remember(asyncio_future *future)
 {
+    future->flags |= FUTURE_IN_DEBUG;
     struct future_extra *extra = asyncio__future_extra(future);
     struct creation *creation = extra ? asyncio__malloc(sizeof *creation) : NULL;
     if (!creation)
@@ -123,50 +124,81 @@ static asyncio_task *task_of(struct handle *handle)
                : NULL;
 }
 
-static void describe_callback(const void *function, char *text, size_t size)
+/* The user's function that a handle calls, or NULL: the library's own. */
+static const void *function_of(const struct handle *handle)
 {
-    char name[256];
-    if (!function)
-        (void)snprintf(text, size, "<a callback of the library>");
-    else if (asyncio__loop_inspector &&
-             asyncio__loop_inspector->describe(function, name, sizeof name))
-        (void)snprintf(text, size, "<Handle %s>", name);
-    else
-        (void)snprintf(text, size, "<Handle %p>", (void *)(uintptr_t)function);
+    const void *function = asyncio__watch_function(handle);
+    function = function ? function : asyncio__signal_function(handle);
+    return function ? function : asyncio__done_callback_function(handle);
 }
 
-static void report_slow(asyncio_loop *loop, asyncio_task *task, const void *function, int64_t took)
+static void describe_callback(const asyncio_handle *handle, const void *function, char *text,
+                              size_t size)
 {
-    char what[384], message[512];
-    if (task)
-        asyncio__describe(&task->future, task, what, sizeof what);
-    else
-        describe_callback(function, what, sizeof what);
+    char name[256], place[256];
+    asyncio__place_text(handle ? asyncio__handle_origin(handle) : NULL, place, sizeof place);
+    if (!function)
+        (void)snprintf(name, sizeof name, "of the library");
+    else if (!asyncio__loop_inspector ||
+             !asyncio__loop_inspector->describe(function, name, sizeof name))
+        (void)snprintf(name, sizeof name, "%p", (void *)(uintptr_t)function);
+    (void)snprintf(text, size, "<Handle %s%s%s>", name, place[0] ? " created at " : "", place);
+}
+
+/* What runs, held so that it can be told of afterwards. */
+struct step {
+    asyncio_task *task;
+    asyncio_handle *handle;
+    const void *function;
+};
+
+static void report_slow(asyncio_loop *loop, const struct step *step, int64_t took)
+{
+    char what[768], message[1024];
+    asyncio_frame frames[FRAMES];
+    asyncio_exception_context context = { .size = sizeof context, .message = message };
+    if (step->task) {
+        asyncio__describe(&step->task->future, step->task, what, sizeof what);
+        context.future = &step->task->future;
+        context.task = step->task;
+    } else {
+        describe_callback(step->handle, step->function, what, sizeof what);
+        context.handle = step->handle;
+    }
+    const void *origin = step->handle ? asyncio__handle_origin(step->handle) : NULL;
+    if (step->task)
+        context.source_traceback_count = created(&step->task->future, frames, FRAMES);
+    else if (origin)
+        context.source_traceback_count = asyncio__loop_inspector->name(origin, frames, FRAMES);
+    context.source_traceback = context.source_traceback_count ? frames : NULL;
     (void)snprintf(message, sizeof message, "Executing %s took %.3f seconds", what,
                    asyncio__seconds(took));
-    asyncio__loop_report(loop, message, 0, NULL, task ? &task->future : NULL, task);
+    (asyncio_loop_call_exception_handler)(loop, &context);
 }
 
 static void run_timed(struct handle *handle, asyncio_loop *loop)
 {
-    asyncio_task *task = asyncio_task_ref(task_of(handle));
-    const void *function =
-        handle->run == asyncio__handle_run
-            ? (const void *)(uintptr_t)container_of(handle, struct asyncio_handle, timed.handle)
-                  ->callback
-            : NULL;
+    struct step step = { .task = asyncio_task_ref(task_of(handle)) };
+    if (handle->run == asyncio__handle_run) {
+        step.handle =
+            asyncio_handle_ref(container_of(handle, struct asyncio_handle, timed.handle));
+        step.function = (const void *)(uintptr_t)step.handle->callback;
+    } else if (!step.task) {
+        step.function = function_of(handle);
+    }
     int64_t began = asyncio__loop_now(loop);
     handle->run(handle, loop);
     int64_t took = asyncio__loop_now(loop) - began;
     if (took > loop->stats.longest_ns)
         loop->stats.longest_ns = took;
     if (took >= loop->slow_ns)
-        report_slow(loop, task, function, took);
-    if (task && !future_done(&task->future))
-        asyncio__debug_frames_left(task, false);
+        report_slow(loop, &step, took);
+    if (step.task && !future_done(&step.task->future))
+        asyncio__debug_frames_left(step.task, false);
     if (!list_empty(&loop->lent_frames))
         asyncio__debug_stack_left(loop, false);
-    asyncio_task_unref(task);
+    asyncio_task_unref(step.task);
+    asyncio_handle_unref(step.handle);
 }
 
 static void entered(asyncio_loop *loop)

@@ -168,14 +168,14 @@ int asyncio_future_new(asyncio_future **ret_future)
 
 asyncio_future *(asyncio_future_ref)(asyncio_future *future)
 {
-    if (future)
+    if (future && !asyncio__future_refuses_thread(future, "asyncio_future_ref"))
         future_ref(future);
     return future;
 }
 
 void(asyncio_future_unref)(asyncio_future *future)
 {
-    if (future)
+    if (future && !asyncio__future_refuses_thread(future, "asyncio_future_unref"))
         future_unref(future);
 }
 
@@ -220,6 +220,20 @@ const char *(asyncio_future_cancel_message)(const asyncio_future *future)
     return future->extra ? future->extra->message : NULL;
 }
 
+/* Of a future that is no task, pending and (debug mode) of this thread. */
+static int check_settable(const asyncio_future *future, const char *function)
+{
+    int r = asyncio__future_check_thread(future, function);
+    if (r >= 0 && (future_done(future) || (future->flags & FUTURE_IS_TASK)))
+        r = -ASYNCIO_INVALID_STATE;
+    return r;
+}
+
+static inline bool is_odd(const asyncio_future *future)
+{
+    return future_done(future) || (future->flags & (FUTURE_IS_TASK | FUTURE_IN_DEBUG));
+}
+
 int(asyncio_future_set_result)(asyncio_future *future, int result,
                                const asyncio_future_set_result_options *options)
 {
@@ -227,8 +241,9 @@ int(asyncio_future_set_result)(asyncio_future *future, int result,
     struct future_extra *extra = NULL;
     if (result < 0)
         r = -EINVAL;
-    else if (future_done(future) || (future->flags & FUTURE_IS_TASK))
-        r = -ASYNCIO_INVALID_STATE;
+    else if (__builtin_expect(is_odd(future), 0) &&
+             (r = check_settable(future, "asyncio_future_set_result")) < 0)
+        ;
     else if (options && options->destroy && !(extra = asyncio__future_extra(future)))
         r = -ENOMEM;
     if (r < 0) {
@@ -248,13 +263,15 @@ int(asyncio_future_set_exception)(asyncio_future *future, int code)
 {
     if (code >= 0)
         return -EINVAL;
-    if (future_done(future) || (future->flags & FUTURE_IS_TASK))
-        return -ASYNCIO_INVALID_STATE;
+    int r = check_settable(future, "asyncio_future_set_exception");
+    if (r < 0)
+        return r;
     asyncio__future_finish(future, code, asyncio__record_take(code));
     return 0;
 }
 
 int(asyncio_future_cancel)(asyncio_future *future, const asyncio_cancel_options *options)
 {
-    return future->type->cancel(future, options ? options->message : NULL);
+    int r = asyncio__future_check_thread(future, "asyncio_future_cancel");
+    return r < 0 ? r : future->type->cancel(future, options ? options->message : NULL);
 }

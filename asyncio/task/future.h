@@ -24,6 +24,7 @@ enum {
     FUTURE_WATCHED = 4,
     /* inspect/edges.c has followed it; never set for longer than it looks */
     FUTURE_FOLLOWED = 8,
+    FUTURE_IN_DEBUG = 16,      /* made in debug mode: calls from other threads are refused */
 };
 
 /* a future; without it something lighter that begins with a type, too */
@@ -140,6 +141,25 @@ int asyncio__future_outcome(asyncio_future *future);
 /* The record of a cancellation with `message` (NULL: none) becomes the current one. */
 void asyncio__put_cancel_message(const char *message);
 void asyncio__future_keep_message(asyncio_future *future, const char *message);
+
+/* callbacks.c: the user's function that a done callback's handle calls; NULL: it is none. */
+const void *asyncio__done_callback_function(const struct handle *handle);
+
+/* -ASYNCIO_WRONG_THREAD, for one that was made in debug mode and whose loop runs in another
+ * thread. */
+static inline int asyncio__future_check_thread(const asyncio_future *future, const char *function)
+{
+    return __builtin_expect(future->flags & FUTURE_IN_DEBUG, 0)
+               ? asyncio__loop_check_thread_slow(future->loop, function)
+               : 0;
+}
+/* For what returns nothing: true, it must not be done. */
+static inline bool asyncio__future_refuses_thread(const asyncio_future *future,
+                                                  const char *function)
+{
+    return __builtin_expect(future->flags & FUTURE_IN_DEBUG, 0) &&
+           asyncio__loop_refuses_thread(future->loop, function);
+}
 
 /* callbacks.c: the future is done, each callback holds it from here on. */
 void asyncio__future_hold_for_callbacks(asyncio_future *future);

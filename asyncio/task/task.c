@@ -302,7 +302,8 @@ bool asyncio__task_take_cancel_slow(asyncio_task *task)
 
 int(asyncio_task_cancel)(asyncio_task *task, const asyncio_cancel_options *options)
 {
-    return asyncio__task_cancel(&task->future, options ? options->message : NULL);
+    int r = asyncio__future_check_thread(&task->future, "asyncio_task_cancel");
+    return r < 0 ? r : asyncio__task_cancel(&task->future, options ? options->message : NULL);
 }
 
 int asyncio_task_cancelling(const asyncio_task *task)
@@ -312,6 +313,9 @@ int asyncio_task_cancelling(const asyncio_task *task)
 
 int asyncio_task_uncancel(asyncio_task *task)
 {
+    int r = asyncio__future_check_thread(&task->future, "asyncio_task_uncancel");
+    if (r < 0)
+        return r;
     if (task->future.cancelling > 0 && --task->future.cancelling == 0)
         task->future.task_flags &= (uint16_t) ~(TASK_MUST_CANCEL | TASK_CANCEL_SEEN);
     return task->future.cancelling;
@@ -365,6 +369,9 @@ int asyncio_all_tasks(asyncio_loop *loop, asyncio_task **ret_tasks, size_t capac
 {
     if (!loop && !(loop = asyncio_get_running_loop()))
         return -ASYNCIO_NO_RUNNING_LOOP;
+    int r = asyncio__loop_check_thread(loop, "asyncio_all_tasks");
+    if (r < 0)
+        return r;
     size_t count = 0;
     for (struct list *node = loop->tasks.next; node != &loop->tasks; node = node->next, count++)
         if (count < capacity)

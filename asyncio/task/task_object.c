@@ -8,14 +8,14 @@
 
 asyncio_task *asyncio_task_ref(asyncio_task *task)
 {
-    if (task)
+    if (task && !asyncio__future_refuses_thread(&task->future, "asyncio_task_ref"))
         future_ref(&task->future);
     return task;
 }
 
 void asyncio_task_unref(asyncio_task *task)
 {
-    if (task)
+    if (task && !asyncio__future_refuses_thread(&task->future, "asyncio_task_unref"))
         future_unref(&task->future);
 }
 
@@ -85,6 +85,9 @@ int asyncio_task_set_name(asyncio_task *task, const char *name)
 {
     if (!name)
         return -EINVAL;
+    int r = asyncio__future_check_thread(&task->future, "asyncio_task_set_name");
+    if (r < 0)
+        return r;
     struct future_extra *extra = asyncio__future_extra(&task->future);
     char *copy = extra ? asyncio__strdup(name) : NULL;
     if (!copy)

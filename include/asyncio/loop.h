@@ -37,7 +37,7 @@ typedef struct asyncio_exception_context {
     asyncio_task *task ASYNCIO__0;
     asyncio_handle *handle ASYNCIO__0;
     const char *where ASYNCIO__0;           /* "file:line (function)" or NULL */
-    /* debug mode: where the future or task was made, the innermost frame first */
+    /* debug mode: where the future, task or handle was made, the innermost frame first */
     const asyncio_frame *source_traceback ASYNCIO__0;
     size_t source_traceback_count ASYNCIO__0;
 } asyncio_exception_context;
@@ -92,9 +92,10 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_new_event_loop(asyncio_loop **ret_loo
 /* Takes one more reference and returns it. NULL allowed. Any thread; does not suspend. */
 ASYNCIO_API asyncio_loop *asyncio_loop_ref(asyncio_loop *loop);
 
-/* Gives a reference back; the last one closes the loop if that was forgotten, and reports it;
- * its tasks and futures and what is scheduled hold it, too. NULL allowed. Any thread when the loop
- * is closed. Does not suspend. */
+/* Gives a reference back; the last one closes the loop if that was forgotten, and reports it to its
+ * exception handler, with how many tasks are pending, as Python warns of an unclosed loop. Tasks,
+ * futures and handles that you have references to outlive it, and do not keep it open. NULL
+ * allowed. Any thread when the loop is closed. Does not suspend. */
 ASYNCIO_API void asyncio_loop_unref(asyncio_loop *loop);
 
 /* The loop that runs in this thread, lent, or NULL. Python raises where this gives NULL. Does not
@@ -303,12 +304,20 @@ ASYNCIO_API int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signa
  * - of each step that took asyncio_loop_slow_callback_duration: "Executing <Task ...> took 0.123
  *   seconds", with the task, or the callback's name and place;
  * - where an object was made of which it reports: an error that was never retrieved, a task that
- *   was destroyed while it was pending (.source_traceback; the default handler prints it);
+ *   was destroyed while it was pending, a callback that took too long (.source_traceback; the
+ *   default handler prints it). asyncio_task_print_stack and a dump tell it, too;
+ * - of a task that was cancelled, went on and returned a result, without asyncio_task_uncancel,
+ *   with the place where the cancellation got to it (.where). What timeouts and groups take back,
+ *   an error in its place, and what ends with Ctrl-C or with the loop is none;
+ * - of a task with an argument that points into a frame of who made it, when that frame is gone
+ *   before the task is done;
  * - at the end of asyncio_run, of tasks and futures that are done and that somebody still has
  *   references to: an asyncio_task_unref is missing.
- * Calls from another thread than the loop's are -ASYNCIO_WRONG_THREAD. What was made before debug
- * mode was on has no place. Names and places are known where inspect's functions are linked: always
- * with the shared library. Does not suspend. */
+ * Calls of the loop, its tasks, futures and handles from another thread than the loop's are
+ * -ASYNCIO_WRONG_THREAD; those that return nothing do nothing then, and are reported. What was made
+ * before debug mode was on has no place, and is not watched. Names and places are known, and frames
+ * watched, where inspect's functions are linked: always with the shared library. Does not
+ * suspend. */
 ASYNCIO_API void asyncio_loop_set_debug(asyncio_loop *loop, int enabled);
 
 /* 1 in debug mode. */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -315,6 +316,161 @@ static void a_forgotten_unref_is_named_at_the_end_of_the_run(void **state)
     asyncio_future_unref(kept_future);
 }
 
+/* --- handles --- */
+
+static char handle_frames[1000];
+
+static void handle_handler(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+{
+    (void)data;
+    if (!context->handle)
+        return; /* a task's step */
+    for (size_t i = 0; i < context->source_traceback_count; i++) {
+        const char *function = context->source_traceback[i].function;
+        size_t length = strlen(handle_frames);
+        snprintf(handle_frames + length, sizeof handle_frames - length, "%s ",
+                 function ? function : "?");
+    }
+    handler(loop, context, data);
+    asyncio_loop_default_exception_handler(loop, context);
+}
+
+static void stops_being_slow(asyncio_loop *loop)
+{
+    (void)asyncio_loop_set_slow_callback_duration(loop, (double)INFINITY);
+    block(0.001);
+}
+
+static __attribute__((noinline)) int schedules(asyncio_loop *loop)
+{
+    int r = asyncio_loop_call_later(loop, 0, callback, NULL);
+    if (r >= 0)
+        r = asyncio_loop_call_soon_threadsafe(loop, callback, NULL);
+    if (r >= 0)
+        r = asyncio_loop_call_soon(loop, callback, NULL);
+    return r;
+}
+
+static int has_handles(void)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_handle *cancelled;
+    int r = asyncio_loop_call_later(loop, 100, callback, &cancelled);
+    if (r < 0)
+        return r;
+    asyncio_handle_cancel(cancelled);
+    asyncio_handle_unref(cancelled);
+    if ((r = schedules(loop)) < 0 ||
+        (r = asyncio_loop_call_later(loop, 100, callback, NULL)) < 0) /* dropped */
+        return r;
+    asyncio_loop_set_exception_handler(loop, handle_handler, NULL);
+    (void)asyncio_loop_set_slow_callback_duration(loop, 0);
+    r = asyncio_loop_call_later(loop, 0.001, stops_being_slow, NULL);
+    return r < 0 ? r : asyncio_sleep(0.01);
+}
+
+static int leads_handles(void)
+{
+    asyncio_task *task;
+    int r = asyncio_create_task(asyncio_coro(has_handles), &task);
+    if (r < 0)
+        return r;
+    r = asyncio_await(task);
+    asyncio_task_unref(task);
+    return r;
+}
+
+static void a_callback_tells_where_it_was_scheduled(void **state)
+{
+    (void)state;
+    handle_frames[0] = 0;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fflush(stderr);
+    int before = dup(2);
+    dup2(fileno(file), 2);
+    int r = in_debug(asyncio_coro(leads_handles));
+    dup2(before, 2);
+    close(before);
+    rewind(file);
+    static char printed[1 << 14];
+    printed[fread(printed, 1, sizeof printed - 1, file)] = 0;
+    fclose(file);
+    assert_return_code(r, 0);
+    assert_true(reports >= 3);
+    assert_non_null(strstr(said, "Executing <Handle callback() at "));
+    assert_non_null(strstr(said, " (schedules)> took "));
+    assert_non_null(strstr(handle_frames, "schedules has_handles "));
+    assert_non_null(strstr(printed, "Handle created at (most recent call last):\n"));
+}
+
+static void is_done(asyncio_future *future)
+{
+    (void)future;
+    block(0.001);
+}
+
+static int other_callbacks(void)
+{
+    asyncio_future *future;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    int r = asyncio_future_new(&future);
+    if (r < 0)
+        return r;
+    r = asyncio_future_add_done_callback(future, is_done);
+    asyncio_future_set_result(future, 0);
+    asyncio_future_unref(future);
+    (void)asyncio_loop_set_slow_callback_duration(loop, 0);
+    if (r >= 0)
+        r = asyncio_sleep(0);
+    (void)asyncio_loop_set_slow_callback_duration(loop, (double)INFINITY);
+    return r;
+}
+
+static void a_done_callback_has_its_name(void **state)
+{
+    (void)state;
+    assert_return_code(in_debug(asyncio_coro(other_callbacks)), 0);
+    assert_non_null(strstr(said, "Executing <Handle is_done() at "));
+}
+
+static __attribute__((noinline)) int prints_itself(FILE *file)
+{
+    asyncio_task_print_stack(asyncio_current_task(), file);
+    int r = asyncio_loop_dump_tasks(NULL, file);
+    return r;
+}
+
+static int made_here(FILE *file)
+{
+    asyncio_task *task;
+    int r = asyncio_create_task(asyncio_coro(prints_itself, file), &task, .name = "printer");
+    if (r < 0)
+        return r;
+    r = asyncio_await(task);
+    asyncio_task_unref(task);
+    return r;
+}
+
+static void a_printed_stack_and_a_dump_tell_where_it_was_made(void **state)
+{
+    (void)state;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(in_debug(asyncio_coro(made_here, file)), 2);
+    rewind(file);
+    static char printed[1 << 14];
+    printed[fread(printed, 1, sizeof printed - 1, file)] = 0;
+    fclose(file);
+    const char *stack = strstr(printed, "Stack for <Task pending name='printer' created at ");
+    const char *dump = strstr(printed, "Task 'printer', running, awaited by 'Task-1', created at ");
+    assert_non_null(stack);
+    assert_non_null(dump);
+    assert_non_null(strstr(stack, "debug_mode_test.c:"));
+    assert_non_null(strstr(stack, " (made_here)> (most recent call last):"));
+    assert_non_null(strstr(dump, " (made_here)\n"));
+}
+
 /* --- misuse --- */
 
 static void a_duration_that_is_none(void **state)
@@ -345,6 +501,9 @@ int main(void)
         cmocka_unit_test(a_task_destroyed_while_pending_tells_where_it_was_made),
         cmocka_unit_test(without_debug_mode_nothing_is_remembered),
         cmocka_unit_test(a_forgotten_unref_is_named_at_the_end_of_the_run),
+        cmocka_unit_test(a_callback_tells_where_it_was_scheduled),
+        cmocka_unit_test(a_done_callback_has_its_name),
+        cmocka_unit_test(a_printed_stack_and_a_dump_tell_where_it_was_made),
         cmocka_unit_test(a_duration_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
