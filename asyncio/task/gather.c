@@ -51,8 +51,7 @@ static void destroy(asyncio_future *future)
     for (size_t i = 0; i < gather->children_count; i++)
         future_unref(gather->children[i].future);
     asyncio__free(gather);
-    if (--loop->objects == 0)
-        asyncio_loop_unref(loop);
+    asyncio__loop_let_go(loop);
 }
 
 static const struct awaits children_of_gather = { AWAITS_ARRAY, offsetof(struct gather, children),
@@ -135,8 +134,7 @@ static struct gather *allocate(asyncio_loop *loop, size_t count)
     if (!gather)
         return NULL;
     future_init(&gather->future, &gather_type, loop);
-    if (loop->objects++ == 0)
-        asyncio_loop_ref(loop);
+    asyncio__loop_hold(loop);
     gather->follower.run = drop;
     list_append(&loop->followers, &gather->follower.link);
     gather->count = count;
