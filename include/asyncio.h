@@ -7,6 +7,7 @@
 #include <asyncio/connect.h>
 #include <asyncio/context.h>
 #include <asyncio/coroutine.h>
+#include <asyncio/coroutine_type.h>
 #include <asyncio/dump.h>
 #include <asyncio/error.h>
 #include <asyncio/exit_stack.h>

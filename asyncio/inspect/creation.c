@@ -65,8 +65,15 @@ static bool describe(const void *function, char *text, size_t size)
     return true;
 }
 
-const struct loop_inspector asyncio__inspector = { asyncio__capture, asyncio__capture_of,
-                                                   asyncio__frames_extent, name, describe };
+static size_t stack(asyncio_task *task, asyncio_frame *ret_frames, size_t capacity)
+{
+    int r = asyncio__stack_of(task, NULL, ret_frames, capacity);
+    return r > 0 ? (size_t)r : 0;
+}
+
+const struct loop_inspector asyncio__inspector = { asyncio__capture,       asyncio__capture_of,
+                                                   asyncio__frames_extent, name,
+                                                   describe,               stack };
 
 __attribute__((constructor)) static void give_to_loop(void)
 {

@@ -26,15 +26,16 @@ asyncio_exception_handler *asyncio_loop_get_exception_handler(const asyncio_loop
 }
 
 /* The outermost first, as Python's. */
-static void print_creation(const asyncio_exception_context *context)
+static void print_frames(const char *title, const asyncio_frame *frames, size_t count)
 {
-    if (context->source_traceback_count)
-        fprintf(stderr, "%s created at (most recent call last):\n",
-                context->handle ? "Handle" : "Object");
-    for (size_t i = context->source_traceback_count; i-- > 0;) {
-        const asyncio_frame *frame = &context->source_traceback[i];
+    if (count)
+        fprintf(stderr, "%s (most recent call last):\n", title);
+    while (count-- > 0) {
+        const asyncio_frame *frame = &frames[count];
         const char *function = frame->function ? frame->function : "?";
-        if (frame->file)
+        if (!frame->address) /* a coroutine that is no C stack tells it in its own words */
+            fprintf(stderr, "  %s\n", function);
+        else if (frame->file)
             fprintf(stderr, "  File \"%s\", line %d, in %s\n", frame->file, frame->line, function);
         else
             fprintf(stderr, "  File \"%s\", at %p, in %s\n", frame->object ? frame->object : "?",
@@ -55,7 +56,10 @@ void asyncio_loop_default_exception_handler(asyncio_loop *loop,
         fprintf(stderr, "%s: %s\n", context->task ? "task" : "future", object);
     if (context->where)
         fprintf(stderr, "where: %s\n", context->where);
-    print_creation(context);
+    print_frames(context->handle ? "Handle created at" : "Object created at",
+                 context->source_traceback, context->source_traceback_count);
+    if (context->size >= sizeof *context)
+        print_frames("Stack of the task", context->stack, context->stack_count);
     if (context->exception < 0)
         asyncio__print_error(stderr, context->exception, context->error);
 }

@@ -135,6 +135,7 @@ struct asyncio_loop {
     struct list creations;            /* debug mode: the task floor's, of its objects */
     struct list lent_frames;          /* debug mode: the task floor's, of the thread's stack */
     bool shutting_down;               /* cancellation is level-triggered from here on */
+    unsigned refused;                 /* suspensions that it has refused */
     size_t leftover;                  /* tasks the runner still waits for, shutting down */
     bool had_overflow_stack;
 };
@@ -393,6 +394,8 @@ struct loop_inspector {
     size_t (*name)(const void *stack, asyncio_frame *ret_frames, size_t capacity);
     /* "work() at work.c:12"; false when its name is not known. */
     bool (*describe)(const void *function, char *text, size_t size);
+    /* The frames in which a task stands that does not run; the texts stay for a while. */
+    size_t (*stack)(asyncio_task *task, asyncio_frame *ret_frames, size_t capacity);
 };
 extern const struct loop_inspector *asyncio__loop_inspector;
 /* Set by the task floor: how a task or future is called in a report. */

@@ -101,8 +101,7 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
 {
     asyncio_executor *used = NULL;
     int r = asyncio__loop_check(loop);
-    if (r >= 0 && (!coro->type || asyncio__coro_innermost(coro)->type->resume ||
-                   !asyncio__coro_innermost(coro)->fn))
+    if (r >= 0 && (!asyncio__coro_is_one(coro) || asyncio__coro_innermost(coro)->type->resume))
         r = asyncio_raise(-EINVAL, "a thread runs a C function");
     if (r >= 0)
         r = asyncio__executor_for(loop, executor, &used);

@@ -27,6 +27,24 @@ int asyncio__task_wait(asyncio_task *task, struct awaited *awaited)
     return task->wake_result;
 }
 
+int asyncio__task_refuses_slow(asyncio_task *task)
+{
+    if (task->future.task_flags & TASK_RESUMING)
+        return asyncio_raise(-ASYNCIO_NO_TASK,
+                             "a %s has no stack to wait on: its functions return ASYNCIO_SUSPENDED "
+                             "with what they wait for",
+                             task->type->name ? task->type->name : "coroutine");
+    asyncio_loop *loop = task->future.loop;
+    if (!(task->future.task_flags & TASK_STICKY) && !loop->shutting_down)
+        return 0;
+    task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    if (++loop->refused % REFUSED_AT_ONCE == 0) {
+        asyncio__sleep_a_moment(task);
+        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
+    }
+    return -ECANCELED;
+}
+
 /* What cannot be awaited is told by the task's next step, as in CPython. */
 static int refuse(asyncio_task *task, asyncio_future *future)
 {

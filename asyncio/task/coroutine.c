@@ -42,12 +42,30 @@ const asyncio_coro *asyncio__coro_innermost(const asyncio_coro *coro)
     return coro;
 }
 
+static bool is_stackful(const asyncio_coroutine_type *type)
+{
+    return type == &asyncio__stackful || type == &asyncio__stackful_double;
+}
+
 bool asyncio__coro_is_one(const asyncio_coro *coro)
 {
     if (!coro->type)
         return false;
     const asyncio_coro *innermost = asyncio__coro_innermost(coro);
-    return innermost->type && (innermost->fn || innermost->type->resume);
+    const asyncio_coroutine_type *type = innermost->type;
+    return type && type->size >= sizeof *type && (is_stackful(type) ? innermost->fn != NULL
+                                                                    : type->resume != NULL);
+}
+
+int asyncio__coro_is_none(const asyncio_coro *coro)
+{
+    const asyncio_coroutine_type *type = coro->type ? asyncio__coro_innermost(coro)->type : NULL;
+    if (!type || is_stackful(type))
+        return asyncio_raise(-EINVAL, "a null function is no coroutine");
+    return type->size < sizeof *type
+               ? asyncio_raise(-EINVAL, "a coroutine type of %zu bytes: .size is its sizeof, %zu",
+                               type->size, sizeof *type)
+               : asyncio_raise(-EINVAL, "a coroutine type without a resume function");
 }
 
 size_t asyncio__coro_ret_size(const asyncio_coro *coro)
@@ -119,7 +137,7 @@ void asyncio__coro_close(const asyncio_coro *coro)
     for (; (note = note_of(coro)); coro = &note->inner)
         if (note->on_close)
             note->on_close(note->on_close_data);
-    if (coro->type && coro->type->resume && coro->type->destroy)
+    if (coro->type && coro->type->size >= sizeof *coro->type && coro->type->destroy)
         coro->type->destroy((void *)coro->args[0]);
 }
 
@@ -142,8 +160,11 @@ static void end_awaited(struct held *held)
 
 int asyncio__coro_await(const asyncio_coro *coro)
 {
-    if (!asyncio__coro_is_one(coro))
-        return asyncio_raise(-EINVAL, "a null function is no coroutine");
+    if (!asyncio__coro_is_one(coro)) {
+        int r = asyncio__coro_is_none(coro);
+        asyncio__coro_close(coro);
+        return r;
+    }
     if (coro->type == &asyncio__stackful || coro->type == &asyncio__stackful_double)
         return asyncio__coro_call_words(coro);
     size_t size = asyncio__coro_extra_size(coro),

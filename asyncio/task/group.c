@@ -319,6 +319,8 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
     asyncio_task *task = group->scope.task;
     if (task->scopes != &group->scope)
         return asyncio__scope_pop(&group->scope);
+    if (!list_empty(&group->children) && (task->future.task_flags & TASK_RESUMING))
+        return asyncio__task_refuses_slow(task);
     asyncio__record_unref(group->body_record);
     group->body_record = result < 0 ? asyncio__record_take(result) : NULL;
     group->exiting = true;

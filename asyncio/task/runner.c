@@ -22,6 +22,7 @@ struct runner {
 };
 
 enum { RUNNER_ENTERED = 0, RUNNER_CLOSED = -ASYNCIO_INVALID_STATE };
+enum { SHOWN_FRAMES = 24 };        /* of a task that is left behind */
 
 int(asyncio_runner_enter)(asyncio_runner *runner, const asyncio_run_options *options)
 {
@@ -59,6 +60,8 @@ static int make_loop(struct runner *state)
     r = state->options.loop_factory
             ? state->options.loop_factory(&state->loop, state->options.loop_factory_data)
             : asyncio_new_event_loop(&state->loop);
+    if (r >= 0 && !state->loop)
+        r = asyncio_raise(-EINVAL, "the loop factory returned no loop");
     if (r < 0) {
         asyncio_context_unref(state->context);
         state->context = NULL;
@@ -195,9 +198,17 @@ static void report_left_behind(asyncio_loop *loop)
         if (!(task->future.task_flags & TASK_LEFTOVER))
             continue;
         task->future.task_flags |= TASK_QUIET;
-        asyncio__loop_report(loop,
-                             "a task did not end within the shutdown timeout and is left behind", 0,
-                             NULL, &task->future, task);
+        asyncio_frame frames[SHOWN_FRAMES];
+        asyncio_exception_context context = {
+            .size = sizeof context,
+            .message = "a task did not end within the shutdown timeout and is left behind",
+            .future = &task->future,
+            .task = task,
+            .stack = frames,
+        };
+        if (asyncio__loop_inspector)
+            context.stack_count = asyncio__loop_inspector->stack(task, frames, SHOWN_FRAMES);
+        (asyncio_loop_call_exception_handler)(loop, &context);
     }
 }
 

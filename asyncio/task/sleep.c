@@ -60,6 +60,14 @@ static __attribute__((noinline)) int sleep_for(asyncio_task *task, double delay)
     return r;
 }
 
+void asyncio__sleep_a_moment(asyncio_task *task)
+{
+    task->step.handle.run = asyncio__sleep_over;
+    asyncio__loop_call_at(task->future.loop, &task->step,
+                          asyncio__loop_now(task->future.loop) + REFUSED_WAITS_NS);
+    (void)asyncio__task_wait(task, &task->sleeping);
+}
+
 int asyncio_sleep(double delay)
 {
     asyncio_task *task = task_current();

@@ -102,6 +102,11 @@ static struct task_floor *floor_of(asyncio_loop *loop)
     return floor;
 }
 
+int asyncio__task_floor(asyncio_loop *loop)
+{
+    return floor_of(loop) ? 0 : -ENOMEM;
+}
+
 int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struct stack *ret_stack,
                             uint8_t *ret_class)
 {

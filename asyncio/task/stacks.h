@@ -16,6 +16,9 @@ struct task_floor {
 };
 
 /* `size` 0: the loop's. `extra`: what has to lie on it above the first frame. 0 or -ENOMEM. */
+/* Made when first needed: it drops the loop's tasks when that closes, also those without a
+ * stack. */
+int asyncio__task_floor(asyncio_loop *loop);
 int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struct stack *ret_stack,
                             uint8_t *ret_class);
 static inline int task_stack_get(asyncio_loop *loop, size_t size, size_t extra,

@@ -46,6 +46,10 @@ void asyncio__task_start_eagerly(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
     asyncio_task *creator = task_current();
+    if (task->future.task_flags & TASK_FOREIGN) {
+        asyncio__foreign_start(task);
+        return;
+    }
     /* A creator that is driven by its table runs on the loop's stack. */
     bool on_own_stack = creator && !(creator->future.task_flags & TASK_FOREIGN);
     struct coro *from = on_own_stack ? &creator->coro : &loop->stack;

@@ -150,7 +150,7 @@ create_one(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task
 {
     int r = 0;
     if (__builtin_expect(!coro->fn, 0) && !asyncio__coro_is_one(coro))
-        r = asyncio_raise(-EINVAL, "a null function is no coroutine");
+        r = asyncio__coro_is_none(coro);
     asyncio_task *task = NULL;
     if (r >= 0 && !(task = asyncio__loop_object(loop, LOOP_FREELIST_TASK)))
         r = -ENOMEM;

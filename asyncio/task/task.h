@@ -20,6 +20,7 @@
 #include "coro/coro.h"
 #include "task/future.h"
 
+#include <asyncio/coroutine_type.h>
 #include <asyncio/task.h>
 
 enum {
@@ -35,6 +36,7 @@ enum {
     TASK_IN_DEBUG = 512,       /* made in debug mode: debug_mode.h */
     TASK_CANCEL_SEEN = 1024,   /* a cancellation got to its code: debug_cancel.c */
     TASK_MAY_SWALLOW = 2048,   /* the library's own, or the main one after Ctrl-C */
+    TASK_RESUMING = 4096,      /* a function of its coroutine's table runs: nothing may suspend */
 };
 
 struct scope;
@@ -69,23 +71,6 @@ struct asyncio_task {
     /* exit stacks that found no memory, entered and not left */
     uint8_t failed_stacks;
 };
-
-/* The table of functions by which a task drives a coroutine. A stackful one has none of the first
- * two: its step is a switch. */
-struct asyncio_coroutine_type {
-    size_t size;
-    const char *name;
-    /* Goes on with `sent` (a result, or a negative code to be raised inside), from the loop's
-     * stack. Returns its final result, or ASYNCIO__SUSPENDED after storing what it waits for: a
-     * future (a new reference), or NULL for one turn. NULL: stackful. */
-    int (*resume)(void *state, int sent, asyncio_future **ret_awaits);
-    /* Ends it without running it on: once for each that was made into a task. May be NULL. */
-    void (*destroy)(void *state);
-    /* Tells a debugger where it stands: writes a line to `text`. May be NULL. */
-    void (*trace)(void *state, char *text, size_t size);
-};
-
-#define ASYNCIO__SUSPENDED INT32_MIN
 
 static inline asyncio_task *task_current(void)
 {
@@ -161,15 +146,17 @@ static inline void task_wake(asyncio_task *task, int result)
     task_ready(task);
 }
 
-/* -ECANCELED when each suspension has to fail from now on (sticky cancel, shutdown), else 0. */
+/* Who does not look at results would be refused again and again in one turn, and no timer would
+ * ever end it: so many are at once, and then one waits all the same. */
+enum { REFUSED_AT_ONCE = 64, REFUSED_WAITS_NS = 1000000 };
+/* await.c: the rare cases of task_refuses. */
+int asyncio__task_refuses_slow(asyncio_task *task);
+/* -ECANCELED when each suspension has to fail from now on (sticky cancel, shutdown),
+ * -ASYNCIO_NO_TASK where there is no stack to suspend, else 0. */
 static inline int task_refuses(asyncio_task *task)
 {
-    if (__builtin_expect(task->future.cancelling > 0, 0) &&
-        ((task->future.task_flags & TASK_STICKY) || task->future.loop->shutting_down)) {
-        task->future.task_flags &= (uint16_t)~TASK_MUST_CANCEL;
-        return -ECANCELED;
-    }
-    return 0;
+    bool may = task->future.cancelling > 0 || (task->future.task_flags & TASK_RESUMING);
+    return __builtin_expect(may, 0) ? asyncio__task_refuses_slow(task) : 0;
 }
 
 /* For frames that own something while they are suspended: hangs it off the task, and takes it off
@@ -200,12 +187,16 @@ int asyncio__await_future(asyncio_future *future);
 /* sleep.c: the run function of a step that a sleep's timer has made ready. */
 void asyncio__sleep_over(struct handle *handle, asyncio_loop *loop);
 extern const struct future_type asyncio__sleep_type;
+/* REFUSED_WAITS_NS, whatever is due. */
+void asyncio__sleep_a_moment(asyncio_task *task);
 
 /* foreign.c: coroutines driven by their table, on the loop's stack. */
 void asyncio__foreign_run(struct handle *handle, asyncio_loop *loop);
 int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro);
 void asyncio__foreign_fini(asyncio_task *task);
 int asyncio__foreign_await(const asyncio_coro *coro);
+/* Its first step, now. */
+void asyncio__foreign_start(asyncio_task *task);
 
 /* describe.c: what the loop's reports call it: asyncio__loop_describe. */
 void asyncio__describe(asyncio_future *future, asyncio_task *task, char *text, size_t size);
@@ -239,8 +230,10 @@ size_t asyncio__coro_extra_size(const asyncio_coro *coro);
 /* Of the T that asyncio_coro_ret wants, or 0. */
 size_t asyncio__coro_ret_size(const asyncio_coro *coro);
 const asyncio_coro *asyncio__coro_innermost(const asyncio_coro *coro);
-/* False for a null function. */
+/* False for a null function, and for a type that cannot be driven. */
 bool asyncio__coro_is_one(const asyncio_coro *coro);
+/* -EINVAL, raised: why it is none. */
+int asyncio__coro_is_none(const asyncio_coro *coro);
 /* Unwraps into `prepared`, using `memory` of the extra size; `value` is the T or NULL. */
 void asyncio__coro_prepare_notes(const asyncio_coro *coro, void *memory, struct prepared *prepared,
                                  void *value);

@@ -78,7 +78,9 @@ static int without_time(asyncio_awaitable awaitable)
     int r = (asyncio_ensure_future)(awaitable, &future);
     if (r < 0)
         return r;
-    if (!future_done(future))
+    if (task_current()->future.task_flags & TASK_RESUMING)
+        r = asyncio__task_refuses_slow(task_current());
+    else if (!future_done(future))
         r = cancel_and_wait(future);
     if (r >= 0) {
         r = asyncio__future_outcome(future);

@@ -40,6 +40,9 @@ typedef struct asyncio_exception_context {
     /* debug mode: where the future, task or handle was made, the innermost frame first */
     const asyncio_frame *source_traceback ASYNCIO__0;
     size_t source_traceback_count ASYNCIO__0;
+    /* where the task stands that did not end in time, the innermost frame first */
+    const asyncio_frame *stack ASYNCIO__0;
+    size_t stack_count ASYNCIO__0;
 } asyncio_exception_context;
 
 typedef void asyncio_exception_handler(asyncio_loop *loop, const asyncio_exception_context *context,

@@ -72,6 +72,13 @@ def task_group_cancels_and_cleans_up(path, backend):
 
 
 @on_sim
+def own_coroutine_waits_is_cancelled_and_ends(path, backend):
+    runs(path, ["one: a", "two: x", "one: b", "one: c", "one: is gone", "two: y", "two: is gone",
+                "in place: p", "in place: q", "in place: is gone",
+                "slow: s", "slow: ECANCELED", "slow: is gone", "the slow one: ETIMEDOUT", "never: is gone"])
+
+
+@on_sim
 def cancel_and_shield(path, backend):
     runs(path, [r"cancel_me\(\): before sleep", r"cancel_me\(\): cancel sleep", r"cancel_me\(\): after sleep",
                 r"main\(\): sleeper is cancelled now: no longer needed",

@@ -626,7 +626,7 @@ static int foreign_resume(void *state, int sent, asyncio_future **ret_awaits)
     if (sent < 0)
         return sent;
     *ret_awaits = asyncio_future_ref(future);
-    return ASYNCIO__SUSPENDED;
+    return ASYNCIO_SUSPENDED;
 }
 
 static void foreign_trace(void *state, char *text, size_t size)

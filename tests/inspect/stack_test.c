@@ -336,7 +336,7 @@ static int foreign_resume(void *at, int sent, asyncio_future **ret_awaits)
 {
     int *steps = at;
     (void)ret_awaits;
-    return sent < 0 ? sent : ++*steps < 3 ? ASYNCIO__SUSPENDED : 0;
+    return sent < 0 ? sent : ++*steps < 3 ? ASYNCIO_SUSPENDED : 0;
 }
 
 static void foreign_trace(void *at, char *text, size_t size)
