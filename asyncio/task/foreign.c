@@ -133,7 +133,8 @@ int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro)
 {
     size_t notes = asyncio__coro_extra_size(coro);
     size_t size = (sizeof(struct prepared) + 15) & ~(size_t)15;
-    char *memory = asyncio__task_floor(task->future.loop) < 0 ? NULL : asyncio__malloc(size + notes);
+    char *memory =
+        asyncio__task_floor(task->future.loop) < 0 ? NULL : asyncio__malloc(size + notes);
     if (!memory)
         return -ENOMEM;
     task->prepared = (struct prepared *)(void *)memory;

@@ -75,6 +75,7 @@ static void begin(void)
 /* --- tasks that refuse to end --- */
 
 static unsigned rounds;
+static asyncio_future *waited_for;     /* whose task is left behind */
 
 __attribute__((noinline)) static int ignores_by_sleeping(void)
 {
@@ -92,13 +93,12 @@ __attribute__((noinline)) static int ignores_by_yielding(void)
 
 __attribute__((noinline)) static int ignores_in_a_future(void)
 {
-    asyncio_future *future;
-    assert_return_code(asyncio_future_new(&future), 0);
+    assert_return_code(asyncio_future_new(&waited_for), 0);
     for (;;) {
-        rounds += asyncio_await(future) == -ECANCELED;
-        if (asyncio_future_done(future)) {
-            asyncio_future_unref(future);
-            assert_return_code(asyncio_future_new(&future), 0);
+        rounds += asyncio_await(waited_for) == -ECANCELED;
+        if (asyncio_future_done(waited_for)) {
+            asyncio_future_unref(waited_for);
+            assert_return_code(asyncio_future_new(&waited_for), 0);
         }
     }
     return 0;
@@ -145,6 +145,7 @@ static void a_task_that_refuses_to_end_and_makes_futures(void **state)
 {
     (void)state;
     is_left_behind(ignores_in_a_future);
+    asyncio_future_unref(waited_for);
 }
 
 static int several(void)
