@@ -8,44 +8,58 @@
 #include <string.h>
 
 struct search {
-    const char *separator;
-    size_t separator_size;
+    const struct iovec *separators;
+    size_t count;
+    size_t shortest, longest;
     size_t before_max;        /* bytes that may stand before the separator */
+    size_t end_max;           /* and with it */
     size_t unfinished_max;    /* and be there without one */
-    size_t found_at;          /* where it begins */
+    size_t found_at, end;     /* of the one that was found */
 };
 
+static const char *find_one(const char *bytes, size_t count, const struct iovec *separator)
+{
+    return separator->iov_len == 1
+               ? memchr(bytes, *(const unsigned char *)separator->iov_base, count)
+               : memmem(bytes, count, separator->iov_base, separator->iov_len);
+}
+
+/* The one that ends first: the shortest match, whatever the order they were given in. */
 static bool find(asyncio_stream *stream, struct search *search, size_t from)
 {
     const char *bytes = buffer_bytes(&stream->in);
     size_t count = stream->in.count;
-    const char *found;
-    if (count - from < search->separator_size)
+    search->found_at = search->end = SIZE_MAX;
+    if (count - from < search->shortest)
         return false;
-    if (search->separator_size == 1)
-        found = memchr(bytes + from, search->separator[0], count - from);
-    else
-        found = memmem(bytes + from, count - from, search->separator, search->separator_size);
-    if (!found)
-        return false;
-    search->found_at = (size_t)(found - bytes);
-    return true;
+    for (size_t i = 0; i < search->count; i++) {
+        const struct iovec *separator = &search->separators[i];
+        const char *found = find_one(bytes + from, count - from, separator);
+        size_t end = found ? (size_t)(found - bytes) + separator->iov_len : SIZE_MAX;
+        if (found && (end < search->end ||
+                      (end == search->end && (size_t)(found - bytes) > search->found_at))) {
+            search->end = end;
+            search->found_at = (size_t)(found - bytes);
+        }
+    }
+    return search->end != SIZE_MAX;
 }
 
 /* 1: found; 0: the stream ended before; -ASYNCIO_LIMIT_OVERRUN, with `found_at` when there is one
  * all the same (else SIZE_MAX); an error. Nothing is taken out. */
 static int search_on(asyncio_stream *stream, struct search *search)
 {
-    size_t scanned = 0, separator_size = search->separator_size;
-    size_t capacity = 2 * stream->limit;
-    if (capacity < search->unfinished_max + separator_size)
-        capacity = search->unfinished_max + separator_size;
+    size_t scanned = 0, capacity = 2 * stream->limit;
+    if (capacity < search->unfinished_max + search->longest)
+        capacity = search->unfinished_max + search->longest;
     for (;;) {
         if (stream->in.count && find(stream, search, scanned))
-            return search->found_at > search->before_max ? -ASYNCIO_LIMIT_OVERRUN : 1;
+            return search->found_at > search->before_max || search->end > search->end_max
+                       ? -ASYNCIO_LIMIT_OVERRUN
+                       : 1;
         search->found_at = SIZE_MAX;
-        if (stream->in.count >= separator_size)
-            scanned = stream->in.count + 1 - separator_size;
+        if (stream->in.count >= search->longest)
+            scanned = stream->in.count + 1 - search->longest;
         if (scanned > search->unfinished_max)
             return -ASYNCIO_LIMIT_OVERRUN;
         if (stream->has_eof)
@@ -81,7 +95,12 @@ int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size)
     if (size < 2)
         return asyncio_raise(-EINVAL, "a line and its end do not fit into %zu bytes", size);
     size_t text_max = size - 1; /* the NUL */
-    struct search search = { .separator = "\n", .separator_size = 1 };
+    static const struct iovec newline = { (void *)(uintptr_t) "\n", 1 };
+    struct search search = { .separators = &newline,
+                             .count = 1,
+                             .shortest = 1,
+                             .longest = 1,
+                             .end_max = SIZE_MAX };
     search.unfinished_max = text_max < stream->limit ? text_max : stream->limit;
     search.before_max = text_max - 1 < stream->limit ? text_max - 1 : stream->limit;
     r = search_on(stream, &search);
@@ -94,48 +113,87 @@ int asyncio_stream_readline(asyncio_stream *stream, char *buffer, size_t size)
     return r;
 }
 
-static int search_until(asyncio_stream *stream, const void *separator, size_t separator_size,
+/* A buffer for the result that takes any, for views. */
+#define NO_BUFFER SIZE_MAX
+
+static int search_until(asyncio_stream *stream, const struct iovec *separators, size_t count,
                         size_t size, struct search *search)
 {
     int r = stream_may_read(stream);
     if (r < 0)
         return r;
-    if (separator_size == 0)
+    if (count == 0)
+        return asyncio_raise(-EINVAL, "Separator should contain at least one element");
+    *search = (struct search){ .separators = separators, .count = count, .shortest = SIZE_MAX };
+    for (size_t i = 0; i < count; i++) {
+        size_t length = separators[i].iov_len;
+        search->shortest = length < search->shortest ? length : search->shortest;
+        search->longest = length > search->longest ? length : search->longest;
+    }
+    if (search->shortest == 0)
         return asyncio_raise(-EINVAL, "Separator should be at least one-byte string");
-    if (separator_size > size)
+    if (search->longest > PTRDIFF_MAX)
+        return -EINVAL;
+    if (search->shortest > size)
         return -ASYNCIO_LIMIT_OVERRUN; /* whatever comes, it does not fit */
-    size_t most = size - separator_size < stream->limit ? size - separator_size : stream->limit;
-    *search = (struct search){ .separator = separator,
-                               .separator_size = separator_size,
-                               .before_max = most,
-                               .unfinished_max = most };
+    search->before_max = stream->limit;
+    search->end_max = size;
+    search->unfinished_max =
+        size - search->shortest < stream->limit ? size - search->shortest : stream->limit;
     r = search_on(stream, search);
     return r == 0 ? -ASYNCIO_INCOMPLETE_READ : r;
+}
+
+static int take_until(asyncio_stream *stream, const struct iovec *separators, size_t count,
+                      void *buffer, size_t size)
+{
+    struct search search;
+    int r = search_until(stream, separators, count, size, &search);
+    if (r < 0)
+        return r;
+    memcpy(buffer, buffer_bytes(&stream->in), search.end);
+    drop(stream, search.end);
+    return (int)search.end;
+}
+
+static int lend_until(asyncio_stream *stream, const struct iovec *separators, size_t count,
+                      const char **ret_data)
+{
+    struct search search;
+    int r = search_until(stream, separators, count, NO_BUFFER, &search);
+    if (r < 0)
+        return r;
+    *ret_data = buffer_bytes(&stream->in);
+    buffer_take(&stream->in, search.end);
+    return (int)search.end;
 }
 
 int asyncio_stream_readuntil(asyncio_stream *stream, const void *separator, size_t separator_size,
                              void *buffer, size_t size)
 {
     net_check_scopes(NET_CALLER());
-    struct search search;
-    int r = search_until(stream, separator, separator_size, size, &search);
-    if (r < 0)
-        return r;
-    size_t length = search.found_at + separator_size;
-    memcpy(buffer, buffer_bytes(&stream->in), length);
-    drop(stream, length);
-    return (int)length;
+    struct iovec one = { (void *)(uintptr_t)separator, separator_size };
+    return take_until(stream, &one, 1, buffer, size);
 }
 
 int asyncio_stream_readuntil_view(asyncio_stream *stream, const void *separator,
                                   size_t separator_size, const char **ret_data)
 {
     net_check_scopes(NET_CALLER());
-    struct search search;
-    int r = search_until(stream, separator, separator_size, SIZE_MAX, &search);
-    if (r < 0)
-        return r;
-    *ret_data = buffer_bytes(&stream->in);
-    buffer_take(&stream->in, search.found_at + separator_size);
-    return (int)(search.found_at + separator_size);
+    struct iovec one = { (void *)(uintptr_t)separator, separator_size };
+    return lend_until(stream, &one, 1, ret_data);
+}
+
+int asyncio_stream_readuntil_all(asyncio_stream *stream, const struct iovec *separators,
+                                 size_t count, void *buffer, size_t size)
+{
+    net_check_scopes(NET_CALLER());
+    return take_until(stream, separators, count, buffer, size);
+}
+
+int asyncio_stream_readuntil_all_view(asyncio_stream *stream, const struct iovec *separators,
+                                      size_t count, const char **ret_data)
+{
+    net_check_scopes(NET_CALLER());
+    return lend_until(stream, separators, count, ret_data);
 }

@@ -126,6 +126,9 @@ int asyncio_stream_fill(asyncio_stream *stream, size_t size)
         return -EINVAL;
     if (size > 2 * stream->limit)
         return -ASYNCIO_LIMIT_OVERRUN;
+    size_t chunk = size < SCRATCH_SIZE ? size : SCRATCH_SIZE;
+    if (stream->chunk < chunk)
+        stream->chunk = (uint32_t)chunk;
     while (stream->in.count < size && !stream->has_eof)
         if ((r = asyncio__stream_fill_more(stream, 2 * stream->limit)) < 0)
             return r;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void drop(struct held *held)
@@ -132,6 +133,16 @@ int(asyncio_stream_start_tls)(asyncio_stream *stream, asyncio_ssl_context *conte
     return asyncio__stream_secure(stream, &secure);
 }
 
+static int descriptor_of(const asyncio_stream *stream, char *data, size_t size)
+{
+    const struct net *net = stream->tcp.net;
+    if (!stream->is_open)
+        return -ENOENT;
+    int number = net->backend->type->descriptor(net->backend, stream->tcp.in.socket);
+    int length = number < 0 ? -ENOENT : snprintf(data, size, "%d", number);
+    return length >= 0 && (size_t)length >= size ? -ENOSPC : length;
+}
+
 int asyncio_stream_get_extra_info(const asyncio_stream *stream, const char *name, char *data,
                                   size_t size)
 {
@@ -139,6 +150,8 @@ int asyncio_stream_get_extra_info(const asyncio_stream *stream, const char *name
         return asyncio_stream_peername(stream, data, size);
     if (strcmp(name, "sockname") == 0)
         return asyncio_stream_sockname(stream, data, size);
+    if (strcmp(name, "socket") == 0)
+        return descriptor_of(stream, data, size);
     const struct transport *transport = stream->transport;
     return transport->type->info ? transport->type->info(transport, name, data, size) : -ENOENT;
 }

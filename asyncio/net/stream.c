@@ -85,6 +85,7 @@ asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
     *stream = (asyncio_stream){ .limit = limit < LIMIT_MAX ? limit : LIMIT_MAX,
                                 .server = server,
                                 .is_accepted = server != NULL,
+                                .chunk = BLOCK_MIN,
                                 .refs = 1,
                                 .is_open = true };
     asyncio__tcp_init(&stream->tcp, net, socket, &events, stream);
@@ -257,6 +258,16 @@ static void divert(asyncio_stream *stream, size_t size)
                                       size < SCRATCH_SIZE ? size : SCRATCH_SIZE);
 }
 
+/* What one receive has brought: the next block is made for as much. */
+static void learn(asyncio_stream *stream, size_t got)
+{
+    size_t chunk = stream->chunk;
+    if (got >= chunk && chunk < SCRATCH_SIZE)
+        stream->chunk = (uint32_t)(chunk * 4 < SCRATCH_SIZE ? chunk * 4 : SCRATCH_SIZE);
+    else if (got < chunk / 4 && chunk > BLOCK_MIN)
+        stream->chunk = (uint32_t)(chunk / 2);
+}
+
 int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
 {
     int r = stream_be_fair(stream);
@@ -266,15 +277,15 @@ int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
     if (in->count == 0)
         in->head = 0;
     size_t most = capacity - in->count;
-    size_t wanted = in->count > BLOCK_MIN ? in->count : BLOCK_MIN;
+    size_t wanted = in->count > stream->chunk ? in->count : stream->chunk;
     if (wanted > most)
         wanted = most;
     if (buffer_room(in) < wanted &&
         asyncio__buffer_reserve(in, &stream->tcp.net->blocks, wanted) < 0)
         return -ENOMEM;
-    size_t room = buffer_room(in);
+    size_t room = buffer_room(in) < most ? buffer_room(in) : most;
     r = stream->transport->type->receive(stream->transport, buffer_end(in),
-                                         room < most ? room : most);
+                                         room);
     if (r == OP_PENDING) {
         if (in->count == 0)
             divert(stream, capacity);
@@ -284,6 +295,8 @@ int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
     }
     if (r > 0 && !stream->is_diverted)
         in->count += (size_t)r;
+    if (r > 0)
+        learn(stream, (size_t)r);
     stream->is_diverted = false;
     return r;
 }

@@ -7,7 +7,9 @@
  *            transport, TCP, along, so that a connection is one allocation.
  * READING    With nothing buffered a plain read goes straight into the caller's memory. The buffer
  *            exists while something is in it or lent from it; a task that waits for bytes with
- *            nothing buffered waits with the floor's scratch.
+ *            nothing buffered waits with the floor's scratch. How large it begins follows from what
+ *            came before: large messages are not read in small pieces, small ones cost no large
+ *            block.
  * LIFE       `refs` are the user's; the last one closes. `is_open` is a reference of the
  *            transport's, until `lost`.
  * GONE       0 while calls make sense, else what they return: -ECONNRESET after close and abort,
@@ -28,6 +30,7 @@ struct asyncio_stream {
     asyncio_task *reader;
     struct awaited reading;      /* what it waits for */
     struct buffer in;
+    uint32_t chunk;              /* room that a fill asks for: as much as comes at a time */
     int gone, lost_by;
     bool is_open;
     bool is_accepted;       /* a server's: its side of TLS */

@@ -73,6 +73,15 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_view(asyncio_stream 
                                                                  size_t separator_size,
                                                                  const char **ret_data);
 
+/* As readuntil and readuntil_view, with `count` separators (Python's tuple): the one that ends
+ * first is it, and of two that end together the shorter. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_all(asyncio_stream *stream,
+                                                                const struct iovec *separators,
+                                                                size_t count, void *buffer,
+                                                                size_t size);
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_all_view(
+    asyncio_stream *stream, const struct iovec *separators, size_t count, const char **ret_data);
+
 /* Waits until at least `size` bytes are buffered (1: something) and returns how many are; fewer at
  * the end of the stream, 0 when it is over. -ASYNCIO_LIMIT_OVERRUN for more than twice the limit.
  * Suspends. */
@@ -142,7 +151,8 @@ ASYNCIO_API int asyncio_stream_peername(const asyncio_stream *stream, char *text
 ASYNCIO_API int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size);
 
 /* What else is known of the connection, by name. Stores it in `data` and returns its length. Text
- * (which ends with NUL, not counted): "peername" and "sockname" as above (they return 0); of TLS
+ * (which ends with NUL, not counted): "peername" and "sockname" as above (they return 0), "socket",
+ * the number of the descriptor, which stays the stream's (none of a simulated one); of TLS
  * "cipher", "version" ("TLSv1.3"), "selected_alpn_protocol", "server_hostname" (what the client
  * asked for), "session_reused" ("1", "0"); of the peer's certificate "peercert.subject", ".issuer",
  * ".subjectAltName" ("DNS:a.org, IP Address:10.0.0.1"), ".notBefore", ".notAfter" and

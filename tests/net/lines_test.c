@@ -299,6 +299,148 @@ static void test_many_lines(void **state)
     with_pair_of_limit(many_lines, 20000);
 }
 
+/* ---- several separators ---- */
+
+/* What CPython 3.13's StreamReader.readuntil gives for a tuple, again and again: what was read,
+ * then I: and what was left at the end, or L for LimitOverrunError. */
+static const struct {
+    int limit;
+    const char *data, *separators[3], *expected;
+} tuples[] = {
+        { 4, "ab-aa-ab-a", { "a", "b", "aa" }, "a|b|-a|a|-a|b|-a|I:" },
+        { 100, "ba-aa---a--baaa-a", { "a-", "-" }, "ba-|aa-|-|-|a-|-|baaa-|I:a" },
+        { 4, "-aa---aba--a-a-ab", { "bbb", "bbb", "a" }, "-a|a|---a|ba|--a|-a|-a|I:b" },
+        { 100, "-abb", { "a", "b-" }, "-a|I:bb" },
+        { 4, "b-b-", { "-b", "a" }, "b-b|I:-" },
+        { 100, "aa-aa", { "abb", "a" }, "a|a|-a|a|I:" },
+        { 4, "b--ba------ab--bb", { "ab", "baa" }, "L" },
+        { 4, "baab-a", { "-" }, "baab-|I:a" },
+        { 4, "ab-aaa-ba-bb-bbaa", { "bb", "aa" }, "ab-aa|L" },
+        { 100, "-bb-a-aa-b", { "-a-" }, "-bb-a-|I:aa-b" },
+        { 4, "-b", { "ab", "-", "-b-" }, "-|I:b" },
+        { 100, "ab-aa-", { "-a", "b" }, "ab|-a|I:a-" },
+        { 4, "a--bb-bb", { "a" }, "a|L" },
+        { 100, "abab--ab-b-a-ab", { "b", "b", "ba-" }, "ab|ab|--ab|-b|-a-ab|I:" },
+        { 4, "b-a-aaaaa-b-a-", { "-b", "-", "aaa" }, "b-|a-|aaa|aa-|b-|a-|I:" },
+        { 100, "-abaaabab-a-bb-b", { "-" }, "-|abaaabab-|a-|bb-|I:b" },
+        { 4, "---b-a-a--aba-", { "a" }, "L" },
+        { 100, "--a-ab----ba-aa", { "aa" }, "--a-ab----ba-aa|I:" },
+        { 100, "aabb----a-bb--b-a", { "b-a", "ab", "b" }, "aab|b|----a-b|b|--b|I:-a" },
+        { 4, "a-abaa-baa", { "-ba", "ab", "-" }, "a-|ab|aa-|I:baa" },
+        { 100, "ba-aa-b-bbba", { "a-", "ab" }, "ba-|aa-|I:b-bbba" },
+        { 100, "-abb--b-aaaaab", { "a", "ab" }, "-a|bb--b-a|a|a|a|a|I:b" },
+        { 4, "a---b-baba-a", { "b", "-" }, "a-|-|-|b|-|b|ab|a-|I:a" },
+        { 4, "a-aababa", { "bb-", "a" }, "a|-a|a|ba|ba|I:" },
+        { 100, "aba", { "b" }, "ab|I:a" },
+        { 4, "abb--abbabaaa---", { "bab" }, "L" },
+        { 100, "-b-b-b-aaba--", { "b", "aa", "a" }, "-b|-b|-b|-a|a|b|a|I:--" },
+        { 100, "aaa-b--b-a-ba", { "a", "ba" }, "a|a|a|-b--b-a|-ba|I:" },
+        { 4, "b-baababaab", { "b", "--" }, "b|-b|aab|ab|aab|I:" },
+        { 4, "-aabaab", { "b", "b", "-a" }, "-a|ab|aab|I:" },
+        { 4, "-a---bb-bab---aa--", { "--", "a--", "a--" }, "-a--|L" },
+        { 4, "a-a---abbaba---a-", { "-", "bba", "a-" }, "a-|a-|-|-|abba|ba-|-|-|a-|I:" },
+        { 4, "aababb-a-a-bb--bbb", { "-", "b" }, "aab|ab|b|-|a-|a-|b|b|-|-|b|b|b|I:" },
+        { 100, "abba-bbbaaa-aa-", { "ba", "--b", "-" }, "abba|-|bbba|aa-|aa-|I:" },
+        { 100, "bbbaaab", { "bb", "abb", "ba" }, "bb|ba|I:aab" },
+        { 100, "bbabb-abb", { "b", "a" }, "b|b|a|b|b|-a|b|b|I:" },
+        { 100, "abb-", { "b", "a-" }, "ab|b|I:-" },
+        { 100, "-a-aa-bb-a-bba-aa", { "bb", "b-" }, "-a-aa-bb|-a-bb|I:a-aa" },
+        { 100, "bba-aaaab-", { "ab" }, "bba-aaaab|I:-" },
+        { 100, "aa-bbb--abbbabb-ba", { "--a", "b", "b" }, "aa-b|b|b|--a|b|b|b|ab|b|-b|I:a" },
+};
+
+static int read_pieces(asyncio_stream *stream, const char *const *texts, bool by_view, char *got,
+                       size_t size)
+{
+    struct iovec separators[3];
+    char buffer[64];
+    size_t count = 0;
+    int n;
+    while (count < 3 && texts[count]) {
+        separators[count] = (struct iovec){ (void *)(uintptr_t)texts[count], strlen(texts[count]) };
+        count++;
+    }
+    *got = '\0';
+    for (;;) {
+        const char *data = buffer;
+        n = by_view ? asyncio_stream_readuntil_all_view(stream, separators, count, &data)
+                    : asyncio_stream_readuntil_all(stream, separators, count, buffer,
+                                                   sizeof buffer);
+        if (n < 0)
+            break;
+        snprintf(got + strlen(got), size - strlen(got), "%.*s|", n, data);
+    }
+    if (n == -ASYNCIO_LIMIT_OVERRUN) {
+        snprintf(got + strlen(got), size - strlen(got), "L");
+        return 0;
+    }
+    CHECK_IS(n, -ASYNCIO_INCOMPLETE_READ);
+    n = asyncio_stream_read(stream, buffer, sizeof buffer);
+    snprintf(got + strlen(got), size - strlen(got), "I:%.*s", n, buffer);
+    return 0;
+}
+
+static int tuple_of(struct pair *p, size_t index, bool by_view)
+{
+    char got[128];
+    CHECK_IS(send_text(p->a, tuples[index].data), 0);
+    CHECK_IS(asyncio_stream_write_eof(p->a), 0);
+    /* as in Python all of it is there before the first is looked for */
+    CHECK_IS(asyncio_stream_fill(p->b, 2 * tuples[index].limit), strlen(tuples[index].data) >
+             (size_t)(2 * tuples[index].limit) ? 2 * tuples[index].limit
+                                               : (int)strlen(tuples[index].data));
+    CHECK_IS(read_pieces(p->b, tuples[index].separators, by_view, got, sizeof got), 0);
+    if (strcmp(got, tuples[index].expected) != 0) {
+        print_error("%s: %s instead of %s\n", tuples[index].data, got, tuples[index].expected);
+        return -EPROTO;
+    }
+    return 0;
+}
+
+static size_t tuple_index;
+static bool tuple_by_view;
+
+static int one_tuple(struct pair *p)
+{
+    return tuple_of(p, tuple_index, tuple_by_view);
+}
+
+static void test_several(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    for (tuple_index = 0; tuple_index < sizeof tuples / sizeof tuples[0]; tuple_index++) {
+        for (int view = 0; view < 2; view++) {
+            struct pair_program what = { one_tuple, (size_t)tuples[tuple_index].limit };
+            tuple_by_view = view;
+            assert_int_equal(run_once(pair_run, &what), 0);
+        }
+    }
+}
+
+static int several_misused(struct pair *p)
+{
+    struct iovec good = { (void *)(uintptr_t)"ab", 2 }, pair[2] = { good, { NULL, 0 } };
+    char buffer[4];
+    CHECK_IS(asyncio_stream_readuntil_all(p->b, &good, 0, buffer, sizeof buffer), -EINVAL);
+    CHECK_IS(asyncio_stream_readuntil_all(p->b, pair, 2, buffer, sizeof buffer), -EINVAL);
+    CHECK_IS(asyncio_stream_readuntil_all(p->b, &good, 1, buffer, 1), -ASYNCIO_LIMIT_OVERRUN);
+    CHECK_IS(send_text(p->a, "xyzab-ab"), 0);
+    CHECK_IS(asyncio_stream_readuntil_all(p->b, &good, 1, buffer, sizeof buffer),
+             -ASYNCIO_LIMIT_OVERRUN); /* and it stays */
+    char larger[8];
+    CHECK_IS(asyncio_stream_readuntil_all(p->b, &good, 1, larger, sizeof larger), 5);
+    CHECK(memcmp(larger, "xyzab", 5) == 0);
+    CHECK_IS(asyncio_stream_readuntil_all(p->b, &good, 1, buffer, 3), 3);
+    return 0;
+}
+
+static void test_several_misused(void **state)
+{
+    (void)state;
+    with_pair(several_misused);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,7 +448,8 @@ int main(void)
         cmocka_unit_test(test_line_dropped), cmocka_unit_test(test_line_buffer),
         cmocka_unit_test(test_readuntil),   cmocka_unit_test(test_until_limits),
         cmocka_unit_test(test_view),        cmocka_unit_test(test_cancel_line),
-        cmocka_unit_test(test_many_lines),
+        cmocka_unit_test(test_many_lines),  cmocka_unit_test(test_several),
+        cmocka_unit_test(test_several_misused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
