@@ -20,6 +20,7 @@
 #include <asyncio/runner.h>
 #include <asyncio/server.h>
 #include <asyncio/ssl.h>
+#include <asyncio/socket.h>
 #include <asyncio/stream.h>
 #include <asyncio/subprocess.h>
 #include <asyncio/task.h>

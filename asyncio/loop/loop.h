@@ -124,7 +124,7 @@ struct asyncio_loop {
     void *exception_handler_data;
     asyncio_task_factory *task_factory;
     void *task_factory_data;
-    struct watch *watches;            /* by descriptor */
+    struct watch **watches;           /* by descriptor */
     size_t watch_count;
     unsigned signal_count;            /* handlers installed */
     unsigned long next_task_number;
@@ -349,7 +349,12 @@ static inline void asyncio__handles_drop(struct list *handles)
     }
 }
 
-/* watch.c */
+/* watch.c: arms `descriptor` to be readable (or writable), once: *ret_waiters is where to wait, and
+ * `wake` is called with it and 1, or an error. Given back by unwatch when nobody waits any more.
+ * -EPERM for what cannot be polled, -EBUSY for what a stream has. */
+int asyncio__loop_watch(asyncio_loop *loop, int descriptor, bool writes,
+                        void (*wake)(struct list *waiters, int result), struct list **ret_waiters);
+void asyncio__loop_unwatch(asyncio_loop *loop, int descriptor, bool writes);
 void asyncio__loop_close_watches(asyncio_loop *loop);
 
 /* signals.c */

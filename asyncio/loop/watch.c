@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* add_reader, add_writer: callbacks for plain descriptors, level-triggered on every backend.
+/* Plain descriptors, level-triggered on every backend: callbacks (add_reader, add_writer), and the
+ * tasks of sock_recv and its like, which wait for the same readiness, once.
  *
  * A watched descriptor is adopted by the backend while it has a reader or a writer, and handed
  * back untouched. The callback does not run inside the poll but as a handle of the turn, as
@@ -16,15 +17,49 @@ struct direction {
     void (*destroy)(void *data);
     struct watch *watch;
     bool in_backend;
+    struct list waiters;
+    void (*wake)(struct list *waiters, int result);
 };
 
+enum { WATCHES_MIN = 64 };
+
 struct watch {
-    struct watch *next;
     asyncio_loop *loop;
     int descriptor;
     sock socket;
     struct direction directions[2];   /* reader, writer */
 };
+
+static struct watch *find(const asyncio_loop *loop, int descriptor)
+{
+    return descriptor >= 0 && (size_t)descriptor < loop->watch_count ? loop->watches[descriptor]
+                                                                     : NULL;
+}
+
+static bool is_used(const struct direction *direction)
+{
+    return direction->callback || !list_empty(&direction->waiters);
+}
+
+static void disarm_if_unused(struct direction *direction)
+{
+    struct backend *backend = direction->watch->loop->backend;
+    if (!direction->in_backend || is_used(direction))
+        return;
+    (void)backend->type->cancel(backend, &direction->op);
+    direction->in_backend = false;
+}
+
+static void drop_if_unused(struct watch *watch)
+{
+    if (is_used(&watch->directions[0]) || is_used(&watch->directions[1]))
+        return;
+    struct backend *backend = watch->loop->backend;
+    int descriptor;
+    watch->loop->watches[watch->descriptor] = NULL;
+    (void)backend->type->detach(backend, watch->socket, &descriptor);
+    asyncio__free(watch);
+}
 
 static void ready(struct op *op, int result)
 {
@@ -32,7 +67,14 @@ static void ready(struct op *op, int result)
     asyncio_loop *loop = direction->watch->loop;
     if (result < 0) /* disarmed; the descriptor's owner learns of it by using it */
         direction->in_backend = false;
-    if (!direction->callback || !list_empty(&direction->handle.link))
+    if (!list_empty(&direction->waiters))
+        direction->wake(&direction->waiters, result);
+    if (!direction->callback) {
+        disarm_if_unused(direction);
+        drop_if_unused(direction->watch);
+        return;
+    }
+    if (!list_empty(&direction->handle.link))
         return;
     struct handle *writer = &direction->watch->directions[1].handle;
     if (op->kind == OP_POLL_IN && !list_empty(&writer->link))
@@ -57,14 +99,6 @@ const void *asyncio__watch_function(const struct handle *handle)
     return (const void *)(uintptr_t)direction->callback;
 }
 
-static struct watch **find(asyncio_loop *loop, int descriptor)
-{
-    struct watch **link = &loop->watches;
-    while (*link && (*link)->descriptor != descriptor)
-        link = &(*link)->next;
-    return link;
-}
-
 static void forget(struct direction *direction)
 {
     void (*destroy)(void *) = direction->destroy;
@@ -76,16 +110,21 @@ static void forget(struct direction *direction)
         destroy(data);
 }
 
-static void drop_if_unused(struct watch **link)
+static int reserve(asyncio_loop *loop, int descriptor)
 {
-    struct watch *watch = *link;
-    if (watch->directions[0].callback || watch->directions[1].callback)
-        return;
-    struct backend *backend = watch->loop->backend;
-    int descriptor;
-    *link = watch->next;
-    (void)backend->type->detach(backend, watch->socket, &descriptor);
-    asyncio__free(watch);
+    size_t count = loop->watch_count ? loop->watch_count : WATCHES_MIN;
+    if ((size_t)descriptor < loop->watch_count)
+        return 0;
+    while (count <= (size_t)descriptor)
+        count *= 2;
+    struct watch **grown = asyncio__realloc(loop->watches, count * sizeof(struct watch *));
+    if (!grown)
+        return -ENOMEM;
+    for (size_t i = loop->watch_count; i < count; i++)
+        grown[i] = NULL;
+    loop->watches = grown;
+    loop->watch_count = count;
+    return 0;
 }
 
 static int new_watch(asyncio_loop *loop, int descriptor, struct watch **ret_watch)
@@ -101,17 +140,55 @@ static int new_watch(asyncio_loop *loop, int descriptor, struct watch **ret_watc
         direction->handle.run = run;
         list_init(&direction->handle.link);
         list_init(&direction->op.link);
+        list_init(&direction->waiters);
         direction->op.complete = ready;
         direction->op.kind = i == 0 ? OP_POLL_IN : OP_POLL_OUT;
     }
     int r = loop->backend->type->adopt(loop->backend, descriptor, &watch->socket);
+    /* it is open, so its number is a small one */
+    if (r >= 0 && (r = reserve(loop, descriptor)) < 0)
+        (void)loop->backend->type->detach(loop->backend, watch->socket, &descriptor);
     if (r < 0) {
         asyncio__free(watch);
         return r;
     }
-    watch->next = loop->watches;
-    loop->watches = watch;
+    loop->watches[descriptor] = watch;
     *ret_watch = watch;
+    return 0;
+}
+
+static int refused(int descriptor, int error)
+{
+    if (error == -EPERM)
+        return asyncio_raise(
+            error,
+            "descriptor %d is a file or folder: always ready, it cannot be polled; "
+            "asyncio_read and its like wait for the disk",
+            descriptor);
+    if (error == -EEXIST)
+        return asyncio_raise(-EBUSY, "descriptor %d is used by a stream or server", descriptor);
+    return error < 0 ? error : -EIO;
+}
+
+static int arm(asyncio_loop *loop, int descriptor, int which, struct direction **ret_direction)
+{
+    if (descriptor < 0)
+        return -EBADF;
+    struct watch *watch = find(loop, descriptor);
+    int r = watch ? 0 : new_watch(loop, descriptor, &watch);
+    if (r < 0)
+        return r;
+    struct direction *direction = &watch->directions[which];
+    if (!direction->in_backend) {
+        direction->op.socket = watch->socket;
+        r = loop->backend->type->submit(loop->backend, &direction->op);
+        if (r != OP_PENDING) {
+            drop_if_unused(watch);
+            return refused(descriptor, r);
+        }
+        direction->in_backend = true;
+    }
+    *ret_direction = direction;
     return 0;
 }
 
@@ -123,21 +200,9 @@ static int add(asyncio_loop *loop, int descriptor, int which, asyncio_fd_callbac
         return r;
     if (!callback)
         return -EINVAL;
-    if (descriptor < 0)
-        return -EBADF;
-    struct watch *watch = *find(loop, descriptor);
-    if (!watch && (r = new_watch(loop, descriptor, &watch)) < 0)
+    struct direction *direction;
+    if ((r = arm(loop, descriptor, which, &direction)) < 0)
         return r;
-    struct direction *direction = &watch->directions[which];
-    if (!direction->in_backend) {
-        direction->op.socket = watch->socket;
-        r = loop->backend->type->submit(loop->backend, &direction->op);
-        if (r != OP_PENDING) {
-            drop_if_unused(find(loop, descriptor));
-            return r < 0 ? r : -EIO;
-        }
-        direction->in_backend = true;
-    }
     void (*destroy)(void *) = direction->destroy;
     void *data = direction->data;
     list_remove(&direction->handle.link);
@@ -151,19 +216,36 @@ static int add(asyncio_loop *loop, int descriptor, int which, asyncio_fd_callbac
 
 static int remove_watch(asyncio_loop *loop, int descriptor, int which)
 {
-    struct watch **link = find(loop, descriptor);
-    if (!*link || !(*link)->directions[which].callback)
+    struct watch *watch = find(loop, descriptor);
+    if (!watch || !watch->directions[which].callback)
         return 0;
-    struct direction *direction = &(*link)->directions[which];
-    if (direction->in_backend) {
-        (void)loop->backend->type->cancel(loop->backend, &direction->op);
-        direction->in_backend = false;
+    forget(&watch->directions[which]);
+    if (find(loop, descriptor) == watch) { /* destroy may have removed it */
+        disarm_if_unused(&watch->directions[which]);
+        drop_if_unused(watch);
     }
-    forget(direction);
-    link = find(loop, descriptor); /* destroy may have changed the list */
-    if (*link)
-        drop_if_unused(link);
     return 1;
+}
+
+int asyncio__loop_watch(asyncio_loop *loop, int descriptor, bool writes,
+                        void (*wake)(struct list *waiters, int result), struct list **ret_waiters)
+{
+    struct direction *direction;
+    int r = arm(loop, descriptor, writes, &direction);
+    if (r < 0)
+        return r;
+    direction->wake = wake;
+    *ret_waiters = &direction->waiters;
+    return 0;
+}
+
+void asyncio__loop_unwatch(asyncio_loop *loop, int descriptor, bool writes)
+{
+    struct watch *watch = find(loop, descriptor);
+    if (!watch)
+        return;
+    disarm_if_unused(&watch->directions[writes]);
+    drop_if_unused(watch);
 }
 
 int(asyncio_loop_add_reader)(asyncio_loop *loop, int descriptor, asyncio_fd_callback *callback,
@@ -192,10 +274,19 @@ int asyncio_loop_remove_writer(asyncio_loop *loop, int descriptor)
 
 void asyncio__loop_close_watches(asyncio_loop *loop)
 {
-    while (loop->watches) {
-        int descriptor = loop->watches->descriptor;
-        (void)remove_watch(loop, descriptor, 0);
-        if (loop->watches && loop->watches->descriptor == descriptor)
-            (void)remove_watch(loop, descriptor, 1);
+    for (size_t i = 0; i < loop->watch_count; i++) {
+        (void)remove_watch(loop, (int)i, 0);
+        (void)remove_watch(loop, (int)i, 1);
+        struct watch *watch = loop->watches[i];
+        if (watch) { /* its tasks are no more */
+            list_init(&watch->directions[0].waiters);
+            list_init(&watch->directions[1].waiters);
+            disarm_if_unused(&watch->directions[0]);
+            disarm_if_unused(&watch->directions[1]);
+            drop_if_unused(watch);
+        }
     }
+    asyncio__free(loop->watches);
+    loop->watches = NULL;
+    loop->watch_count = 0;
 }

@@ -38,6 +38,7 @@ struct asyncio_stream {
     bool is_dismissed;      /* by the server: no news to its handler's author */
     bool has_eof;           /* the peer sends no more */
     bool has_sent_eof;
+    bool is_sending_file;   /* so has_sent_eof is set, for who may not write meanwhile */
     bool is_read_cancelled; /* the wait of `reader` was, and its receive still completes */
     bool is_diverted;       /* the receive under way stores in the scratch */
     uint32_t refs;

@@ -9,7 +9,7 @@ static inline int may_write(const asyncio_stream *stream)
 {
     if (__builtin_expect(stream->gone != 0, 0))
         return stream->gone;
-    return stream->has_sent_eof ? -EPIPE : 0;
+    return !stream->has_sent_eof ? 0 : stream->is_sending_file ? -EBUSY : -EPIPE;
 }
 
 /* After bytes were accepted: waits while too much is unsent, or lets others run. */
@@ -108,6 +108,8 @@ int asyncio_stream_drain(asyncio_stream *stream)
 int asyncio_stream_write_eof(asyncio_stream *stream)
 {
     int r = stream->gone ? stream->gone : asyncio__loop_check(stream->tcp.net->loop);
+    if (r >= 0 && stream->is_sending_file)
+        return -EBUSY;
     if (r < 0 || stream->has_sent_eof)
         return r;
     if (!stream->transport->type->write_eof)

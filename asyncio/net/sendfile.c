@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending files: by sendfile(2) where the system can, else by reading and writing.
+ *
+ * STREAM     What was written before goes out first: the water marks are brought to 0 and the
+ *            stream is drained. Then the kernel moves what the socket takes. When it takes no more,
+ *            one piece goes the stream's own way, whose end tells that there is room again: so
+ *            waiting needs nothing of its own, and nothing is reordered. Meanwhile other writers
+ *            are refused. */
+#include "net/plain.h"
+#include "net/stream.h"
+
+#include "backend/plain.h"
+#include "base/alloc.h"
+#include "files/files.h"
+
+#include <asyncio/socket.h>
+#include <errno.h>
+#include <limits.h>
+
+enum {
+    PIECE = 65536,
+    AT_ONCE = 1 << 20, /* bytes by one call: the page cache may have to wait for the disk */
+};
+
+struct sending {
+    struct held held; /* of the task: the buffer, and the stream's writers */
+    asyncio_loop *loop;
+    asyncio_stream *stream; /* or NULL: `socket` */
+    int socket, file;
+    bool by_kernel, fallback;
+    int64_t offset, left, sent; /* `left` negative: to the end */
+    char *buffer;
+};
+
+static bool kernel_cannot(int error)
+{
+    return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP || error == -ENOTSOCK ||
+           error == -EOVERFLOW;
+}
+
+static size_t wanted(const struct sending *sending, size_t most)
+{
+    return sending->left < 0 || (uint64_t)sending->left > most ? most : (size_t)sending->left;
+}
+
+static void count(struct sending *sending, int bytes)
+{
+    sending->sent += bytes;
+    if (sending->left > 0)
+        sending->left -= bytes;
+}
+
+/* ---- the ways out ---- */
+
+/* Waits until the stream has sent all of it. */
+static int drain_all(asyncio_stream *stream)
+{
+    struct transport *transport = stream->transport;
+    size_t high = transport->high, low = transport->low;
+    transport->high = transport->low = 0;
+    transport->type->limits_changed(transport);
+    int r = stream->gone;
+    if (!r && transport->is_paused)
+        r = asyncio__waiters_wait(&stream->drainers, task_current());
+    if (stream->is_open && stream->transport == transport) {
+        transport->high = high;
+        transport->low = low;
+    }
+    return r < 0 ? r : stream->gone;
+}
+
+static int write_piece(struct sending *sending, size_t size)
+{
+    asyncio_stream *stream = sending->stream;
+    if (!stream)
+        return asyncio_loop_sock_sendall(sending->loop, sending->socket, sending->buffer, size);
+    if (stream->gone)
+        return stream->gone;
+    struct iovec piece = { sending->buffer, size };
+    int r = stream->transport->type->write(stream->transport, &piece, 1);
+    return r < 0 ? r : drain_all(stream);
+}
+
+/* One piece by reading and writing: its size, 0 at the end. */
+static int by_hand(struct sending *sending)
+{
+    if (!sending->buffer && !(sending->buffer = asyncio__malloc(PIECE)))
+        return -ENOMEM;
+    struct file_op op = { .kind = FILE_READ,
+                          .descriptor = sending->file,
+                          .data = sending->buffer,
+                          .size = wanted(sending, PIECE),
+                          .offset = sending->offset };
+    int n = asyncio__file_do(&op);
+    if (n <= 0)
+        return n;
+    int r = write_piece(sending, (size_t)n);
+    if (r < 0)
+        return r;
+    sending->offset += n;
+    return n;
+}
+
+static int descriptor_of(const struct sending *sending)
+{
+    const asyncio_stream *stream = sending->stream;
+    if (!stream)
+        return sending->socket;
+    struct backend *backend = sending->loop->backend;
+    return stream->transport == &stream->tcp.base
+               ? backend->type->descriptor(backend, stream->tcp.out.socket)
+               : -EINVAL;
+}
+
+/* As much as the kernel takes, or waits until it takes some: bytes, 0 at the end, or why not. */
+static int by_kernel(struct sending *sending)
+{
+    int socket = descriptor_of(sending);
+    if (socket < 0)
+        return -EINVAL;
+    int n = asyncio__plain_sendfile(socket, sending->file, &sending->offset,
+                                    wanted(sending, AT_ONCE));
+    if (n != -EAGAIN)
+        return n;
+    if (sending->stream)
+        return by_hand(sending);
+    int r = asyncio__plain_wait(sending->loop, socket, true);
+    return r < 0 ? r : -EAGAIN;
+}
+
+static int send_all(struct sending *sending)
+{
+    int r = sending->stream ? drain_all(sending->stream) : 0;
+    while (r >= 0 && sending->left != 0) {
+        if (sending->stream && sending->stream->gone)
+            return sending->stream->gone;
+        r = sending->by_kernel ? by_kernel(sending) : by_hand(sending);
+        if (r == 0)
+            break;
+        if (r > 0) {
+            count(sending, r);
+            r = asyncio_sleep(0); /* the socket may take all, for ever */
+        } else if (sending->by_kernel && kernel_cannot(r) && sending->fallback) {
+            sending->by_kernel = false;
+            r = 0;
+        } else if (r == -EAGAIN) {
+            r = 0;
+        }
+    }
+    if (r < 0 && sending->by_kernel && kernel_cannot(r) && !sending->fallback)
+        return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
+    return r < 0 ? r : 0;
+}
+
+/* ---- around it ---- */
+
+static void release(struct held *held)
+{
+    struct sending *sending = container_of(held, struct sending, held);
+    asyncio__free(sending->buffer);
+    if (sending->stream) {
+        sending->stream->is_sending_file = sending->stream->has_sent_eof = false;
+        asyncio_stream_unref(sending->stream);
+    }
+}
+
+static int send_file(struct sending *sending, int64_t *ret_sent,
+                     const asyncio_sendfile_options *options)
+{
+    sending->offset = options ? options->offset : 0;
+    sending->left = options ? options->count : ASYNCIO__DEFAULT_COUNT;
+    sending->fallback = options ? options->fallback : ASYNCIO__DEFAULT_FALLBACK;
+    sending->by_kernel = true;
+    struct stat status;
+    struct file_op op = { .kind = FILE_STAT, .descriptor = sending->file, .status = &status };
+    int r = sending->offset < 0 ? -EINVAL : asyncio__file_do(&op);
+    if (r >= 0 && !S_ISREG(status.st_mode))
+        r = asyncio_raise(-EINVAL, "only a regular file can be sent");
+    if (r < 0)
+        return r;
+    asyncio_task *task = task_current();
+    if (sending->stream) {
+        asyncio_stream_ref(sending->stream);
+        sending->stream->is_sending_file = sending->stream->has_sent_eof = true;
+    }
+    task_hold(task, &sending->held, release);
+    r = send_all(sending);
+    task_let_go(task, &sending->held);
+    release(&sending->held);
+    (void)asyncio__plain_seek(sending->file, sending->offset);
+    if (ret_sent)
+        *ret_sent = sending->sent;
+    return r;
+}
+
+int(asyncio_loop_sock_sendfile)(asyncio_loop *loop, int descriptor, int file, int64_t *ret_sent,
+                                const asyncio_sendfile_options *options)
+{
+    net_check_scopes(NET_CALLER());
+    struct sending sending = { .loop = loop, .socket = descriptor, .file = file };
+    int r = asyncio__plain_begin(loop);
+    return r < 0 ? r : send_file(&sending, ret_sent, options);
+}
+
+int(asyncio_loop_sendfile)(asyncio_loop *loop, asyncio_stream *stream, int file, int64_t *ret_sent,
+                           const asyncio_sendfile_options *options)
+{
+    net_check_scopes(NET_CALLER());
+    struct sending sending = { .loop = loop, .stream = stream, .file = file };
+    int r = asyncio__plain_begin(loop);
+    if (r >= 0)
+        r = stream->gone ? stream->gone : net_check_task(stream->tcp.net);
+    if (r >= 0 && stream->has_sent_eof)
+        r = stream->is_sending_file ? -EBUSY : -EPIPE;
+    return r < 0 ? r : send_file(&sending, ret_sent, options);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* Files through streams and sockets: every way, slow readers, broken ones, what is no file. */
+/* TEST: timeout 60 */
+#include "net/net_test.h"
+
+#include "support/sweep.h"
+
+#include <asyncio.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static size_t size_of_file;
+static char *content;
+
+/* A file of so many bytes, nameless. */
+static int make_file(size_t size)
+{
+    char name[] = "/tmp/asyncio-sendfile-XXXXXX";
+    int file = mkstemp(name);
+    unlink(name);
+    free(content);
+    content = malloc(size + 1);
+    size_of_file = size;
+    for (size_t i = 0; i < size; i++)
+        content[i] = (char)('a' + (i * 7 + i / 26) % 26);
+    if (write(file, content, size) != (ssize_t)size)
+        return -EIO;
+    return file;
+}
+
+/* More than any socket takes. */
+static size_t large(void)
+{
+    return world.is_chopped ? 100000 : world.is_sim ? 400000 : 20000000;
+}
+
+static int send_it(asyncio_stream *stream, int file, asyncio_sendfile_options *options)
+{
+    int64_t sent = -1;
+    int r = (asyncio_loop_sendfile)(asyncio_get_running_loop(), stream, file, &sent, options);
+    if (r < 0)
+        return r;
+    return sent == (options && options->count >= 0 ? options->count : (int64_t)size_of_file) &&
+                   lseek(file, 0, SEEK_CUR) == sent + (options ? options->offset : 0)
+               ? 0
+               : -EPROTO;
+}
+
+static int whole(struct pair *p)
+{
+    size_t size = world.is_chopped || world.is_sim ? 100000 : 3000000;
+    int file = make_file(size);
+    CHECK(file >= 0);
+    char *back = malloc(size + 20);
+    asyncio_task *sender;
+    CHECK_IS(asyncio_stream_write_nowait(p->a, "before ", 7), 0);
+    START(sender, send_it, p->a, file, NULL);
+    CHECK_IS(settle(), 0);
+    if (!asyncio_task_done(sender)) { /* nobody else writes meanwhile */
+        CHECK_IS(asyncio_stream_write(p->a, "x", 1), -EBUSY);
+        CHECK_IS(asyncio_stream_write_nowait(p->a, "x", 1), -EBUSY);
+        CHECK_IS(asyncio_stream_write_eof(p->a), -EBUSY);
+        CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, NULL), -EBUSY);
+    }
+    CHECK_IS(read_all(p->b, back, size + 7), (int)size + 7);
+    CHECK_IS(join(sender), 0);
+    CHECK_IS(asyncio_stream_write(p->a, " after", 6), 0);
+    CHECK_IS(asyncio_stream_write_eof(p->a), 0);
+    CHECK_IS(read_all(p->b, back + size + 7, 7), 6);
+    CHECK(memcmp(back, "before ", 7) == 0 && memcmp(back + 7, content, size) == 0 &&
+          memcmp(back + size + 7, " after", 6) == 0);
+    CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, NULL), -EPIPE);
+    free(back);
+    close(file);
+    return 0;
+}
+
+static int part(struct pair *p)
+{
+    char back[16];
+    int64_t sent = 7;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    int file = make_file(1000);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = 10, .count = 5), 0);
+    CHECK_IS(sent, 5);
+    CHECK_IS(lseek(file, 0, SEEK_CUR), 15);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 5, NULL), 0);
+    CHECK(memcmp(back, content + 10, 5) == 0);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = 998, .count = 50), 0);
+    CHECK_IS(sent, 2); /* the file ends there */
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .count = 0), 0);
+    CHECK_IS(sent, 0);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = 5000), 0);
+    CHECK_IS(sent, 0);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 2, NULL), 0);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = -1), -EINVAL);
+    close(file);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent), -EBADF);
+    file = open("/tmp", O_RDONLY | O_CLOEXEC);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent), -EINVAL);
+    close(file);
+    if (world.is_sim) {
+        file = make_file(10);
+        CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .fallback = 0),
+                 -ASYNCIO_SENDFILE_NOT_AVAILABLE);
+        close(file);
+    }
+    return 0;
+}
+
+static int broken(struct pair *p)
+{
+    int file = make_file(large());
+    asyncio_task *sender;
+    START(sender, send_it, p->a, file, NULL);
+    CHECK_IS(settle(), 0);
+    asyncio_stream_abort(p->b);
+    int r = join(sender);
+    CHECK(r == -EPIPE || r == -ECONNRESET || (r == 0 && world.is_chopped));
+    close(file);
+    return 0;
+}
+
+static int closed(struct pair *p)
+{
+    if (world.is_chopped)
+        return 0;
+    int file = make_file(large());
+    asyncio_task *sender;
+    START(sender, send_it, p->a, file, NULL);
+    CHECK_IS(settle(), 0);
+    asyncio_stream_abort(p->a);
+    CHECK_IS(join(sender), -ECONNRESET);
+    close(file);
+    return 0;
+}
+
+static int cancelled(struct pair *p)
+{
+    if (world.is_chopped)
+        return 0;
+    for (int turns = 0; turns < 8; turns++) {
+        int file = make_file(large());
+        asyncio_task *sender;
+        START(sender, send_it, p->a, file, NULL);
+        for (int i = 0; i < turns; i++)
+            CHECK_IS(asyncio_sleep(0), 0);
+        CHECK_IS(asyncio_task_cancel(sender), 1);
+        CHECK_IS(join(sender), -ECANCELED);
+        close(file);
+    }
+    asyncio_stream_abort(p->b);
+    CHECK_IS(settle(), 0);
+    return 0;
+}
+
+static void test_streams(void **state)
+{
+    (void)state;
+    with_pair(whole);
+    with_pair(part);
+    with_pair(broken);
+    with_pair(closed);
+    with_pair(cancelled);
+}
+
+static int to_socket(int socket, int file)
+{
+    int64_t sent;
+    int r = asyncio_loop_sock_sendfile(asyncio_get_running_loop(), socket, file, &sent);
+    return r < 0 ? r : (int)sent;
+}
+
+static int sockets(void *data)
+{
+    (void)data;
+    enum { SIZE = 2000000 };
+    int ends[2], file = make_file(SIZE);
+    asyncio_loop *loop = asyncio_get_running_loop();
+    char *back = malloc(SIZE);
+    CHECK_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    asyncio_task *sender;
+    START(sender, to_socket, ends[0], file);
+    CHECK_IS(settle(), 0);
+    size_t got = 0;
+    while (got < SIZE) {
+        int n = asyncio_loop_sock_recv(loop, ends[1], back + got, SIZE - got);
+        CHECK(n > 0);
+        got += (size_t)n;
+    }
+    CHECK_IS(join(sender), SIZE);
+    CHECK(memcmp(back, content, SIZE) == 0);
+    free(back);
+    close(ends[1]);
+    CHECK_IS(to_socket(ends[0], file), -EPIPE); /* and no signal */
+    close(ends[0]);
+    close(file);
+    return 0;
+}
+
+static void test_sockets(void **state)
+{
+    (void)state;
+    const char *backend = getenv("ASYNCIO_BACKEND");
+    if (backend && strcmp(backend, "sim") == 0)
+        return; /* it has no real sockets, and no time for them */
+    run_everywhere(sockets);
+}
+
+/* A stream on a socket, with nobody behind it whose failures would be others'. */
+static int talk(void)
+{
+    int ends[2], file = make_file(64);
+    char back[64];
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_stream *stream = NULL;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    int r = asyncio_loop_connect_write_pipe(loop, ends[0], &stream);
+    if (r >= 0)
+        r = asyncio_loop_sendfile(loop, stream, file, NULL);
+    if (r >= 0)
+        r = asyncio_loop_sock_recv(loop, ends[1], back, sizeof back) == 64 ? 0 : -EPROTO;
+    if (stream)
+        asyncio_stream_unref(stream);
+    else
+        close(ends[0]);
+    close(ends[1]);
+    close(file);
+    return r;
+}
+
+static void test_sweep(void **state)
+{
+    (void)state;
+    const char *backend = getenv("ASYNCIO_BACKEND");
+    if (backend && strcmp(backend, "sim") == 0)
+        return;
+    enter_world("plain", false, 0);
+    int descriptors = count_descriptors();
+    assert_true(sweep_allocations("sendfile", talk) > 2);
+    (void)sweep_cancellations("sendfile", talk);
+    assert_int_equal(count_descriptors(), descriptors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_sweep),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(content);
+    return failed;
+}
