@@ -210,6 +210,8 @@ static int join(struct race *race)
 /* Nobody has won: the first error is the result, the record lists all of them. */
 static int raise_all(struct race *race)
 {
+    if (race->started == 0) /* the first runner was cancelled before it ran its coroutine */
+        return -ECANCELED;
     size_t size = race->started * (sizeof(struct error_record *) + sizeof(int));
     struct error_record **records = race->started > 1 ? asyncio__malloc(size) : NULL;
     struct runner *runners = race->runners;

@@ -130,7 +130,8 @@ typedef struct asyncio_staggered_race_options {
  * one's error, and asyncio_last_error lists them all. Each runs in a task of its own; one that has
  * lost and returns a result all the same should have given back what it got. -EINVAL for no
  * coroutine and for a delay of NaN, -ASYNCIO_NO_TASK, -ENOMEM; -ECANCELED when the caller was
- * cancelled, also when somebody has won meanwhile. Those that are not started are closed.
+ * cancelled, also when somebody has won meanwhile, and when the task of the first was cancelled
+ * before that began. Those that are not started are closed.
  * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int
 asyncio_staggered_race(const asyncio_coro *coros, size_t count, double delay, size_t *ret_winner,

@@ -245,6 +245,43 @@ static int lost_race(void)
     return 0;
 }
 
+/* Whoever cancels all tasks cancels the race's, too: one that never began has no winner. */
+static int cancels_all_others(void)
+{
+    asyncio_task *all[8];
+    int count = asyncio_all_tasks(NULL, all, 8);
+    assert_in_range(count, 3, 8);
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && all[i] != asyncio_current_task())
+            asyncio_task_cancel(all[i]);
+        asyncio_task_unref(all[i]);
+    }
+    return 0;
+}
+
+static int race_that_never_began(void)
+{
+    asyncio_task *canceller;
+    size_t winner = 7;
+    int errors[1] = { 5 };
+    const asyncio_coro one[] = { asyncio_coro(counts_start, 3) };
+    starts = 0;
+    assert_return_code(asyncio_create_task(asyncio_coro(cancels_all_others), &canceller), 0);
+    assert_int_equal(asyncio_staggered_race(one, 1, 9, &winner, .errors = errors), -ECANCELED);
+    assert_int_equal(winner, 7);
+    assert_int_equal(errors[0], 1);
+    assert_int_equal(starts, 0);
+    assert_return_code(asyncio_await(canceller), 0);
+    asyncio_task_unref(canceller);
+    return 0;
+}
+
+static void a_race_whose_runner_is_cancelled_before_it_begins(void **state)
+{
+    (void)state;
+    assert_return_code(asyncio_run(asyncio_coro(race_that_never_began)), 0);
+}
+
 static void a_race_that_nobody_wins(void **state)
 {
     (void)state;
@@ -488,6 +525,7 @@ int main(void)
         cmocka_unit_test(a_null_function),
         cmocka_unit_test(a_scope_left_without_its_exit),
         cmocka_unit_test(exits_out_of_order),
+        cmocka_unit_test(a_race_whose_runner_is_cancelled_before_it_begins),
         cmocka_unit_test(a_race_of_nobody_and_wrong_delays),
         cmocka_unit_test(a_race_that_nobody_wins),
         cmocka_unit_test(who_goes_on_after_the_race_has_lost_all_the_same),
