@@ -347,7 +347,7 @@ static void play_in_thread(void *(*function)(void *data), struct outcome *outcom
     pthread_join(thread, NULL);
 }
 
-SCENARIO(run_coroutine_threadsafe_returns_the_result)
+OUTSIDE_SCENARIO(run_coroutine_threadsafe_returns_the_result)
 {
     struct outcome outcome = { .coro = asyncio_coro(steps, "a", 1, 5) };
     play_in_thread(runs_a_coroutine, &outcome);
@@ -355,7 +355,7 @@ SCENARIO(run_coroutine_threadsafe_returns_the_result)
     return 0;
 }
 
-SCENARIO(run_coroutine_threadsafe_raises_the_error)
+OUTSIDE_SCENARIO(run_coroutine_threadsafe_raises_the_error)
 {
     struct outcome outcome = { .coro = asyncio_coro(failing, "a", 1, EPIPE) };
     play_in_thread(runs_a_coroutine, &outcome);
@@ -386,7 +386,7 @@ static void *cancels_the_coroutine(void *data)
     return NULL;
 }
 
-SCENARIO(the_thread_cancels_the_coroutine)
+OUTSIDE_SCENARIO(the_thread_cancels_the_coroutine)
 {
     struct outcome outcome = { .started = EVENT_INITIALIZER };
     play_in_thread(cancels_the_coroutine, &outcome);
@@ -409,7 +409,7 @@ static void *gives_up_waiting(void *data)
     return NULL;
 }
 
-SCENARIO(the_thread_gives_up_waiting)
+OUTSIDE_SCENARIO(the_thread_gives_up_waiting)
 {
     struct outcome outcome = { .gate = new_future() };
     play_in_thread(gives_up_waiting, &outcome);
@@ -418,7 +418,7 @@ SCENARIO(the_thread_gives_up_waiting)
     return 0;
 }
 
-SCENARIO(the_coroutine_ends_cancelled)
+OUTSIDE_SCENARIO(the_coroutine_ends_cancelled)
 {
     struct outcome outcome = { .coro = asyncio_coro(cancelled_coroutine) };
     play_in_thread(runs_a_coroutine, &outcome);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation failed in turn, a cancellation at every turn, and in the sim backend a hundred
- * seeds, through everything the net floor offers. */
+/* Every allocation failed in turn, a cancellation at every turn and at every suspension, and in the
+ * sim backend a hundred seeds, through everything the net floor offers. */
 /* TEST: timeout 300 */
 #include "net/net_test.h"
 
@@ -158,6 +158,22 @@ static void test_cancellations(void **state)
     }
 }
 
+static void test_suspensions(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    assert_true(sweep_suspensions("a conversation", literal) > 20);
+    if (!world.is_sim)
+        return;
+    assert_true(sweep_suspensions("a name", named) > 20);
+    enter_world("chopped", true, 0);
+    assert_true(sweep_suspensions("a conversation, chopped", literal) > 20);
+    for (unsigned long seed = 1; seed <= 20; seed++) {
+        enter_world("seeded", false, seed);
+        assert_true(sweep_suspensions("a conversation, seeded", literal) > 20);
+    }
+}
+
 /* ---- a hundred seeds ---- */
 
 static int crowd(void *data)
@@ -202,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_allocations),
         cmocka_unit_test(test_cancellations),
+        cmocka_unit_test(test_suspensions),
         cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The harness of the conformance scenarios: plays each in a process of its own and compares what
  * it said with what CPython did. */
-#include "support/trace.h"
+#include "support/play.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static int body_then_drop(struct scenario *scenario)
     return r;
 }
 
-static void play(struct scenario *scenario)
+void play(struct scenario *scenario)
 {
     int r;
     trace_over = false;
@@ -48,16 +48,13 @@ static void play(struct scenario *scenario)
     say("= %s", name(r));
 }
 
-/* Plays it in a process of its own. NULL, or what became of that. */
-static const char *play_apart(struct scenario *scenario)
+const char *apart(void (*function)(void *argument), void *argument)
 {
-    trace_said->length = 0;
-    trace_said->text[0] = '\0';
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         alarm(SECONDS);
-        play(scenario);
+        function(argument);
         exit(0); /* not _exit: the leak checker wants to look */
     }
     int status;
@@ -67,6 +64,19 @@ static const char *play_apart(struct scenario *scenario)
         return WTERMSIG(status) == SIGALRM ? "waits for ever"
                                            : text("killed: %s", strsignal(WTERMSIG(status)));
     return WEXITSTATUS(status) ? text("ended with status %d", WEXITSTATUS(status)) : NULL;
+}
+
+static void play_argument(void *scenario)
+{
+    play(scenario);
+}
+
+/* Plays it in a process of its own. NULL, or what became of that. */
+static const char *play_apart(struct scenario *scenario)
+{
+    trace_said->length = 0;
+    trace_said->text[0] = '\0';
+    return apart(play_argument, scenario);
 }
 
 /* ---- what CPython said ---- */
@@ -181,8 +191,29 @@ static void case_of_all(void **case_state)
         fail_msg("%d traces without a scenario", missing);
 }
 
+static void case_of_points(void **case_state)
+{
+    (void)case_state;
+    play_points(scenarios);
+}
+
+/* --points: the sweep and nothing else. */
+static int play_only_points(const char *topic)
+{
+    const struct CMUnitTest cases[] = { { "cancelled_at_every_suspension", case_of_points, NULL,
+                                          NULL, NULL } };
+    return _cmocka_run_group_tests(topic, cases, 1, NULL, NULL);
+}
+
+/* --point NAME NTH HOW: one point of the sweep. */
 static int play_named(int argc, char **argv)
 {
+    if (argc == 5 && strcmp(argv[1], "--point") == 0) {
+        for (struct scenario *scenario = scenarios; scenario; scenario = scenario->next)
+            if (strcmp(scenario->name, argv[2]) == 0)
+                play_point(scenario, (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
+        return 0;
+    }
     for (int i = 1; i < argc; i++)
         for (struct scenario *scenario = scenarios; scenario; scenario = scenario->next)
             if (strcmp(scenario->name, argv[i]) == 0 && scenario->body) {
@@ -204,17 +235,22 @@ int play_topic(const char *topic, int argc, char **argv)
     if (trace_said == MAP_FAILED)
         return 1;
     signal(SIGINT, SIG_DFL);
+    if (argc == 2 && strcmp(argv[1], "--points") == 0)
+        return play_only_points(topic);
     if (argc > 1)
         return play_named(argc, argv);
     read_traces(topic);
     static struct CMUnitTest cases[CASES];
     size_t count = 0;
-    for (struct scenario *scenario = scenarios; scenario && count < CASES - 1;
+    for (struct scenario *scenario = scenarios; scenario && count < CASES - 2;
          scenario = scenario->next)
         if (scenario->body)
             cases[count++] =
                 (struct CMUnitTest){ scenario->name, case_of_scenario, NULL, NULL, scenario };
     cases[count++] =
         (struct CMUnitTest){ "every_trace_has_its_scenario", case_of_all, NULL, NULL, NULL };
+    if (is_sim)
+        cases[count++] = (struct CMUnitTest){ "cancelled_at_every_suspension", case_of_points, NULL,
+                                              NULL, NULL };
     return _cmocka_run_group_tests(topic, cases, count, NULL, NULL);
 }

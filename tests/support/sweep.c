@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "support/points.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { POINTS_MAX = 5000, SECONDS_A_POINT = 60 };
+enum { TRIES_MAX = 5000, SECONDS_A_POINT = 60 };
 
 static void ignore(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
 {
@@ -48,7 +49,7 @@ unsigned sweep_allocations(const char *name, scenario *program)
     if (passes < 0)
         fail_msg("%s: %s", name, asyncio_error_name(passes));
     uint64_t before = asyncio__alloc_live();
-    for (unsigned nth = 1; nth < POINTS_MAX; nth++) {
+    for (unsigned nth = 1; nth < TRIES_MAX; nth++) {
         asyncio__alloc_fail_at(nth, 0);
         int r = run(asyncio_coro(program));
         uint64_t asked = asyncio__alloc_count();
@@ -58,11 +59,11 @@ unsigned sweep_allocations(const char *name, scenario *program)
                      (int)(asyncio__alloc_live() - before), nth, asyncio_error_name(r));
         if (asked < nth) {
             assert_return_code(r, 0);
-            print_message("%s: %u allocations failed in turn\n", name, nth - 1);
+            print_message("sweep: %s: %u allocations failed in turn\n", name, nth - 1);
             return nth - 1;
         }
     }
-    fail_msg("%s: more than %d allocations", name, (int)POINTS_MAX);
+    fail_msg("%s: more than %d allocations", name, (int)TRIES_MAX);
     return 0;
 }
 
@@ -90,7 +91,7 @@ unsigned sweep_cancellations(const char *name, scenario *program)
     assert_return_code(run(asyncio_coro(program)), 0);
     uint64_t before = asyncio__alloc_live();
     unsigned points = 0;
-    for (int turns = 0, ended = 0; turns < POINTS_MAX && !ended; turns++) {
+    for (int turns = 0, ended = 0; turns < TRIES_MAX && !ended; turns++) {
         for (int times = 1; times <= 2; times++, points++) {
             int r = run(asyncio_coro(cancel_after, program, turns, times, &ended));
             if (r < 0)
@@ -101,6 +102,47 @@ unsigned sweep_cancellations(const char *name, scenario *program)
                          (int)(asyncio__alloc_live() - before), times, turns);
         }
     }
-    print_message("%s: cancelled at %u points\n", name, points);
+    print_message("sweep: %s: cancelled in turns, at %u points\n", name, points);
+    return points;
+}
+
+static void run_point(const char *name, scenario *program, struct points *points, uint64_t before)
+{
+    points_begin(points);
+    int r = run(asyncio_coro(program));
+    points_end();
+    char where[128];
+    (void)snprintf(where, sizeof where, "%s, cancelled at suspension %u, %s", name, points->nth,
+                   points->nth ? points_name(points->how) : "no");
+    if (points->broken[0])
+        fail_msg("%s: %s", where, points->broken);
+    if (r == -EPROTO || (r < 0 && points->nth == 0))
+        fail_msg("%s: %s", where, asyncio_error_name(r));
+    if (asyncio__alloc_live() != before)
+        fail_msg("%s: %d blocks are left", where, (int)(asyncio__alloc_live() - before));
+}
+
+unsigned sweep_suspensions(const char *name, scenario *program)
+{
+    static struct points counted, point;
+    unsigned points = 0;
+    assert_return_code(run(asyncio_coro(program)), 0);
+    uint64_t before = asyncio__alloc_live();
+    counted.nth = point.nth = 0;
+    run_point(name, program, &counted, before);
+    for (; points_next(&counted, &point); points++)
+        run_point(name, program, &point, before);
+    print_message("sweep: %s: %u suspensions, cancelled at %u points\n", name,
+                  counted.suspensions, points);
+    return points;
+}
+
+unsigned sweep_all(const struct sweep *sweeps, size_t count,
+                   unsigned (*sweep)(const char *name, scenario *program))
+{
+    unsigned points = 0;
+    for (size_t i = 0; i < count; i++)
+        points += sweep(sweeps[i].name, sweeps[i].program);
+    print_message("sweep: %u points in all\n", points);
     return points;
 }

@@ -13,6 +13,21 @@ typedef int scenario(void);
  * points were tried, and prints it. */
 unsigned sweep_allocations(const char *name, scenario *program);
 
-/* Runs `program` as a task and cancels it at its first suspension, its second, ... once and twice.
+/* Runs `program` as a task and cancels it before its first turn, its second, ... once and twice.
  * Memory must be back after each. */
 unsigned sweep_cancellations(const char *name, scenario *program);
+
+/* Runs `program` and cancels whichever of its tasks suspends, at the first suspension, the second,
+ * ... in each of the ways of support/points.h. Fails the cmocka test when it ends in -EPROTO (what
+ * a program returns for what must not be), when memory is left, or with what points.h found.
+ * Returns how many points were tried, and prints it. */
+unsigned sweep_suspensions(const char *name, scenario *program);
+
+/* A table of programs, each swept in one of these ways: how many points there were in all. */
+struct sweep {
+    const char *name;
+    scenario *program;
+};
+unsigned sweep_all(const struct sweep *sweeps, size_t count,
+                   unsigned (*sweep)(const char *name, scenario *program));
+#define SWEEP_ALL(sweeps, sweep) sweep_all(sweeps, sizeof(sweeps) / sizeof *(sweeps), sweep)

@@ -33,6 +33,7 @@ struct scenario {
     bool plain;            /* not a coroutine: it runs loops itself */
     bool polls;            /* only on a loop that polls in every turn */
     bool needs_threads;    /* beside the loop: sim runs a pool's functions on the loop's thread */
+    bool outside;          /* a thread of its own waits for what the loop does: not swept */
     const char *why;       /* why there is no body, or why the lines are not CPython's */
     const char *lines;     /* the lines where C differs on purpose */
     struct scenario *next;
@@ -48,6 +49,8 @@ struct trace_said {
 extern struct trace_said *trace_said;
 /* The loops of make_loop poll in every turn. */
 extern bool trace_polls;
+/* Nobody reads what is said, and calls that cannot fail may: play_points.c. */
+extern bool trace_is_swept;
 /* The main coroutine has ended: nobody counts turns any more. */
 extern bool trace_over;
 
@@ -76,6 +79,11 @@ void scenario_add(struct scenario *scenario);
     static int name_(void);                                                                        \
     SCENARIO_ADD(name_, .body = name_, .needs_threads = true)                                      \
     static int name_(void)
+/* It starts a thread that waits for the loop: cancelled, that would wait for ever. */
+#define OUTSIDE_SCENARIO(name_)                                                                    \
+    static int name_(void);                                                                        \
+    SCENARIO_ADD(name_, .body = name_, .outside = true)                                            \
+    static int name_(void)
 /* C differs on purpose (design: why_), and says these lines. */
 #define SCENARIO_DIFFERS(name_, why_, lines_)                                                      \
     static int name_(void);                                                                        \
@@ -89,7 +97,8 @@ void scenario_add(struct scenario *scenario);
 #define LEFT_OUT(name_, why_) SCENARIO_ADD(name_, .why = why_)
 
 /* The main function of the scenarios of one topic. With arguments it plays the scenarios they
- * name, in this process, and prints what they say. */
+ * name, in this process, and prints what they say; --points: only the sweep of cancellations;
+ * --point NAME NTH HOW: one point of that. */
 #define CONFORMANCE(topic)                                                                         \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \

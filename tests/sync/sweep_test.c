@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation failed in turn, and a cancellation at every turn, through all of the floor:
- * whatever happens, the objects can be ended and nothing is left. */
+/* Every allocation failed in turn, and a cancellation at every turn and at every suspension,
+ * through all of the floor: whatever happens, the objects can be ended and nothing is left. */
 /* TEST: timeout 300 */
 #include "support/sweep.h"
 
@@ -188,10 +188,7 @@ static int queues(void)
     return r < 0 ? r : exchange(3);
 }
 
-static const struct {
-    const char *name;
-    scenario *program;
-} scenarios[] = {
+static const struct sweep scenarios[] = {
     { "locks", locks },           { "events", events },     { "conditions", conditions },
     { "semaphores", semaphores }, { "barriers", barriers }, { "queues", queues },
 };
@@ -199,21 +196,19 @@ static const struct {
 static void every_allocation_fails_in_turn(void **state)
 {
     (void)state;
-    unsigned points = 0;
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-        points += sweep_allocations(scenarios[i].name, scenarios[i].program);
-    print_message("%u points in all\n", points);
-    assert_true(points > 30);
+    assert_true(SWEEP_ALL(scenarios, sweep_allocations) > 30);
 }
 
 static void cancelled_at_every_turn(void **state)
 {
     (void)state;
-    unsigned points = 0;
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-        points += sweep_cancellations(scenarios[i].name, scenarios[i].program);
-    print_message("%u points in all\n", points);
-    assert_true(points > 50);
+    assert_true(SWEEP_ALL(scenarios, sweep_cancellations) > 50);
+}
+
+static void cancelled_at_every_suspension(void **state)
+{
+    (void)state;
+    assert_true(SWEEP_ALL(scenarios, sweep_suspensions) > 150);
 }
 
 int main(void)
@@ -221,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_fails_in_turn),
         cmocka_unit_test(cancelled_at_every_turn),
+        cmocka_unit_test(cancelled_at_every_suspension),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
