@@ -29,14 +29,18 @@ static int locks(void)
 {
     asyncio_lock lock;
     asyncio_lock_init(&lock);
-    int r = asyncio_gather(asyncio_coro(twice, &lock), asyncio_coro(twice, &lock),
-                           asyncio_coro(twice, &lock));
-    if (r < 0) /* gather returns at the first error; the others may still go on */
-        for (int i = 0; i < 20 && asyncio_lock_fini(&lock) == -EBUSY; i++)
-            (void)!asyncio_sleep(0);
-    else
-        r = asyncio_lock_fini(&lock);
-    return r;
+    int results[3] = { 0, 0, 0 };
+    asyncio_awaitable all[] = { ASYNCIO_AWAITABLE(asyncio_coro(twice, &lock)),
+                                ASYNCIO_AWAITABLE(asyncio_coro(twice, &lock)),
+                                ASYNCIO_AWAITABLE(asyncio_coro(twice, &lock)) };
+    /* it returns when all have ended: the lock lies here */
+    int r = asyncio_gather_all(all, 3, results, .return_exceptions = 1);
+    for (int i = 0; i < 3 && r >= 0; i++)
+        r = results[i];
+    if (r < 0) /* without memory for one, the others have been cancelled, but may not have run */
+        (void)!asyncio_sleep(0);
+    int ended = asyncio_lock_fini(&lock);
+    return ended < 0 ? -EPROTO : r;
 }
 
 static int waits_and_sets(asyncio_event *first, asyncio_event *second)
