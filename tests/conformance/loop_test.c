@@ -145,7 +145,7 @@ static void busy(asyncio_loop *loop, void *data)
 
 SCENARIO(timers_do_not_wait_for_the_queue_to_empty)
 {
-    int n = 1;
+    static int n = 1; /* the callback outlives a body that ends early */
     busy(running(), &n);
     say_later(0, "timer");
     return passes(4);
@@ -216,7 +216,7 @@ static void first_cancels_third(asyncio_loop *loop, void *data)
 
 SCENARIO(a_handle_cancelled_in_its_own_turn_is_skipped)
 {
-    asyncio_handle *third;
+    static asyncio_handle *third; /* the callback outlives a body that ends early */
     soon(first_cancels_third, &third);
     say_soon("second");
     ok(asyncio_loop_call_soon(running(), say_words, &third, .data = WORDS("third")));
@@ -249,7 +249,7 @@ static void cancels_its_own(asyncio_loop *loop, void *data)
 
 SCENARIO(a_callback_cancels_its_own_handle)
 {
-    asyncio_handle *handle;
+    static asyncio_handle *handle; /* the callback outlives a body that ends early */
     ok(asyncio_loop_call_soon(running(), cancels_its_own, &handle, .data = &handle));
     int r = passes(2);
     asyncio_handle_unref(handle);
@@ -281,7 +281,7 @@ static void older_cancels_newer(asyncio_loop *loop, void *data)
 SCENARIO(a_timer_cancelled_by_another_one_that_is_due)
 {
     asyncio_loop *loop = running();
-    asyncio_handle *newer;
+    static asyncio_handle *newer; /* the callback outlives a body that ends early */
     int r = asyncio_sleep(9 * T);
     double now = asyncio_loop_time(loop);
     ok(asyncio_loop_call_at(loop, now - 1 * T, say_words, &newer, .data = WORDS("newer")));

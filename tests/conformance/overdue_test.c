@@ -64,7 +64,7 @@ static void cancels_second(asyncio_loop *loop, void *second)
 
 POLLING_SCENARIO(an_overdue_timer_cancels_another_one)
 {
-    asyncio_handle *second;
+    static asyncio_handle *second; /* the callback outlives a body that ends early */
     later(1, cancels_second, &second);
     ok(asyncio_loop_call_later(running(), 2 * T, say_words, &second, .data = WORDS("second")));
     block(3);
