@@ -77,6 +77,21 @@ static inline void stack_taken(struct stack_pool *pool, char *slot, struct stack
     sanitizer_slot_reuse(ret->bottom, slot + pool->slot_size);
 }
 
+/* Who makes many tasks in a row waits for the top of each stack, a page and its table entry that
+ * nobody has touched for long: the one after the next two is fetched. */
+static inline __attribute__((always_inline)) void
+stack_fetch_ahead(const struct stack_pool *pool) /* else gcc 12 takes it for a pure function */
+{
+    enum { AHEAD = 3, LINES = 4 };
+    if (pool->count < AHEAD)
+        return;
+    char *slot = pool->free_slots[pool->count - AHEAD];
+    char *top = slot + pool->slot_size -
+                ((uintptr_t)slot >> pool->slot_shift) % STACK_COLOURS * STACK_LINE;
+    for (int i = 1; i <= LINES; i++)
+        __builtin_prefetch(top - i * STACK_LINE, 1);
+}
+
 static inline char *stack_slot_of(const struct stack_pool *pool, void *address)
 {
     return (char *)((uintptr_t)address & ~(pool->slot_size - 1));
@@ -93,6 +108,7 @@ static inline int asyncio__stack_get(struct stack_pool *pool, struct stack *ret)
     char *slot = pool->free_slots[--pool->count];
     if (pool->cold > pool->count)
         pool->cold = pool->count;
+    stack_fetch_ahead(pool);
     stack_taken(pool, slot, ret);
     return 0;
 }

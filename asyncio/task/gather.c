@@ -29,6 +29,15 @@ struct gather {
     int *results;
 };
 
+/* A hundred thousand children lie all over the memory: who goes through them fetches ahead. */
+static inline __attribute__((always_inline)) void fetch_ahead(const struct gather *gather,
+                                                              size_t index)
+{
+    enum { AHEAD = 6 };
+    if (index + AHEAD < gather->children_count)
+        __builtin_prefetch(gather->children[index + AHEAD].future, 1);
+}
+
 static int cancel(asyncio_future *future, const char *message)
 {
     struct gather *gather = (struct gather *)(void *)future;
@@ -48,8 +57,10 @@ static void destroy(asyncio_future *future)
     asyncio_loop *loop = future->loop;
     list_remove(&gather->follower.link);
     asyncio__future_fini(future);
-    for (size_t i = 0; i < gather->children_count; i++)
+    for (size_t i = 0; i < gather->children_count; i++) {
+        fetch_ahead(gather, i);
         future_unref(gather->children[i].future);
+    }
     asyncio__free(gather);
     asyncio__loop_let_go(loop);
 }
@@ -71,6 +82,7 @@ static void all_done(struct gather *gather, asyncio_future *last)
 {
     for (size_t i = 0; i < gather->count; i++) {
         asyncio_future *child = gather->children[gather->slots[i]].future;
+        fetch_ahead(gather, gather->slots[i]);
         child->flags &= (uint8_t)~FUTURE_LOG;
         gather->results[i] = child->result;
     }
@@ -102,6 +114,7 @@ static void on_child(struct handle *handle, asyncio_loop *loop)
 {
     struct gather_child *child = container_of(handle, struct gather_child, handle);
     struct gather *gather = child->gather;
+    fetch_ahead(gather, (size_t)(child - gather->children));
     if (loop)
         child_done(gather, child->future);
     else
