@@ -75,6 +75,12 @@ class Builder:
             self.fail("python-uvloop", f"{python} has no uvloop (python3-uvloop)")
         return [python, str(HERE / "peers/python.py")]
 
+    def tls_libraries(self):
+        """What the library took for TLS when it was configured: its objects need it also where nobody uses TLS."""
+        found = subprocess.run(["pkg-config", "--libs", "openssl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               text=True, check=False) if shutil.which("pkg-config") else None
+        return found.stdout.split() if found else []
+
     def library(self):
         """Our own, as a release, unless --libdir names one that is built."""
         if self.libdir is None:
@@ -92,7 +98,7 @@ class Builder:
             return
         headers = list((ROOT / "include").rglob("*.h"))
         self.c("ours", sorted(p.relative_to(HERE) for p in (HERE / "ours").glob("*.c")),
-               [str(archive), "-luring", "-lpthread", "-ldl", "-lm"],
+               [str(archive), "-luring", *self.tls_libraries(), "-lpthread", "-ldl", "-lm"],
                ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
                [archive, *headers, *(HERE / "ours").glob("*.h")])
 

@@ -48,6 +48,11 @@ WORKS = [
     Work("timers_cancel", 1_000_000, 100_000, 100_000),
     Work("timers_fire", 1_000_000, 100_000, 100_000),
     Work("handover", 2_000_000, 100_000, 200_000),
+    Work("lock", 2_000_000, 100_000, 200_000),
+    Work("semaphore", 2_000_000, 100_000, 200_000),
+    Work("queue", 2_000_000, 100_000, 200_000),
+    Work("cancel_group", 400_000, 100_000, 20_000),
+    Work("gather", 1_000_000, 100_000, 20_000),
     Work("threadsafe_post", 1_000_000, 50_000, 100_000, cores=(0, 1)),
     Work("threadsafe_roundtrip", cores=(0, 1), **TRIPS),
     Work("threadsafe_roundtrip", cores=(0,), title="threadsafe_roundtrip_pinned", **TRIPS),
@@ -57,9 +62,11 @@ WORKS = [
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16)]     # instructions per message, by callgrind
 
-COUNTED_WORKS = ("switch2", "spawn", "timers_cancel", "handover")      # the same of ours alone, per switch, task...
+# the same of ours alone, per switch, task...
+COUNTED_WORKS = ("switch2", "spawn", "timers_cancel", "handover", "lock", "semaphore", "queue")
 
 TASKS = ("switch2", "switch10k", "spawn", "spawn_batch", "memory", "timers_cancel", "timers_fire", "handover")
+SYNC = ("lock", "semaphore", "queue", "cancel_group", "gather")
 THREADS = ("threadsafe_post", "threadsafe_roundtrip", "offload_post", "offload_roundtrip")
 
 
@@ -71,7 +78,7 @@ class Who:
     command: list                               # the work and the count are appended
     works: tuple
     env: dict = field(default_factory=dict)
-    fixed: bool = False                         # a limit: `command` is whole but for the count
+    fixed: bool = False                         # `command` is whole but for the count
     missing: str = ""                           # why it cannot take part
 
     def does(self, work):
@@ -86,15 +93,17 @@ class Who:
 def everybody(out, python, missing):
     """All who could take part, with their programs under `out`."""
     path = lambda name: str(out / name)
-    ours = [Who(backend, "ours", [path("ours")], TASKS + THREADS + ("echo",), {"ASYNCIO_BACKEND": backend})
+    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + ("echo",), {"ASYNCIO_BACKEND": backend})
             for backend in ("io_uring", "epoll")]
     peers = [
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire", "echo") + THREADS),
         Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire", "echo")),
-        Who("go", "peer", [path("go")], TASKS + ("echo",), {"GOMAXPROCS": "1"}),
-        Who("tokio", "peer", [path("tokio")], TASKS + THREADS + ("echo",)),
-        Who("python-asyncio", "peer", python + ["asyncio"], TASKS + THREADS + ("echo",)),
-        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + THREADS + ("echo",)),
+        Who("go", "peer", [path("go")], TASKS + ("queue", "gather", "echo"), {"GOMAXPROCS": "1"}),
+        Who("tokio", "peer", [path("tokio")], TASKS + SYNC + THREADS + ("echo",)),
+        # What a value costs from one task to another and back: the measure for whatever hands on.
+        Who("tokio-channel", "peer", [path("tokio"), "handover"], ("lock", "semaphore", "queue"), fixed=True),
+        Who("python-asyncio", "peer", python + ["asyncio"], TASKS + SYNC + THREADS + ("echo",)),
+        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + SYNC + THREADS + ("echo",)),
     ]
     limits = [
         Who("bare-switch", "limit", [path("switch"), "2"], ("switch2",), fixed=True),

@@ -28,6 +28,13 @@ int spawning(long batch, long count);
 int sleeping(long count);
 int handover(long count);
 
+/* sync.c */
+int locking(long count);
+int semaphores(long count);
+int queueing(long count);
+int cancelling(long count);
+int gathering(long count);
+
 /* timers.c */
 int timers_cancel(long count);
 int timers_fire(long count);

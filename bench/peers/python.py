@@ -3,8 +3,9 @@
 
     python.py asyncio|uvloop WORK [COUNT]
 
-switch2, switch10k, spawn, spawn_batch, memory, timers_cancel, timers_fire, handover, threadsafe_post,
-threadsafe_roundtrip, offload_post, offload_roundtrip, echo (streams on asyncio; a Protocol on uvloop, its fastest).
+switch2, switch10k, spawn, spawn_batch, memory, timers_cancel, timers_fire, handover, lock, semaphore, queue, cancel_group,
+gather, threadsafe_post, threadsafe_roundtrip, offload_post, offload_roundtrip,
+echo (streams on asyncio; a Protocol on uvloop, its fastest).
 """
 import asyncio
 import gc
@@ -112,6 +113,64 @@ async def handover(count):
     per(begin, count // 2 * 2)
     inbox[1].set_result(None)
     await task
+
+
+async def taking_turns(lock, count):
+    async def player():
+        await lock.acquire()
+        await asyncio.sleep(0)          # the other one comes, and waits
+        for _ in range(count // 2):
+            lock.release()
+            await lock.acquire()
+        lock.release()
+
+    begin = time.perf_counter_ns()
+    await asyncio.gather(player(), player())
+    per(begin, count // 2 * 2)
+
+
+async def queue(count):
+    items = asyncio.Queue(1)
+
+    async def producer():
+        for i in range(count):
+            await items.put(i)
+
+    async def consumer():
+        for _ in range(count):
+            await items.get()
+
+    begin = time.perf_counter_ns()
+    await asyncio.gather(producer(), consumer())
+    per(begin, count)
+
+
+MANY = 100000
+
+
+async def cancel_group(count):
+    many = min(count, MANY)
+    spent = 0
+    for _ in range(count // many):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(asyncio.sleep(3600)) for _ in range(many)]
+            await asyncio.sleep(0)
+            begin = time.perf_counter_ns()
+            for task in tasks:
+                task.cancel()
+        spent += time.perf_counter_ns() - begin
+    figure("ns", spent / (count // many * many))
+
+
+async def gather(count):
+    async def nothing():
+        pass
+
+    many = min(count, MANY)
+    begin = time.perf_counter_ns()
+    for _ in range(count // many):
+        await asyncio.gather(*(nothing() for _ in range(many)))
+    per(begin, count // many * many)
 
 
 async def threadsafe_post(count):
@@ -232,6 +291,11 @@ def main():
         "timers_cancel": lambda: timers_cancel(count),
         "timers_fire": lambda: timers_fire(count),
         "handover": lambda: handover(count),
+        "lock": lambda: taking_turns(asyncio.Lock(), count),
+        "semaphore": lambda: taking_turns(asyncio.Semaphore(1), count),
+        "queue": lambda: queue(count),
+        "cancel_group": lambda: cancel_group(count),
+        "gather": lambda: gather(count),
         "threadsafe_post": lambda: threadsafe_post(count),
         "threadsafe_roundtrip": lambda: threadsafe_roundtrip(count),
         "offload_post": lambda: offload_post(count),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Go: switch, spawn, spawn_batch, memory, timers_cancel, timers_fire, handover, echo. Goroutines and unbuffered channels;
+// Go: switch, spawn, spawn_batch, memory, timers_cancel, timers_fire, handover, queue, gather,
+// echo. Goroutines and unbuffered channels;
 // the harness sets GOMAXPROCS=1.
 package main
 
@@ -60,15 +61,19 @@ func yielding(tasks, total int) {
 	figure("ns", float64(time.Since(begin).Nanoseconds())/float64(each*tasks))
 }
 
-func spawn(count, batch int) {
+func spawnBatch(batch int) {
 	var done sync.WaitGroup
+	done.Add(batch)
+	for j := 0; j < batch; j++ {
+		go done.Done()
+	}
+	done.Wait()
+}
+
+func spawn(count, batch int) {
 	begin := time.Now()
 	for i := 0; i < count; i += batch {
-		done.Add(batch)
-		for j := 0; j < batch; j++ {
-			go done.Done()
-		}
-		done.Wait()
+		spawnBatch(batch)
 	}
 	figure("ns", float64(time.Since(begin).Nanoseconds())/float64(count))
 }
@@ -128,6 +133,32 @@ func handover(count int) {
 	figure("ns", float64(time.Since(begin).Nanoseconds())/float64(count))
 }
 
+func queue(count int) {
+	items := make(chan int, 1)
+	begin := time.Now()
+	go func() {
+		for i := 0; i < count; i++ {
+			items <- i
+		}
+		close(items)
+	}()
+	for range items {
+	}
+	figure("ns", float64(time.Since(begin).Nanoseconds())/float64(count))
+}
+
+func gather(count int) {
+	many := 100000
+	if count < many {
+		many = count
+	}
+	begin := time.Now()
+	for i := 0; i < count/many; i++ {
+		spawnBatch(many)
+	}
+	figure("ns", float64(time.Since(begin).Nanoseconds())/float64(count/many*many))
+}
+
 func serve(conn net.Conn) {
 	defer conn.Close()
 	buffer := make([]byte, 64*1024)
@@ -179,6 +210,10 @@ func main() {
 		timersFire(count)
 	case "handover":
 		handover(count)
+	case "queue":
+		queue(count)
+	case "gather":
+		gather(count)
 	case "echo":
 		echo()
 	default:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //! Tokio, current_thread runtime: switch, spawn, spawn_batch, memory, timers_cancel, timers_fire, handover,
-//! threadsafe_post, threadsafe_roundtrip, offload_post, offload_roundtrip, echo.
+//! lock, semaphore, queue, cancel_group, gather, threadsafe_post, threadsafe_roundtrip, offload_post, offload_roundtrip, echo.
 
 use std::future::Future;
 use std::io::Write;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{mpsc, oneshot, Notify};
-use tokio::task::{spawn, spawn_blocking, yield_now};
+use tokio::sync::{mpsc, oneshot, Mutex, Notify, Semaphore};
+use tokio::task::{spawn, spawn_blocking, yield_now, JoinSet};
 
 static DONE: AtomicI64 = AtomicI64::new(0);
 
@@ -144,6 +144,96 @@ async fn handover(count: usize) {
     per(begin, count / 2 * 2);
 }
 
+async fn lock(count: usize) {
+    let mutex = Arc::new(Mutex::new(()));
+    let player = |mutex: Arc<Mutex<()>>| async move {
+        let mut guard = mutex.lock().await;
+        yield_now().await; // the other one comes, and waits
+        for _ in 0..count / 2 {
+            drop(guard);
+            guard = mutex.lock().await;
+        }
+        drop(guard);
+    };
+    let begin = Instant::now();
+    let (a, b) = (spawn(player(mutex.clone())), spawn(player(mutex)));
+    a.await.unwrap();
+    b.await.unwrap();
+    per(begin, count / 2 * 2);
+}
+
+async fn semaphore(count: usize) {
+    let semaphore = Arc::new(Semaphore::new(1));
+    let player = |semaphore: Arc<Semaphore>| async move {
+        let mut permit = semaphore.acquire().await.unwrap();
+        yield_now().await;
+        for _ in 0..count / 2 {
+            drop(permit);
+            permit = semaphore.acquire().await.unwrap();
+        }
+        drop(permit);
+    };
+    let begin = Instant::now();
+    let (a, b) = (spawn(player(semaphore.clone())), spawn(player(semaphore)));
+    a.await.unwrap();
+    b.await.unwrap();
+    per(begin, count / 2 * 2);
+}
+
+async fn queue(count: usize) {
+    let (put, mut get) = mpsc::channel::<usize>(1);
+    let begin = Instant::now();
+    let producer = spawn(async move {
+        for i in 0..count {
+            put.send(i).await.unwrap();
+        }
+    });
+    let consumer = spawn(async move { while get.recv().await.is_some() {} });
+    producer.await.unwrap();
+    consumer.await.unwrap();
+    per(begin, count);
+}
+
+const MANY: usize = 100_000;
+
+async fn cancel_group(count: usize) {
+    let many = count.min(MANY);
+    let mut spent = Duration::ZERO;
+    for _ in 0..count / many {
+        let mut set = JoinSet::new();
+        DONE.store(0, Relaxed);
+        for _ in 0..many {
+            set.spawn(async {
+                DONE.fetch_add(1, Relaxed);
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+            });
+        }
+        while DONE.load(Relaxed) < many as i64 {
+            yield_now().await;
+        }
+        let begin = Instant::now();
+        set.abort_all();
+        while set.join_next().await.is_some() {}
+        spent += begin.elapsed();
+    }
+    figure("ns", spent.as_nanos() as f64 / (count / many * many) as f64);
+}
+
+async fn gather(count: usize) {
+    let many = count.min(MANY);
+    let begin = Instant::now();
+    for _ in 0..count / many {
+        let mut set = JoinSet::new();
+        for _ in 0..many {
+            set.spawn(async {});
+        }
+        while let Some(result) = set.join_next().await {
+            result.unwrap();
+        }
+    }
+    per(begin, count / many * many);
+}
+
 async fn threadsafe_post(count: usize) {
     let runtime = tokio::runtime::Handle::current();
     let (end, ended) = oneshot::channel();
@@ -257,6 +347,11 @@ fn main() {
         "timers_cancel" => run(Box::pin(timers_cancel(count))),
         "timers_fire" => run(Box::pin(timers_fire(count))),
         "handover" => run(Box::pin(handover(count))),
+        "lock" => run(Box::pin(lock(count))),
+        "semaphore" => run(Box::pin(semaphore(count))),
+        "queue" => run(Box::pin(queue(count))),
+        "cancel_group" => run(Box::pin(cancel_group(count))),
+        "gather" => run(Box::pin(gather(count))),
         "threadsafe_post" => run(Box::pin(threadsafe_post(count))),
         "threadsafe_roundtrip" => run(Box::pin(threadsafe_roundtrip(count))),
         "offload_post" => run(Box::pin(offload_post(count))),
