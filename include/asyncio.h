@@ -15,6 +15,7 @@
 #include <asyncio/future.h>
 #include <asyncio/lock.h>
 #include <asyncio/loop.h>
+#include <asyncio/names.h>
 #include <asyncio/pipe.h>
 #include <asyncio/queue.h>
 #include <asyncio/runner.h>

@@ -3,7 +3,6 @@
 #include "net/net.h"
 
 #include "base/alloc.h"
-#include "workers/pool.h"
 
 enum {
     /* what a shutdown gives to bytes that were accepted and not sent */
@@ -25,17 +24,14 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
 {
     struct net *net = container_of(closer, struct net, closer);
     (void)loop->backend->type->poll(loop->backend, 0); /* hands in what was written last */
-    asyncio__resolves_drop(net);
+    asyncio__names_drop(net);
     asyncio__connects_abort(net);
     asyncio__servers_abort(net);
     asyncio__streams_abort(&net->streams);
     for (int i = 0; i < DRAIN_POLLS && has_pending(net); i++)
         if (loop->backend->type->poll(loop->backend, i ? DRAIN_POLL_NS : 0) < 0)
             break;
-    if (net->resolvers) {
-        asyncio__pool_shutdown(net->resolvers, net->lookups == 0); /* a name server may be slow */
-        asyncio__pool_unref(net->resolvers);
-    }
+    asyncio__names_fini(&net->names);
     asyncio__blocks_fini(&net->blocks);
     asyncio__free(net->scratch);
     asyncio__free(net->ciphertext);
@@ -92,7 +88,7 @@ struct net *asyncio__net(asyncio_loop *loop)
     list_init(&net->streams);
     list_init(&net->servers);
     list_init(&net->connects);
-    list_init(&net->resolves);
+    asyncio__names_init(&net->names);
     list_prepend(&loop->closers, &net->closer.link); /* before the floors beneath */
     loop->net_floor = net;
     return net;

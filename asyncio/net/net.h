@@ -23,6 +23,21 @@ enum {
     STREAK_MAX = 64,
 };
 
+struct names_cache {
+    struct list entries;             /* the last used in front */
+    size_t count;
+};
+
+/* Look-ups of names: net/names.h. */
+struct names {
+    struct pool *pool;
+    unsigned working;                /* look-ups that have not come back from there */
+    struct list lookups;             /* that somebody waits for, or looks at */
+    struct names_cache cache;
+    size_t cache_size;
+    int64_t cache_ns, timeout_ns;
+};
+
 struct net {
     struct closer closer;
     asyncio_loop *loop;
@@ -32,12 +47,10 @@ struct net {
     struct list streams;              /* not lost yet, and of no server */
     struct list servers;              /* that have not ended yet */
     struct list connects;             /* attempts under way */
-    struct list resolves;             /* name look-ups that somebody waits for */
     struct blocks blocks;
     char *scratch;                    /* where reads of all streams with nothing buffered go */
     char *ciphertext;                 /* where those of all TLS transports go */
-    struct pool *resolvers;
-    unsigned lookups;                 /* that have not come back from there */
+    struct names names;
 };
 
 /* The floor of `loop`, made if need be; NULL without memory. */
@@ -98,4 +111,6 @@ void asyncio__servers_abort(struct net *net);
 bool asyncio__servers_are_pending(const struct net *net);
 void asyncio__streams_abort(struct list *streams);
 void asyncio__connects_abort(struct net *net);
-void asyncio__resolves_drop(struct net *net);
+void asyncio__names_init(struct names *names);
+void asyncio__names_drop(struct net *net);
+void asyncio__names_fini(struct names *names);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names to addresses.
- *
- * Literal addresses are answered at once. Names go to getaddrinfo on a pool of threads of their
- * own, so that slow name servers and thread jobs do not wait for one another; in the sim backend
- * to its own table. The look-up owns copies of all it uses: a cancelled one returns at once, and
- * its result is dropped when it comes. */
+/* The addresses of connections and servers: of names by names.h, of literals and of none at
+ * once. */
 #pragma once
 
 #include "net/address.h"

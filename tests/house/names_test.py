@@ -110,7 +110,9 @@ OURS = {
     "asyncio_server_port asyncio_server_connections asyncio_server_sockname asyncio_stream_peername "
     "asyncio_stream_sockname":
         "what Python's sockets and get_extra_info are asked for",
-    "asyncio_addr": "Python's tuple of host and port",
+    "asyncio_addr asyncio_nameinfo": "Python's tuples of host and port",
+    "asyncio_freeaddrinfo": "C's end of what asyncio_loop_getaddrinfo gives",
+    "asyncio_loop_set_resolver asyncio_loop_set_resolver_options": "the limits of name look-ups, which Python leaves to its executor",
     "asyncio_connect_accepted_socket": "loop.connect_accepted_socket, to a stream",
     "asyncio_server_shutdown": "close, wait_closed, close_clients and abort_clients in their order, with a limit",
     "asyncio_ssl_create_default_context asyncio_ssl_create_default_context_options asyncio_ssl_purpose "
