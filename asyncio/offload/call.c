@@ -45,6 +45,25 @@ static void run_work(struct work *work)
     come_back(call);
 }
 
+/* An asyncio_work is a call. */
+static struct call *call_of(asyncio_work *work)
+{
+    return (struct call *)(void *)work;
+}
+
+void asyncio_work_run(asyncio_work *work)
+{
+    run(call_of(work));
+    come_back(call_of(work));
+}
+
+void asyncio_work_cancel(asyncio_work *work)
+{
+    call_of(work)->result = -ECANCELED;
+    call_of(work)->given_back = true;
+    come_back(call_of(work));
+}
+
 static void run_job(struct job *job)
 {
     run(container_of(job, struct call, job));
@@ -74,6 +93,7 @@ static void fini(struct call *call)
     asyncio_context_unref(call->context);
     asyncio__record_unref(call->record);
     asyncio__pool_unref(call->pool);
+    asyncio_executor_unref(call->executor);
     if (call->holds_loop)
         asyncio_loop_unref(call->loop);
     else
@@ -83,6 +103,14 @@ static void fini(struct call *call)
 static int submit(struct call *call, asyncio_executor *executor)
 {
     struct backend *backend = call->loop->backend;
+    if (executor && atomic_load(&executor->shut_down))
+        return asyncio_raise(-ASYNCIO_EXECUTOR_SHUT_DOWN,
+                             "cannot schedule new calls after the executor was shut down");
+    if (executor && !executor->pool) {
+        call->executor = asyncio_executor_ref(executor);
+        int r = executor->type->submit(executor->data, (asyncio_work *)(void *)call);
+        return r < 0 ? r : 0;
+    }
     if (backend->type->job) {
         call->job = (struct job){ .run = run_job, .complete = complete_job };
         list_init(&call->job.link);
@@ -120,6 +148,8 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
     call->work = (struct work){ .run = run_work };
     asyncio__loop_hold(loop);
     call->loop = loop;
+    call->executor = NULL;
+    call->given_back = false;
     call->holds_loop = false;
     call->notes = notes;
     call->context = context;
@@ -139,8 +169,14 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
 
 bool asyncio__call_withdraw(struct call *call)
 {
-    if (!call->pool || !asyncio__pool_cancel(call->pool, &call->work))
+    asyncio_executor *executor = call->executor;
+    if (executor) {
+        if (!executor->type->withdraw ||
+            executor->type->withdraw(executor->data, (asyncio_work *)(void *)call) <= 0)
+            return false;
+    } else if (!call->pool || !asyncio__pool_cancel(call->pool, &call->work)) {
         return false;
+    }
     list_remove(&call->link);
     asyncio__call_unref(call);
     return true;
@@ -163,7 +199,8 @@ void asyncio__calls_detach(struct list *calls)
         call->holds_loop = true;
         asyncio_loop_ref(call->loop);
         asyncio__loop_let_go(call->loop);
-        if (!call->pool) { /* sim: its job goes with the backend, so nothing comes back */
+        /* sim: its job goes with the backend, so nothing comes back */
+        if (!call->pool && !call->executor) {
             list_remove(&call->job.link);
             asyncio__call_unref(call);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A function call on its way through a thread pool and back.
  *
- * MODEL      A call is made on the loop's thread, run on a worker (or, on the sim backend, inside
- *            poll), and comes back as a post to the loop; there `finished` is called. A loop that
+ * MODEL      A call is made on the loop's thread, run on a worker (or where an executor of the
+ *            user's likes; or, on the sim backend, inside poll), and comes back as a post to the loop; there `finished` is called. A loop that
  *            closed in between gets nothing: the call is freed where it is.
  * OWNERSHIP  Two references: the loop's side, which waits for the result, and the worker's, which
  *            ends when the call has come back. The loop's side is detached when the loop closes
@@ -22,7 +22,9 @@ struct call {
     struct post post;
     asyncio_loop *loop;
     bool holds_loop;                       /* a reference of its own: the loop closed first */
-    struct pool *pool;                     /* NULL on sim */
+    struct pool *pool;                     /* NULL on sim, and of an executor of the user's own: */
+    asyncio_executor *executor;            /* a reference, else NULL */
+    bool given_back;                       /* by it, unrun */
     struct prepared prepared;
     void *notes;                           /* memory behind `prepared` */
     asyncio_context *context;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Executors: thread pools with a name and references; a loop's default one, and how it ends. */
+/* Executors: thread pools, or tables of functions of the user's, with references; a loop's default
+ * one, and how it ends. */
 #include "offload/executor.h"
 
 #include "base/alloc.h"
@@ -12,7 +13,7 @@
 
 int asyncio_thread_pool_executor_new(unsigned max_workers, asyncio_executor **ret_executor)
 {
-    asyncio_executor *executor = asyncio__malloc(sizeof *executor);
+    asyncio_executor *executor = asyncio__calloc(1, sizeof *executor);
     struct pool *pool = executor ? asyncio__pool_new(max_workers, "asyncio") : NULL;
     if (!pool) {
         asyncio__free(executor);
@@ -20,6 +21,23 @@ int asyncio_thread_pool_executor_new(unsigned max_workers, asyncio_executor **re
     }
     atomic_init(&executor->refs, 1);
     executor->pool = pool;
+    *ret_executor = executor;
+    return 0;
+}
+
+int asyncio_executor_new(const asyncio_executor_type *type, void *data,
+                         asyncio_executor **ret_executor)
+{
+    if (!type || type->size < sizeof *type || !type->submit)
+        return asyncio_raise(-EINVAL, !type || type->size < sizeof *type
+                                          ? "the size of an executor's type is its sizeof"
+                                          : "an executor's type without a submit function");
+    asyncio_executor *executor = asyncio__calloc(1, sizeof *executor);
+    if (!executor)
+        return -ENOMEM;
+    atomic_init(&executor->refs, 1);
+    executor->type = type;
+    executor->data = data;
     *ret_executor = executor;
     return 0;
 }
@@ -35,14 +53,21 @@ void asyncio_executor_unref(asyncio_executor *executor)
 {
     if (!executor || atomic_fetch_sub_explicit(&executor->refs, 1, memory_order_acq_rel) != 1)
         return;
-    asyncio__pool_shutdown(executor->pool, false);
-    asyncio__pool_unref(executor->pool);
+    asyncio_executor_shutdown(executor, false);
+    if (executor->pool)
+        asyncio__pool_unref(executor->pool);
+    else if (executor->type->destroy)
+        executor->type->destroy(executor->data);
     asyncio__free(executor);
 }
 
 void asyncio_executor_shutdown(asyncio_executor *executor, int wait)
 {
-    asyncio__pool_shutdown(executor->pool, wait != 0);
+    atomic_store(&executor->shut_down, true);
+    if (executor->pool)
+        asyncio__pool_shutdown(executor->pool, wait != 0);
+    else if (executor->type->shutdown)
+        executor->type->shutdown(executor->data, wait);
 }
 
 int asyncio__executor_for(asyncio_loop *loop, asyncio_executor *executor,
@@ -85,7 +110,7 @@ struct joiner {
     struct timed_handle timed;
     asyncio_task *task;                    /* waits; NULL: it does not any more */
     asyncio_loop *loop;                    /* a reference */
-    struct pool *pool;
+    asyncio_executor *executor;            /* a reference */
     atomic_uint refs;
 };
 
@@ -93,7 +118,7 @@ static void joiner_unref(struct joiner *joiner)
 {
     if (atomic_fetch_sub(&joiner->refs, 1) != 1)
         return;
-    asyncio__pool_unref(joiner->pool);
+    asyncio_executor_unref(joiner->executor);
     asyncio_loop_unref(joiner->loop);
     asyncio__free(joiner);
 }
@@ -101,7 +126,7 @@ static void joiner_unref(struct joiner *joiner)
 static void *join(void *argument)
 {
     struct joiner *joiner = argument;
-    asyncio__pool_shutdown(joiner->pool, true);
+    asyncio_executor_shutdown(joiner->executor, true);
     if (asyncio__loop_post(joiner->loop, &joiner->post) < 0)
         joiner_unref(joiner);
     return NULL;
@@ -160,7 +185,7 @@ static void drop(struct held *held)
     joiner_unref(joiner);
 }
 
-static int start_joiner(struct pool *pool, asyncio_loop *loop, struct joiner **ret_joiner)
+static int start_joiner(asyncio_executor *executor, asyncio_loop *loop, struct joiner **ret_joiner)
 {
     struct joiner *joiner = asyncio__calloc(1, sizeof *joiner);
     if (!joiner)
@@ -170,7 +195,7 @@ static int start_joiner(struct pool *pool, asyncio_loop *loop, struct joiner **r
     list_init(&joiner->post.handle.link);
     joiner->timed.handle.run = time_is_up;
     list_init(&joiner->timed.handle.link);
-    joiner->pool = asyncio__pool_ref(pool);
+    joiner->executor = asyncio_executor_ref(executor);
     joiner->loop = asyncio_loop_ref(loop);
     atomic_init(&joiner->refs, 2);
     pthread_t thread;
@@ -214,7 +239,7 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
     if (r < 0)
         return r;
     struct joiner *joiner = NULL;
-    r = start_joiner(floor->executor->pool, loop, &joiner);
+    r = start_joiner(floor->executor, loop, &joiner);
     if (r < 0)
         return r;
     joiner->task = task;
@@ -233,7 +258,7 @@ int asyncio_loop_shutdown_default_executor(asyncio_loop *loop, double timeout)
 
 /* As above, for a thread that blocks: joined when it is in time, left to itself when it is not. */
 struct blocking_join {
-    struct pool *pool;
+    asyncio_executor *executor;            /* a reference */
     sem_t joined;
     atomic_bool abandoned;                 /* by one of the two; the other frees */
 };
@@ -241,14 +266,14 @@ struct blocking_join {
 static void free_blocking_join(struct blocking_join *join)
 {
     sem_destroy(&join->joined);
-    asyncio__pool_unref(join->pool);
+    asyncio_executor_unref(join->executor);
     asyncio__free(join);
 }
 
 static void *join_only(void *argument)
 {
     struct blocking_join *join = argument;
-    asyncio__pool_shutdown(join->pool, true);
+    asyncio_executor_shutdown(join->executor, true);
     if (atomic_exchange(&join->abandoned, true))
         free_blocking_join(join);
     else
@@ -272,15 +297,16 @@ static void shutdown_floor(struct closer *closer, asyncio_loop *loop, int64_t ti
 {
     struct offload_floor *floor = container_of(closer, struct offload_floor, closer);
     floor->shut_down = true;
-    if (!floor->executor || asyncio__pool_threads(floor->executor->pool) == 0)
+    asyncio_executor *executor = floor->executor;
+    if (!executor || (executor->pool && asyncio__pool_threads(executor->pool) == 0))
         return;
     struct blocking_join *join = floor->join;
     pthread_t thread;
     floor->join = NULL;
-    join->pool = asyncio__pool_ref(floor->executor->pool);
+    join->executor = asyncio_executor_ref(executor);
     (void)sem_init(&join->joined, 0, 0);
     if (pthread_create(&thread, NULL, join_only, join)) {
-        asyncio__pool_shutdown(join->pool, false);
+        asyncio_executor_shutdown(executor, false);
         free_blocking_join(join);
         return;
     }

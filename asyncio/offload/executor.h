@@ -9,7 +9,10 @@
 
 struct asyncio_executor {
     atomic_uint refs;
-    struct pool *pool;
+    atomic_bool shut_down;
+    struct pool *pool;                     /* NULL: the user's own, by `type` */
+    const asyncio_executor_type *type;
+    void *data;
 };
 
 struct offload_floor {

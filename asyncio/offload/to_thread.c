@@ -130,7 +130,9 @@ static void executor_finished(struct call *base)
     struct executor_call *call = container_of(base, struct executor_call, call);
     asyncio_future *future = call->future;
     list_remove(&call->on_done.link);
-    if (!future_done(future)) {
+    if (!future_done(future) && base->given_back) {
+        asyncio__future_set_cancelled(future, NULL);
+    } else if (!future_done(future)) {
         asyncio__future_finish(future, base->result, base->record);
         base->record = NULL;
     }

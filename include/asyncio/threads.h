@@ -56,9 +56,44 @@ ASYNCIO_API void asyncio_executor_unref(asyncio_executor *executor);
 /* Takes no more work. With `wait`, blocks the thread until all of it is done. Any thread. */
 ASYNCIO_API void asyncio_executor_shutdown(asyncio_executor *executor, int wait);
 
+/* A call that an executor of one's own is to make: exactly one of the two below ends it. */
+typedef struct asyncio_work asyncio_work;
+
+/* Makes the call: once, in the thread that shall run it. It runs as plain C, as in to_thread. */
+ASYNCIO_API void asyncio_work_run(asyncio_work *work);
+
+/* Gives it back without making it: who waits for it gets -ECANCELED. Any thread. */
+ASYNCIO_API void asyncio_work_cancel(asyncio_work *work);
+
+/* An executor of one's own, as a table of functions. It lives as long as its executors do; usually
+ * static. */
+typedef struct asyncio_executor_type {
+    size_t size;               /* sizeof(asyncio_executor_type) */
+    const char *name;          /* for people; may be NULL */
+    /* Takes `work`, on the loop's thread, to run it or cancel it: later, in any thread, or at once.
+     * A negative result: it has not taken it, and the caller of the library gets that code. */
+    int (*submit)(void *data, asyncio_work *work);
+    /* The caller was cancelled: 1 when `work` has not begun and will neither be run nor cancelled
+     * any more, else 0. On the loop's thread. NULL: it cannot take one back. */
+    int (*withdraw)(void *data, asyncio_work *work);
+    /* Takes no more; with `wait`, blocks until all work that was taken has ended. Any thread, also
+     * twice; after it `submit` is not called. NULL: nothing to do. */
+    void (*shutdown)(void *data, int wait);
+    /* The last reference is gone, or the last work ended after that: so perhaps from inside of
+     * asyncio_work_run, in the thread that called it. NULL: nothing to do. */
+    void (*destroy)(void *data);
+} asyncio_executor_type;
+
+/* Returns new: an executor that is driven by `type`, with `data` for its functions. -EINVAL for a
+ * type of another size or without `submit`, -ENOMEM: then `data` is still the caller's. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_executor_new(const asyncio_executor_type *type,
+                                                        void *data,
+                                                        asyncio_executor **ret_executor);
+
 /* Returns new: a future for a call in `executor` (NULL: the loop's default one). Cancelling it
  * does not stop a running function. The arguments are borrowed until the function has returned.
- * Errors as to_thread. Does not suspend. */
+ * -ASYNCIO_EXECUTOR_SHUT_DOWN of one that was shut down, and errors as to_thread. Does not
+ * suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_in_executor(asyncio_loop *loop,
                                                                 asyncio_executor *executor,
                                                                 asyncio_coro call,
@@ -68,7 +103,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_run_in_executor(asyncio_loop *lo
     (asyncio_loop_run_in_executor)(loop, executor, ASYNCIO__CORO(call), ret_future)
 #endif
 
-/* Sets what NULL stands for in run_in_executor; takes a reference, shuts nothing down. */
+/* Sets what NULL stands for in run_in_executor, and what to_thread uses; takes a reference, shuts
+ * nothing down. Any executor will do, where Python wants one of threads. */
 ASYNCIO_API void asyncio_loop_set_default_executor(asyncio_loop *loop, asyncio_executor *executor);
 
 /* Takes no more work in the default executor and waits until its work is done, at most `timeout`

@@ -78,6 +78,8 @@ WORDS = ("new", "ref", "unref", "init", "fini", "nowait", "future", "all", "view
 OURS = {
     "asyncio_coro asyncio_coro_copy asyncio_coro_ret asyncio_coro_on_close":
         "calling a C function runs it: a coroutine object has to be made",
+    "asyncio_executor_type asyncio_work asyncio_work_run asyncio_work_cancel":
+        "an executor of one's own, for which Python derives a class",
     "asyncio_coroutine_type asyncio_coro_of": "coroutines of one's own kind, for which Python has __await__, send and throw",
     "asyncio_await asyncio_awaitable": "C has no keyword for it",
     "asyncio_task_value asyncio_future_value asyncio_gather_future_results asyncio_future_cancel_message":
