@@ -2,8 +2,9 @@
 /* A function call on its way through a thread pool and back.
  *
  * MODEL      A call is made on the loop's thread, run on a worker (or where an executor of the
- *            user's likes; or, on the sim backend, inside poll), and comes back as a post to the loop; there `finished` is called. A loop that
- *            closed in between gets nothing: the call is freed where it is.
+ *            user's likes; or, on the sim backend, inside poll), and comes back as a post to the
+ *            loop; there `finished` is called. A loop that closed in between gets nothing: the
+ *            call is freed where it is.
  * OWNERSHIP  Two references: the loop's side, which waits for the result, and the worker's, which
  *            ends when the call has come back. The loop's side is detached when the loop closes
  *            first. The last one frees. The loop counts its calls (asyncio__loop_hold); one that
