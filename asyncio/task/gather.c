@@ -24,6 +24,13 @@ struct gather {
     struct handle follower;           /* in loop->followers */
     size_t count, children_count, finished;
     bool return_exceptions, cancel_requested;
+    /* while it is being cancelled: by which other one (or, when it goes, who goes next), through
+     * which tasks, how far, and whether a child took it */
+    struct gather *outer;
+    struct cancel_chain chain;
+    size_t next_child;
+    int accepted;
+    bool cancelling;
     struct gather_child *children;
     size_t *slots;                    /* argument -> child */
     int *results;
@@ -38,31 +45,119 @@ static inline __attribute__((always_inline)) void fetch_ahead(const struct gathe
         __builtin_prefetch(gather->children[index + AHEAD].future, 1);
 }
 
+static const struct future_type gather_type;
+
+/* A gather on the way is met again, so there is a task on the way that waits for it. */
+static int cut_circle(struct gather *gather, const struct cancel_chain *chain, const char *message)
+{
+    for (; !chain->last && gather; gather = gather->outer)
+        chain = &gather->chain;
+    return chain->last ? asyncio__task_cut_circle(chain->last, message) : 0;
+}
+
+/* The gather that is cancelled for a child of `gather`: the child itself, or what the last of its
+ * tasks waits for. NULL: that child is done with. */
+static struct gather *cancel_child(struct gather *gather, asyncio_future *child,
+                                   const char *message)
+{
+    struct cancel_chain chain = { NULL, NULL };
+    asyncio_future *next = child;
+    if (child->flags & FUTURE_IS_TASK) {
+        int r = asyncio__task_cancel_begin((asyncio_task *)(void *)child, message, &chain);
+        if (r != CANCEL_GOES_ON) {
+            gather->accepted |= r;
+            return NULL;
+        }
+        gather->accepted = 1;
+        next = (asyncio_future *)(void *)chain.last->waiting;
+    }
+    struct gather *inner = (struct gather *)(void *)next;
+    bool is_gather = next && next->type == &gather_type && !future_done(next);
+    if (is_gather && !inner->cancelling) {
+        inner->chain = chain;
+        return inner;
+    }
+    int r = is_gather ? cut_circle(gather, &chain, message)
+            : next    ? next->type->cancel(next, message)
+                      : 0;
+    if (chain.first)
+        asyncio__task_cancel_end(&chain, r, message);
+    else
+        gather->accepted |= r;
+    return NULL;
+}
+
+static void begin_cancel(struct gather *gather, struct gather *outer)
+{
+    gather->outer = outer;
+    gather->cancelling = true;
+    gather->next_child = 0;
+    gather->accepted = 0;
+}
+
+/* Goes down into gathers of gathers, and up again, without recursion: they may be nested deeper
+ * than a stack. */
 static int cancel(asyncio_future *future, const char *message)
 {
     struct gather *gather = (struct gather *)(void *)future;
     if (future_done(future))
         return 0;
-    int accepted = 0;
-    for (size_t i = 0; i < gather->children_count; i++)
-        accepted |= gather->children[i].future->type->cancel(gather->children[i].future, message);
-    if (accepted)
-        gather->cancel_requested = true;
-    return accepted;
+    if (gather->cancelling)
+        return 1;
+    gather->chain = (struct cancel_chain){ NULL, NULL };
+    begin_cancel(gather, NULL);
+    for (;;) {
+        if (gather->next_child < gather->children_count) {
+            asyncio_future *child = gather->children[gather->next_child++].future;
+            struct gather *inner = cancel_child(gather, child, message);
+            if (inner) {
+                begin_cancel(inner, gather);
+                gather = inner;
+            }
+            continue;
+        }
+        gather->cancelling = false;
+        if (gather->accepted)
+            gather->cancel_requested = true;
+        struct gather *outer = gather->outer;
+        if (gather->chain.first)
+            asyncio__task_cancel_end(&gather->chain, gather->accepted, message);
+        if (!outer)
+            return gather->accepted;
+        outer->accepted |= gather->accepted;
+        gather = outer;
+    }
 }
+
+static void free_one(struct gather *gather)
+{
+    asyncio_loop *loop = gather->future.loop;
+    list_remove(&gather->follower.link);
+    asyncio__future_fini(&gather->future);
+    for (size_t i = 0; i < gather->children_count; i++)
+        future_unref(gather->children[i].future);
+    asyncio__free(gather);
+    if (--loop->objects == 0)
+        asyncio_loop_unref(loop);
+}
+
+/* Those that go because the one that is being freed had the last reference. */
+static _Thread_local struct gather *dying __attribute__((tls_model("initial-exec")));
+static _Thread_local bool is_freeing __attribute__((tls_model("initial-exec")));
 
 static void destroy(asyncio_future *future)
 {
     struct gather *gather = (struct gather *)(void *)future;
-    asyncio_loop *loop = future->loop;
-    list_remove(&gather->follower.link);
-    asyncio__future_fini(future);
-    for (size_t i = 0; i < gather->children_count; i++) {
-        fetch_ahead(gather, i);
-        future_unref(gather->children[i].future);
+    gather->outer = dying;
+    dying = gather;
+    if (is_freeing)
+        return;
+    is_freeing = true;
+    while ((gather = dying)) {
+        dying = gather->outer;
+        free_one(gather);
     }
-    asyncio__free(gather);
-    asyncio__loop_let_go(loop);
+    is_freeing = false;
 }
 
 static const struct awaits children_of_gather = { AWAITS_ARRAY, offsetof(struct gather, children),

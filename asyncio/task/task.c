@@ -242,7 +242,7 @@ void asyncio__task_finish(asyncio_task *task, int result)
 
 /* Tasks that await one another in a circle would wait for ever: the one that is met again gets its
  * cancellation at once, in place of what it waits for. */
-static int cut_circle(asyncio_task *task, const char *message)
+int asyncio__task_cut_circle(asyncio_task *task, const char *message)
 {
     asyncio__future_keep_message(&task->future, message);
     task->future.task_flags |= TASK_MUST_CANCEL;
@@ -258,16 +258,15 @@ static asyncio_task *awaited_task(const asyncio_task *task)
     return next && task->waiting->type == &task_type && !future_done(&next->future) ? next : NULL;
 }
 
-/* Cancels what the last task of a chain waits for: not by recursion, the chain may be longer than
- * a stack is deep. */
-int asyncio__task_cancel(asyncio_future *future, const char *message)
+int asyncio__task_cancel_begin(asyncio_task *first, const char *message,
+                               struct cancel_chain *ret_chain)
 {
-    asyncio_task *first = (asyncio_task *)(void *)future, *task = first, *next;
-    future->flags &= (uint8_t)~FUTURE_LOG;
-    if (future_done(future))
+    asyncio_task *task = first, *next;
+    first->future.flags &= (uint8_t)~FUTURE_LOG;
+    if (future_done(&first->future))
         return 0;
-    if (future->task_flags & TASK_CANCELLING)
-        return cut_circle(first, message);
+    if (first->future.task_flags & TASK_CANCELLING)
+        return asyncio__task_cut_circle(first, message);
     for (;; task = next) {
         task->future.cancelling++;
         task->future.task_flags |= TASK_CANCELLING;
@@ -275,20 +274,41 @@ int asyncio__task_cancel(asyncio_future *future, const char *message)
         if (!next || (next->future.task_flags & TASK_CANCELLING))
             break;
     }
-    if (!task->waiting ||
-        !task->waiting->type->cancel((asyncio_future *)(void *)task->waiting, message)) {
+    *ret_chain = (struct cancel_chain){ first, task };
+    return CANCEL_GOES_ON;
+}
+
+void asyncio__task_cancel_end(const struct cancel_chain *chain, int accepted, const char *message)
+{
+    asyncio_task *last = chain->last;
+    if (!accepted) {
         /* What it waits for has been cancelled already: that one it will see. */
-        if (!(task->future.task_flags & TASK_WOKEN) || task->wake_result != -ECANCELED)
-            asyncio__future_keep_message(&task->future, message);
-        task->future.task_flags |= TASK_MUST_CANCEL;
-    } else if (task->future.task_flags & TASK_IN_DEBUG) {
-        asyncio__debug_cancelled(task);
+        if (!(last->future.task_flags & TASK_WOKEN) || last->wake_result != -ECANCELED)
+            asyncio__future_keep_message(&last->future, message);
+        last->future.task_flags |= TASK_MUST_CANCEL;
+    } else if (last->future.task_flags & TASK_IN_DEBUG) {
+        asyncio__debug_cancelled(last);
     }
-    for (next = first;; next = awaited_task(next)) {
-        next->future.task_flags &= (uint16_t)~TASK_CANCELLING;
-        if (next == task)
-            return 1;
+    for (asyncio_task *task = chain->first;; task = awaited_task(task)) {
+        task->future.task_flags &= (uint16_t)~TASK_CANCELLING;
+        if (task == last)
+            return;
     }
+}
+
+/* Cancels what the last task of a chain waits for: not by recursion, the chain may be longer than
+ * a stack is deep. */
+int asyncio__task_cancel(asyncio_future *future, const char *message)
+{
+    struct cancel_chain chain;
+    int r = asyncio__task_cancel_begin((asyncio_task *)(void *)future, message, &chain);
+    if (r != CANCEL_GOES_ON)
+        return r;
+    struct awaited *waiting = chain.last->waiting;
+    int accepted =
+        waiting ? waiting->type->cancel((asyncio_future *)(void *)waiting, message) : 0;
+    asyncio__task_cancel_end(&chain, accepted, message);
+    return 1;
 }
 
 bool asyncio__task_take_cancel_slow(asyncio_task *task)

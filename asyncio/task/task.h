@@ -214,6 +214,19 @@ int asyncio__task_create_by_factory(asyncio_loop *loop, const asyncio_coro *coro
 /* The body is over: result, callbacks, references. */
 void asyncio__task_finish(asyncio_task *task, int result);
 int asyncio__task_cancel(asyncio_future *future, const char *message);
+/* The same in two steps, for who must not go deeper for what a task waits for. */
+struct cancel_chain {
+    asyncio_task *first, *last;   /* of tasks that await one another */
+};
+enum { CANCEL_GOES_ON = 2 };
+/* 1 or 0: that was it. CANCEL_GOES_ON: what the last one waits for is to be cancelled, then _end
+ * with its answer (0 when it waits for nothing). */
+int asyncio__task_cancel_begin(asyncio_task *first, const char *message,
+                               struct cancel_chain *ret_chain);
+void asyncio__task_cancel_end(const struct cancel_chain *chain, int accepted, const char *message);
+/* Tasks that wait for one another in a circle: `task` gets its cancellation in place of what it
+ * waits for. 1. */
+int asyncio__task_cut_circle(asyncio_task *task, const char *message);
 
 /* coroutine.c: a coroutine object unwrapped from its notes. */
 struct closing {                  /* an on_close that is due */

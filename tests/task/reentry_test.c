@@ -294,6 +294,151 @@ static void a_long_chain_cancelled(void **state)
 
 static asyncio_exit_stack the_stack;
 
+#define gather_into(ret_future, ...)                                                               \
+    do {                                                                                           \
+        const asyncio_awaitable all_[] = { ASYNCIO__MAP(ASYNCIO_AWAITABLE, __VA_ARGS__) };         \
+        assert_return_code(asyncio_gather_future(all_, sizeof all_ / sizeof *all_, ret_future),    \
+                           0);                                                                     \
+    } while (0)
+
+/* Gathers of gathers, deeper than a stack: cancelled, and given back, from the outermost. */
+static int nested_gathers(void)
+{
+    enum { DEPTH = 20000 };
+    asyncio_future *leaf, *beside, *future;
+    assert_return_code(asyncio_future_new(&leaf), 0);
+    assert_return_code(asyncio_future_new(&beside), 0);
+    future = asyncio_future_ref(leaf);
+    for (int i = 0; i < DEPTH; i++) {
+        asyncio_future *outer;
+        gather_into(&outer, future, beside);
+        asyncio_future_unref(future);
+        future = outer;
+    }
+    assert_int_equal(asyncio_future_cancel(future), 1);
+    assert_true(asyncio_future_cancelled(leaf));
+    assert_true(asyncio_future_cancelled(beside));
+    assert_int_equal(asyncio_await(future), -ECANCELED);
+    assert_int_equal(asyncio_future_cancel(future), 0);
+    asyncio_future_unref(future);
+    asyncio_future_unref(beside);
+    asyncio_future_unref(leaf);
+    return 0;
+}
+
+enum { LEVELS = 2000 };
+
+static int gathers_below(int level)
+{
+    return level ? asyncio_gather(asyncio_coro(gathers_below, level - 1),
+                                  asyncio_coro(asyncio_sleep, 1000.0))
+                 : asyncio_sleep(1000);
+}
+
+/* A task that waits for a gather of tasks, one of which waits for a gather ... */
+static int nested_tasks(void)
+{
+    asyncio_task *task;
+    assert_return_code(asyncio_create_task(asyncio_coro(gathers_below, LEVELS), &task), 0);
+    for (int i = 0; i < LEVELS + 2; i++)
+        assert_return_code(asyncio_sleep(0), 0);
+    assert_int_equal(asyncio_all_tasks(NULL, NULL, 0), 2 + 2 * LEVELS);
+    assert_int_equal(asyncio_task_cancel(task), 1);
+    assert_int_equal(asyncio_task_cancelling(task), 1);
+    assert_int_equal(asyncio_await(task), -ECANCELED);
+    asyncio_task_unref(task);
+    assert_return_code(asyncio_sleep(0), 0);
+    assert_int_equal(asyncio_all_tasks(NULL, NULL, 0), 1);
+    return 0;
+}
+
+/* One that is reached in two ways is cancelled twice, as in CPython. */
+static int reached_twice(void)
+{
+    asyncio_task *task;
+    assert_return_code(asyncio_create_task(asyncio_coro(asyncio_sleep, 1000.0), &task), 0);
+    asyncio_future *inner, *one, *two, *outer;
+    gather_into(&inner, task);
+    gather_into(&one, inner);
+    gather_into(&two, inner);
+    gather_into(&outer, one, two);
+    assert_int_equal(asyncio_future_cancel(outer), 1);
+    assert_int_equal(asyncio_task_cancelling(task), 2);
+    assert_int_equal(asyncio_await(outer), -ECANCELED);
+    asyncio_future_unref(outer);
+    asyncio_future_unref(two);
+    asyncio_future_unref(one);
+    asyncio_future_unref(inner);
+    asyncio_task_unref(task);
+    return 0;
+}
+
+/* A gather of a task that waits for that very gather. */
+static int waits_for_its_gather(asyncio_future **gather)
+{
+    int r = asyncio_sleep(0);
+    return r < 0 ? r : asyncio_await(*gather);
+}
+
+static int gather_in_a_circle(void)
+{
+    asyncio_future *gather;
+    asyncio_task *task, *beside;
+    assert_return_code(asyncio_create_task(asyncio_coro(waits_for_its_gather, &gather), &task), 0);
+    assert_return_code(asyncio_create_task(asyncio_coro(asyncio_sleep, 1000.0), &beside), 0);
+    gather_into(&gather, task, beside);
+    assert_return_code(asyncio_sleep(0), 0);
+    assert_return_code(asyncio_sleep(0), 0);
+    assert_int_equal(asyncio_future_cancel(gather), 1);
+    assert_int_equal(asyncio_await(task), -ECANCELED);
+    assert_int_equal(asyncio_await(gather), -ECANCELED);
+    assert_int_equal(asyncio_task_cancelling(beside), 1);
+    asyncio_future_unref(gather);
+    asyncio_task_unref(beside);
+    asyncio_task_unref(task);
+    return 0;
+}
+
+/* The same, with a gather of the gather in between. */
+static int waits_for_a_gather_of_its_gather(asyncio_future **gather)
+{
+    int r = asyncio_sleep(0);
+    asyncio_future *outer;
+    if (r < 0)
+        return r;
+    gather_into(&outer, *gather);
+    r = asyncio_await(outer);
+    asyncio_future_unref(outer);
+    return r;
+}
+
+static int gather_of_a_gather_in_a_circle(void)
+{
+    asyncio_future *gather;
+    asyncio_task *task;
+    assert_return_code(
+        asyncio_create_task(asyncio_coro(waits_for_a_gather_of_its_gather, &gather), &task), 0);
+    gather_into(&gather, task);
+    assert_return_code(asyncio_sleep(0), 0);
+    assert_return_code(asyncio_sleep(0), 0);
+    assert_int_equal(asyncio_future_cancel(gather), 1);
+    assert_int_equal(asyncio_await(task), -ECANCELED);
+    assert_int_equal(asyncio_await(gather), -ECANCELED);
+    asyncio_future_unref(gather);
+    asyncio_task_unref(task);
+    return asyncio_sleep(0);
+}
+
+static void gathers_of_gathers_cancelled(void **state)
+{
+    (void)state;
+    run(reached_twice);
+    run(gather_in_a_circle);
+    run(gather_of_a_gather_in_a_circle);
+    run(nested_gathers);
+    run(nested_tasks);
+}
+
 static void exits_again(void *data)
 {
     (void)data;
@@ -407,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_handler_that_keeps_what_it_is_shown),
         cmocka_unit_test(tasks_that_await_one_another),
         cmocka_unit_test(a_long_chain_cancelled),
+        cmocka_unit_test(gathers_of_gathers_cancelled),
         cmocka_unit_test(an_exit_from_inside),
         cmocka_unit_test(a_runner_left_from_inside),
         cmocka_unit_test(a_shutdown_timeout_that_is_no_number),
