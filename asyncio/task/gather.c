@@ -137,8 +137,7 @@ static void free_one(struct gather *gather)
     for (size_t i = 0; i < gather->children_count; i++)
         future_unref(gather->children[i].future);
     asyncio__free(gather);
-    if (--loop->objects == 0)
-        asyncio_loop_unref(loop);
+    asyncio__loop_let_go(loop);
 }
 
 /* Those that go because the one that is being freed had the last reference. */

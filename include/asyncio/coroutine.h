@@ -10,6 +10,9 @@
  *            refuses parameters it could not pass: floating (but int (double)), structs, narrower
  *            than int, wider than a register. In C23 it cannot see that a parameter is narrower
  *            than int: the argument has to fit it then.
+ * COMMAS     The macros count their arguments by the commas that stand in no parentheses: a
+ *            compound literal with more than one member stands in parentheses of its own,
+ *            asyncio_coro(fn, (&(struct point){ 1, 2 })). asyncio_coro_copy takes its copy along.
  * C++        asyncio_coro takes lambdas without captures too; asyncio_coro_copy, _ret and
  *            _on_close give an object of their own, to be used in the same expression or kept by
  *            `auto`.
