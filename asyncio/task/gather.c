@@ -134,8 +134,10 @@ static void free_one(struct gather *gather)
     asyncio_loop *loop = gather->future.loop;
     list_remove(&gather->follower.link);
     asyncio__future_fini(&gather->future);
-    for (size_t i = 0; i < gather->children_count; i++)
+    for (size_t i = 0; i < gather->children_count; i++) {
+        fetch_ahead(gather, i);
         future_unref(gather->children[i].future);
+    }
     asyncio__free(gather);
     asyncio__loop_let_go(loop);
 }
