@@ -131,8 +131,9 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
     int r = asyncio__loop_check(loop);
     if (r >= 0 && (!asyncio__coro_is_one(coro) || asyncio__coro_innermost(coro)->type->resume))
         r = asyncio_raise(-EINVAL, "a thread runs a C function");
+    struct offload_floor *floor = r >= 0 ? asyncio__offload_floor(loop) : NULL;
     if (r >= 0)
-        r = asyncio__executor_for(loop, executor, &used);
+        r = floor ? asyncio__executor_for(loop, executor, &used) : -ENOMEM;
     size_t size = asyncio__coro_extra_size(coro), value = asyncio__coro_ret_size(coro);
     void *notes = NULL;
     if (r >= 0 && size + value && !(notes = asyncio__calloc(1, size + value)))
@@ -157,8 +158,7 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
     call->post.handle.run = arrived;
     asyncio__coro_prepare_notes(coro, notes, &call->prepared, value ? (char *)notes + size : NULL);
     atomic_init(&call->refs, 2);
-    /* made by asyncio__executor_for */
-    list_append(&asyncio__offload_floor(loop)->calls, &call->link);
+    list_append(&floor->calls, &call->link);
     r = submit(call, used);
     if (r < 0) {
         list_remove(&call->link);

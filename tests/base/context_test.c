@@ -40,6 +40,8 @@ static int start(void **state)
 {
     (void)state;
     destroyed = 0;
+    asyncio__call_coro = NULL;
+    asyncio__close_coro = NULL;
     return 0;
 }
 
@@ -49,8 +51,6 @@ static int nothing_is_left(void **state)
     asyncio__alloc_fail_at(0, 0);
     asyncio__thread.env = NULL;
     env_fini(&asyncio__thread.own);
-    asyncio__call_coro = NULL;
-    asyncio__close_coro = NULL;
     assert_int_equal(asyncio__alloc_live(), 0);
     return 0;
 }

@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/thread.h"
 
+#include "support/failing.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -136,10 +138,10 @@ static void raise_without_the_macro_has_no_place(void **state)
 {
     (void)state;
     assert_int_equal((asyncio_raise)(-EPERM, "no"), -EPERM);
-    assert_null(asyncio_last_error(-EPERM)->where);
+    assert_null(record_of(-EPERM)->where);
     const char *none = NULL;
     assert_int_equal((asyncio_raise)(-ENOENT, none, 0), -ENOENT);
-    assert_string_equal(asyncio_last_error(-ENOENT)->text, "no such file or directory");
+    assert_string_equal(record_of(-ENOENT)->text, "no such file or directory");
 }
 
 static void raising_success_records_nothing(void **state)
@@ -154,13 +156,13 @@ static void text_may_quote_the_record_it_replaces(void **state)
 {
     (void)state;
     asyncio_raise(-ENOENT, "no %s", "config.ini");
-    asyncio_raise(-ENOENT, "start: %s", asyncio_last_error(-ENOENT)->text);
-    assert_string_equal(asyncio_last_error(-ENOENT)->text, "start: no config.ini");
+    asyncio_raise(-ENOENT, "start: %s", record_of(-ENOENT)->text);
+    assert_string_equal(record_of(-ENOENT)->text, "start: no config.ini");
     char *big = malloc(100000);
     memset(big, 'x', 99999);
     big[99999] = '\0';
     asyncio_raise(-EIO, "%s", big);
-    assert_string_equal(asyncio_last_error(-EIO)->text, big);
+    assert_string_equal(record_of(-EIO)->text, big);
     free(big);
 }
 
@@ -172,7 +174,7 @@ static void cause_is_the_error_before_of_another_code(void **state)
     const asyncio_error *error = asyncio_last_error(-EINVAL);
     assert_string_equal(error->cause->text, "first");
     asyncio_raise(-EINVAL, "tried again");
-    assert_null(asyncio_last_error(-EINVAL)->cause);
+    assert_null(record_of(-EINVAL)->cause);
 }
 
 static void chain_of_causes_is_bounded(void **state)
@@ -204,7 +206,7 @@ static void record_travels(void **state)
 
     asyncio__thread.env = &other;
     asyncio__record_put(asyncio__record_ref(record));
-    assert_string_equal(asyncio_last_error(-EIO)->text, "disk");
+    assert_string_equal(record_of(-EIO)->text, "disk");
     asyncio__record_put(NULL);
     asyncio__thread.env = NULL;
 

@@ -445,13 +445,19 @@ SCENARIO(all_tasks_are_those_not_done)
     return 0;
 }
 
+static int number_of(asyncio_task *task)
+{
+    int number = 0;
+    return sscanf(asyncio_task_get_name(task), "Task-%d", &number) == 1 ? number : 0;
+}
+
 SCENARIO(names)
 {
     asyncio_task *named = start_named(asyncio_coro(quick, 0), "crawler");
     asyncio_task *numbered = start(asyncio_coro(quick, 0)), *next = start(asyncio_coro(quick, 0));
     say("%s", asyncio_task_get_name(named));
     say("%s", yes(strncmp(asyncio_task_get_name(numbered), "Task-", 5) == 0));
-    say("%d", atoi(asyncio_task_get_name(next) + 5) - atoi(asyncio_task_get_name(numbered) + 5));
+    say("%d", number_of(next) - number_of(numbered));
     ok(asyncio_task_set_name(numbered, "renamed"));
     say("%s", asyncio_task_get_name(numbered));
     ok(asyncio_gather(named, numbered, next));

@@ -46,6 +46,7 @@ struct flow {
 
 void start(flow &f, void (*entry)(void *))
 {
+    assert_non_null(pool);
     assert_int_equal(asyncio__stack_get(pool, &f.stack), 0);
     asyncio__coro_init(&f.coro, f.stack.bottom, f.stack.top, entry, &f);
 }

@@ -449,7 +449,7 @@ static void *works_alone(void *unused)
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < 50; i++) {
             flows[i] = (struct flow){ .rounds = 3, .home = &thread };
-            if (asyncio__stack_get(own, &flows[i].stack) < 0)
+            if (!own || asyncio__stack_get(own, &flows[i].stack) < 0)
                 return NULL;
             asyncio__coro_init(&flows[i].coro, flows[i].stack.bottom, flows[i].stack.top, counts,
                                &flows[i]);

@@ -3,6 +3,8 @@
 /* TEST: timeout 60 */
 #include "base/error.h"
 
+#include "support/failing.h"
+
 #include <asyncio.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -285,7 +287,7 @@ static void misuse(void **state)
     asyncio_loop_stats stats = { .turns = 77 };
     assert_int_equal(asyncio_run(asyncio_coro(asked_from_elsewhere)), -ASYNCIO_WRONG_THREAD);
     assert_int_equal(asyncio_loop_get_stats(NULL, &stats), -EINVAL);
-    assert_true(strlen(asyncio_last_error(-EINVAL)->text) > 10);
+    assert_true(strlen(record_of(-EINVAL)->text) > 10);
     assert_return_code(asyncio_loop_new(&loop), 0);
     assert_int_equal(asyncio_loop_get_stats(loop, (asyncio_loop_stats *)NULL), -EINVAL);
     assert_int_equal((asyncio_loop_get_stats)(loop, &stats, 0), -EINVAL);

@@ -136,7 +136,7 @@ static int unknown_names(void *data)
     asyncio_server *server;
     int r = asyncio_open_connection("no such host", 1, &stream);
     CHECK_IS(r, -ASYNCIO_RESOLVE);
-    CHECK(asyncio_last_error(r) && strncmp(asyncio_last_error(r)->text, "no such host: ", 14) == 0);
+    CHECK(asyncio_last_error(r) && strncmp(record_of(r)->text, "no such host: ", 14) == 0);
     CHECK_IS(asyncio_start_server(say_hello, "no such host", 0, &server), -ASYNCIO_RESOLVE);
     CHECK_IS(asyncio_open_connection("127.0.0.1", 1, &stream, .local_addr = { "no such host", 0 }),
              -ASYNCIO_RESOLVE);

@@ -205,7 +205,7 @@ static int late_cancellations(struct pair *p)
     asyncio_task_cancel(waiter, .message = "second");
     int r = asyncio_await(waiter);
     CHECK_IS(r, -ECANCELED);
-    CHECK(asyncio_last_error(r) && strcmp(asyncio_last_error(r)->text, "first") == 0);
+    CHECK(asyncio_last_error(r) && strcmp(record_of(r)->text, "first") == 0);
     asyncio_task_unref(waiter);
     START(waiter, wait_closed_of, p->a);
     CHECK_IS(settle(), 0);

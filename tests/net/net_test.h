@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "net/stream.h"
+#include "support/failing.h"
 
 #include <asyncio/runner.h>
 #include <asyncio/connect.h>
@@ -119,11 +120,19 @@ static inline void run_everywhere(program *body)
 
 /* ---- inside programs: a check that fails ends the program with a code that names its line ---- */
 
+/* Tasks that were started point into the frame of the program that gives up. */
+static inline void check_failed(void)
+{
+    if (allocation_is_failing())
+        fail();
+}
+
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
             print_error("%s:%d: %s (%s, seed %lu)\n", __FILE__, __LINE__, #condition, world.name,  \
                         world.seed);                                                               \
+            check_failed();                                                                        \
             return -EPROTO;                                                                        \
         }                                                                                          \
     } while (0)
@@ -135,6 +144,7 @@ static inline void run_everywhere(program *body)
             print_error("%s:%d: %s is %lld (%s), not %lld (%s, seed %lu)\n", __FILE__, __LINE__,   \
                         #expression, is_, asyncio_error_name((int)is_), expected_, world.name,     \
                         world.seed);                                                               \
+            check_failed();                                                                        \
             return -EPROTO;                                                                        \
         }                                                                                          \
     } while (0)

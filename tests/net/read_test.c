@@ -81,7 +81,7 @@ static int cancelled_read_loses_nothing(struct pair *p)
     CHECK_IS(asyncio_task_cancel(reader, .message = "enough"), 1);
     int r = asyncio_await(reader);
     CHECK_IS(r, -ECANCELED);
-    CHECK(asyncio_last_error(r) && strcmp(asyncio_last_error(r)->text, "enough") == 0);
+    CHECK(asyncio_last_error(r) && strcmp(record_of(r)->text, "enough") == 0);
     asyncio_task_unref(reader);
     CHECK_IS(asyncio_stream_write(p->a, "still", 5), 0);
     CHECK_IS(read_all(p->b, text, 5), 5);

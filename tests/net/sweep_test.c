@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation failed in turn, a cancellation at every turn and at every suspension, and in the
  * sim backend a hundred seeds, through everything the net floor offers. */
-/* TEST: timeout 300 */
+/* TEST: timeout 300; not allocations */
 #include "net/net_test.h"
 
 #include "support/sweep.h"

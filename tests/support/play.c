@@ -3,6 +3,8 @@
  * it said with what CPython did. */
 #include "support/play.h"
 
+#include "support/failing.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -31,7 +33,8 @@ static int body_then_drop(struct scenario *scenario)
 {
     int r = scenario->body();
     trace_over = true;
-    if (!trace_is_swept) /* a body that ended early may have left callbacks that use them */
+    /* a body that ended early may have left callbacks that use them */
+    if (!trace_is_swept && !allocation_is_failing())
         drop_all();
     return r;
 }
@@ -154,6 +157,10 @@ static void case_of_scenario(void **case_state)
     static char lines[TRACE_SIZE];
     if (is_sim && scenario->needs_threads)
         skip();
+    if (allocation_is_failing()) {
+        play(scenario);
+        return;
+    }
     bool known = expected_lines(text("%s @3.14", scenario->name), lines) ||
                  expected_lines(scenario->name, lines);
     if (!known)

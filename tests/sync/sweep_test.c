@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation failed in turn, and a cancellation at every turn and at every suspension,
  * through all of the floor: whatever happens, the objects can be ended and nothing is left. */
-/* TEST: timeout 300 */
+/* TEST: timeout 300; not allocations */
 #include "support/sweep.h"
 
 #include <setjmp.h>

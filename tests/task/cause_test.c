@@ -4,6 +4,8 @@
 /* TEST: timeout 30 */
 #include "base/error.h"
 
+#include "support/failing.h"
+
 #include <asyncio.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -23,7 +25,7 @@ static int fails(void)
 static const asyncio_error *cause_of_another(void)
 {
     int r = asyncio_raise(-EPERM, "no");
-    return asyncio_last_error(r)->cause;
+    return record_of(r)->cause;
 }
 
 static int at_once(void)
@@ -57,7 +59,7 @@ static int returned_after_cleanup(void)
 static int cleaned_up(void)
 {
     assert_int_equal(asyncio_await(asyncio_coro(returned_after_cleanup)), -EIO);
-    assert_string_equal(asyncio_last_error(-EIO)->text, "the disk is gone");
+    assert_string_equal(record_of(-EIO)->text, "the disk is gone");
     return 0;
 }
 

@@ -3,6 +3,8 @@
 /* TEST: timeout 120 */
 #include "base/error.h"
 
+#include "support/failing.h"
+
 #include <asyncio.h>
 #include <math.h>
 #include <pthread.h>
@@ -232,7 +234,7 @@ static int lost_race(void)
     assert_int_equal(error->error_count, 3);
     assert_string_equal(error->errors[1]->text, "number 1 failed");
     assert_int_equal(asyncio_staggered_race(all, 1, 9, &winner), -ENOENT);
-    assert_string_equal(asyncio_last_error(-ENOENT)->text, "number 0 failed");
+    assert_string_equal(record_of(-ENOENT)->text, "number 0 failed");
     /* what is not started is closed, and never starts */
     const asyncio_coro first_wins[] = {
         asyncio_coro(counts_start, 3),
@@ -431,7 +433,7 @@ static int out_of_order(void)
     asyncio_timeout_enter(&outer, 10);
     asyncio_task_group_enter(&inner);
     assert_error(asyncio_timeout_exit(&outer, 0), -ASYNCIO_SCOPE_ORDER);
-    assert_non_null(strstr(asyncio_last_error(-ASYNCIO_SCOPE_ORDER)->text, "task group"));
+    assert_non_null(strstr(record_of(-ASYNCIO_SCOPE_ORDER)->text, "task group"));
     assert_return_code(asyncio_task_group_exit(&inner, 0), 0);
     assert_return_code(asyncio_timeout_exit(&outer, 0), 0);
     assert_error(asyncio_timeout_exit(&outer, 0), -ASYNCIO_INVALID_STATE);

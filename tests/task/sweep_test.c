@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation failed in turn, and a cancellation at every turn and at every suspension,
  * through everything the task and offload floors offer. */
-/* TEST: timeout 300 */
+/* TEST: timeout 300; not allocations */
 #include "support/sweep.h"
 
 #include <setjmp.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* TEST: timeout 120 */
+/* TEST: timeout 120; not allocations */
 /* The pool of threads: every job runs once, in order, on as many threads as it takes; cancelling,
  * shutting down and letting go at any moment; threads and memory that cannot be had. Waits for
- * events, never for time. */
+ * events, never for time: so where a thread could not be had jobs that wait for each other do so
+ * for ever, and each failed allocation has cases of its own here. */
 #include "base/alloc.h"
 #include "workers/pool.h"
 
