@@ -54,6 +54,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_sock_accept(asyncio_loop *loop, 
                                                             struct sockaddr_storage *ret_address,
                                                             socklen_t *ret_address_size);
 
+#define ASYNCIO__DEFAULT_COUNT (-1)
+#define ASYNCIO__DEFAULT_FALLBACK 1
+
 /* How a file is sent. */
 typedef struct asyncio_sendfile_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_sendfile_options));
@@ -62,9 +65,6 @@ typedef struct asyncio_sendfile_options {
     /* by reading and writing where the system cannot; 0: -ASYNCIO_SENDFILE_NOT_AVAILABLE then */
     int fallback ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_FALLBACK);
 } asyncio_sendfile_options;
-
-#define ASYNCIO__DEFAULT_COUNT (-1)
-#define ASYNCIO__DEFAULT_FALLBACK 1
 
 /* Sends a regular file through a stream, after what was written before. *ret_sent (NULL: not
  * wanted) tells how many bytes were, also on failure; the file then stands behind them. While it

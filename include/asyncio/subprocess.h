@@ -47,6 +47,9 @@ enum asyncio_subprocess_stream {
     ASYNCIO_SUBPROCESS_INHERIT = -4, /* Python's None: as this process has it */
 };
 
+#define ASYNCIO__DEFAULT_PROCESS_GROUP (-1)
+#define ASYNCIO__DEFAULT_UMASK (-1)
+
 /* How a subprocess is made. What is pointed to is borrowed for the call. */
 typedef struct asyncio_subprocess_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_subprocess_options));
@@ -144,8 +147,6 @@ ASYNCIO_API asyncio_process *asyncio_process_ref(asyncio_process *process);
  * allowed. Does not suspend. */
 ASYNCIO_API void asyncio_process_unref(asyncio_process *process);
 
-#define ASYNCIO__DEFAULT_PROCESS_GROUP (-1)
-#define ASYNCIO__DEFAULT_UMASK (-1)
 #define ASYNCIO__SUBPROCESS_DEFAULTS                                                               \
     (.limit = ASYNCIO__DEFAULT_LIMIT, .std_in = ASYNCIO_SUBPROCESS_INHERIT,                        \
      .std_out = ASYNCIO_SUBPROCESS_INHERIT, .std_err = ASYNCIO_SUBPROCESS_INHERIT,                 \
