@@ -19,6 +19,8 @@
 
 ASYNCIO__BEGIN
 
+struct addrinfo; /* which <netdb.h> hides from strict C */
+
 typedef struct asyncio_loop_getaddrinfo_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_getaddrinfo_options));
     int family ASYNCIO__0;            /* AF_INET, AF_INET6, 0: any */
