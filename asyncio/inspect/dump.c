@@ -3,6 +3,7 @@
 #include <asyncio/dump.h>
 
 #include "base/alloc.h"
+#include "inspect/dump_stuck.h"
 #include "inspect/edges.h"
 #include "inspect/frames.h"
 #include "task/debug_mode.h"
@@ -121,15 +122,29 @@ __attribute__((noinline)) int asyncio_loop_dump_tasks(asyncio_loop *loop, FILE *
     return r;
 }
 
-static void on_signal(int signal_number, void *loop)
+static void on_signal(int signal_number, void *data)
 {
+    struct dumper *dumper = data;
     (void)signal_number;
-    int r = asyncio_loop_dump_tasks(loop, NULL);
+    if (!asyncio__dumper_answer(dumper))
+        return; /* this loop was stuck when it arrived */
+    int r = asyncio_loop_dump_tasks(NULL, NULL);
     (void)r; /* nobody is there to be told */
 }
 
 int asyncio_loop_dump_tasks_on_signal(asyncio_loop *loop, int signal_number)
 {
-    const asyncio_watch_options options = { .size = sizeof options, .data = loop };
-    return (asyncio_loop_add_signal_handler)(loop, signal_number, on_signal, &options);
+    struct dumper *dumper;
+    int r = asyncio__loop_check(loop);
+    if (r < 0 || (r = asyncio__dumper_new(loop, &dumper)) < 0)
+        return r;
+    const asyncio_watch_options options = { .size = sizeof options,
+                                            .data = dumper,
+                                            .destroy = asyncio__dumper_free };
+    r = (asyncio_loop_add_signal_handler)(loop, signal_number, on_signal, &options);
+    if (r < 0)
+        asyncio__dumper_free(dumper);
+    else
+        asyncio__loop_notice_signal(loop, signal_number, asyncio__dumper_notice);
+    return r;
 }

@@ -29,28 +29,32 @@ static struct sigaction before;
 static atomic_int state;
 static _Atomic(asyncio_loop *) wanted_loop;
 static atomic_ulong wanted_ran;
+static void (*wanted_visit)(asyncio_loop *loop, const struct interrupted *where, void *data);
+static void *wanted_data; /* both written before the request, read behind it */
 static struct snapshot snapshot;
 static atomic_uint sent, handled;
 
 /* --- in the loop's thread, in a signal handler --- */
 
-static void *interrupted_at(const ucontext_t *context)
+static struct interrupted interrupted_at(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-    return (void *)context->uc_mcontext.gregs[REG_RIP];
+    return (struct interrupted){ (void *)context->uc_mcontext.gregs[REG_RIP],
+                                 (void *)context->uc_mcontext.gregs[REG_RSP] };
 #elif defined(__aarch64__)
-    return (void *)context->uc_mcontext.pc;
+    return (struct interrupted){ (void *)context->uc_mcontext.pc,
+                                 (void *)context->uc_mcontext.sp };
 #endif
 }
 
-static void take_name(const asyncio_task *task)
+void asyncio__snapshot_name(const asyncio_task *task, char *ret_name)
 {
     static const char prefix[] = "Task-";
     const char *name = task->future.extra ? task->future.extra->name : NULL;
     if (name) {
         size_t length = strnlen(name, SNAPSHOT_NAME - 1);
-        memcpy(snapshot.task, name, length);
-        snapshot.task[length] = 0;
+        memcpy(ret_name, name, length);
+        ret_name[length] = 0;
         return;
     }
     char digits[12], *first = digits + sizeof digits - 1;
@@ -59,8 +63,8 @@ static void take_name(const asyncio_task *task)
     do
         *--first = (char)('0' + number % 10);
     while (number /= 10);
-    memcpy(snapshot.task, prefix, sizeof prefix - 1);
-    memcpy(snapshot.task + sizeof prefix - 1, first,
+    memcpy(ret_name, prefix, sizeof prefix - 1);
+    memcpy(ret_name + sizeof prefix - 1, first,
            (size_t)(digits + sizeof digits - first));
 }
 
@@ -75,15 +79,19 @@ static void on_signal(int number, siginfo_t *info, void *context)
         atomic_compare_exchange_strong(&state, &requested, TAKING)) {
         if (atomic_load(&wanted_loop) != loop) {
             atomic_store(&state, REQUESTED);
+        } else if (wanted_visit) {
+            const struct interrupted where = interrupted_at(context);
+            wanted_visit(loop, &where, wanted_data);
+            atomic_store(&state, TAKEN);
         } else if (loop->ran != atomic_load(&wanted_ran)) {
             atomic_store(&state, STALE);
         } else {
             const asyncio_task *task = task_current();
             snapshot.has_task = task != NULL;
             if (task)
-                take_name(task);
+                asyncio__snapshot_name(task, snapshot.task);
             snapshot.frame_count = asyncio__frames_here(snapshot.frames, SNAPSHOT_FRAMES,
-                                                        interrupted_at(context));
+                                                        interrupted_at(context).ip);
             atomic_store(&state, TAKEN);
         }
     }
@@ -199,18 +207,42 @@ static int wait_for_handler(void)
     }
 }
 
-int asyncio__snapshot_take(asyncio_loop *loop, int thread, unsigned long ran,
-                           struct snapshot *ret_snapshot)
+/* With the lock. */
+static int request(asyncio_loop *loop, int thread)
 {
-    int r = -ESRCH;
+    atomic_store(&wanted_loop, loop);
+    atomic_store(&state, REQUESTED);
+    return interrupt(thread, signal_number) ? wait_for_handler() : -ESRCH;
+}
+
+static void lock_when_idle(void)
+{
     (void)pthread_mutex_lock(&mutex);
     while (atomic_load(&state) != IDLE) /* another thread's, which waits and has let go the lock */
         wait_until(clock_ns() + POLL_NS);
-    atomic_store(&wanted_loop, loop);
+}
+
+int asyncio__snapshot_visit(asyncio_loop *loop, int thread,
+                            void (*visit)(asyncio_loop *loop, const struct interrupted *where,
+                                          void *data),
+                            void *data)
+{
+    lock_when_idle();
+    wanted_visit = visit;
+    wanted_data = data;
+    int r = request(loop, thread);
+    wanted_visit = NULL;
+    atomic_store(&state, IDLE);
+    (void)pthread_mutex_unlock(&mutex);
+    return r;
+}
+
+int asyncio__snapshot_take(asyncio_loop *loop, int thread, unsigned long ran,
+                           struct snapshot *ret_snapshot)
+{
+    lock_when_idle();
     atomic_store(&wanted_ran, ran);
-    atomic_store(&state, REQUESTED);
-    if (interrupt(thread, signal_number))
-        r = wait_for_handler();
+    int r = request(loop, thread);
     if (r == 0)
         *ret_snapshot = snapshot;
     atomic_store(&state, IDLE);

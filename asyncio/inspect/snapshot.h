@@ -25,6 +25,21 @@ struct snapshot {
 int asyncio__snapshot_open(void);
 void asyncio__snapshot_close(void);
 
+/* Where the loop's thread was interrupted. */
+struct interrupted {
+    void *ip, *sp;
+};
+
+/* Calls visit(loop, where, data) in the signal handler, in whatever step the loop is: it may not
+ * lock and not allocate. Waits until it has returned. -ESRCH, -ETIMEDOUT. */
+int asyncio__snapshot_visit(asyncio_loop *loop, int thread,
+                            void (*visit)(asyncio_loop *loop, const struct interrupted *where,
+                                          void *data),
+                            void *data);
+
+/* The task's name, of SNAPSHOT_NAME bytes at most: async-signal-safe. */
+void asyncio__snapshot_name(const asyncio_task *task, char *name);
+
 /* Of `loop`, run by `thread`, as long as it is in the step that began when loop->ran was `ran`.
  * -ESTALE when it has gone on, -ESRCH when the thread is gone, -ETIMEDOUT when it does not take the
  * signal. */

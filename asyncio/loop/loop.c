@@ -298,6 +298,8 @@ int asyncio__loop_enter(asyncio_loop *loop)
         atomic_store(&loop->watchdog->thread, (int)syscall(SYS_gettid));
         asyncio__loop_goes_on(loop);
     }
+    if (__builtin_expect(loop->tells_thread, 0))
+        atomic_store(&loop->thread_id, (int)syscall(SYS_gettid));
     if (__builtin_expect(loop->debug, 0) && asyncio__loop_entered)
         asyncio__loop_entered(loop);
     return 0;

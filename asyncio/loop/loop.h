@@ -138,6 +138,8 @@ struct asyncio_loop {
     unsigned refused;                 /* suspensions that it has refused */
     size_t leftover;                  /* tasks the runner still waits for, shutting down */
     bool had_overflow_stack;
+    bool tells_thread;                /* somebody wants to know thread_id */
+    atomic_int thread_id;             /* the kernel's number of the thread that runs it */
 };
 
 /* Told when the loop pauses: waits in the kernel, or does not run. The loop's thread writes, a
@@ -364,6 +366,10 @@ void asyncio__loop_close_signals(asyncio_loop *loop);
  * ends the process. */
 int asyncio__loop_watch_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback,
                                   void *data);
+/* What the loop handles is also told at once, in the signal handler: noticed(data), `data` as given
+ * to add_signal_handler. */
+void asyncio__loop_notice_signal(asyncio_loop *loop, int signal_number,
+                                 void (*noticed)(void *data));
 /* True while `callback` is what handles SIGINT. */
 bool asyncio__loop_watches_interrupt(asyncio_loop *loop, asyncio_signal_callback *callback);
 /* posts.c (any thread, async-signal-safe): ends the loop's sleep, if it sleeps or is about to. */

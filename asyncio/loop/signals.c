@@ -22,6 +22,7 @@ struct signal_watch {
     atomic_uint unanswered;           /* arrivals since the loop last looked */
     atomic_bool fatal_when_stuck;
     atomic_uint inside;               /* threads in on_signal: the loop has to stay */
+    void (*_Atomic noticed)(void *data);
 };
 
 enum { UNANSWERED_MAX = 2 };
@@ -39,6 +40,9 @@ static void on_signal(int signal_number)
             (void)signal(signal_number, SIG_DFL);
             (void)raise(signal_number);
         }
+        void (*noticed)(void *) = atomic_load(&watch->noticed);
+        if (noticed)
+            noticed(watch->data);
         atomic_store(&watch->arrived, true);
         atomic_store(&loop->signals, true);
         if (atomic_load(&loop->sleeping))
@@ -76,6 +80,20 @@ void asyncio__loop_take_signals(asyncio_loop *loop)
     }
 }
 
+/* Other threads' handlers may still have the loop, or the data. */
+static void wait_for_handlers(struct signal_watch *watch, asyncio_loop *loop)
+{
+    while (atomic_load(&watch->inside) && !backend_is_inherited(loop->backend))
+        sched_yield();
+}
+
+void asyncio__loop_notice_signal(asyncio_loop *loop, int signal_number,
+                                 void (*noticed)(void *data))
+{
+    if (atomic_load(&watches[signal_number].loop) == loop)
+        atomic_store(&watches[signal_number].noticed, noticed);
+}
+
 int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number,
                                      asyncio_signal_callback *callback,
                                      const asyncio_watch_options *options)
@@ -105,6 +123,8 @@ int(asyncio_loop_add_signal_handler)(asyncio_loop *loop, int signal_number,
         }
         loop->signal_count++;
     }
+    if (atomic_exchange(&watch->noticed, NULL))
+        wait_for_handlers(watch, loop);
     void (*destroy)(void *) = watch->destroy;
     void *data = watch->data;
     atomic_store(&watch->fatal_when_stuck, false);
@@ -134,8 +154,8 @@ int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signal_number)
     list_remove(&watch->handle.link);
     loop->signal_count--;
     atomic_store(&watch->loop, NULL);
-    while (atomic_load(&watch->inside) && !backend_is_inherited(loop->backend))
-        sched_yield(); /* another thread's handler still has the loop */
+    atomic_store(&watch->noticed, NULL);
+    wait_for_handlers(watch, loop);
     if (destroy)
         destroy(data);
     return 1;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -141,6 +142,137 @@ static void test_by_a_signal(void **state)
     expect("Task 'Task-1', waits for sleep\n  File \"");
 }
 
+/* --- a loop that is stuck --- */
+
+static volatile int is_free;
+static int before_stderr;
+
+static void catch_stderr(FILE *file)
+{
+    fflush(stderr);
+    before_stderr = dup(2);
+    dup2(fileno(file), 2);
+}
+
+static void leave_stderr(void)
+{
+    dup2(before_stderr, 2);
+    close(before_stderr);
+}
+
+/* Until the dump is there, or ten seconds have passed. */
+__attribute__((noinline)) static int blocks(FILE *file)
+{
+    char text[8192];
+    raise(SIGUSR1);
+    for (int i = 0; i < 1000; i++) {
+        struct timespec time = { 0, 10 * 1000 * 1000 };
+        (void)nanosleep(&time, NULL);
+        ssize_t length = pread(fileno(file), text, sizeof text - 1, 0);
+        text[length > 0 ? length : 0] = 0;
+        if (strstr(text, "Task 'newcomer', not started\n"))
+            return 0;
+    }
+    return -ETIMEDOUT;
+}
+
+__attribute__((noinline)) static int culprit(FILE *file)
+{
+    int r = blocks(file);
+    KEEP(r);
+    return r;
+}
+
+static void is_stuck(asyncio_loop *loop, void *file)
+{
+    (void)loop;
+    is_free = culprit(file);
+}
+
+static int when_stuck(int in_callback)
+{
+    asyncio_task *server;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int r = begin(&server);
+    if (r >= 0)
+        r = asyncio_loop_dump_tasks_on_signal(loop, SIGUSR1);
+    if (r < 0)
+        return r;
+    catch_stderr(file);
+    is_free = -1;
+    if (in_callback) {
+        r = asyncio_sleep(0); /* the first newcomer is over */
+        if (r >= 0)
+            r = asyncio_loop_call_soon(loop, is_stuck, NULL, .data = file);
+        if (r >= 0)
+            r = asyncio_create_task(asyncio_coro(returns), NULL, .name = "newcomer");
+        if (r >= 0)
+            r = asyncio_sleep(0);
+    } else {
+        is_free = culprit(file);
+    }
+    for (int i = 0; i < 3 && r >= 0; i++)
+        r = asyncio_sleep(0.001); /* and not once more by the loop */
+    leave_stderr();
+    take(file);
+    assert_return_code(is_free, 0);
+    assert_int_equal(asyncio_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    asyncio_task_unref(server);
+    return r;
+}
+
+static void check_stuck(void)
+{
+    expect("Task 'the server', waits for sleep\n  File \"");
+    expect("in sleeps\n");
+    expect("Task 'client', waits for task 'the server'\n  File \"");
+    expect("Task 'locked out', waits for lock 0x");
+    expect("Task 'newcomer', not started\n");
+    assert_ptr_equal(strstr(said, "Loop 0x"), said);
+    assert_null(strstr(said + 1, "Loop 0x"));
+}
+
+static void test_when_a_task_is_stuck(void **state)
+{
+    (void)state;
+    assert_int_equal(asyncio_run(asyncio_coro(when_stuck, 0)), 0);
+    expect(", stuck in a task's step, 5 tasks\n");
+    expect("Task 'Task-1', running\n  File \"");
+    expect("in blocks\n");
+    expect("in culprit\n");
+    check_stuck();
+}
+
+static void test_when_a_callback_is_stuck(void **state)
+{
+    (void)state;
+    assert_int_equal(asyncio_run(asyncio_coro(when_stuck, 1)), 0);
+    expect(", stuck in a callback, 5 tasks\n");
+    expect("Task 'Task-1', ready\n  File \"");
+    expect("Callback\n  File \"");
+    expect("in blocks\n");
+    check_stuck();
+}
+
+static int replaced(void)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    int r = asyncio_loop_dump_tasks_on_signal(loop, SIGUSR1);
+    if (r >= 0)
+        r = asyncio_loop_dump_tasks_on_signal(loop, SIGUSR1);
+    if (r >= 0)
+        r = asyncio_loop_dump_tasks_on_signal(loop, SIGUSR2); /* goes with the loop */
+    return r < 0 ? r : asyncio_loop_remove_signal_handler(loop, SIGUSR1);
+}
+
+static void test_replaced_and_left(void **state)
+{
+    (void)state;
+    assert_int_equal(asyncio_run(asyncio_coro(replaced)), 1);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
@@ -185,6 +317,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_a_call),
         cmocka_unit_test(test_by_a_signal),
+        cmocka_unit_test(test_when_a_task_is_stuck),
+        cmocka_unit_test(test_when_a_callback_is_stuck),
+        cmocka_unit_test(test_replaced_and_left),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_no_memory),
     };
