@@ -30,7 +30,7 @@ static void free_handle(asyncio_handle *handle)
 {
     if (handle->context)
         asyncio_context_unref(handle->context);
-    if (__builtin_expect(handle->origin != 0, 0))
+    if (ASYNCIO__DEBUG_MODE && __builtin_expect(handle->origin != 0, 0))
         asyncio__handle_origin_drop(handle->origin);
     if (handle->kind == HANDLE_THREADSAFE) {
         if (handle->holds_loop)
@@ -119,7 +119,7 @@ void asyncio_handle_cancel(asyncio_handle *handle)
 {
     if (!handle)
         return;
-    if (handle->kind != HANDLE_THREADSAFE && __builtin_expect(handle->loop->debug, 0) &&
+    if (handle->kind != HANDLE_THREADSAFE && __builtin_expect(loop_debugs(handle->loop), 0) &&
         asyncio__loop_refuses_thread(handle->loop, "asyncio_handle_cancel"))
         return;
     /* also when it ran: as in CPython */
@@ -182,7 +182,7 @@ static int make(asyncio_loop *loop, int kind, asyncio_loop_callback *callback,
         handle->data = options->data;
         handle->destroy = options->destroy;
     }
-    if (__builtin_expect(loop->debug, 0))
+    if (__builtin_expect(loop_debugs(loop), 0))
         handle->origin = asyncio__handle_origin_keep();
     *ret_handle = handle;
     return 0;

@@ -102,6 +102,7 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
     loop->poll_every_turn =
         options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
     loop->debug = environment_says_yes("ASYNCIO_DEBUG");
+    atomic_init(&loop->wants_check, loop_debugs(loop));
     loop->stack_size = options->stack_size ? options->stack_size : default_stack_size();
     loop->forks = atomic_load(&asyncio__forks);
     loop->thread = pthread_self();
@@ -248,6 +249,7 @@ int asyncio_loop_is_closed(const asyncio_loop *loop)
 void asyncio_loop_set_debug(asyncio_loop *loop, int enabled)
 {
     loop->debug = enabled != 0;
+    atomic_store(&loop->wants_check, loop_debugs(loop) || atomic_load(&loop->closed));
 }
 
 int asyncio_loop_get_debug(const asyncio_loop *loop)
@@ -300,7 +302,7 @@ int asyncio__loop_enter(asyncio_loop *loop)
     }
     if (__builtin_expect(loop->tells_thread, 0))
         atomic_store(&loop->thread_id, (int)syscall(SYS_gettid));
-    if (__builtin_expect(loop->debug, 0) && asyncio__loop_entered)
+    if (__builtin_expect(loop_debugs(loop), 0) && asyncio__loop_entered)
         asyncio__loop_entered(loop);
     return 0;
 }
@@ -339,7 +341,8 @@ int asyncio_loop_run_forever(asyncio_loop *loop)
 
 void asyncio_loop_stop(asyncio_loop *loop)
 {
-    if (__builtin_expect(loop->debug, 0) && asyncio__loop_refuses_thread(loop, "asyncio_loop_stop"))
+    if (__builtin_expect(loop_debugs(loop), 0) &&
+        asyncio__loop_refuses_thread(loop, "asyncio_loop_stop"))
         return;
     loop->stopping = true;
 }
@@ -402,6 +405,7 @@ int asyncio_loop_close(asyncio_loop *loop)
         return 0;
     loop->now_at_poll = asyncio__loop_now(loop);
     atomic_store(&loop->closed, true); /* first: nothing is added while all is dropped */
+    atomic_store(&loop->wants_check, true);
     asyncio_loop_ref(loop);
     unlist_loop(loop);
     asyncio__loop_close_posts(loop);

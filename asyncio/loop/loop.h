@@ -70,6 +70,11 @@ struct loop_stats {
     int64_t entered_at, ran_ns;        /* the run under way; all runs before */
 };
 
+/* 0: a library that knows no debug mode, for bench/ to compare with. */
+#ifndef ASYNCIO__DEBUG_MODE
+#define ASYNCIO__DEBUG_MODE 1
+#endif
+
 enum { LOOP_APART = 64 };   /* bytes: a cache line, wherever malloc put the loop */
 
 struct asyncio_loop {
@@ -84,6 +89,7 @@ struct asyncio_loop {
     /* one was armed for a time that had come: the next turn looks at the clock */
     bool timer_due;
     atomic_bool closed;
+    atomic_bool wants_check;          /* closed, or in debug mode: one look for both */
     bool had_posts;                   /* in this turn */
     struct spin spin;
     struct timers timers;
@@ -141,6 +147,11 @@ struct asyncio_loop {
     bool tells_thread;                /* somebody wants to know thread_id */
     atomic_int thread_id;             /* the kernel's number of the thread that runs it */
 };
+
+static inline bool loop_debugs(const asyncio_loop *loop)
+{
+    return ASYNCIO__DEBUG_MODE && loop->debug;
+}
 
 /* Told when the loop pauses: waits in the kernel, or does not run. The loop's thread writes, a
  * watcher's reads (inspect/watchdog.c); a loop that nobody watches pays a look at a pointer for
@@ -297,7 +308,7 @@ double asyncio__seconds(int64_t nanoseconds);
 static inline int64_t asyncio__loop_was_busy(asyncio_loop *loop, int64_t now)
 {
     int64_t busy = now - loop->now_at_poll;
-    if (__builtin_expect(busy > loop->stats.longest_ns, 0) && !loop->debug)
+    if (__builtin_expect(busy > loop->stats.longest_ns, 0) && !loop_debugs(loop))
         loop->stats.longest_ns = busy;
     return busy;
 }
@@ -313,7 +324,7 @@ void asyncio__loop_leave(asyncio_loop *loop);
 int asyncio__loop_check_slow(asyncio_loop *loop);
 static inline bool asyncio__loop_wants_check(const asyncio_loop *loop)
 {
-    return atomic_load_explicit(&loop->closed, memory_order_relaxed) || loop->debug;
+    return atomic_load_explicit(&loop->wants_check, memory_order_relaxed);
 }
 static inline int asyncio__loop_check(asyncio_loop *loop)
 {
@@ -326,7 +337,8 @@ bool asyncio__loop_is_elsewhere(const asyncio_loop *loop);
 int asyncio__loop_check_thread_slow(const asyncio_loop *loop, const char *function);
 static inline int asyncio__loop_check_thread(const asyncio_loop *loop, const char *function)
 {
-    return __builtin_expect(loop->debug, 0) ? asyncio__loop_check_thread_slow(loop, function) : 0;
+    return __builtin_expect(loop_debugs(loop), 0) ? asyncio__loop_check_thread_slow(loop, function)
+                                                  : 0;
 }
 /* True: it is so, and the loop will report it. For what returns nothing: it is not done then. */
 bool asyncio__loop_refuses_thread(asyncio_loop *loop, const char *function);

@@ -5,9 +5,13 @@
  *      ----|------------|---|-----------|~~~~~~~~~~~~~~~~|------------
  *           busy: lag        busy: lag       waited           busy: lag
  *
- * A loop reads its clock after each look at the kernel, and before one in which it will sleep. What
- * lies between is known from that, and nothing more is measured: no step has a clock of its own
- * (but in debug mode, where longest_ns is a step's). */
+ * A loop reads its clock after each look at the kernel, and before one in which it will sleep.
+ * What lies between is known from that, and nothing more is measured: no step has a clock of its
+ * own (but in debug mode, where longest_ns is a step's).
+ *
+ * So a turn that sleeps pays for it with 26 instructions (callgrind, x86-64, gcc -O2), and, where
+ * no timer is armed, with the reading before the sleep: nothing that the loop knows then is fresh.
+ * One that does not look at the kernel pays nothing. */
 #include "loop/loop.h"
 
 #include <string.h>

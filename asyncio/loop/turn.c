@@ -169,7 +169,7 @@ static __attribute__((noinline)) void run_in_debug(asyncio_loop *loop)
 
 static void run(asyncio_loop *loop)
 {
-    if (__builtin_expect(loop->debug, 0) && asyncio__loop_run_timed) {
+    if (__builtin_expect(loop_debugs(loop), 0) && asyncio__loop_run_timed) {
         run_in_debug(loop);
         return;
     }

@@ -86,7 +86,7 @@ static inline void net_check_scopes(void *caller)
 bool asyncio__net_is_other_thread(const struct net *net);
 static inline bool net_is_other_thread(const struct net *net)
 {
-    return __builtin_expect(net->loop->debug, 0) && asyncio__net_is_other_thread(net);
+    return __builtin_expect(loop_debugs(net->loop), 0) && asyncio__net_is_other_thread(net);
 }
 
 /* Waits in `waiters`: the result given to wake, or -ECANCELED. */

@@ -145,19 +145,32 @@ int asyncio__future_outcome(asyncio_future *future)
     return future->result;
 }
 
-int asyncio_loop_create_future(asyncio_loop *loop, asyncio_future **ret_future)
+static inline __attribute__((always_inline)) int
+create_future(asyncio_loop *loop, asyncio_future **ret_future, bool in_debug)
 {
-    int r = asyncio__loop_check(loop);
-    if (r < 0)
-        return r;
     asyncio_future *future = asyncio__loop_object(loop, LOOP_FREELIST_FUTURE);
     if (!future)
         return -ENOMEM;
     future_init(future, &asyncio__future_type, loop);
-    if (__builtin_expect(loop->debug, 0))
+    if (in_debug)
         asyncio__creation_remember(future);
     *ret_future = future;
     return 0;
+}
+
+/* The loop is closed, or in debug mode. */
+static __attribute__((noinline, cold)) int create_checked(asyncio_loop *loop,
+                                                          asyncio_future **ret_future)
+{
+    int r = asyncio__loop_check_slow(loop);
+    return r < 0 ? r : create_future(loop, ret_future, true);
+}
+
+int asyncio_loop_create_future(asyncio_loop *loop, asyncio_future **ret_future)
+{
+    return __builtin_expect(asyncio__loop_wants_check(loop), 0)
+               ? create_checked(loop, ret_future)
+               : create_future(loop, ret_future, false);
 }
 
 int asyncio_future_new(asyncio_future **ret_future)
@@ -173,9 +186,21 @@ asyncio_future *(asyncio_future_ref)(asyncio_future *future)
     return future;
 }
 
+/* Apart, and jumped to: with debug mode off a call on the way would cost as much as all the
+ * rest. */
+static __attribute__((noinline, cold)) void unref_in_debug(asyncio_future *future)
+{
+    if (!asyncio__loop_refuses_thread(future->loop, "asyncio_future_unref"))
+        future_unref(future);
+}
+
 void(asyncio_future_unref)(asyncio_future *future)
 {
-    if (future && !asyncio__future_refuses_thread(future, "asyncio_future_unref"))
+    if (!future)
+        return;
+    if (__builtin_expect(future->flags & FUTURE_IN_DEBUG, 0))
+        unref_in_debug(future);
+    else
         future_unref(future);
 }
 
@@ -221,7 +246,8 @@ const char *(asyncio_future_cancel_message)(const asyncio_future *future)
 }
 
 /* Of a future that is no task, pending and (debug mode) of this thread. */
-static int check_settable(const asyncio_future *future, const char *function)
+static __attribute__((noinline, cold)) int check_settable(const asyncio_future *future,
+                                                          const char *function)
 {
     int r = asyncio__future_check_thread(future, function);
     if (r >= 0 && (future_done(future) || (future->flags & FUTURE_IS_TASK)))

@@ -24,7 +24,8 @@ enum {
     FUTURE_WATCHED = 4,
     /* inspect/edges.c has followed it; never set for longer than it looks */
     FUTURE_FOLLOWED = 8,
-    FUTURE_IN_DEBUG = 16,      /* made in debug mode: calls from other threads are refused */
+    /* made in debug mode: calls from other threads are refused */
+    FUTURE_IN_DEBUG = ASYNCIO__DEBUG_MODE ? 16 : 0,
 };
 
 /* a future; without it something lighter that begins with a type, too */

@@ -33,7 +33,7 @@ enum {
     TASK_NUMBERED_NAME = 64,
     TASK_LEFTOVER = 128,       /* the runner waits for it while it shuts down */
     TASK_CANCELLING = 256,     /* it is being cancelled: who meets it has gone in a circle */
-    TASK_IN_DEBUG = 512,       /* made in debug mode: debug_mode.h */
+    TASK_IN_DEBUG = ASYNCIO__DEBUG_MODE ? 512 : 0, /* made in debug mode: debug_mode.h */
     TASK_CANCEL_SEEN = 1024,   /* a cancellation got to its code: debug_cancel.c */
     TASK_MAY_SWALLOW = 2048,   /* the library's own, or the main one after Ctrl-C */
     TASK_RESUMING = 4096,      /* a function of its coroutine's table runs: nothing may suspend */

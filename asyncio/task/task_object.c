@@ -13,9 +13,20 @@ asyncio_task *asyncio_task_ref(asyncio_task *task)
     return task;
 }
 
+/* Apart, and jumped to: as asyncio_future_unref. */
+static __attribute__((noinline, cold)) void unref_in_debug(asyncio_task *task)
+{
+    if (!asyncio__loop_refuses_thread(task->future.loop, "asyncio_task_unref"))
+        future_unref(&task->future);
+}
+
 void asyncio_task_unref(asyncio_task *task)
 {
-    if (task && !asyncio__future_refuses_thread(&task->future, "asyncio_task_unref"))
+    if (!task)
+        return;
+    if (__builtin_expect(task->future.flags & FUTURE_IN_DEBUG, 0))
+        unref_in_debug(task);
+    else
         future_unref(&task->future);
 }
 

@@ -96,11 +96,24 @@ class Builder:
         if not archive.exists():
             self.fail("ours", f"no {archive}")
             return
+        self.ours("ours", archive)
+
+    def ours(self, name, archive):
         headers = list((ROOT / "include").rglob("*.h"))
-        self.c("ours", sorted(p.relative_to(HERE) for p in (HERE / "ours").glob("*.c")),
+        self.c(name, sorted(p.relative_to(HERE) for p in (HERE / "ours").glob("*.c")),
                [str(archive), "-luring", *self.tls_libraries(), "-lpthread", "-ldl", "-lm"],
                ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
                [archive, *headers, *(HERE / "ours").glob("*.h")])
+
+    def without_debug(self):
+        """Our side once more, linked to a library that knows no debug mode."""
+        libdir = self.out / "without-debug"
+        if not (libdir / "build.ninja").exists():
+            self.call("no-debug", ["meson", "setup", str(libdir), "--buildtype=release", "-Dtests=disabled",
+                                   "-Dexamples=false", "-Dman=false", "-Dc_args=-DASYNCIO__DEBUG_MODE=0"], cwd=ROOT)
+        if "no-debug" in self.missing or not self.call("no-debug", ["ninja", "-C", str(libdir), "libasyncio.a"]):
+            return
+        self.ours("no-debug", libdir / "libasyncio.a")
 
     def everything(self):
         self.c("load", ["load.c"])
@@ -113,6 +126,7 @@ class Builder:
         self.go()
         self.tokio()
         self.library()
+        self.without_debug()
         if "load" in self.missing:
             sys.exit("bench: the load generator was not built: " + self.missing["load"])
         return self.python(), self.missing

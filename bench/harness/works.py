@@ -62,6 +62,8 @@ WORKS = [
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16)]     # instructions per message, by callgrind
 
+DEBUG_WORKS = ("switch2", "spawn", "handover")         # where a debug mode that is off would be seen
+
 # the same of ours alone, per switch, task...
 COUNTED_WORKS = ("switch2", "spawn", "timers_cancel", "handover", "lock", "semaphore", "queue")
 
@@ -95,6 +97,8 @@ def everybody(out, python, missing):
     path = lambda name: str(out / name)
     ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + ("echo",), {"ASYNCIO_BACKEND": backend})
             for backend in ("io_uring", "epoll")]
+    # ours, of a library that knows no debug mode
+    ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
     peers = [
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire", "echo") + THREADS),
         Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire", "echo")),
@@ -114,6 +118,7 @@ def everybody(out, python, missing):
         Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ("echo",), fixed=True),
         Who("raw-io_uring-inc", "limit", [path("uring"), "65536", "64", "inc", "direct"], ("echo",), fixed=True),
     ]
+    limits += ours_without
     for who in ours + peers + limits:
         who.missing = missing.get(who.name) or missing.get(who.command[0], "")
     return ours + peers + limits
