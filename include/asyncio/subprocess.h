@@ -38,9 +38,6 @@
 
 ASYNCIO__BEGIN
 
-#define ASYNCIO__DEFAULT_PROCESS_GROUP (-1)
-#define ASYNCIO__DEFAULT_UMASK (-1)
-
 typedef struct asyncio_process asyncio_process;
 
 enum asyncio_subprocess_stream {
