@@ -2,7 +2,7 @@
 /* TLS on a stream: from its first byte, or from some point on. The TLS transport is put on top of
  * the one that the stream has, as often as one likes, and lives as long as the stream.
  *
- * A handshake that fails or is cancelled leaves nothing to talk over: the stream is aborted. While
+ * A handshake that fails or is cancelled leaves nothing to talk over: the stream is closed. While
  * it is under way the waiting frame holds a reference, off its task: also where the loop closes
  * and the task never goes on. */
 #include "net/start_tls.h"
@@ -75,7 +75,10 @@ static int shake_hands(asyncio_stream *stream, struct tls *tls)
     if (r < 0) {
         if (tls->engine.reason[0] && r != -ECANCELED)
             r = asyncio_raise(r, "%s", tls->engine.reason);
-        asyncio_stream_abort(stream);
+        if (r == -ECANCELED)
+            asyncio_stream_abort(stream);
+        else
+            asyncio_stream_close(stream); /* the alert still goes out */
     }
     asyncio_stream_unref(stream);
     return r;

@@ -43,5 +43,5 @@ static inline void asyncio__let_stream_go(const struct held_stream *held)
 }
 
 /* Puts TLS on the stream and waits for its handshake, in the running task. On failure the stream
- * is aborted, unless nothing was begun: -EINVAL, -EBUSY, -ENOMEM. */
+ * is closed, unless nothing was begun: -EINVAL, -EBUSY, -ENOMEM. */
 int asyncio__stream_secure(asyncio_stream *stream, const struct secure *secure);

@@ -30,7 +30,7 @@ static const struct backend_type *backend_of(const struct tcp *tcp)
 
 static void end_if_free(struct tcp *tcp)
 {
-    if (tcp->is_receiving || tcp->is_sending)
+    if (tcp->is_receiving || tcp->is_sending || tcp->is_telling)
         return;
     asyncio__buffer_release(&tcp->sending, &tcp->net->blocks);
     asyncio__buffer_release(&tcp->queued, &tcp->net->blocks);
@@ -75,7 +75,9 @@ int asyncio__tcp_receive_failed(struct tcp *tcp, int error)
 
 static void __attribute__((noinline)) received_no_bytes(struct tcp *tcp, int result)
 {
-    tcp->base.events->received(&tcp->base, result); /* wakes a task, no more: it does not run now */
+    tcp->is_telling = true; /* whoever is told may close it, which then ends here */
+    tcp->base.events->received(&tcp->base, result);
+    tcp->is_telling = false;
     if (tcp->is_shut)
         end_if_free(tcp);
     else if (result < 0 && result != -ECANCELED)

@@ -20,6 +20,7 @@ struct tcp {
     bool wants_eof, has_sent_eof;
     /* shut: the socket is closed, at most completions are waited for */
     bool is_closing, is_shut;
+    bool is_telling;                /* of the end of reading: `lost` waits for that */
 };
 
 enum { TCP_HIGH = 65536, TCP_LOW = 16384 };

@@ -5,8 +5,8 @@
  *            checked, the server's list of protocols, the SNI callback, and a client's sessions.
  *            Only this floor names OpenSSL; the floors above see contexts and engines.
  * SESSIONS   A session that a server gives lies in a ring, with the name it was given for. The
- *            newest of a name is taken out when it is offered, since a ticket of TLS 1.3 is good
- *            for once. A lock guards the ring: engines of several threads share a context.
+ *            newest of a name is offered; one of TLS 1.3 is taken out then, since it is good for
+ *            once. A lock guards the ring: engines of several threads share a context.
  * OWNERSHIP  Counted, any thread. An engine holds its context. */
 #pragma once
 

@@ -41,8 +41,12 @@ void asyncio__tls_session_offer(asyncio_ssl_context *context, SSL *ssl, const ch
         struct session_slot *slot = &context->sessions[newest_first % SESSIONS_MAX];
         if (slot->session && strcmp(slot->name, name) == 0) {
             session = slot->session;
-            slot->session = NULL;
-            clear(slot);
+            if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION) {
+                SSL_SESSION_up_ref(session);
+            } else { /* good for once */
+                slot->session = NULL;
+                clear(slot);
+            }
         }
     }
     pthread_mutex_unlock(&context->lock);

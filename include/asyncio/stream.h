@@ -177,7 +177,7 @@ typedef struct asyncio_stream_start_tls_options {
 
 /* Goes on by TLS from here: drains, and does the handshake. What had been read ahead belongs to it
  * and is not lost. Meanwhile reading and writing are -EBUSY. On a stream that is TLS already it
- * runs inside of that. When it fails or is cancelled the stream is aborted; but not by -EINVAL and
+ * runs inside of that. When it fails or is cancelled the stream is closed; but not by -EINVAL and
  * -EBUSY, before anything was said. See ssl.h for the rest of its errors. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_start_tls(
     asyncio_stream *stream, asyncio_ssl_context *context,
