@@ -136,7 +136,8 @@ int asyncio__tls_init(struct tls_engine *engine, asyncio_ssl_context *context,
     ERR_clear_error();
     engine->ssl = SSL_new(context->ctx);
     BIO *bio = engine->ssl && method() ? BIO_new(bio_method) : NULL;
-    if (!bio) {
+    if (!bio || SSL_set_app_data(engine->ssl, engine) != 1) {
+        BIO_free(bio);
         ERR_clear_error();
         asyncio__tls_fini(engine);
         return -ENOMEM;
@@ -144,7 +145,6 @@ int asyncio__tls_init(struct tls_engine *engine, asyncio_ssl_context *context,
     BIO_set_data(bio, engine);
     BIO_set_init(bio, 1);
     SSL_set_bio(engine->ssl, bio, bio);
-    SSL_set_app_data(engine->ssl, engine);
     SSL_set_msg_callback(engine->ssl, on_message);
     SSL_set_msg_callback_arg(engine->ssl, engine);
     if (is_server)

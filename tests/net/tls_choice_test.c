@@ -441,8 +441,9 @@ static int misuse(void *data)
     CHECK_IS(asyncio_ssl_create_default_context((asyncio_ssl_purpose)7, &none), -EINVAL);
     CHECK_IS(asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &none, .cafile = "/none"),
              -ENOENT);
-    CHECK_IS(asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &none, .cadata = "rubbish"),
-             -ASYNCIO_SSL);
+    CHECK_IS(
+        asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &none, .cadata = "rubbish"),
+        -ASYNCIO_SSL);
     CHECK(!none);
     CHECK_IS(asyncio_ssl_context_load_cert_chain(ends.server, "/none", NULL, NULL), -ENOENT);
     CHECK_SAYS(asyncio_ssl_context_load_cert_chain(ends.server, c->server, c->other, NULL),
