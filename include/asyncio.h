@@ -17,6 +17,7 @@
 #include <asyncio/loop.h>
 #include <asyncio/names.h>
 #include <asyncio/pipe.h>
+#include <asyncio/protocol.h>
 #include <asyncio/queue.h>
 #include <asyncio/runner.h>
 #include <asyncio/server.h>
@@ -29,5 +30,6 @@
 #include <asyncio/thread_queue.h>
 #include <asyncio/threads.h>
 #include <asyncio/timeout.h>
+#include <asyncio/transport.h>
 #include <asyncio/wait.h>
 #include <asyncio/watchdog.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Accepting: from a listening socket to a handler's task. */
 #include "net/server.h"
-#include "net/start_tls.h"
+#include "net/callback.h"
 
 #include "base/alloc.h"
 
@@ -109,9 +109,46 @@ static void unpark(struct asyncio_server *server)
     }
 }
 
+/* A protocol's connection, of the factory's making and in the context of who started the server. */
+static void new_transport(struct asyncio_server *server, sock socket)
+{
+    struct net *net = server->net;
+    struct secure secure = SECURE_SERVER(&server->options);
+    struct env *env = asyncio__env();
+    struct asyncio_context *outer = env->context;
+    asyncio_transport *transport;
+    env->context = server->context;
+    int r = server->is_closed
+                ? -ECONNABORTED
+                : asyncio__transport_new(net, socket, server->factory, server->options.data,
+                                         server, &server->transports, &transport);
+    server->context = env->context;
+    env->context = outer;
+    if (r < 0) {
+        (void)net->backend->type->close(net->backend, socket);
+    } else {
+        server->holds++;
+        server->connections++;
+        r = asyncio__transport_begin(transport, server->options.ssl ? &secure : NULL);
+    }
+    if (r < 0 && !server->is_closed)
+        report(server, "a connection could not be handled", r);
+}
+
+void asyncio__server_lost_transport(struct asyncio_server *server)
+{
+    server->connections--;
+    server->holds--;
+    asyncio__server_release(server);
+}
+
 static void new_connection(struct asyncio_server *server, sock socket)
 {
     struct net *net = server->net;
+    if (server->factory) {
+        new_transport(server, socket);
+        return;
+    }
     asyncio_stream *stream = NULL;
     bool is_over = is_full(server);
     if (!server->is_closed)

@@ -14,7 +14,7 @@ enum {
 
 static bool has_pending(const struct net *net)
 {
-    return !list_empty(&net->streams) || asyncio__servers_are_pending(net) ||
+    return !list_empty(&net->streams) || !list_empty(&net->transports) || asyncio__servers_are_pending(net) ||
            !list_empty(&net->connects);
 }
 
@@ -28,6 +28,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     asyncio__connects_abort(net);
     asyncio__servers_abort(net);
     asyncio__streams_abort(&net->streams);
+    asyncio__transports_abort(&net->transports);
     for (int i = 0; i < DRAIN_POLLS && has_pending(net); i++)
         if (loop->backend->type->poll(loop->backend, i ? DRAIN_POLL_NS : 0) < 0)
             break;
@@ -86,6 +87,7 @@ struct net *asyncio__net(asyncio_loop *loop)
     net->loop = loop;
     net->backend = loop->backend;
     list_init(&net->streams);
+    list_init(&net->transports);
     list_init(&net->servers);
     list_init(&net->connects);
     asyncio__names_init(&net->names);

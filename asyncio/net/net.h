@@ -45,6 +45,7 @@ struct net {
     unsigned flushing;                /* transports that are closing and have bytes to send */
     unsigned streak;                  /* answers at once since a task last waited here */
     struct list streams;              /* not lost yet, and of no server */
+    struct list transports;           /* of protocols, and of no server */
     struct list servers;              /* that have not ended yet */
     struct list connects;             /* attempts under way */
     struct blocks blocks;
@@ -110,6 +111,7 @@ static inline void net_wake(asyncio_task *task, int result)
 void asyncio__servers_abort(struct net *net);
 bool asyncio__servers_are_pending(const struct net *net);
 void asyncio__streams_abort(struct list *streams);
+void asyncio__transports_abort(struct list *transports);
 void asyncio__connects_abort(struct net *net);
 void asyncio__names_init(struct names *names);
 void asyncio__names_drop(struct net *net);

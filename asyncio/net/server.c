@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A server's life: waiting for its end, closing, what is asked of it. How it is made is in start.c,
  * its sockets are in listen.c, its connections begin in accept.c. */
+#include "net/callback.h"
 #include "net/server.h"
 
 #include "base/alloc.h"
@@ -82,6 +83,7 @@ void asyncio__servers_abort(struct net *net)
         server->holds++;
         asyncio_server_close(server);
         asyncio__streams_abort(&server->streams);
+        asyncio__transports_abort(&server->transports);
         asyncio__waiters_wake(&server->waiters, 0);
         asyncio__waiters_wake(&server->idlers, 0);
         server->holds--;
@@ -95,7 +97,7 @@ bool asyncio__servers_are_pending(const struct net *net)
 {
     for (const struct list *node = net->servers.next; node != &net->servers; node = node->next) {
         const struct asyncio_server *server = container_of(node, struct asyncio_server, link);
-        if (!list_empty(&server->streams))
+        if (!list_empty(&server->streams) || !list_empty(&server->transports))
             return true;
         for (unsigned i = 0; i < server->listener_count; i++)
             if (server->listeners[i].is_armed)
@@ -136,9 +138,10 @@ int asyncio_server_serve_forever(asyncio_server *server)
     return waited < 0 ? waited : r;
 }
 
-static void end_clients(asyncio_server *server, void (*end)(asyncio_stream *stream))
+static void end_clients(asyncio_server *server, void (*end)(asyncio_stream *stream),
+                        void (*end_transport)(asyncio_transport *transport))
 {
-    if (list_empty(&server->streams) || net_is_other_thread(server->net))
+    if (!server->connections || net_is_other_thread(server->net))
         return;
     server->holds++;
     for (struct list *node = server->streams.next, *next; node != &server->streams; node = next) {
@@ -147,18 +150,23 @@ static void end_clients(asyncio_server *server, void (*end)(asyncio_stream *stre
         stream->is_dismissed = true;
         end(stream);
     }
+    for (struct list *node = server->transports.next, *next; node != &server->transports;
+         node = next) {
+        next = node->next;
+        end_transport(container_of(node, asyncio_transport, link));
+    }
     server->holds--;
     asyncio__server_release(server);
 }
 
 void asyncio_server_close_clients(asyncio_server *server)
 {
-    end_clients(server, asyncio_stream_close);
+    end_clients(server, asyncio_stream_close, asyncio_transport_close);
 }
 
 void asyncio_server_abort_clients(asyncio_server *server)
 {
-    end_clients(server, asyncio_stream_abort);
+    end_clients(server, asyncio_stream_abort, asyncio_transport_abort);
 }
 
 /* ---- shutting down ---- */

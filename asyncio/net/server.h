@@ -18,6 +18,7 @@
 #include "net/address.h"
 #include "net/stream.h"
 
+#include <asyncio/protocol.h>
 #include <asyncio/server.h>
 
 struct listener {
@@ -33,9 +34,11 @@ struct asyncio_server {
     struct list link;                /* in net->servers */
     struct net *net;
     asyncio_client_connected *handler;
+    asyncio_protocol_factory *factory; /* instead of a handler */
     asyncio_start_server_options options;
     asyncio_context *context;        /* what the handlers' tasks inherit */
     struct list streams;             /* open ones with a task */
+    struct list transports;          /* of a factory's protocols */
     struct list parked;
     size_t connections;              /* all of them */
     size_t handlers;                 /* tasks that have not ended */
@@ -74,6 +77,14 @@ void asyncio__server_on_accept(struct op *op, int result);
 void asyncio__server_init_retry(struct asyncio_server *server);
 void asyncio__server_arm(struct asyncio_server *server);
 void asyncio__server_disarm(struct asyncio_server *server);
+
+/* A protocol's connection is over. */
+void asyncio__server_lost_transport(struct asyncio_server *server);
+
+/* start.c: of a handler, or a factory. */
+int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
+                          const char *host, int port, asyncio_server **ret_server,
+                          const asyncio_start_server_options *options);
 
 /* server.c: `holds` has become less. */
 void asyncio__server_release(struct asyncio_server *server);

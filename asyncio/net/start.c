@@ -19,6 +19,7 @@ struct places {
 };
 
 static struct asyncio_server *make(struct net *net, asyncio_client_connected *handler,
+                                   asyncio_protocol_factory *factory,
                                    const asyncio_start_server_options *options, size_t listeners)
 {
     struct asyncio_server *server =
@@ -27,9 +28,11 @@ static struct asyncio_server *make(struct net *net, asyncio_client_connected *ha
         return NULL;
     server->net = net;
     server->handler = handler;
+    server->factory = factory;
     server->options = *options;
     list_init(&server->link);
     list_init(&server->streams);
+    list_init(&server->transports);
     list_init(&server->parked);
     list_init(&server->waiters);
     list_init(&server->idlers);
@@ -43,9 +46,9 @@ static struct asyncio_server *make(struct net *net, asyncio_client_connected *ha
     return server;
 }
 
-static int check(asyncio_client_connected *handler, const asyncio_start_server_options *options)
+static int check(bool has_handler, const asyncio_start_server_options *options)
 {
-    if (!handler)
+    if (!has_handler)
         return asyncio_raise(-EINVAL, "a server needs a function that handles its connections");
     if (options->limit == 0)
         return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
@@ -53,12 +56,13 @@ static int check(asyncio_client_connected *handler, const asyncio_start_server_o
 }
 
 /* A server of those places. They are used up. */
-static int open_at(struct net *net, asyncio_client_connected *handler, struct places *places,
+static int open_at(struct net *net, asyncio_client_connected *handler,
+                   asyncio_protocol_factory *factory, struct places *places,
                    const asyncio_start_server_options *options, bool removes_file,
                    asyncio_server **ret_server)
 {
     size_t count = places->descriptor_count ? places->descriptor_count : places->addresses.count;
-    struct asyncio_server *server = make(net, handler, options, count);
+    struct asyncio_server *server = make(net, handler, factory, options, count);
     int r = -ENOMEM;
     if (server) {
         server->removes_file = removes_file;
@@ -120,26 +124,14 @@ static int find_addresses(struct net *net, const char *host, int port,
     return r;
 }
 
-int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, int port,
-                          asyncio_server **ret_server, const asyncio_start_server_options *options)
+int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
+                          const char *host, int port, asyncio_server **ret_server,
+                          const asyncio_start_server_options *options)
 {
-    static const asyncio_start_server_options defaults = {
-        .size = sizeof defaults,
-        .limit = ASYNCIO__DEFAULT_LIMIT,
-        .flags = AI_PASSIVE,
-        .sock = ASYNCIO__DEFAULT_SOCK,
-        .backlog = ASYNCIO__DEFAULT_BACKLOG,
-        .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,
-        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
-        ASYNCIO__DEFAULT_SSL_TIMEOUTS
-    };
-    net_check_scopes(NET_CALLER());
     struct net *net;
-    if (!options)
-        options = &defaults;
     int r = asyncio__net_of_task(&net);
     if (r >= 0)
-        r = check(handler, options);
+        r = check(handler || factory, options);
     if (r < 0)
         return r;
     if ((host || port || options->hosts) && (options->sock >= 0 || options->listen_fds))
@@ -160,7 +152,25 @@ int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, i
         asyncio__free(places.addresses.items);
         return r;
     }
-    return open_at(net, handler, &places, options, false, ret_server);
+    return open_at(net, handler, factory, &places, options, false, ret_server);
+}
+
+int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, int port,
+                          asyncio_server **ret_server, const asyncio_start_server_options *options)
+{
+    static const asyncio_start_server_options defaults = {
+        .size = sizeof defaults,
+        .limit = ASYNCIO__DEFAULT_LIMIT,
+        .flags = AI_PASSIVE,
+        .sock = ASYNCIO__DEFAULT_SOCK,
+        .backlog = ASYNCIO__DEFAULT_BACKLOG,
+        .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,
+        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
+        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    return asyncio__server_start(handler, NULL, host, port, ret_server,
+                                 options ? options : &defaults);
 }
 
 /* The one address that a path is. */
@@ -211,7 +221,7 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
     };
     int r = asyncio__net_of_task(&net);
     if (r >= 0)
-        r = check(handler, &common);
+        r = check(handler != NULL, &common);
     if (r < 0)
         return r;
     if (path && options->sock >= 0)
@@ -225,7 +235,7 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
         places.descriptors[places.descriptor_count++] = options->sock;
     return r < 0
                ? r
-               : open_at(net, handler, &places, &common, options->cleanup_socket != 0, ret_server);
+               : open_at(net, handler, NULL, &places, &common, options->cleanup_socket != 0, ret_server);
 }
 
 int asyncio_server_start_serving(asyncio_server *server)

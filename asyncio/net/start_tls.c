@@ -6,6 +6,7 @@
  * it is under way the waiting frame holds a reference, off its task: also where the loop closes
  * and the task never goes on. */
 #include "net/start_tls.h"
+#include "net/address.h"
 
 #include "base/alloc.h"
 
@@ -41,12 +42,11 @@ static int limit_of(const char *name, double seconds, double unless_given, int64
     return 0;
 }
 
-static int options_for(const struct secure *secure, struct tls_options *options)
+int asyncio__secure_options(const struct secure *secure, struct tls_options *options)
 {
     *options = (struct tls_options){ .context = secure->context,
                                      .server_hostname = secure->server_hostname,
-                                     .is_server = secure->is_server,
-                                     .on_open = on_open };
+                                     .is_server = secure->is_server };
     int r = limit_of("ssl_handshake_timeout", secure->handshake_timeout,
                      ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT, &options->handshake_ns);
     return r < 0 ? r : limit_of("ssl_shutdown_timeout", secure->shutdown_timeout,
@@ -56,7 +56,7 @@ static int options_for(const struct secure *secure, struct tls_options *options)
 int asyncio__secure_check(const struct secure *secure)
 {
     struct tls_options options;
-    int r = options_for(secure, &options);
+    int r = asyncio__secure_options(secure, &options);
     return r < 0 ? r : asyncio__tls_check(secure->context, secure->is_server,
                                           secure->server_hostname);
 }
@@ -90,7 +90,8 @@ int asyncio__stream_secure(asyncio_stream *stream, const struct secure *secure)
     struct tls *tls;
     int r = stream_may_read(stream);
     if (r >= 0)
-        r = options_for(secure, &options);
+        r = asyncio__secure_options(secure, &options);
+    options.on_open = on_open;
     if (r >= 0)
         r = asyncio__tls_new(stream->tcp.net, stream->transport, &stream->in, &options, &tls);
     if (r < 0)
@@ -136,25 +137,36 @@ int(asyncio_stream_start_tls)(asyncio_stream *stream, asyncio_ssl_context *conte
     return asyncio__stream_secure(stream, &secure);
 }
 
-static int descriptor_of(const asyncio_stream *stream, char *data, size_t size)
+static int address_text(const struct transport *transport, bool of_peer, char *text, size_t size)
 {
-    const struct net *net = stream->tcp.net;
-    if (!stream->is_open)
-        return -ENOENT;
-    int number = net->backend->type->descriptor(net->backend, stream->tcp.in.socket);
+    struct address address;
+    int r = transport->type->address(transport, of_peer, &address.name, &address.size);
+    if (r >= 0)
+        r = asyncio__address_format(&address, text, size);
+    return r < 0 ? r : (int)strlen(text);
+}
+
+static int descriptor_of(const struct tcp *tcp, char *data, size_t size)
+{
+    int number = tcp->net->backend->type->descriptor(tcp->net->backend, tcp->in.socket);
     int length = number < 0 ? -ENOENT : snprintf(data, size, "%d", number);
     return length >= 0 && (size_t)length >= size ? -ENOSPC : length;
+}
+
+int asyncio__extra_info(const struct transport *transport, const struct tcp *tcp, const char *name,
+                        char *data, size_t size)
+{
+    bool of_peer = strcmp(name, "peername") == 0;
+    if (of_peer || strcmp(name, "sockname") == 0)
+        return tcp ? address_text(transport, of_peer, data, size) : -ENOTCONN;
+    if (strcmp(name, "socket") == 0)
+        return tcp ? descriptor_of(tcp, data, size) : -ENOENT;
+    return transport->type->info ? transport->type->info(transport, name, data, size) : -ENOENT;
 }
 
 int asyncio_stream_get_extra_info(const asyncio_stream *stream, const char *name, char *data,
                                   size_t size)
 {
-    if (strcmp(name, "peername") == 0)
-        return asyncio_stream_peername(stream, data, size);
-    if (strcmp(name, "sockname") == 0)
-        return asyncio_stream_sockname(stream, data, size);
-    if (strcmp(name, "socket") == 0)
-        return descriptor_of(stream, data, size);
-    const struct transport *transport = stream->transport;
-    return transport->type->info ? transport->type->info(transport, name, data, size) : -ENOENT;
+    return asyncio__extra_info(stream->transport, stream->is_open ? &stream->tcp : NULL, name, data,
+                               size);
 }

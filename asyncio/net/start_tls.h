@@ -26,6 +26,14 @@ struct secure {
       .handshake_timeout = (options)->ssl_handshake_timeout,                                       \
       .shutdown_timeout = (options)->ssl_shutdown_timeout }
 
+/* All but `on_open`. -EINVAL (raised): a limit that is none. */
+int asyncio__secure_options(const struct secure *secure, struct tls_options *ret_options);
+
+/* What is known of a connection: see asyncio_stream_get_extra_info. `tcp` is NULL once it is
+ * lost. */
+int asyncio__extra_info(const struct transport *transport, const struct tcp *tcp, const char *name,
+                        char *data, size_t size);
+
 /* 0, or -EINVAL (raised) where that could never work. */
 int asyncio__secure_check(const struct secure *secure);
 

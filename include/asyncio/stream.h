@@ -151,7 +151,7 @@ ASYNCIO_API int asyncio_stream_peername(const asyncio_stream *stream, char *text
 ASYNCIO_API int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size);
 
 /* What else is known of the connection, by name. Stores it in `data` and returns its length. Text
- * (which ends with NUL, not counted): "peername" and "sockname" as above (they return 0), "socket",
+ * (which ends with NUL, not counted): "peername" and "sockname" as above, "socket",
  * the number of the descriptor, which stays the stream's (none of a simulated one); of TLS
  * "cipher", "version" ("TLSv1.3"), "selected_alpn_protocol", "server_hostname" (what the client
  * asked for), "session_reused" ("1", "0"); of the peer's certificate "peercert.subject", ".issuer",

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/* The callback level: a transport that reads by itself and calls a protocol.
+ *
+ * ORDER      Protocols are called from handles of their own, as CPython's are from callbacks of the
+ *            loop: what came from the kernel waits its turn behind what was scheduled before, and
+ *            each turn gives a connection what one receive brought. connection_made, the beginning
+ *            of reading and the waking of who asked for the connection are three handles in a row.
+ *            Only pause_writing comes from inside a call, as there.
+ * READING    goes into memory that all share; what comes later than asked for is kept in `in`, a
+ *            block of the floor's, until the protocol has had it. While it is there, or reading is
+ *            paused, no more is asked for.
+ * LIFE       A reference of the transport's own is given back when connection_lost has returned,
+ *            or when the loop closes and that will never be called. */
+#include "net/callback.h"
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "net/server.h"
+
+#include <errno.h>
+
+/* ---- the protocol's methods, in its context ---- */
+
+struct within {
+    struct env *env;
+    asyncio_context *outer;
+};
+
+static struct within step_in(asyncio_transport *transport)
+{
+    struct within within = { asyncio__env(), NULL };
+    within.outer = within.env->context;
+    within.env->context = transport->context;
+    return within;
+}
+
+static void step_out(asyncio_transport *transport, struct within within)
+{
+    transport->context = within.env->context;
+    within.env->context = within.outer;
+}
+
+static void schedule(asyncio_transport *transport, struct handle *handle)
+{
+    list_remove(&handle->link);
+    asyncio__loop_call(transport->tcp.net->loop, handle);
+}
+
+static void fail(asyncio_transport *transport, int error)
+{
+    if (!transport->is_closing)
+        transport->error = error;
+    transport->is_closing = true;
+    if (!transport->is_lost)
+        transport->top->type->abort(transport->top, true);
+}
+
+static void release(asyncio_transport *transport)
+{
+    if (--transport->refs)
+        return;
+    if (transport->top != &transport->tcp.base)
+        asyncio__tls_free(asyncio__tls_of(transport->top));
+    asyncio_context_unref(transport->context);
+    asyncio__free(transport);
+}
+
+static void destroy_protocol(asyncio_transport *transport)
+{
+    asyncio_protocol *protocol = transport->protocol;
+    transport->protocol = NULL;
+    if (protocol && protocol->methods->destroy)
+        protocol->methods->destroy(protocol);
+}
+
+/* ---- reading ---- */
+
+static bool may_receive(const asyncio_transport *transport)
+{
+    return !transport->is_closing && !transport->is_reading_paused && !transport->is_receiving &&
+           !transport->has_result && !transport->has_eof && !transport->in.count;
+}
+
+/* Keeps what a receive has given until its turn comes. */
+static void keep(asyncio_transport *transport, int result)
+{
+    struct net *net = transport->tcp.net;
+    if (result > 0 &&
+        asyncio__buffer_reserve(&transport->in, &net->blocks, (size_t)result) < 0)
+        result = -ENOMEM;
+    if (result > 0) {
+        asyncio__buffer_add(&transport->in, net->scratch, (size_t)result);
+    } else {
+        transport->has_result = true;
+        transport->result = result;
+    }
+    if (!transport->is_reading_paused)
+        schedule(transport, &transport->reading);
+}
+
+static void give_to_buffered(asyncio_transport *transport, struct buffer *bytes)
+{
+    while (bytes->count && !transport->is_closing && !transport->is_reading_paused) {
+        asyncio_protocol *protocol = transport->protocol;
+        void *memory = NULL;
+        if (!protocol->methods->get_buffer)
+            break; /* it has been replaced meanwhile */
+        size_t room = protocol->methods->get_buffer(protocol, bytes->count, &memory);
+        if (!room || !memory) {
+            fail(transport, asyncio_raise(-EINVAL, "get_buffer() returned an empty buffer"));
+            return;
+        }
+        size_t n = room < bytes->count ? room : bytes->count;
+        memcpy(memory, buffer_bytes(bytes), n);
+        buffer_take(bytes, n);
+        if (protocol->methods->buffer_updated)
+            protocol->methods->buffer_updated(protocol, n);
+    }
+}
+
+/* What has come, to the protocol; what it does not take because it pauses comes back. */
+static void give(asyncio_transport *transport)
+{
+    struct blocks *blocks = &transport->tcp.net->blocks;
+    struct buffer bytes = transport->in;
+    transport->in = (struct buffer){ .data = NULL };
+    struct within within = step_in(transport);
+    if (transport->protocol->methods->get_buffer)
+        give_to_buffered(transport, &bytes);
+    if (bytes.count && !transport->is_closing && !transport->is_reading_paused) {
+        const asyncio_protocol_methods *methods = transport->protocol->methods;
+        if (methods->data_received)
+            methods->data_received(transport->protocol, buffer_bytes(&bytes), bytes.count);
+        bytes.count = 0;
+    }
+    step_out(transport, within);
+    if (bytes.count && !transport->is_closing)
+        transport->in = bytes;
+    else
+        asyncio__buffer_release(&bytes, blocks);
+}
+
+static void give_end(asyncio_transport *transport)
+{
+    const asyncio_protocol_methods *methods = transport->protocol->methods;
+    transport->has_eof = true;
+    struct within within = step_in(transport);
+    int goes_on = methods->eof_received ? methods->eof_received(transport->protocol) : 0;
+    step_out(transport, within);
+    if (goes_on <= 0 || transport->top != &transport->tcp.base)
+        asyncio_transport_close(transport);
+}
+
+static void read_on(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_transport *transport = container_of(handle, asyncio_transport, reading);
+    if (!loop || transport->is_closing || transport->is_reading_paused)
+        return;
+    struct net *net = transport->tcp.net;
+    transport->refs++;
+    if (transport->in.count) {
+        give(transport);
+    } else if (transport->has_result) {
+        transport->has_result = false;
+        if (transport->result == 0)
+            give_end(transport);
+        else
+            fail(transport, transport->result);
+    }
+    if (may_receive(transport)) {
+        int r = -ENOMEM;
+        if (net->scratch || (net->scratch = asyncio__malloc(SCRATCH_SIZE)))
+            r = transport->top->type->receive(transport->top, net->scratch, SCRATCH_SIZE);
+        if (r == OP_PENDING)
+            transport->is_receiving = true;
+        else if (!transport->is_closing)
+            keep(transport, r);
+    }
+    release(transport);
+}
+
+/* ---- beginning and end ---- */
+
+static void make_connection(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_transport *transport = container_of(handle, asyncio_transport, making);
+    if (!loop)
+        return;
+    transport->is_made = true;
+    struct within within = step_in(transport);
+    if (transport->protocol->methods->connection_made)
+        transport->protocol->methods->connection_made(transport->protocol, transport);
+    step_out(transport, within);
+}
+
+static void resume(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_transport *transport = container_of(handle, asyncio_transport, resuming);
+    if (!loop || !transport->is_told_to_pause || transport->top->is_paused)
+        return;
+    transport->is_told_to_pause = false;
+    struct within within = step_in(transport);
+    if (transport->protocol->methods->resume_writing)
+        transport->protocol->methods->resume_writing(transport->protocol);
+    step_out(transport, within);
+}
+
+/* The third handle of the beginning: who asked for the connection goes on. */
+static void open_done(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_transport *transport = container_of(handle, asyncio_transport, resuming);
+    transport->resuming.run = resume;
+    if (!loop)
+        return;
+    transport->opened = 0;
+    asyncio__waiters_wake(&transport->waiters, 0);
+}
+
+static void lose_connection(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_transport *transport = container_of(handle, asyncio_transport, losing);
+    list_remove(&transport->making.link);
+    list_remove(&transport->reading.link);
+    list_remove(&transport->resuming.link);
+    if (loop && transport->is_made) {
+        struct within within = step_in(transport);
+        if (transport->protocol->methods->connection_lost)
+            transport->protocol->methods->connection_lost(transport->protocol, transport->error);
+        step_out(transport, within);
+    }
+    if (transport->opened == OP_PENDING)
+        transport->opened = transport->error ? transport->error : -ECONNRESET;
+    if (loop)
+        asyncio__waiters_wake(&transport->waiters, transport->opened);
+    destroy_protocol(transport);
+    struct asyncio_server *server = transport->server;
+    transport->server = NULL;
+    if (server)
+        asyncio__server_lost_transport(server);
+    release(transport);
+}
+
+static void begin(asyncio_transport *transport)
+{
+    schedule(transport, &transport->making);
+    schedule(transport, &transport->reading);
+    schedule(transport, &transport->resuming);
+}
+
+/* ---- what the transport below tells ---- */
+
+static void received(struct transport *top, int result)
+{
+    asyncio_transport *transport = top->user;
+    transport->is_receiving = false;
+    if (!transport->is_closing)
+        keep(transport, result);
+}
+
+static void resumed(struct transport *top)
+{
+    asyncio_transport *transport = top->user;
+    if (transport->is_made)
+        schedule(transport, &transport->resuming);
+}
+
+static void ended(struct transport *top, int error)
+{
+    asyncio_transport *transport = top->user;
+    if (!transport->error)
+        transport->error = error;
+    transport->is_closing = true;
+}
+
+static void lost(struct transport *top, int error)
+{
+    asyncio_transport *transport = top->user;
+    (void)error; /* `ended` has told */
+    transport->is_lost = true;
+    asyncio__buffer_release(&transport->in, &transport->tcp.net->blocks);
+    list_remove(&transport->link);
+    schedule(transport, &transport->losing);
+}
+
+static const struct transport_events events = { received, resumed, ended, lost };
+
+/* ---- making one ---- */
+
+static int make_protocol(asyncio_transport *transport, asyncio_protocol_factory *factory,
+                         void *data)
+{
+    struct within within = step_in(transport);
+    transport->protocol = factory(data);
+    step_out(transport, within);
+    return transport->protocol ? 0 : -ENOMEM;
+}
+
+int asyncio__transport_new(struct net *net, sock socket, asyncio_protocol_factory *factory,
+                           void *data, struct asyncio_server *server, struct list *list,
+                           asyncio_transport **ret_transport)
+{
+    asyncio_transport *transport = asyncio__calloc(1, sizeof *transport);
+    if (!transport)
+        return -ENOMEM;
+    int r = asyncio__context_inherit(&transport->context);
+    if (r >= 0)
+        r = make_protocol(transport, factory, data);
+    if (r < 0) {
+        asyncio_context_unref(transport->context);
+        asyncio__free(transport);
+        return r;
+    }
+    asyncio__tcp_init(&transport->tcp, net, socket, &events, transport);
+    transport->top = &transport->tcp.base;
+    transport->making.run = make_connection;
+    transport->reading.run = read_on;
+    transport->resuming.run = open_done;
+    transport->losing.run = lose_connection;
+    list_init(&transport->making.link);
+    list_init(&transport->reading.link);
+    list_init(&transport->resuming.link);
+    list_init(&transport->losing.link);
+    list_init(&transport->waiters);
+    list_append(list, &transport->link);
+    transport->server = server;
+    transport->opened = OP_PENDING;
+    transport->refs = 1;
+    *ret_transport = transport;
+    return 0;
+}
+
+static void on_open(struct tls *tls, int result)
+{
+    asyncio_transport *transport = tls->base.user;
+    if (result < 0)
+        transport->error = result; /* `lost` follows */
+    else
+        begin(transport);
+}
+
+int asyncio__transport_begin(asyncio_transport *transport, const struct secure *secure)
+{
+    struct tls_options options;
+    struct tls *tls;
+    if (!secure) {
+        begin(transport);
+        return 0;
+    }
+    int r = asyncio__secure_options(secure, &options);
+    options.on_open = on_open;
+    if (r >= 0)
+        r = asyncio__tls_new(transport->tcp.net, transport->top, NULL, &options, &tls);
+    if (r < 0) {
+        fail(transport, r);
+        return r;
+    }
+    transport->top = &tls->base;
+    asyncio__tls_start(tls);
+    return 0;
+}
+
+void asyncio__transports_abort(struct list *transports)
+{
+    for (struct list *node = transports->next, *next; node != transports; node = next) {
+        next = node->next;
+        asyncio_transport *transport = container_of(node, asyncio_transport, link);
+        transport->is_closing = true;
+        bool has_unsent = transport->top->type->unsent(transport->top) > 0;
+        transport->top->type->abort(transport->top, has_unsent);
+    }
+}
+
+asyncio_transport *asyncio_transport_ref(asyncio_transport *transport)
+{
+    if (transport)
+        transport->refs++;
+    return transport;
+}
+
+void asyncio_transport_unref(asyncio_transport *transport)
+{
+    if (transport)
+        release(transport);
+}

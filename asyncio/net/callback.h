@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The callback level from the inside: see callback.c. */
+#pragma once
+
+#include "net/start_tls.h"
+#include "net/tcp.h"
+
+#include <asyncio/transport.h>
+
+struct asyncio_transport {
+    struct tcp tcp;
+    struct transport *top;           /* TLS, or tcp's */
+    asyncio_protocol *protocol;
+    asyncio_context *context;        /* what the protocol's methods run in */
+    struct buffer in;                /* came, and was not given to the protocol yet */
+    struct handle making;            /* connection_made */
+    struct handle reading;           /* what came goes to the protocol, and reading goes on */
+    struct handle resuming;          /* first wakes who asked for it, later resume_writing */
+    struct handle losing;            /* connection_lost */
+    struct list link;                /* in the floor's, or the server's */
+    struct asyncio_server *server;
+    struct list waiters;             /* the task that creates it */
+    int opened;                      /* for that: OP_PENDING, 0, or an error */
+    int error;                       /* what it was lost by */
+    int result;                      /* of the last receive, when that brought no bytes */
+    uint32_t refs;                   /* the user's; and one until connection_lost has returned */
+    bool is_made;                    /* connection_made has been called */
+    bool is_lost;                    /* the one below is gone */
+    bool is_closing, is_reading_paused, is_receiving;
+    bool has_result, has_eof;        /* to be given to the protocol; was given */
+    bool is_told_to_pause, has_sent_eof;
+};
+
+/* Returns new: a transport on a connected socket, in `list`, for what `factory` makes. -ENOMEM: the
+ * socket is the caller's. */
+int asyncio__transport_new(struct net *net, sock socket, asyncio_protocol_factory *factory,
+                           void *data, struct asyncio_server *server, struct list *list,
+                           asyncio_transport **ret_transport);
+/* connection_made is called soon, by TLS after the handshake. */
+int asyncio__transport_begin(asyncio_transport *transport, const struct secure *secure);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* What a protocol, or whoever holds a transport, asks of it. See callback.c. */
+#include "net/callback.h"
+
+#include "net/address.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* After anything by which more may be unsent. */
+static void pause_if_told(asyncio_transport *transport)
+{
+    if (!transport->top->is_paused || transport->is_told_to_pause || transport->is_closing)
+        return;
+    transport->is_told_to_pause = true;
+    if (transport->protocol->methods->pause_writing)
+        transport->protocol->methods->pause_writing(transport->protocol);
+}
+
+static int may_write(const asyncio_transport *transport)
+{
+    int r = asyncio__loop_check(transport->tcp.net->loop);
+    return r < 0 ? r : transport->has_sent_eof ? -EPIPE : 0;
+}
+
+int asyncio_transport_writelines(asyncio_transport *transport, const struct iovec *pieces,
+                                 size_t count)
+{
+    if (transport->is_closing)
+        return -ECONNRESET;
+    int r = may_write(transport);
+    if (r < 0)
+        return r;
+    if (count > PTRDIFF_MAX / sizeof *pieces)
+        return -EINVAL;
+    if (!count)
+        return 0;
+    r = transport->top->type->write(transport->top, pieces, count);
+    pause_if_told(transport);
+    return r;
+}
+
+int asyncio_transport_write(asyncio_transport *transport, const void *data, size_t size)
+{
+    struct iovec piece = { (void *)(uintptr_t)data, size };
+    return asyncio_transport_writelines(transport, &piece, 1);
+}
+
+int asyncio_transport_write_eof(asyncio_transport *transport)
+{
+    if (transport->is_closing)
+        return -ECONNRESET;
+    int r = may_write(transport);
+    if (r == -EPIPE)
+        return 0;
+    if (r < 0)
+        return r;
+    if (!transport->top->type->write_eof)
+        return asyncio_raise(-ENOSYS, "TLS cannot end one direction alone");
+    transport->has_sent_eof = true;
+    return transport->top->type->write_eof(transport->top);
+}
+
+int asyncio_transport_can_write_eof(const asyncio_transport *transport)
+{
+    return transport->top->type->write_eof != NULL;
+}
+
+/* Harmless when it is closing, and refused in another thread. */
+static bool may_end(asyncio_transport *transport)
+{
+    return !transport->is_lost && !net_is_other_thread(transport->tcp.net);
+}
+
+void asyncio_transport_close(asyncio_transport *transport)
+{
+    if (transport->is_closing || !may_end(transport))
+        return;
+    transport->is_closing = true;
+    asyncio__buffer_release(&transport->in, &transport->tcp.net->blocks);
+    transport->top->type->close(transport->top);
+}
+
+void asyncio_transport_abort(asyncio_transport *transport)
+{
+    if (!may_end(transport))
+        return;
+    transport->is_closing = true;
+    transport->top->type->abort(transport->top, true);
+}
+
+int asyncio_transport_is_closing(const asyncio_transport *transport)
+{
+    return transport->is_closing;
+}
+
+void asyncio_transport_pause_reading(asyncio_transport *transport)
+{
+    transport->is_reading_paused = true;
+}
+
+void asyncio_transport_resume_reading(asyncio_transport *transport)
+{
+    if (!transport->is_reading_paused)
+        return;
+    transport->is_reading_paused = false;
+    if (transport->is_closing || !transport->is_made)
+        return;
+    list_remove(&transport->reading.link);
+    asyncio__loop_call(transport->tcp.net->loop, &transport->reading);
+}
+
+int asyncio_transport_is_reading(const asyncio_transport *transport)
+{
+    return !transport->is_closing && !transport->is_reading_paused;
+}
+
+size_t asyncio_transport_get_write_buffer_size(const asyncio_transport *transport)
+{
+    return transport->is_lost ? 0 : transport->top->type->unsent(transport->top);
+}
+
+void asyncio_transport_get_write_buffer_limits(const asyncio_transport *transport, size_t *ret_low,
+                                               size_t *ret_high)
+{
+    if (ret_low)
+        *ret_low = transport->top->low;
+    if (ret_high)
+        *ret_high = transport->top->high;
+}
+
+int asyncio_transport_set_write_buffer_limits(asyncio_transport *transport, size_t high, size_t low)
+{
+    if (low > high)
+        return asyncio_raise(-EINVAL, "high (%zu) must be >= low (%zu)", high, low);
+    if (transport->is_lost)
+        return 0;
+    int r = asyncio__loop_check(transport->tcp.net->loop);
+    if (r < 0)
+        return r;
+    transport->top->high = high;
+    transport->top->low = low;
+    transport->top->type->limits_changed(transport->top);
+    pause_if_told(transport);
+    return 0;
+}
+
+asyncio_protocol *asyncio_transport_set_protocol(asyncio_transport *transport,
+                                                 asyncio_protocol *protocol)
+{
+    asyncio_protocol *old = transport->protocol;
+    if (!old || !protocol)
+        return NULL; /* it is over */
+    transport->protocol = protocol;
+    return old;
+}
+
+asyncio_protocol *asyncio_transport_get_protocol(const asyncio_transport *transport)
+{
+    return transport->protocol;
+}
+
+int asyncio_transport_get_extra_info(const asyncio_transport *transport, const char *name,
+                                     char *data, size_t size)
+{
+    return asyncio__extra_info(transport->top, transport->is_lost ? NULL : &transport->tcp, name,
+                               data, size);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* asyncio_loop_create_connection, asyncio_loop_create_server: as for streams, but a protocol is
+ * what the connection is for. */
+#include "net/callback.h"
+#include "net/dial.h"
+#include "net/server.h"
+
+#include <errno.h>
+
+/* The floor of `loop`, which has to be the running one. */
+static int floor_of(asyncio_loop *loop, struct net **ret_net)
+{
+    int r = asyncio__net_of_task(ret_net);
+    if (r < 0)
+        return r;
+    if ((*ret_net)->loop != loop)
+        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "this is not the running loop");
+    return 0;
+}
+
+struct held_transport {
+    struct held held;
+    asyncio_transport *transport;
+};
+
+static void drop(struct held *held)
+{
+    asyncio_transport_unref(container_of(held, struct held_transport, held)->transport);
+}
+
+/* Waits for connection_made. Takes a reference, which is the caller's when it succeeds. */
+static int wait_made(asyncio_transport *transport, const struct secure *secure)
+{
+    asyncio_task *task = task_current();
+    struct held_transport held = { .transport = transport };
+    task_hold(task, &held.held, drop);
+    int r = asyncio__transport_begin(transport, secure);
+    if (r >= 0 && transport->opened == OP_PENDING)
+        r = asyncio__waiters_wait(&transport->waiters, task);
+    task_let_go(task, &held.held);
+    if (r >= 0)
+        return r;
+    struct tls *tls = asyncio__tls_of(transport->top);
+    if (r != -ECANCELED && tls && tls->engine.reason[0])
+        r = asyncio_raise(r, "%s", tls->engine.reason);
+    if (r == -ECANCELED)
+        asyncio_transport_abort(transport);
+    asyncio_transport_unref(transport);
+    return r;
+}
+
+static int check(asyncio_protocol_factory *factory, const char *host, int port,
+                 const asyncio_create_connection_options *options, struct secure *secure)
+{
+    if (!factory)
+        return asyncio_raise(-EINVAL, "a connection needs a factory of protocols");
+    if (options->sock >= 0 && (host || port))
+        return asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
+    if (!options->ssl)
+        return options->server_hostname
+                   ? asyncio_raise(-EINVAL, "server_hostname is only meaningful with ssl")
+                   : 0;
+    if (!secure->server_hostname)
+        secure->server_hostname = host;
+    if (!secure->server_hostname)
+        return asyncio_raise(-EINVAL,
+                             "You must set server_hostname when using ssl without a host");
+    return asyncio__secure_check(secure);
+}
+
+static int get_socket(struct net *net, const char *host, int port,
+                      const asyncio_create_connection_options *options, sock *ret_socket)
+{
+    if (options->sock >= 0)
+        return asyncio__adopt_connected(net, options->sock, ADOPT_NOT_UNIX, ret_socket);
+    struct dial_options how = {
+        .family = options->family,
+        .protocol = options->proto,
+        .flags = options->flags,
+        .local_host = options->local_addr.host,
+        .local_port = options->local_addr.port,
+        .is_local = options->local_addr.host || options->local_addr.port,
+        .delay = options->happy_eyeballs_delay,
+        .interleave = options->interleave,
+        .keep_alive = options->keep_alive != 0,
+    };
+    return asyncio__dial(net, host, port, &how, ret_socket);
+}
+
+int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory *factory,
+                                    const char *host, int port, asyncio_transport **ret_transport,
+                                    const asyncio_create_connection_options *options)
+{
+    static const asyncio_create_connection_options defaults = {
+        .size = sizeof defaults,
+        .sock = ASYNCIO__DEFAULT_SOCK,
+        .happy_eyeballs_delay = ASYNCIO_NONE,
+        .interleave = ASYNCIO__DEFAULT_INTERLEAVE,
+        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    if (!options)
+        options = &defaults;
+    struct net *net;
+    struct secure secure = SECURE_CLIENT(options);
+    sock socket;
+    int r = floor_of(loop, &net);
+    if (r >= 0)
+        r = check(factory, host, port, options, &secure);
+    if (r >= 0)
+        r = get_socket(net, host, port, options, &socket);
+    if (r < 0)
+        return r;
+    asyncio_transport *transport;
+    r = asyncio__transport_new(net, socket, factory, options->data, NULL, &net->transports,
+                               &transport);
+    if (r < 0) {
+        int descriptor;
+        if (options->sock >= 0)
+            (void)net->backend->type->detach(net->backend, socket, &descriptor);
+        else
+            (void)net->backend->type->close(net->backend, socket);
+        return r;
+    }
+    r = wait_made(asyncio_transport_ref(transport), options->ssl ? &secure : NULL);
+    if (r < 0)
+        return r;
+    if (ret_transport)
+        *ret_transport = transport;
+    else
+        asyncio_transport_unref(transport);
+    return 0;
+}
+
+int(asyncio_loop_create_server)(asyncio_loop *loop, asyncio_protocol_factory *factory,
+                                const char *host, int port, asyncio_server **ret_server,
+                                const asyncio_create_server_options *options)
+{
+    static const asyncio_create_server_options defaults = {
+        .size = sizeof defaults,
+        .flags = ASYNCIO__DEFAULT_FLAGS,
+        .sock = ASYNCIO__DEFAULT_SOCK,
+        .backlog = ASYNCIO__DEFAULT_BACKLOG,
+        .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,
+        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
+        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    if (!options)
+        options = &defaults;
+    struct net *net;
+    int r = floor_of(loop, &net);
+    if (r < 0)
+        return r;
+    if (!factory)
+        return asyncio_raise(-EINVAL, "a server needs a factory of protocols");
+    const asyncio_start_server_options common = {
+        .size = sizeof common,
+        .limit = ASYNCIO__DEFAULT_LIMIT,
+        .family = options->family,
+        .flags = options->flags,
+        .sock = options->sock,
+        .backlog = options->backlog,
+        .reuse_address = options->reuse_address,
+        .reuse_port = options->reuse_port,
+        .keep_alive = options->keep_alive,
+        .start_serving = options->start_serving,
+        .hosts = options->hosts,
+        .listen_fds = options->listen_fds,
+        .ssl = options->ssl,
+        .ssl_handshake_timeout = options->ssl_handshake_timeout,
+        .ssl_shutdown_timeout = options->ssl_shutdown_timeout,
+        .data = options->data,
+        .destroy = options->destroy,
+    };
+    return asyncio__server_start(NULL, factory, host, port, ret_server, &common);
+}
