@@ -14,8 +14,8 @@ enum {
 
 static bool has_pending(const struct net *net)
 {
-    return !list_empty(&net->streams) || !list_empty(&net->transports) || asyncio__servers_are_pending(net) ||
-           !list_empty(&net->connects);
+    return !list_empty(&net->streams) || !list_empty(&net->transports) ||
+           asyncio__servers_are_pending(net) || !list_empty(&net->connects);
 }
 
 /* Sockets are closed now. An operation that the kernel has not let go yet still completes into its

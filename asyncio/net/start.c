@@ -233,9 +233,9 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
         r = find_path(path, &places.addresses);
     else
         places.descriptors[places.descriptor_count++] = options->sock;
-    return r < 0
-               ? r
-               : open_at(net, handler, NULL, &places, &common, options->cleanup_socket != 0, ret_server);
+    return r < 0 ? r
+                 : open_at(net, handler, NULL, &places, &common, options->cleanup_socket != 0,
+                           ret_server);
 }
 
 int asyncio_server_start_serving(asyncio_server *server)

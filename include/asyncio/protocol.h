@@ -21,9 +21,9 @@
  *            Python's Protocol or BufferedProtocol; each may be NULL. A factory makes one for each
  *            connection.
  * ORDER      connection_made, then data_received (or get_buffer and buffer_updated) any number of
- *            times, then eof_received at most once, then connection_lost exactly once. pause_writing
- *            and resume_writing take turns, between the first and the last. All but pause_writing
- *            come from the loop, never from inside a call to the transport.
+ *            times, then eof_received at most once, then connection_lost exactly once.
+ *            pause_writing and resume_writing take turns, between the first and the last. All but
+ *            pause_writing come from the loop, never from inside a call to the transport.
  * CONTEXT    They run in the loop's thread, in the context that create_connection or create_server
  *            was called in, outside of tasks: they must not suspend.
  * OWNERSHIP  A protocol belongs to its transport from the factory on; `destroy` is called once,
