@@ -125,7 +125,6 @@ OURS = {
     "asyncio_transport asyncio_transport_*": "Python's Transport has its methods from its bases",
     "asyncio_protocol asyncio_protocol_methods asyncio_protocol_factory":
         "a class of Python's is a table of functions here, and what makes its objects a function",
-    "asyncio_create_connection_options asyncio_create_server_options": "the options of these methods",
     "asyncio_stream_fill asyncio_stream_peek asyncio_stream_consume": "reads that lend the stream's buffer",
 }
 

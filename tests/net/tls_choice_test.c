@@ -103,7 +103,7 @@ static void test_alpn(void **state)
 
 /* ---- SNI ---- */
 
-struct names {
+struct choices {
     asyncio_ssl_context *other;
     char asked[64];
     unsigned destroyed;
@@ -113,7 +113,7 @@ static int choose(asyncio_ssl_context *context, const char *name, asyncio_ssl_co
                   void *data)
 {
     (void)context;
-    struct names *names = data;
+    struct choices *names = data;
     snprintf(names->asked, sizeof names->asked, "%s", name ? name : "(none)");
     if (name && strcmp(name, "nobody.example.org") == 0)
         return -ENOENT;
@@ -124,14 +124,14 @@ static int choose(asyncio_ssl_context *context, const char *name, asyncio_ssl_co
 
 static void destroy_names(void *data)
 {
-    ((struct names *)data)->destroyed++;
+    ((struct choices *)data)->destroyed++;
 }
 
 static int sni(void *data)
 {
     (void)data;
     struct ends ends;
-    struct names names = { .other = NULL };
+    struct choices names = { .other = NULL };
     char text[256];
     asyncio_stream *stream;
     CHECK_IS(open_ends(&ends), 0);
@@ -239,7 +239,8 @@ static int info(void *data)
     CHECK_IS(asyncio_stream_get_extra_info(stream, "cipher", small, sizeof small), -ENOSPC);
     CHECK_IS(asyncio_stream_get_extra_info(stream, "version", text, sizeof text), 7);
     CHECK_IS(asyncio_stream_get_extra_info(stream, "server_hostname", text, sizeof text), 9);
-    CHECK_IS(asyncio_stream_get_extra_info(stream, "peername", text, sizeof text), (int)strlen(text));
+    CHECK_IS(asyncio_stream_get_extra_info(stream, "peername", text, sizeof text),
+             (int)strlen(text));
     CHECK(strncmp(text, "127.0.0.1:", 10) == 0);
     CHECK_IS(asyncio_stream_get_extra_info(stream, "peercert.issuer", text, sizeof text), 12);
     CHECK(strcmp(text, "CN=authority") == 0);
