@@ -8,6 +8,7 @@
 #include <asyncio/context.h>
 #include <asyncio/coroutine.h>
 #include <asyncio/coroutine_type.h>
+#include <asyncio/datagram.h>
 #include <asyncio/dump.h>
 #include <asyncio/error.h>
 #include <asyncio/exit_stack.h>

@@ -36,6 +36,7 @@
 enum {
     FAULT_RESET = 1,               /* connections break */
     FAULT_ABORT = 2,               /* connections break before they are accepted */
+    FAULT_LOSS = 4,                /* datagrams get lost */
 };
 
 struct backend_limits {

@@ -145,6 +145,14 @@ static int try_send(struct epoll *epoll, struct handle *handle, struct op *op)
     return OP_PENDING;
 }
 
+static int try_send_datagrams(struct epoll *epoll, struct handle *handle, struct op *op)
+{
+    int r = asyncio__posix_send_datagrams(&epoll->posix, &handle->descriptor, &handle->ready, op);
+    if (r == OP_PENDING && handle->ready & READY_OUT)
+        activate(epoll, handle);
+    return r;
+}
+
 static int try_connect(struct handle *handle)
 {
     if (!(handle->ready & READY_OUT))
@@ -218,6 +226,13 @@ static int run_accept(struct epoll *epoll, struct handle *handle)
     return completed;
 }
 
+static int run_recv_datagrams(struct epoll *epoll, struct handle *handle)
+{
+    int r = asyncio__posix_recv_datagrams(&epoll->posix, &handle->descriptor, &handle->ready,
+                                          handle->reader);
+    return r == OP_PENDING ? 0 : finish(&handle->reader, r);
+}
+
 /* Goes on with what is pending on the handle, as far as it is ready. */
 static int run(struct epoll *epoll, struct handle *handle)
 {
@@ -226,6 +241,8 @@ static int run(struct epoll *epoll, struct handle *handle)
     if (handle->reader && handle->ready & READY_IN) {
         if (handle->reader->kind == OP_ACCEPT) {
             completed += run_accept(epoll, handle);
+        } else if (handle->reader->kind == OP_RECV_DATAGRAMS) {
+            completed += run_recv_datagrams(epoll, handle);
         } else {
             int r =
                 posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, handle->reader);
@@ -238,7 +255,9 @@ static int run(struct epoll *epoll, struct handle *handle)
     }
     if (handle->writer && handle->ready & READY_OUT) {
         int r = handle->writer->kind == OP_CONNECT ? try_connect(handle)
-                                                   : try_send(epoll, handle, handle->writer);
+                : handle->writer->kind == OP_SEND  ? try_send(epoll, handle, handle->writer)
+                                                   : try_send_datagrams(epoll, handle,
+                                                                        handle->writer);
         if (r != OP_PENDING)
             completed += finish(&handle->writer, r);
     }
@@ -298,8 +317,10 @@ static struct op **slot_of(struct handle *handle, const struct op *op)
 {
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
+    case OP_RECV_DATAGRAMS:
     case OP_ACCEPT: return &handle->reader;
     case OP_SEND:
+    case OP_SEND_DATAGRAMS:
     case OP_CONNECT: return &handle->writer;
     case OP_POLL_IN: return &handle->poll_in;
     case OP_POLL_OUT: return &handle->poll_out;
@@ -331,6 +352,10 @@ static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
     switch ((enum op_kind)op->kind) {
     case OP_SEND: op->done = 0; return try_send(epoll, handle, op);
     case OP_CONNECT: return start_connect(handle, op);
+    case OP_RECV_DATAGRAMS:
+        return asyncio__posix_recv_datagrams(&epoll->posix, &handle->descriptor, &handle->ready,
+                                             op);
+    case OP_SEND_DATAGRAMS: op->done = 0; return try_send_datagrams(epoll, handle, op);
     case OP_ACCEPT:
         if (handle->registered && handle->ready & READY_IN)
             activate(epoll, handle);

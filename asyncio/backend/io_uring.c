@@ -209,6 +209,18 @@ static int on_send(struct uring *uring, struct handle *handle, const struct io_u
     return 0;
 }
 
+/* As many as the socket takes; for the rest, when it can be written to again. */
+static int send_datagrams(struct uring *uring, struct handle *handle, struct op *op)
+{
+    uint8_t ready = READY_OUT;
+    int r = asyncio__posix_send_datagrams(&uring->posix, &handle->descriptor, &ready, op);
+    if (r == OP_PENDING) {
+        handle->writer = op;
+        want(uring, handle, WRITABLE);
+    }
+    return r;
+}
+
 static int on_writable(struct uring *uring, struct handle *handle)
 {
     struct op *op = handle->writer;
@@ -216,7 +228,7 @@ static int on_writable(struct uring *uring, struct handle *handle)
         return 0;
     if (op->flags & FLAG_CANCELLED)
         return finish(&handle->writer, -ECANCELED);
-    int r = send_now(uring, handle, op);
+    int r = op->kind == OP_SEND ? send_now(uring, handle, op) : send_datagrams(uring, handle, op);
     return r == OP_PENDING ? 0 : finish(&handle->writer, r);
 }
 
@@ -541,8 +553,10 @@ static struct op **slot_of(struct handle *handle, const struct op *op)
 {
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
+    case OP_RECV_DATAGRAMS:
     case OP_ACCEPT: return &handle->reader;
     case OP_SEND:
+    case OP_SEND_DATAGRAMS:
     case OP_CONNECT: return &handle->writer;
     case OP_POLL_IN: return &handle->poll_in;
     case OP_POLL_OUT: return &handle->poll_out;
@@ -555,6 +569,10 @@ static int submit(struct uring *uring, struct handle *handle, struct op *op)
     switch ((enum op_kind)op->kind) {
     case OP_RECV: return asyncio__uring_submit_recv(uring, handle, op);
     case OP_SEND: return submit_send(uring, handle, op);
+    case OP_RECV_DATAGRAMS: return asyncio__uring_submit_recv_datagrams(uring, handle, op);
+    case OP_SEND_DATAGRAMS:
+        op->done = 0;
+        return send_datagrams(uring, handle, op);
     case OP_ACCEPT:
         handle->reader = op;
         want(uring, handle, ACCEPT);
@@ -628,11 +646,11 @@ static int backend_cancel(struct backend *backend, struct op *op)
         r = cancel_request(uring, handle, slot, SEND);
     } else {
         *slot = NULL;
-        if (op->kind == OP_RECV)
+        if (op->kind == OP_RECV || op->kind == OP_RECV_DATAGRAMS)
             handle->wanted &= (uint16_t) ~(bit(RECV) | bit(READABLE));
         else
             unwant(uring, handle,
-                   op->kind == OP_SEND      ? WRITABLE
+                   op->kind == OP_SEND || op->kind == OP_SEND_DATAGRAMS ? WRITABLE
                    : op->kind == OP_POLL_IN ? WATCH_IN
                                             : WATCH_OUT);
     }

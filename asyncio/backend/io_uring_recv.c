@@ -101,8 +101,30 @@ static void await_bytes(struct uring *uring, struct handle *handle)
         want(uring, handle, handle->is_direct ? READABLE : RECV);
 }
 
+static int run_datagrams(struct uring *uring, struct handle *handle)
+{
+    int r = asyncio__posix_recv_datagrams(&uring->posix, &handle->descriptor, &handle->ready,
+                                          handle->reader);
+    if (r != OP_PENDING)
+        return finish(&handle->reader, r);
+    want(uring, handle, READABLE);
+    return 0;
+}
+
+int asyncio__uring_submit_recv_datagrams(struct uring *uring, struct handle *handle, struct op *op)
+{
+    int r = asyncio__posix_recv_datagrams(&uring->posix, &handle->descriptor, &handle->ready, op);
+    if (r != OP_PENDING)
+        return r;
+    handle->reader = op;
+    want(uring, handle, READABLE);
+    return OP_PENDING;
+}
+
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle)
 {
+    if (handle->reader && handle->reader->kind == OP_RECV_DATAGRAMS)
+        return run_datagrams(uring, handle);
     if (!handle->reader || handle->reader->kind != OP_RECV)
         return 0;
     int r = recv_now(uring, handle, handle->reader);

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 struct backend;
+struct asyncio_datagram; /* <asyncio/datagram.h> */
 
 /* A socket or other descriptor in a backend's table. The generation makes a stale one harmless:
  * every call on it gives -EBADF, also when the kernel has given the number to somebody else. The
@@ -48,6 +49,15 @@ enum op_kind {
      * cannot be polled. */
     OP_POLL_IN,
     OP_POLL_OUT,
+
+    /* datagrams, datagram_count -> how many were received, at least one: as many as there are.
+     * Cancelling always succeeds at once: they are written to only just before completion. An error
+     * of an earlier send may come instead. */
+    OP_RECV_DATAGRAMS,
+
+    /* datagrams, datagram_count -> datagram_count, or an error, with `done` telling how many went
+     * before. Borrowed until completion, not modified; cancelling always succeeds at once. */
+    OP_SEND_DATAGRAMS,
 };
 
 /* What backend->submit answers when the result comes later. No result is this. */
@@ -64,7 +74,7 @@ struct op {
     sock socket;
     uint8_t kind, state, flags; /* `state` and `flags` are the backend's */
     uint32_t token;             /* the backend's */
-    size_t done;                /* OP_SEND: bytes already sent */
+    size_t done;                /* OP_SEND: bytes already sent; OP_SEND_DATAGRAMS: how many */
     union {
         struct { /* OP_RECV */
             void *data;
@@ -77,6 +87,10 @@ struct op {
         struct { /* OP_CONNECT */
             struct sockaddr_storage *address;
             socklen_t address_size;
+        };
+        struct { /* OP_RECV_DATAGRAMS, OP_SEND_DATAGRAMS */
+            struct asyncio_datagram *datagrams;
+            unsigned datagram_count;
         };
         sock accepted; /* OP_ACCEPT: yours */
     };

@@ -121,6 +121,12 @@ static inline int posix_send_iov(struct posix *posix, struct descriptor *descrip
 /* The same for an op, whose iovecs and `done` it advances. */
 int asyncio__posix_send(struct posix *posix, struct descriptor *descriptor, struct op *op,
                         bool *ret_short);
+/* posix_datagram.c: for OP_RECV_DATAGRAMS and OP_SEND_DATAGRAMS: a result, or OP_PENDING, and then
+ * *ready has lost its bit. Sending stops now and then, with the bit. */
+int asyncio__posix_recv_datagrams(struct posix *posix, struct descriptor *descriptor,
+                                  uint8_t *ready, struct op *op);
+int asyncio__posix_send_datagrams(struct posix *posix, struct descriptor *descriptor,
+                                  uint8_t *ready, struct op *op);
 /* Drops empty iovecs in front. False: nothing is left to send. */
 bool asyncio__posix_send_left(struct op *op);
 /* What OP_SEND gives when all is sent. */

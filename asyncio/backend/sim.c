@@ -19,6 +19,7 @@
  *          time, but not for ever: -EDEADLK. */
 #include "backend/sim.h"
 
+#include <asyncio/datagram.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -100,10 +101,12 @@ struct sim_handle *asyncio__sim_handle_new(struct sim *sim)
 void asyncio__sim_handle_end(struct sim_handle *handle)
 {
     list_remove(&handle->link);
-    if (handle->number < 0)
-        asyncio__simnet_close(&handle->socket);
-    else
+    if (handle->number >= 0)
         close(handle->number);
+    else if (handle->datagrams)
+        asyncio__simnet_datagrams_close(handle->datagrams);
+    else
+        asyncio__simnet_close(&handle->socket);
     handle->is_closing = false;
     table_release(&handle->sim->table, &handle->entry);
 }
@@ -141,11 +144,58 @@ static int try_send(struct sim *sim, struct sim_handle *handle, struct op *op)
     }
 }
 
+/* As many as have come, or some of them. */
+static int try_recv_datagrams(struct sim *sim, struct sim_handle *handle, struct op *op)
+{
+    unsigned count = 0;
+    while (count < op->datagram_count) {
+        int r = asyncio__simnet_datagrams_receive(handle->datagrams, &op->datagrams[count]);
+        if (r < 0) /* an error is told when nothing has come before it: see simnet_datagram.c */
+            return count ? (int)count : r == -EAGAIN ? OP_PENDING : r;
+        count++;
+        if (happens(sim, 4))
+            break;
+    }
+    return (int)count;
+}
+
+static int try_send_datagrams(struct sim *sim, struct sim_handle *handle, struct op *op)
+{
+    while (op->done < op->datagram_count) {
+        if (happens(sim, 4)) { /* the socket is full for a moment */
+            asyncio__sim_activate(handle);
+            return OP_PENDING;
+        }
+        int r = sim->faults & FAULT_LOSS && happens(sim, 8)
+                    ? 0
+                    : asyncio__simnet_datagrams_send(handle->datagrams, &op->datagrams[op->done]);
+        if (r < 0)
+            return r;
+        op->done++;
+    }
+    return (int)op->datagram_count;
+}
+
+void asyncio__sim_datagrams_changed(void *data)
+{
+    struct sim_handle *handle = data;
+    if (handle->reader || handle->writer)
+        asyncio__sim_activate(handle);
+}
+
 static int try_connect(struct sim_handle *handle, struct op *op)
 {
+    if (handle->datagrams)
+        return asyncio__simnet_datagrams_connect(
+            handle->datagrams, (const struct sockaddr *)op->address, op->address_size);
     int r = asyncio__simnet_connect(&handle->socket, (const struct sockaddr *)op->address,
                                     op->address_size);
     return r == -EAGAIN ? OP_PENDING : r;
+}
+
+static bool is_reader(const struct op *op)
+{
+    return op->kind == OP_RECV || op->kind == OP_ACCEPT || op->kind == OP_RECV_DATAGRAMS;
 }
 
 static int finish(struct op **slot, int result)
@@ -160,7 +210,7 @@ static int finish(struct op **slot, int result)
 
 static int finish_cancelled(struct sim_handle *handle, struct op **slot)
 {
-    if ((*slot)->kind == OP_CONNECT)
+    if ((*slot)->kind == OP_CONNECT && !handle->datagrams)
         asyncio__simnet_connect_cancel(&handle->socket);
     return finish(slot, -ECANCELED);
 }
@@ -207,6 +257,8 @@ static int run_op(struct sim *sim, struct sim_handle *handle, struct op **slot)
     case OP_ACCEPT: return run_accept(sim, handle);
     case OP_RECV: r = try_recv(sim, handle, op); break;
     case OP_SEND: r = try_send(sim, handle, op); break;
+    case OP_RECV_DATAGRAMS: r = try_recv_datagrams(sim, handle, op); break;
+    case OP_SEND_DATAGRAMS: r = try_send_datagrams(sim, handle, op); break;
     default: r = try_connect(handle, op); break;
     }
     if (r == OP_PENDING)
@@ -493,8 +545,14 @@ static int submit_poll(struct sim *sim, struct sim_handle *handle, struct op *op
 /* What is done before it is pending; OP_PENDING: nothing, or not enough. */
 static int try_now(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
-    if (op->kind == OP_SEND)
+    bool is_datagrams = op->kind == OP_RECV_DATAGRAMS || op->kind == OP_SEND_DATAGRAMS;
+    if (is_datagrams != (handle->datagrams != NULL) && op->kind != OP_CONNECT)
+        return -EOPNOTSUPP;
+    if (op->kind == OP_SEND || op->kind == OP_SEND_DATAGRAMS)
         op->done = 0;
+    if (is_datagrams)
+        return op->kind == OP_RECV_DATAGRAMS ? try_recv_datagrams(sim, handle, op)
+                                             : try_send_datagrams(sim, handle, op);
     if (op->kind == OP_ACCEPT)
         return handle->socket.is_listening ? OP_PENDING : -EINVAL;
     if (op->kind == OP_CONNECT) {
@@ -516,12 +574,12 @@ static int backend_submit(struct backend *backend, struct op *op)
     op->flags = 0;
     if (op->kind == OP_POLL_IN || op->kind == OP_POLL_OUT)
         return submit_poll(sim, handle, op);
-    if (op->kind > OP_POLL_OUT)
+    if (op->kind > OP_SEND_DATAGRAMS)
         return -EINVAL;
     if (handle->number >= 0)
         return -ENOTSUP;
     struct op **slot =
-        op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
+        is_reader(op) ? &handle->reader : &handle->writer;
     if (*slot)
         return -EBUSY;
     int r = try_now(sim, handle, op);
@@ -553,15 +611,16 @@ static int backend_cancel(struct backend *backend, struct op *op)
     if (!handle)
         return 1;
     struct op **slot =
-        op->kind == OP_RECV || op->kind == OP_ACCEPT ? &handle->reader : &handle->writer;
+        is_reader(op) ? &handle->reader : &handle->writer;
     if (*slot != op)
         return 1;
-    if (happens(sim, 2)) {
+    bool is_datagrams = op->kind == OP_RECV_DATAGRAMS || op->kind == OP_SEND_DATAGRAMS;
+    if (!is_datagrams && happens(sim, 2)) {
         op->flags |= FLAG_CANCELLED;
         asyncio__sim_activate(handle);
         return 0;
     }
-    if (op->kind == OP_CONNECT)
+    if (op->kind == OP_CONNECT && !handle->datagrams)
         asyncio__simnet_connect_cancel(&handle->socket);
     *slot = NULL;
     op->state = OP_IDLE;

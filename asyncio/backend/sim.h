@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/simnet.h"
+#include "backend/simnet_datagram.h"
 #include "backend/table.h"
 
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ struct sim_handle {
     struct list link; /* in sim->active, or alone */
     unsigned delay;   /* polls that pass before it is looked at */
     struct op *reader, *writer;
+    struct simnet_datagrams *datagrams; /* of a datagram socket; NULL: `socket` is used */
     int number;      /* of an adopted descriptor, -1: a socket in memory */
     bool is_running; /* `run` is on it: who closes it leaves the rest to that */
     bool is_closing;
@@ -61,6 +63,7 @@ struct sim_handle *asyncio__sim_handle_new(struct sim *sim);
 /* Has the next polls look at the handle's ops. */
 void asyncio__sim_activate(struct sim_handle *handle);
 /* What the network in memory calls. */
+void asyncio__sim_datagrams_changed(void *handle);
 void asyncio__sim_changed(struct simnet_socket *socket);
 /* Forgets the handle's OP_POLL_*. */
 void asyncio__sim_polls_drop(struct sim_handle *handle);

@@ -11,12 +11,30 @@
 #include <string.h>
 #include <sys/un.h>
 
+static int open_datagrams(struct sim *sim, int family, sock *ret_socket)
+{
+    struct sim_handle *handle = asyncio__sim_handle_new(sim);
+    if (!handle)
+        return -ENOMEM;
+    handle->datagrams =
+        asyncio__simnet_datagrams_open(family, asyncio__sim_datagrams_changed, handle);
+    if (!handle->datagrams) {
+        table_retire(&handle->entry);
+        table_release(&sim->table, &handle->entry);
+        return -ENOMEM;
+    }
+    *ret_socket = entry_sock(&handle->entry);
+    return 0;
+}
+
 int asyncio__sim_socket(struct backend *backend, int family, int type, int protocol,
                         sock *ret_socket)
 {
     struct sim *sim = sim_of(backend);
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return -EAFNOSUPPORT;
+    if ((type & 0xf) == SOCK_DGRAM && family != AF_UNIX)
+        return open_datagrams(sim, family, ret_socket);
     if ((type & 0xf) != SOCK_STREAM ||
         (protocol != 0 && (protocol != IPPROTO_TCP || family == AF_UNIX)))
         return -EPROTONOSUPPORT;
@@ -64,13 +82,22 @@ int asyncio__sim_descriptor(struct backend *backend, sock socket)
 static struct simnet_socket *memory_socket(struct backend *backend, sock socket)
 {
     struct sim_handle *handle = handle_of(sim_of(backend), socket);
-    return handle && handle->number < 0 ? &handle->socket : NULL;
+    return handle && handle->number < 0 && !handle->datagrams ? &handle->socket : NULL;
+}
+
+static struct simnet_datagrams *datagrams_of(struct backend *backend, sock socket)
+{
+    struct sim_handle *handle = handle_of(sim_of(backend), socket);
+    return handle ? handle->datagrams : NULL;
 }
 
 int asyncio__sim_bind(struct backend *backend, sock socket, const struct sockaddr *address,
                       socklen_t size)
 {
     struct simnet_socket *memory = memory_socket(backend, socket);
+    struct simnet_datagrams *datagrams = datagrams_of(backend, socket);
+    if (datagrams)
+        return asyncio__simnet_datagrams_bind(datagrams, address, size);
     return memory ? asyncio__simnet_bind(memory, address, size) : -EBADF;
 }
 
@@ -133,7 +160,7 @@ int asyncio__sim_getsockopt(struct backend *backend, sock socket, int level, int
         if (handle->options[i].level == level && handle->options[i].name == name)
             number = handle->options[i].value;
     if (level == SOL_SOCKET && name == SO_TYPE)
-        number = SOCK_STREAM;
+        number = handle->datagrams ? SOCK_DGRAM : SOCK_STREAM;
     if (level == SOL_SOCKET && name == SO_DOMAIN)
         number = handle->socket.family;
     if (level == SOL_SOCKET && name == SO_PROTOCOL)
@@ -163,6 +190,12 @@ int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockad
                              socklen_t *size)
 {
     struct simnet_socket *memory = memory_socket(backend, socket);
+    struct simnet_datagrams *datagrams = datagrams_of(backend, socket);
+    if (datagrams) {
+        *address = datagrams->local;
+        *size = datagrams->address_size;
+        return 0;
+    }
     if (!memory)
         return -EBADF;
     *address = memory->local;
@@ -201,7 +234,9 @@ int asyncio__sim_close(struct backend *backend, sock socket)
         handle->reader = NULL;
     if (handle->writer && !(handle->writer->flags & FLAG_CANCELLED))
         handle->writer = NULL;
-    if (handle->number < 0)
+    if (handle->datagrams)
+        list_remove(&handle->datagrams->link);
+    else if (handle->number < 0)
         asyncio__simnet_unbind(&handle->socket);
     if (handle->is_running || handle->reader || handle->writer)
         handle->is_closing = true;

@@ -26,6 +26,7 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
     (void)loop->backend->type->poll(loop->backend, 0); /* hands in what was written last */
     asyncio__names_drop(net);
     asyncio__connects_abort(net);
+    asyncio__datagrams_abort(net);
     asyncio__servers_abort(net);
     asyncio__streams_abort(&net->streams);
     asyncio__transports_abort(&net->transports);
@@ -88,6 +89,7 @@ struct net *asyncio__net(asyncio_loop *loop)
     net->backend = loop->backend;
     list_init(&net->streams);
     list_init(&net->transports);
+    list_init(&net->datagrams);
     list_init(&net->servers);
     list_init(&net->connects);
     asyncio__names_init(&net->names);

@@ -44,6 +44,7 @@ struct net {
     struct backend *backend;
     unsigned flushing;                /* transports that are closing and have bytes to send */
     unsigned streak;                  /* answers at once since a task last waited here */
+    struct list datagrams;            /* endpoints that are open */
     struct list streams;              /* not lost yet, and of no server */
     struct list transports;           /* of protocols, and of no server */
     struct list servers;              /* that have not ended yet */
@@ -110,6 +111,7 @@ static inline void net_wake(asyncio_task *task, int result)
 /* What the parts of this floor do when the loop closes. */
 void asyncio__servers_abort(struct net *net);
 bool asyncio__servers_are_pending(const struct net *net);
+void asyncio__datagrams_abort(struct net *net);
 void asyncio__streams_abort(struct list *streams);
 void asyncio__transports_abort(struct list *transports);
 void asyncio__connects_abort(struct net *net);

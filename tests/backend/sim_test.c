@@ -373,7 +373,7 @@ static void no_road_leads_elsewhere(void **state)
     assert_int_equal(r, -EADDRNOTAVAIL);
     assert_int_equal(world.type->socket(world.it, AF_NETLINK, SOCK_RAW, 0, &other),
                      -EAFNOSUPPORT);
-    assert_int_equal(world.type->socket(world.it, AF_INET, SOCK_DGRAM, 0, &other),
+    assert_int_equal(world.type->socket(world.it, AF_INET, SOCK_RAW, 0, &other),
                      -EPROTONOSUPPORT);
     world_end(&world);
 }

@@ -58,6 +58,7 @@ METHODS = {
     "StreamReader": "at_eof exception feed_data feed_eof read readexactly readline readuntil set_exception",
     "StreamWriter": "can_write_eof close drain get_extra_info is_closing start_tls wait_closed write write_eof writelines",
     "WriteTransport": "abort get_write_buffer_limits get_write_buffer_size set_write_buffer_limits",
+    "DatagramTransport": "abort close get_write_buffer_size is_closing sendto set_write_buffer_limits", "DatagramProtocol": "",
     "Process": "communicate kill pid returncode send_signal stderr stdin stdout terminate wait",
     "Lock": "acquire locked release", "Event": "clear is_set set wait", "Condition": "acquire locked notify notify_all release wait wait_for",
     "Semaphore": "acquire locked release", "BoundedSemaphore": "",
@@ -100,6 +101,9 @@ OURS = {
     "asyncio_unlink asyncio_rmdir asyncio_mkdir asyncio_listdir asyncio_read_file asyncio_open_options "
     "asyncio_mkdir_options asyncio_read_file_options":
         "files: Python's asyncio has none, POSIX has the names",
+    "asyncio_datagram asyncio_datagram_transport_receive asyncio_datagram_transport_send asyncio_datagram_transport_join_group "
+    "asyncio_datagram_transport_leave_group asyncio_datagram_transport_set_multicast asyncio_datagram_transport_sockname":
+        "datagrams by straight-line calls, many at a time; what Python asks of the socket",
     "asyncio_call_options asyncio_watch_options asyncio_subprocess_options asyncio_connect_pipe_options": "options that several methods share",
     "asyncio_loop_fileno asyncio_loop_step asyncio_loop_timeout": "a foreign loop drives ours",
     "asyncio_loop_backend": "which of our three backends, and why",
