@@ -274,6 +274,13 @@ static int wait_for(struct lookup *lookup)
     return asyncio__waiters_wait_as(&lookup->waiters, task_current(), &names_type);
 }
 
+/* The resolver's word for a result that has come back: while a thread is at work it is the
+ * thread's. */
+static int gai_of(const struct lookup *lookup, int result)
+{
+    return result == -ASYNCIO_RESOLVE ? lookup->gai : 0;
+}
+
 static void leave(struct lookup *lookup)
 {
     if (--lookup->users == 0)
@@ -313,7 +320,7 @@ int asyncio__names_look_up(struct net *net, const struct query *query, struct an
     if (r >= 0)
         *ret_answer = answer_ref(lookup->answer);
     else
-        r = asyncio__names_raise(r, lookup->gai, query->host);
+        r = asyncio__names_raise(r, gai_of(lookup, r), query->host);
     leave(lookup);
     return r;
 }
@@ -340,7 +347,7 @@ int asyncio__names_look_back(struct net *net, const struct sockaddr *address, so
         *ret_info = *lookup->info;
     } else {
         (void)asyncio__address_format(&lookup->address, text, sizeof text);
-        r = asyncio__names_raise(r, lookup->gai, text);
+        r = asyncio__names_raise(r, gai_of(lookup, r), text);
     }
     leave(lookup);
     return r;
