@@ -135,10 +135,12 @@ static void new_transport(struct asyncio_server *server, sock socket)
         report(server, "a connection could not be handled", r);
 }
 
-void asyncio__server_lost_transport(struct asyncio_server *server)
+void asyncio__server_lost_transport(struct asyncio_server *server, bool is_memory)
 {
-    server->connections--;
-    server->holds--;
+    if (is_memory)
+        server->holds--;
+    else
+        server->connections--;
     asyncio__server_release(server);
 }
 

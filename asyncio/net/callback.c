@@ -9,8 +9,9 @@
  * READING    goes into memory that all share; what comes later than asked for is kept in `in`, a
  *            block of the floor's, until the protocol has had it. While it is there, or reading is
  *            paused, no more is asked for.
- * LIFE       A reference of the transport's own is given back when connection_lost has returned,
- *            or when the loop closes and that will never be called. */
+ * LIFE       connection_lost is scheduled when the one below says that it has ended. A reference of
+ *            the transport's own is given back when that has returned (or the loop closes and it
+ *            never will), and the kernel has let go of the last operation. */
 #include "net/callback.h"
 
 #include "base/alloc.h"
@@ -216,6 +217,16 @@ static void open_done(struct handle *handle, asyncio_loop *loop)
     asyncio__waiters_wake(&transport->waiters, 0);
 }
 
+/* Neither the protocol nor what is below needs it any more. */
+static void part(asyncio_transport *transport)
+{
+    if (!transport->is_over || !transport->is_lost)
+        return;
+    if (transport->server)
+        asyncio__server_lost_transport(transport->server, true);
+    release(transport);
+}
+
 static void lose_connection(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_transport *transport = container_of(handle, asyncio_transport, losing);
@@ -233,11 +244,10 @@ static void lose_connection(struct handle *handle, asyncio_loop *loop)
     if (loop)
         asyncio__waiters_wake(&transport->waiters, transport->opened);
     destroy_protocol(transport);
-    struct asyncio_server *server = transport->server;
-    transport->server = NULL;
-    if (server)
-        asyncio__server_lost_transport(server);
-    release(transport);
+    transport->is_over = true;
+    if (transport->server)
+        asyncio__server_lost_transport(transport->server, false);
+    part(transport);
 }
 
 static void begin(asyncio_transport *transport)
@@ -270,6 +280,7 @@ static void ended(struct transport *top, int error)
     if (!transport->error)
         transport->error = error;
     transport->is_closing = true;
+    schedule(transport, &transport->losing); /* the kernel may take longer to let go */
 }
 
 static void lost(struct transport *top, int error)
@@ -279,7 +290,7 @@ static void lost(struct transport *top, int error)
     transport->is_lost = true;
     asyncio__buffer_release(&transport->in, &transport->tcp.net->blocks);
     list_remove(&transport->link);
-    schedule(transport, &transport->losing);
+    part(transport);
 }
 
 static const struct transport_events events = { received, resumed, ended, lost };

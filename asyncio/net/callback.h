@@ -25,6 +25,7 @@ struct asyncio_transport {
     int result;                      /* of the last receive, when that brought no bytes */
     uint32_t refs;                   /* the user's; and one until connection_lost has returned */
     bool is_made;                    /* connection_made has been called */
+    bool is_over;                    /* connection_lost has returned, or never will be called */
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_reading_paused, is_receiving;
     bool has_result, has_eof;        /* to be given to the protocol; was given */

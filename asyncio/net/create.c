@@ -72,7 +72,7 @@ static int get_socket(struct net *net, const char *host, int port,
                       const asyncio_create_connection_options *options, sock *ret_socket)
 {
     if (options->sock >= 0)
-        return asyncio__adopt_connected(net, options->sock, ADOPT_NOT_UNIX, ret_socket);
+        return asyncio__adopt_connected(net, options->sock, ADOPT_ANY, ret_socket);
     struct dial_options how = {
         .family = options->family,
         .protocol = options->proto,

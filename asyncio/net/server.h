@@ -78,8 +78,8 @@ void asyncio__server_init_retry(struct asyncio_server *server);
 void asyncio__server_arm(struct asyncio_server *server);
 void asyncio__server_disarm(struct asyncio_server *server);
 
-/* A protocol's connection is over. */
-void asyncio__server_lost_transport(struct asyncio_server *server);
+/* A protocol's connection is over, and later also its memory. */
+void asyncio__server_lost_transport(struct asyncio_server *server, bool is_memory);
 
 /* start.c: of a handler, or a factory. */
 int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
