@@ -95,7 +95,6 @@ static bool has_local_port(const struct dial *dial)
 static void drop_socket(struct attempt *attempt)
 {
     (void)backend_of(attempt->dial)->close(attempt->dial->net->backend, attempt->op.socket);
-    attempt->op.socket = SOCK_NONE;
 }
 
 static void completed(struct op *op, int result);
