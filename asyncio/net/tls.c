@@ -232,11 +232,13 @@ static int read_some(struct tls *tls, void *data, size_t size)
     for (;;) {
         lend_ahead(tls);
         int r = asyncio__tls_read(&tls->engine, data, size);
+        int flushed = flush(tls); /* a refusal, or new keys */
+        if (flushed < 0) {
+            (void)keep(tls);
+            return flushed;
+        }
         if (r != TLS_WANTS) {
-            int flushed = flush(tls);
             int kept = keep(tls);
-            if (flushed < 0)
-                return flushed;
             if (r >= 0 && kept < 0)
                 r = kept;
             if (r < 0)

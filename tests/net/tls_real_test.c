@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS with OpenSSL's own programs at the other end: s_server and s_client. */
+/* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 */
+#include "net/tls_test.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- a program, with its standard input and output at our end ---- */
+
+struct child {
+    pid_t number;
+    int to, from;
+};
+
+static int start(struct child *child, const char *const *words)
+{
+    int in[2], out[2];
+    CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+    child->number = fork();
+    if (child->number == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        dup2(open("/dev/null", O_WRONLY), 2);
+        execvp(words[0], (char *const *)(uintptr_t)words);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    child->to = in[1];
+    child->from = out[0];
+    CHECK(child->number > 0);
+    return 0;
+}
+
+static int stop(struct child *child)
+{
+    int status;
+    close(child->to);
+    close(child->from);
+    kill(child->number, SIGKILL);
+    return waitpid(child->number, &status, 0) == child->number ? 0 : -errno;
+}
+
+/* A port that is free for now. */
+static int free_port(void)
+{
+    struct sockaddr_in name = { .sin_family = AF_INET };
+    socklen_t size = sizeof name;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int number = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = bind(number, (struct sockaddr *)&name, size);
+    if (r == 0)
+        r = getsockname(number, (struct sockaddr *)&name, &size);
+    close(number);
+    return r < 0 ? -errno : ntohs(name.sin_port);
+}
+
+/* ---- our client, their server: it sends each line back the other way round ---- */
+
+static int connect_when_up(int port, asyncio_ssl_context *context, asyncio_stream **ret_stream)
+{
+    int r = -ECONNREFUSED;
+    for (int i = 0; i < 200 && r == -ECONNREFUSED; i++) {
+        r = asyncio_open_connection("127.0.0.1", port, ret_stream, .ssl = context,
+                                    .server_hostname = "localhost");
+        int slept = r == -ECONNREFUSED ? asyncio_sleep(0.05) : 0;
+        if (slept < 0)
+            return slept;
+    }
+    return r;
+}
+
+static int say_and_hear(asyncio_stream *stream)
+{
+    char line[64];
+    CHECK_IS(asyncio_stream_write(stream, "stressed\n", 9), 0);
+    CHECK_IS(asyncio_stream_readline(stream, line, sizeof line), 9);
+    CHECK(strcmp(line, "desserts\n") == 0);
+    return 0;
+}
+
+static int their_server(const char *version, const char *said_version)
+{
+    char accept[32], said[64];
+    asyncio_ssl_context *context;
+    asyncio_stream *stream;
+    struct child child;
+    int port = free_port();
+    CHECK(port > 0);
+    snprintf(accept, sizeof accept, "127.0.0.1:%d", port);
+    const char *words[] = { "openssl", "s_server",  "-accept",  accept,    "-cert",
+                            certificates()->server, "-key",     certificates()->server,
+                            "-rev",    "-quiet",    "-alpn",    "h2,echo", version, NULL };
+    static const char *const protocols[] = { "echo" };
+    CHECK_IS(client_context(&context), 0);
+    CHECK_IS(asyncio_ssl_context_set_alpn_protocols(context, protocols, 1), 0);
+    CHECK_IS(start(&child, words), 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK_IS(connect_when_up(port, context, &stream), 0);
+        CHECK_IS(say_and_hear(stream), 0);
+        CHECK_IS(asyncio_stream_get_extra_info(stream, "version", said, sizeof said), 7);
+        CHECK(strcmp(said, said_version) == 0);
+        CHECK_IS(asyncio_stream_get_extra_info(stream, "selected_alpn_protocol", said, sizeof said),
+                 4);
+        CHECK_IS(asyncio_stream_get_extra_info(stream, "session_reused", said, sizeof said), 1);
+        CHECK(said[0] == (i ? '1' : '0'));
+        asyncio_stream_close(stream);
+        CHECK_IS(asyncio_stream_wait_closed(stream), 0);
+        asyncio_stream_unref(stream);
+    }
+    CHECK_IS(stop(&child), 0);
+    asyncio_ssl_context_unref(context);
+    return 0;
+}
+
+static int both_versions(void *data)
+{
+    (void)data;
+    int r = their_server("-tls1_3", "TLSv1.3");
+    return r < 0 ? r : their_server("-tls1_2", "TLSv1.2");
+}
+
+static void test_their_server(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    assert_return_code(run_once(both_versions, NULL), 0);
+    enter_world("chopped", true, 0);
+    assert_return_code(run_once(both_versions, NULL), 0);
+    enter_world("plain", false, 0);
+}
+
+/* ---- our server, their client ---- */
+
+struct served {
+    char line[64], name[64];
+    int result;
+    asyncio_future *done;
+};
+
+static int serve(asyncio_stream *stream, void *data)
+{
+    struct served *served = data;
+    int n = asyncio_stream_readline(stream, served->line, sizeof served->line);
+    if (n > 0)
+        n = asyncio_stream_get_extra_info(stream, "server_hostname", served->name,
+                                          sizeof served->name);
+    if (n >= 0)
+        n = asyncio_stream_write(stream, "welcome\n", 8);
+    char byte;
+    if (n >= 0)
+        n = asyncio_stream_read(stream, &byte, 1); /* its goodbye */
+    served->result = n;
+    asyncio_future_set_result(served->done, 0);
+    return 0;
+}
+
+static int their_client(void *data)
+{
+    const char *version = data;
+    char address[32], heard[64] = "";
+    asyncio_ssl_context *context;
+    asyncio_server *server;
+    struct child child;
+    struct served served = { .result = -1 };
+    CHECK_IS(server_context(certificates()->server, &context), 0);
+    CHECK_IS(asyncio_future_new(&served.done), 0);
+    CHECK_IS(asyncio_start_server(serve, "127.0.0.1", 0, &server, .ssl = context, .data = &served),
+             0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", asyncio_server_port(server));
+    const char *words[] = { "openssl",      "s_client",         "-connect", address,
+                            "-CAfile",      certificates()->ca, "-quiet",   "-verify_return_error",
+                            "-servername",  "localhost",        version,    "-no_ign_eof",
+                            NULL };
+    CHECK_IS(start(&child, words), 0);
+    CHECK(write(child.to, "good day\n", 9) == 9);
+    while (!served.name[0] && !asyncio_future_done(served.done))
+        CHECK_IS(asyncio_sleep(0.01), 0);
+    CHECK(read(child.from, heard, sizeof heard - 1) == 8);
+    CHECK(write(child.to, "Q\n", 2) == 2); /* quit */
+    CHECK_IS(asyncio_await(served.done), 0);
+    CHECK_IS(served.result, 0);
+    CHECK(strcmp(served.line, "good day\n") == 0 && strcmp(heard, "welcome\n") == 0);
+    CHECK(strcmp(served.name, "localhost") == 0);
+    CHECK_IS(stop(&child), 0);
+    asyncio_server_close(server);
+    CHECK_IS(asyncio_server_wait_closed(server), 0);
+    asyncio_server_unref(server);
+    asyncio_future_unref(served.done);
+    asyncio_ssl_context_unref(context);
+    return settle();
+}
+
+static void test_their_client(void **state)
+{
+    (void)state;
+    const char *versions[] = { "-tls1_3", "-tls1_2" };
+    for (int i = 0; i < 2; i++) {
+        enter_world("plain", false, 0);
+        assert_return_code(run_once(their_client, (void *)(uintptr_t)versions[i]), 0);
+        enter_world("chopped", true, 0);
+        assert_return_code(run_once(their_client, (void *)(uintptr_t)versions[i]), 0);
+    }
+    enter_world("plain", false, 0);
+}
+
+/* Renegotiation: their client asks for it ("R"), and does not get it. */
+static int renegotiation(void *data)
+{
+    (void)data;
+    char address[32];
+    asyncio_ssl_context *context;
+    asyncio_server *server;
+    struct child child;
+    struct served served = { .result = 1 };
+    CHECK_IS(server_context(certificates()->server, &context), 0);
+    CHECK_IS(asyncio_future_new(&served.done), 0);
+    CHECK_IS(asyncio_start_server(serve, "127.0.0.1", 0, &server, .ssl = context, .data = &served),
+             0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", asyncio_server_port(server));
+    const char *words[] = { "openssl", "s_client",           "-connect", address, "-CAfile",
+                            certificates()->ca, "-tls1_2",   "-legacy_renegotiation", NULL };
+    CHECK_IS(start(&child, words), 0);
+    CHECK(write(child.to, "R\n", 2) == 2);
+    CHECK_IS(asyncio_sleep(0.3), 0);
+    if (write(child.to, "Q\n", 2) != 2)
+        CHECK(errno == EPIPE); /* it has taken offence already */
+    CHECK_IS(asyncio_await(served.done), 0);
+    CHECK(served.result <= 0 && !served.line[0]);
+    CHECK_IS(stop(&child), 0);
+    asyncio_server_close(server);
+    CHECK_IS(asyncio_server_wait_closed(server), 0);
+    asyncio_server_unref(server);
+    asyncio_future_unref(served.done);
+    asyncio_ssl_context_unref(context);
+    return settle();
+}
+
+static void test_renegotiation(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    assert_return_code(run_once(renegotiation, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_their_server),
+        cmocka_unit_test(test_their_client),
+        cmocka_unit_test(test_renegotiation),
+    };
+    warm_up();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
