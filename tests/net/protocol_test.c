@@ -499,11 +499,12 @@ static void test_close_inside(void **state)
 }
 
 /* A reference that outlives it all; the loop closes while it is open. */
-static int left_open(void *data)
+static int leave_open(struct two *two, bool is_tls)
 {
-    struct two *two = data;
-    CHECK_IS(open_two(two, &plain, false), 0);
+    CHECK_IS(open_two(two, &plain, is_tls), 0);
     asyncio_server_unref(two->server);
+    asyncio_ssl_context_unref(two->server_side);
+    asyncio_ssl_context_unref(two->client_side);
     struct peer *peers[] = { &two->a, &two->b };
     for (int i = 0; i < 2; i++) {
         asyncio_future_unref(peers[i]->gone);
@@ -513,14 +514,27 @@ static int left_open(void *data)
     return 0;
 }
 
+static int left_open(void *data)
+{
+    return leave_open(data, false);
+}
+
+static int left_open_tls(void *data)
+{
+    return leave_open(data, true);
+}
+
 static void test_left_open(void **state)
 {
     (void)state;
     struct two two;
-    run_everywhere_with(left_open, &two);
-    assert_int_equal(two.a.destroyed, 1);
-    assert_int_equal(two.b.destroyed, 1);
-    assert_int_equal(two.a.lost, 0);
+    program *programs[] = { left_open, left_open_tls };
+    for (int i = 0; i < 2; i++) {
+        run_everywhere_with(programs[i], &two);
+        assert_int_equal(two.a.destroyed, 1);
+        assert_int_equal(two.b.destroyed, 1);
+        assert_int_equal(two.a.lost, 0);
+    }
 }
 
 /* ---- another protocol ---- */

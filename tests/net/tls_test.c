@@ -228,6 +228,44 @@ static void test_cancelled_read(void **state)
     with_tls_pair(body_cancelled_read);
 }
 
+/* The loop closes while streams are open: what they hold goes with it. */
+static int left_open(void *data)
+{
+    struct tls_pair tls;
+    int r = tls_pair_open(&tls, 65536);
+    asyncio_stream **kept = data;
+    if (r >= 0)
+        r = asyncio_stream_write_nowait(tls.pair.a, "unsent", 6);
+    kept[0] = tls.pair.a;
+    kept[1] = tls.pair.b;
+    asyncio_server_unref(tls.pair.server);
+    asyncio_future_unref(tls.pair.accepted);
+    asyncio_future_unref(tls.pair.finished);
+    asyncio_ssl_context_unref(tls.server);
+    asyncio_ssl_context_unref(tls.client);
+    return r;
+}
+
+static void test_left_open(void **state)
+{
+    (void)state;
+    asyncio_stream *kept[2];
+    for (unsigned long seed = 0; seed < 5; seed++) {
+        enter_world("plain", false, seed);
+        uint64_t live = asyncio__alloc_live();
+        int r = asyncio_run(asyncio_coro(left_open, kept));
+        assert_return_code(r, 0);
+        for (int i = 0; i < 2; i++) {
+            char text[64];
+            assert_int_equal(asyncio_stream_get_extra_info(kept[i], "version", text, sizeof text),
+                             7); /* also now */
+            asyncio_stream_unref(kept[i]);
+        }
+        assert_int_equal(asyncio__alloc_live(), live);
+    }
+    enter_world("plain", false, 0);
+}
+
 /* ---- who is refused ---- */
 
 static int count_handled(asyncio_stream *stream, void *data)
@@ -300,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_close_while_reading),
         cmocka_unit_test(test_write_eof),
         cmocka_unit_test(test_cancelled_read),
+        cmocka_unit_test(test_left_open),
         cmocka_unit_test(test_refused),
     };
     warm_up();
