@@ -127,7 +127,9 @@ static int begin_in_backend(struct file_call *file, asyncio_loop *loop)
 
 static int run_in_thread(struct file_op *op)
 {
-    return asyncio__file_run(op);
+    int r = asyncio__file_run(op);
+    atomic_store(&container_of(op, struct file_call, op)->has_run, true);
+    return r;
 }
 
 static void free_call(struct call *call)
@@ -147,8 +149,8 @@ static void detach(struct call *call)
     if (file->task)
         file->task->waiting = NULL;
     file->task = NULL;
-    if (!asyncio__call_withdraw(call))
-        while (atomic_load(&call->refs) > 1)
+    if (call->pool && !asyncio__call_withdraw(call))
+        while (!atomic_load(&file->has_run))
             sched_yield();
 }
 

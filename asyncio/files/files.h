@@ -27,6 +27,7 @@ struct file_call {
     struct awaited awaited;
     asyncio_task *task; /* waits; NULL: woken, or gone */
     bool is_in_backend, is_cancelled, is_done;
+    atomic_bool has_run; /* in a thread: the buffer is free */
     int result;
     char paths[]; /* copies */
 };
