@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -37,6 +38,7 @@ struct lookup {
     bool is_over;                    /* back, or given up: nobody joins it */
     bool is_working;                 /* with the thread or the backend */
     bool is_back_query;              /* an address to a name */
+    bool is_cares;                   /* c-ares works on it: it comes back, come what may */
     int result, gai;
     struct query query;              /* its texts lie behind */
     struct answer *answer;
@@ -142,7 +144,7 @@ static void end(struct lookup *lookup, int result)
 static void come_back(struct lookup *lookup, bool is_open)
 {
     lookup->is_working = false;
-    if (is_open && lookup->users && !lookup->is_over) {
+    if (is_open && !lookup->is_over) {
         if (lookup->answer && lookup->result >= 0)
             asyncio__names_cache_add(&lookup->net->names, &lookup->query, lookup->answer,
                                      asyncio__loop_now(lookup->loop));
@@ -173,7 +175,9 @@ static void forget(struct lookup *lookup)
     lookup->is_over = true;
     asyncio__loop_uncall(lookup->loop, &lookup->timer);
     bool is_taken_back = false;
-    if (lookup->is_working && names->pool) {
+    if (lookup->is_cares) {
+        is_taken_back = false;
+    } else if (lookup->is_working && names->pool) {
         is_taken_back = asyncio__pool_cancel(names->pool, &lookup->work);
         names->working -= is_taken_back;
     } else if (lookup->is_working) {
@@ -193,11 +197,70 @@ static void give_up(struct handle *handle, asyncio_loop *loop)
 
 /* ---- asking ---- */
 
+#if defined(ASYNCIO__HAVE_CARES)
+const bool asyncio__have_cares = true;
+
+/* What it does as the system would; the rest is the system's. */
+static bool is_for_cares(const struct lookup *lookup)
+{
+    const char *wanted = getenv("ASYNCIO_RESOLVER");
+    return wanted && strcmp(wanted, "c-ares") == 0 && !lookup->net->backend->type->resolve &&
+           !lookup->is_back_query && lookup->query.host && lookup->query.type &&
+           !(lookup->query.flags & AI_CANONNAME);
+}
+
+static int ask_cares(struct net *net, struct lookup *lookup)
+{
+    return asyncio__cares_ask(net, &lookup->query, lookup);
+}
+
+static void close_cares(struct names *names)
+{
+    asyncio__cares_close(names);
+}
+#else
+const bool asyncio__have_cares = false;
+
+static bool is_for_cares(const struct lookup *lookup)
+{
+    (void)lookup;
+    return false;
+}
+
+static int ask_cares(struct net *net, struct lookup *lookup)
+{
+    (void)net;
+    (void)lookup;
+    return -ENOSYS;
+}
+
+static void close_cares(struct names *names)
+{
+    (void)names;
+}
+#endif
+
+const char *asyncio__cares_servers;
+
+void asyncio__names_answered(void *data, int result, int gai, const struct address *addresses,
+                             size_t count, bool is_closing)
+{
+    struct lookup *lookup = data;
+    lookup->result = result;
+    lookup->gai = gai;
+    if (result >= 0 && !(lookup->answer = asyncio__answer_new(&lookup->query, addresses, count)))
+        lookup->result = -ENOMEM;
+    come_back(lookup, !is_closing);
+}
+
 static int start(struct net *net, struct lookup *lookup)
 {
     struct names *names = &net->names;
     int r;
-    if (net->backend->type->resolve) {
+    if (is_for_cares(lookup)) {
+        lookup->is_cares = lookup->is_working = true;
+        r = ask_cares(net, lookup);
+    } else if (net->backend->type->resolve) {
         lookup->job.run = run_job;
         lookup->job.complete = job_done;
         r = net->backend->type->job(net->backend, &lookup->job);
@@ -210,9 +273,9 @@ static int start(struct net *net, struct lookup *lookup)
     }
     if (r < 0)
         return r;
-    lookup->is_working = true;
+    lookup->is_working = !lookup->is_cares || lookup->is_working;
     list_append(&names->lookups, &lookup->link);
-    if (names->timeout_ns >= 0)
+    if (names->timeout_ns >= 0 && !lookup->is_over)
         asyncio__loop_call_at(net->loop, &lookup->timer,
                               asyncio__loop_now(net->loop) + names->timeout_ns);
     return 0;
@@ -271,6 +334,8 @@ static const struct future_type names_type = { "name look-up", 0, asyncio__waite
 static int wait_for(struct lookup *lookup)
 {
     lookup->users++;
+    if (lookup->is_over) /* it was answered at once */
+        return lookup->result;
     return asyncio__waiters_wait_as(&lookup->waiters, task_current(), &names_type);
 }
 
@@ -373,6 +438,7 @@ void asyncio__names_drop(struct net *net)
         asyncio__waiters_wake(&lookup->waiters, -ECANCELED);
         forget(lookup);
     }
+    close_cares(&net->names);
 }
 
 void asyncio__names_fini(struct names *names)

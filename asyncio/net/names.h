@@ -56,6 +56,15 @@ int asyncio__names_look_back(struct net *net, const struct sockaddr *address, so
                              int flags, asyncio_nameinfo *ret_info);
 int asyncio__names_raise(int result, int gai, const char *host);
 
+/* names_cares.c: an answer comes to asyncio__names_answered, perhaps before it returns. Closing it
+ * answers all that is open. */
+int asyncio__cares_ask(struct net *net, const struct query *query, void *lookup);
+void asyncio__cares_close(struct names *names);
+void asyncio__names_answered(void *lookup, int result, int gai, const struct address *addresses,
+                             size_t count, bool is_closing);
+extern const bool asyncio__have_cares;
+extern const char *asyncio__cares_servers;   /* in place of those in resolv.conf, for tests */
+
 /* names_cache.c: a reference, or NULL. */
 struct answer *asyncio__names_cache_find(struct names *names, const struct query *query,
                                          int64_t now);

@@ -32,6 +32,7 @@ struct names_cache {
 struct names {
     struct pool *pool;
     unsigned working;                /* look-ups that have not come back from there */
+    struct cares *cares;             /* NULL: not used yet, or never */
     struct list lookups;             /* that somebody waits for, or looks at */
     struct names_cache cache;
     size_t cache_size;

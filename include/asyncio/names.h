@@ -5,6 +5,10 @@
  *            its own, so that slow name servers and thread jobs do not wait for one another.
  *            Literal addresses are answered at once. Tasks that want the same at the same time
  *            share one look-up.
+ * C-ARES     Where the library was built with it, ASYNCIO_RESOLVER=c-ares in the environment has
+ *            c-ares ask the name servers, in the loop's own thread, for whatever has a kind of
+ *            socket and no canonical name. It knows resolv.conf and /etc/hosts, and nothing of
+ *            nsswitch.conf: so it is not the default.
  * CANCEL     A cancelled call returns at once; the answer is dropped when it comes.
  * DEADLINE   A look-up has 30 seconds, those it waits for a thread included; then it is -ETIMEDOUT.
  * CACHE      What was found is kept for 10 seconds, up to 1000 names, in each loop. What was not
