@@ -272,6 +272,7 @@ static void mains_function_that_returned(void **state)
     asyncio_task *task;
     said[0] = 0;
     told = 0;
+    assert_return_code(asyncio_run(asyncio_coro(finds_out)), 0);
     assert_return_code(make_loop(&loop, NULL), 0);
     asyncio_loop_set_debug(loop, 1);
     makes_before_the_run(loop, &task);
