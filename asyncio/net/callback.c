@@ -60,8 +60,11 @@ static void release(asyncio_transport *transport)
 {
     if (--transport->refs)
         return;
-    if (transport->top != &transport->tcp.base)
-        asyncio__tls_free(asyncio__tls_of(transport->top));
+    struct tls *tls;
+    while ((tls = asyncio__tls_of(transport->top))) {
+        transport->top = tls->lower;
+        asyncio__tls_free(tls);
+    }
     asyncio_context_unref(transport->context);
     asyncio__free(transport);
 }
@@ -79,7 +82,8 @@ static void destroy_protocol(asyncio_transport *transport)
 static bool may_receive(const asyncio_transport *transport)
 {
     return !transport->is_closing && !transport->is_reading_paused && !transport->is_receiving &&
-           !transport->has_result && !transport->has_eof && !transport->in.count;
+           !transport->is_shaking_hands && !transport->has_result && !transport->has_eof &&
+           !transport->in.count;
 }
 
 /* Keeps what a receive has given until its turn comes. */
@@ -155,7 +159,8 @@ static void give_end(asyncio_transport *transport)
 static void read_on(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_transport *transport = container_of(handle, asyncio_transport, reading);
-    if (!loop || transport->is_closing || transport->is_reading_paused)
+    if (!loop || transport->is_closing || transport->is_reading_paused ||
+        transport->is_shaking_hands)
         return;
     struct net *net = transport->tcp.net;
     transport->refs++;
@@ -366,6 +371,40 @@ int asyncio__transport_begin(asyncio_transport *transport, const struct secure *
         return r;
     }
     transport->top = &tls->base;
+    asyncio__tls_start(tls);
+    return 0;
+}
+
+static void on_open_later(struct tls *tls, int result)
+{
+    asyncio_transport *transport = tls->base.user;
+    transport->is_shaking_hands = false;
+    transport->opened = result;
+    asyncio__waiters_wake(&transport->waiters, result);
+    if (result >= 0)
+        schedule(transport, &transport->reading);
+}
+
+/* A receive that is pending goes on as that of the TLS transport. */
+int asyncio__transport_secure(asyncio_transport *transport, const struct secure *secure)
+{
+    struct tls_options options;
+    struct tls *tls;
+    int r = asyncio__secure_options(secure, &options);
+    options.on_open = on_open_later;
+    if (r >= 0)
+        r = asyncio__tls_new(transport->tcp.net, transport->top, &transport->in, &options, &tls);
+    if (r >= 0 && transport->is_receiving && (r = asyncio__tls_take_receive(tls)) < 0) {
+        transport->in = tls->ahead;
+        tls->ahead = (struct buffer){ .data = NULL };
+        asyncio__tls_free(tls);
+    }
+    if (r < 0)
+        return r;
+    transport->top = &tls->base;
+    transport->is_receiving = false;
+    transport->is_shaking_hands = true;
+    transport->opened = OP_PENDING;
     asyncio__tls_start(tls);
     return 0;
 }

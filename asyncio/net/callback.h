@@ -28,6 +28,7 @@ struct asyncio_transport {
     bool is_over;                    /* connection_lost has returned, or never will be called */
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_reading_paused, is_receiving;
+    bool is_shaking_hands;           /* TLS began later than the connection */
     bool has_result, has_eof;        /* to be given to the protocol; was given */
     bool is_told_to_pause, has_sent_eof;
 };
@@ -37,5 +38,7 @@ struct asyncio_transport {
 int asyncio__transport_new(struct net *net, sock socket, asyncio_protocol_factory *factory,
                            void *data, struct asyncio_server *server, struct list *list,
                            asyncio_transport **ret_transport);
+/* TLS from here on: `opened` and the waiters are told. */
+int asyncio__transport_secure(asyncio_transport *transport, const struct secure *secure);
 /* connection_made is called soon, by TLS after the handshake. */
 int asyncio__transport_begin(asyncio_transport *transport, const struct secure *secure);

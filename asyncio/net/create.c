@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asyncio_loop_create_connection, asyncio_loop_create_server: as for streams, but a protocol is
- * what the connection is for. */
+/* asyncio_loop_create_connection, asyncio_loop_create_server, asyncio_loop_start_tls: as for
+ * streams, but a protocol is what the connection is for. */
 #include "net/callback.h"
 #include "net/dial.h"
 #include "net/server.h"
@@ -28,13 +28,19 @@ static void drop(struct held *held)
     asyncio_transport_unref(container_of(held, struct held_transport, held)->transport);
 }
 
-/* Waits for connection_made. Takes a reference, which is the caller's when it succeeds. */
-static int wait_made(asyncio_transport *transport, const struct secure *secure)
+typedef int begin_function(asyncio_transport *transport, const struct secure *secure);
+
+/* Begins, and waits for connection_made or the handshake. Takes a reference, which is the caller's
+ * when it succeeds. */
+static int wait_open(asyncio_transport *transport, begin_function *begin,
+                     const struct secure *secure)
 {
     asyncio_task *task = task_current();
     struct held_transport held = { .transport = transport };
     task_hold(task, &held.held, drop);
-    int r = asyncio__transport_begin(transport, secure);
+    int r = begin(transport, secure);
+    if (r >= 0 && transport->opened != OP_PENDING)
+        r = transport->opened;
     if (r >= 0 && transport->opened == OP_PENDING)
         r = asyncio__waiters_wait(&transport->waiters, task);
     task_let_go(task, &held.held);
@@ -122,7 +128,8 @@ int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory
             (void)net->backend->type->close(net->backend, socket);
         return r;
     }
-    r = wait_made(asyncio_transport_ref(transport), options->ssl ? &secure : NULL);
+    r = wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
+                  options->ssl ? &secure : NULL);
     if (r < 0)
         return r;
     if (ret_transport)
@@ -130,6 +137,41 @@ int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory
     else
         asyncio_transport_unref(transport);
     return 0;
+}
+
+int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
+                            asyncio_ssl_context *context,
+                            const asyncio_loop_start_tls_options *options)
+{
+    static const asyncio_loop_start_tls_options defaults = { .size = sizeof defaults,
+                                                             ASYNCIO__DEFAULT_SSL_TIMEOUTS };
+    net_check_scopes(NET_CALLER());
+    if (!options)
+        options = &defaults;
+    struct net *net;
+    struct secure secure = { .context = context,
+                             .server_hostname = options->server_hostname,
+                             .is_server = options->server_side != 0,
+                             .handshake_timeout = options->ssl_handshake_timeout,
+                             .shutdown_timeout = options->ssl_shutdown_timeout };
+    int r = floor_of(loop, &net);
+    if (r < 0)
+        return r;
+    if (!context)
+        return asyncio_raise(-EINVAL, "sslcontext is expected to be an instance of ssl.SSLContext");
+    if (transport->is_closing)
+        return -ECONNRESET;
+    if (transport->has_sent_eof)
+        return -EPIPE;
+    if (transport->is_shaking_hands)
+        return -EBUSY;
+    r = asyncio__secure_check(&secure);
+    if (r < 0)
+        return r;
+    r = wait_open(asyncio_transport_ref(transport), asyncio__transport_secure, &secure);
+    if (r >= 0)
+        asyncio_transport_unref(transport);
+    return r;
 }
 
 int(asyncio_loop_create_server)(asyncio_loop *loop, asyncio_protocol_factory *factory,

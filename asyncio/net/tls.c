@@ -602,6 +602,16 @@ int asyncio__tls_new(struct net *net, struct transport *lower, struct buffer *ah
     return 0;
 }
 
+int asyncio__tls_take_receive(struct tls *tls)
+{
+    struct net *net = tls->net;
+    if (!net->ciphertext && !(net->ciphertext = asyncio__malloc(CIPHERTEXT_SIZE)))
+        return -ENOMEM;
+    tls->lower->type->redirect(tls->lower, net->ciphertext, CIPHERTEXT_SIZE);
+    tls->is_fetching = true;
+    return 0;
+}
+
 void asyncio__tls_start(struct tls *tls)
 {
     tls->lower->events = &lower_events;

@@ -52,6 +52,9 @@ struct tls_options {
 int asyncio__tls_new(struct net *net, struct transport *lower, struct buffer *ahead,
                      const struct tls_options *options, struct tls **ret_tls);
 
+/* Before start: the receive of `lower` that is pending becomes this one's. -ENOMEM. */
+int asyncio__tls_take_receive(struct tls *tls);
+
 /* Takes `lower` over and begins the handshake. `on_open` is told how it ends, perhaps before this
  * returns; and so may `lost` be. */
 void asyncio__tls_start(struct tls *tls);

@@ -10,8 +10,8 @@
  *            -ECONNRESET.
  * OWNERSHIP  It is lent to its protocol until connection_lost has returned. Who keeps it longer
  *            takes a reference.
- * THREADS    It belongs to its loop's thread. Nothing here suspends, but create_connection and
- *            create_server.
+ * THREADS    It belongs to its loop's thread. Nothing here suspends, but create_connection,
+ *            create_server and start_tls.
  * SOURCE     CPython's Lib/asyncio/transports.py, selector_events.py, sslproto.py. */
 #pragma once
 
@@ -108,6 +108,35 @@ ASYNCIO_MUST_CHECK static inline int asyncio__create_server_v(asyncio_loop *loop
                                                               asyncio_create_server_options options)
 {
     return (asyncio_loop_create_server)(loop, factory, host, port, ret_server, &options);
+}
+
+typedef struct asyncio_loop_start_tls_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_start_tls_options));
+    int server_side ASYNCIO__0;
+    const char *server_hostname ASYNCIO__0;     /* whom a client wants; NULL: it is not checked */
+    /* seconds */
+    double ssl_handshake_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT);
+    double ssl_shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_SHUTDOWN_TIMEOUT);
+} asyncio_loop_start_tls_options;
+
+/* Goes on by TLS from here, with the same transport, where Python returns a new one, and the same
+ * protocol, whose connection_made is not called again. Meanwhile nothing is read for it, and
+ * writing is -EBUSY. `loop` is the running one. When it fails or is cancelled the connection is
+ * over; but not by -EINVAL, before anything was said. See ssl.h for the rest of its errors;
+ * -ECONNRESET, -EPIPE after write_eof, -ASYNCIO_OTHER_LOOP. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_start_tls(
+    asyncio_loop *loop, asyncio_transport *transport, asyncio_ssl_context *context,
+    const asyncio_loop_start_tls_options *options);
+#define asyncio_loop_start_tls(...) asyncio__loop_start_tls_m(__VA_ARGS__, )
+#define asyncio__loop_start_tls_m(loop, transport, context, ...)                                   \
+    asyncio__loop_start_tls_v(loop, transport, context,                                            \
+                              ASYNCIO__OPTIONS(asyncio_loop_start_tls_options,                     \
+                                               (ASYNCIO__DEFAULT_SSL_TIMEOUTS), __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__loop_start_tls_v(
+    asyncio_loop *loop, asyncio_transport *transport, asyncio_ssl_context *context,
+    asyncio_loop_start_tls_options options)
+{
+    return (asyncio_loop_start_tls)(loop, transport, context, &options);
 }
 
 /* Writes all of `data` or none, and never waits. It may call pause_writing. -EPIPE after

@@ -567,6 +567,52 @@ static void test_replaced(void **state)
     run_everywhere(replaced);
 }
 
+/* ---- TLS from some point on ---- */
+
+static int secure_side(struct two *two, asyncio_ssl_context *context)
+{
+    return asyncio_loop_start_tls(asyncio_get_running_loop(), two->b.transport, context,
+                                  .server_side = 1);
+}
+
+static int start_tls(void *data)
+{
+    (void)data;
+    struct two two;
+    char text[32];
+    asyncio_task *other;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    CHECK_IS(open_two(&two, &plain, false), 0);
+    CHECK_IS(server_context(certificates()->server, &two.server_side), 0);
+    CHECK_IS(client_context(&two.client_side), 0);
+    CHECK_IS(asyncio_transport_write(two.a.transport, "open", 4), 0);
+    CHECK_IS(wait_for_total(&two.b, 4), 0);
+    CHECK_IS(asyncio_loop_start_tls(loop, two.a.transport, NULL), -EINVAL);
+    CHECK_IS(asyncio_loop_start_tls(loop, two.a.transport, two.server_side), -EINVAL);
+    START(other, secure_side, &two, two.server_side);
+    CHECK_IS(asyncio_loop_start_tls(loop, two.a.transport, two.client_side,
+                                    .server_hostname = "localhost"),
+             0);
+    CHECK_IS(join(other), 0);
+    CHECK_IS(asyncio_transport_get_extra_info(two.b.transport, "version", text, sizeof text), 7);
+    CHECK_IS(asyncio_transport_write(two.a.transport, "private", 7), 0);
+    CHECK_IS(asyncio_transport_write(two.b.transport, "indeed", 6), 0);
+    CHECK_IS(wait_for_total(&two.b, 11), 0);
+    CHECK_IS(wait_for_total(&two.a, 6), 0);
+    CHECK(memcmp(two.b.data, "openprivate", 11) == 0 && memcmp(two.a.data, "indeed", 6) == 0);
+    asyncio_transport_close(two.a.transport);
+    CHECK_IS(asyncio_await(two.b.gone), 0);
+    CHECK_IS(asyncio_await(two.a.gone), 0);
+    CHECK(strcmp(two.a.log, "mdl") == 0 && strcmp(two.b.log, "mdel") == 0);
+    return close_two(&two);
+}
+
+static void test_start_tls(void **state)
+{
+    (void)state;
+    run_everywhere(start_tls);
+}
+
 /* ---- misuse, memory, cancellation ---- */
 
 static asyncio_protocol *no_protocol(void *data)
@@ -727,6 +773,7 @@ int main(int count, char **words)
         cmocka_unit_test(test_reset),        cmocka_unit_test(test_by_server),
         cmocka_unit_test(test_close_inside), cmocka_unit_test(test_left_open),
         cmocka_unit_test(test_replaced),     cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_start_tls),
         cmocka_unit_test(test_allocations),  cmocka_unit_test(test_cancellations),
     };
     warm_up();
