@@ -75,11 +75,13 @@ class Builder:
             self.fail("python-uvloop", f"{python} has no uvloop (python3-uvloop)")
         return [python, str(HERE / "peers/python.py")]
 
-    def tls_libraries(self):
-        """What the library took for TLS when it was configured: its objects need it also where nobody uses TLS."""
-        found = subprocess.run(["pkg-config", "--libs", "openssl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                               text=True, check=False) if shutil.which("pkg-config") else None
-        return found.stdout.split() if found else []
+    def libraries(self, archive):
+        """What the library was configured with, by its own word: its objects need it also where nobody uses it."""
+        told = {**os.environ, "PKG_CONFIG_PATH": str(archive.parent / "meson-private")}
+        found = subprocess.run(["pkg-config", "--static", "--libs", "libasyncio"], stdout=subprocess.PIPE, env=told,
+                               stderr=subprocess.DEVNULL, text=True, check=False) if shutil.which("pkg-config") else None
+        words = found.stdout.split() if found and found.returncode == 0 else ["-luring", "-lpthread", "-ldl", "-lm"]
+        return [word for word in words if word != "-lasyncio" and not word.startswith("-L")]
 
     def library(self):
         """Our own, as a release, unless --libdir names one that is built."""
@@ -101,7 +103,7 @@ class Builder:
     def ours(self, name, archive):
         headers = list((ROOT / "include").rglob("*.h"))
         self.c(name, sorted(p.relative_to(HERE) for p in (HERE / "ours").glob("*.c")),
-               [str(archive), "-luring", *self.tls_libraries(), "-lpthread", "-ldl", "-lm"],
+               [str(archive), *self.libraries(archive)],
                ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
                [archive, *headers, *(HERE / "ours").glob("*.h")])
 
