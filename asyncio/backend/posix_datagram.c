@@ -35,19 +35,36 @@ static unsigned fill(const struct posix *posix, struct batch *batch,
     return n;
 }
 
-int asyncio__posix_recv_datagrams(struct posix *posix, struct descriptor *descriptor,
-                                  uint8_t *ready, struct op *op)
+/* One alone, without the arrays: most calls. */
+static int receive_one(const struct descriptor *descriptor, struct asyncio_datagram *datagram)
+{
+    socklen_t address_size = sizeof datagram->address;
+    size_t size = datagram->size < INT_MAX ? datagram->size : INT_MAX;
+    ssize_t n = recvfrom(descriptor->number, datagram->data, size, MSG_DONTWAIT | MSG_TRUNC,
+                         (struct sockaddr *)&datagram->address, &address_size);
+    if (n < 0)
+        return -1;
+    datagram->is_truncated = (size_t)n > size;
+    datagram->length = (size_t)n < size ? (size_t)n : size;
+    datagram->address_size = address_size;
+    return 1;
+}
+
+static int send_one(const struct descriptor *descriptor, const struct asyncio_datagram *datagram)
+{
+    size_t size = datagram->size < INT_MAX ? datagram->size : INT_MAX;
+    ssize_t n = sendto(descriptor->number, datagram->data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                       datagram->address_size ? (const struct sockaddr *)&datagram->address : NULL,
+                       datagram->address_size);
+    return n < 0 ? -1 : 1;
+}
+
+static int receive_many(const struct posix *posix, const struct descriptor *descriptor,
+                        struct op *op)
 {
     struct batch batch;
-    if (!(*ready & READY_IN))
-        return OP_PENDING;
     unsigned count = fill(posix, &batch, op->datagrams, op->datagram_count, false);
-    int n;
-    do
-        n = recvmmsg(descriptor->number, batch.headers, count, MSG_DONTWAIT, NULL);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return asyncio__posix_recv_failed(ready, errno);
+    int n = recvmmsg(descriptor->number, batch.headers, count, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
         struct asyncio_datagram *datagram = &op->datagrams[i];
         datagram->length = batch.headers[i].msg_len;
@@ -57,16 +74,37 @@ int asyncio__posix_recv_datagrams(struct posix *posix, struct descriptor *descri
     return n;
 }
 
+static int send_many(const struct posix *posix, const struct descriptor *descriptor,
+                     const struct op *op)
+{
+    struct batch batch;
+    unsigned count =
+        fill(posix, &batch, op->datagrams + op->done, op->datagram_count - op->done, true);
+    return sendmmsg(descriptor->number, batch.headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int asyncio__posix_recv_datagrams(struct posix *posix, struct descriptor *descriptor,
+                                  uint8_t *ready, struct op *op)
+{
+    if (!(*ready & READY_IN))
+        return OP_PENDING;
+    int n;
+    do
+        n = op->datagram_count == 1 ? receive_one(descriptor, op->datagrams)
+                                    : receive_many(posix, descriptor, op);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? asyncio__posix_recv_failed(ready, errno) : n;
+}
+
 int asyncio__posix_send_datagrams(struct posix *posix, struct descriptor *descriptor,
                                   uint8_t *ready, struct op *op)
 {
-    struct batch batch;
     for (int i = 0; i < SENDS && op->done < op->datagram_count; i++) {
         if (!(*ready & READY_OUT))
             return OP_PENDING;
-        unsigned count =
-            fill(posix, &batch, op->datagrams + op->done, op->datagram_count - op->done, true);
-        int n = sendmmsg(descriptor->number, batch.headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        int n = op->datagram_count - op->done == 1
+                    ? send_one(descriptor, &op->datagrams[op->done])
+                    : send_many(posix, descriptor, op);
         if (n > 0)
             op->done += (size_t)n;
         else if (n < 0 && errno == EAGAIN)
