@@ -440,7 +440,8 @@ static int late(const char *how)
     asyncio_process *process;
     int r = asyncio_create_subprocess_shell("trap '' TERM; echo ready; while :; do sleep 100; done",
                                             &process, .std_in = PIPE, .std_out = PIPE,
-                                            .std_err = PIPE);
+                                            .std_err = PIPE,
+                                            .process_group = 0); /* with what it starts */
     if (r < 0)
         return r;
     char line[16];
