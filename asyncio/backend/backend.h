@@ -27,6 +27,7 @@
 #pragma once
 
 #include "backend/op.h"
+#include "base/clock.h"
 #include "base/fork.h"
 
 #include <stdatomic.h>
@@ -69,7 +70,7 @@ struct backend_type {
     /* Ends it. Ops still in the kernel are cancelled and waited for. */
     void (*fini)(struct backend *backend);
 
-    /* Nanoseconds on a clock that never goes back. */
+    /* Nanoseconds on a clock that never goes back. (optional: without, the monotonic clock) */
     int64_t (*now)(struct backend *backend);
     /* Submits what is prepared, waits until something completes, `wake` is called, or `timeout_ns`
      * have passed (negative: no limit; 0: only looks), and calls `complete` of all that is done.
@@ -138,6 +139,11 @@ struct backend {
     const struct backend_type *type;
     unsigned forks;                /* asyncio__forks when it was made */
 };
+
+static inline int64_t backend_now(struct backend *backend)
+{
+    return backend->type->now ? backend->type->now(backend) : clock_ns();
+}
 
 /* True in a child of the process that made it: the kernel's side (epoll instance, ring, sockets) is
  * shared with the parent, and clearing up here must not be felt there. Only descriptors are

@@ -652,7 +652,6 @@ const struct backend_type asyncio__backend_epoll = {
     .size = sizeof(struct epoll),
     .init = backend_init,
     .fini = backend_fini,
-    .now = asyncio__posix_now,
     .poll = backend_poll,
     .ready = backend_ready,
     .wake = backend_wake,

@@ -726,7 +726,6 @@ const struct backend_type asyncio__backend_io_uring = {
     .size = sizeof(struct uring),
     .init = backend_init,
     .fini = backend_fini,
-    .now = asyncio__posix_now,
     .poll = backend_poll,
     .ready = backend_ready,
     .wake = backend_wake,

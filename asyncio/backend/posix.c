@@ -3,8 +3,6 @@
  * See posix.h. */
 #include "backend/posix.h"
 
-#include "base/clock.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -31,12 +29,6 @@ void asyncio__posix_fini(struct posix *posix)
             close(descriptor->number);
     }
     asyncio__table_fini(&posix->table);
-}
-
-int64_t asyncio__posix_now(struct backend *backend)
-{
-    (void)backend;
-    return clock_ns();
 }
 
 int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol,

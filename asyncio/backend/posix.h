@@ -140,7 +140,6 @@ int asyncio__posix_connect(const struct descriptor *descriptor, const struct op 
 /* Of a connect under way: 0, -EINPROGRESS, or its error. */
 int asyncio__posix_connect_result(const struct descriptor *descriptor);
 
-int64_t asyncio__posix_now(struct backend *backend);
 int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol,
                           sock *ret_socket);
 int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket);

@@ -639,7 +639,7 @@ static int backend_job(struct backend *backend, struct job *job)
 
 /* ---- beginning and end ---- */
 
-static int64_t backend_now(struct backend *backend)
+static int64_t virtual_now(struct backend *backend)
 {
     return sim_of(backend)->now;
 }
@@ -681,7 +681,7 @@ const struct backend_type asyncio__backend_sim = {
     .size = sizeof(struct sim),
     .init = backend_init,
     .fini = backend_fini,
-    .now = backend_now,
+    .now = virtual_now,
     .poll = backend_poll,
     .ready = backend_ready,
     .wake = backend_wake,

@@ -358,7 +358,7 @@ double asyncio_loop_timeout(asyncio_loop *loop)
 {
     if (!list_empty(&loop->ready) || atomic_load(&loop->posts) || atomic_load(&loop->signals))
         return 0;
-    int64_t next = asyncio__timers_next(&loop->timers);
+    int64_t next = timers_next(&loop->timers);
     if (next == INT64_MAX)
         return ASYNCIO_NONE;
     int64_t now = asyncio__loop_now(loop);

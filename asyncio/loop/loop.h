@@ -281,7 +281,7 @@ static inline void asyncio__loop_object_free(asyncio_loop *loop, int freelist, v
 /* Nanoseconds of asyncio_loop_time. */
 static inline int64_t asyncio__loop_now(const asyncio_loop *loop)
 {
-    return loop->backend->type->now(loop->backend);
+    return backend_now(loop->backend);
 }
 
 /* Arms `timed` for the time `when` (nanoseconds); it becomes ready then. */

@@ -178,10 +178,8 @@ void asyncio__timers_remove(struct timers *timers, struct timer *timer)
     timers->count--;
 }
 
-int64_t asyncio__timers_next(struct timers *timers)
+int64_t asyncio__timers_look(struct timers *timers)
 {
-    if (timers->next_known)
-        return timers->next;
     timers->next = INT64_MAX;
     timers->next_known = true;
     if (timers->near) {

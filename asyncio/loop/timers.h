@@ -42,7 +42,7 @@ struct timers {
     size_t count;
     uint64_t tick;           /* the current one */
     uint64_t sequence;       /* the last one given */
-    int64_t next;            /* what asyncio__timers_next says, while next_known */
+    int64_t next;            /* what timers_next says, while next_known */
     bool next_known;
     uint8_t levels;          /* bit l: level l has timers */
     uint64_t slots[TIMER_LEVELS];   /* bit s of [l]: wheel[l][s] has timers */
@@ -67,7 +67,11 @@ static inline bool asyncio__timer_active(const struct timer *timer)
 
 /* When asyncio__timers_pop should be called next: never later than the first timer is due, and
  * exactly then when few timers are due near it; INT64_MAX when none ever is. */
-int64_t asyncio__timers_next(struct timers *timers);
+int64_t asyncio__timers_look(struct timers *timers);
+static inline int64_t timers_next(struct timers *timers)
+{
+    return timers->next_known ? timers->next : asyncio__timers_look(timers);
+}
 
 /* The first timer with when <= now, taken out, or NULL. `now` may be any value in any order;
  * INT64_MAX, a time no clock shows, empties the set: those that never fire come last. */

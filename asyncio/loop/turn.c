@@ -65,7 +65,7 @@ static bool poll_is_due(asyncio_loop *loop)
 
 static int64_t time_to_wait(asyncio_loop *loop, int64_t now)
 {
-    int64_t next = asyncio__timers_next(&loop->timers);
+    int64_t next = timers_next(&loop->timers);
     if (next == INT64_MAX)
         return -1;
     int64_t wait = next > now ? next - now : 0;
@@ -137,7 +137,7 @@ static int poll(asyncio_loop *loop, bool wait)
 /* The clock is read only where something can have become due. */
 static void expire(asyncio_loop *loop)
 {
-    int64_t next = asyncio__timers_next(&loop->timers);
+    int64_t next = timers_next(&loop->timers);
     if (next == INT64_MAX)
         return;
     if (loop->turns_since_poll != 0 && !loop->timer_due &&

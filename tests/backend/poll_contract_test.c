@@ -16,24 +16,23 @@ static bool is_first_seed(const struct world *world)
 
 TEST(timeouts_are_kept)
 {
-    const struct backend_type *type = world->type;
     for (int64_t limit = 1; limit <= 20000000; limit *= 27) {
-        int64_t before = type->now(world->it);
+        int64_t before = backend_now(world->it);
         assert_int_equal(world_poll(world, limit), 0);
-        int64_t passed = type->now(world->it) - before;
+        int64_t passed = backend_now(world->it) - before;
         assert_true(passed >= limit);
         if (world->is_real)
             assert_true(passed < limit + 2000000000);
         else
             assert_int_equal(passed, limit);
     }
-    int64_t before = type->now(world->it);
+    int64_t before = backend_now(world->it);
     for (int i = 0; i < 100; i++)
         assert_int_equal(world_poll(world, 0), 0);
     if (world->is_real)
-        assert_true(type->now(world->it) - before < 2000000000);
+        assert_true(backend_now(world->it) - before < 2000000000);
     else
-        assert_int_equal(type->now(world->it), before);
+        assert_int_equal(backend_now(world->it), before);
 }
 
 TEST(a_wake_ends_the_next_poll)
@@ -48,9 +47,9 @@ TEST(a_wake_ends_the_next_poll)
     }
     assert_true(real_now() - before < (int64_t)20 * 1000000000);
     settle(world);
-    before = world->type->now(world->it); /* and only one poll */
+    before = backend_now(world->it); /* and only one poll */
     assert_int_equal(world_poll(world, 3000000), 0);
-    assert_true(world->type->now(world->it) - before >= 3000000);
+    assert_true(backend_now(world->it) - before >= 3000000);
 }
 
 static void *wake_later(void *data)

@@ -144,9 +144,9 @@ static void follow_next(struct timers *timers, struct model *model, int64_t *now
 {
     int64_t first = model_next(model);
     for (int steps = 0; *now < first; steps++) {
-        int64_t next = asyncio__timers_next(timers);
+        int64_t next = timers_next(timers);
         assert_true(next <= first);
-        assert_int_equal(next, asyncio__timers_next(timers));
+        assert_int_equal(next, timers_next(timers));
         assert_in_range(steps, 0, TIMER_LEVELS);
         if (next == INT64_MAX)
             break;
@@ -190,7 +190,7 @@ static void step(struct timers *timers, struct model *model, struct timer *all, 
         break;
     }
     assert_int_equal(timers->count, model->count);
-    assert_true(asyncio__timers_next(timers) <= model_next(model));
+    assert_true(timers_next(timers) <= model_next(model));
     for (size_t i = 0; i < TIMERS_MAX; i += 37)
         assert_true(asyncio__timer_active(&all[i]) == (all[i].place != 0));
 }
@@ -208,7 +208,7 @@ static void finish(struct timers *timers, struct model *model)
     }
     pop_all(timers, model, INT64_MAX);
     assert_int_equal(timers->count, 0);
-    assert_int_equal(asyncio__timers_next(timers), INT64_MAX);
+    assert_int_equal(timers_next(timers), INT64_MAX);
 }
 
 static void same_as_a_sorted_list(void **state)
@@ -266,9 +266,9 @@ static void nothing_is_rounded(void **state)
         struct timer timer = { .when = when };
         asyncio__timers_init(&timers, 0);
         asyncio__timers_add(&timers, &timer);
-        assert_int_equal(asyncio__timers_next(&timers), when);
+        assert_int_equal(timers_next(&timers), when);
         assert_null(asyncio__timers_pop(&timers, when - 1));
-        assert_int_equal(asyncio__timers_next(&timers), when);
+        assert_int_equal(timers_next(&timers), when);
         assert_ptr_equal(asyncio__timers_pop(&timers, when), &timer);
     }
 }
@@ -283,11 +283,11 @@ static void never_is_in_and_never_fires(void **state)
     asyncio__timers_add(&timers, &never);
     assert_true(asyncio__timer_active(&never));
     assert_int_equal(timers.count, 1);
-    assert_int_equal(asyncio__timers_next(&timers), INT64_MAX);
+    assert_int_equal(timers_next(&timers), INT64_MAX);
     assert_null(asyncio__timers_pop(&timers, INT64_MAX - 1));
     asyncio__timers_add(&timers, &other);
     asyncio__timers_add(&timers, &last);
-    assert_int_equal(asyncio__timers_next(&timers), INT64_MAX - 1);
+    assert_int_equal(timers_next(&timers), INT64_MAX - 1);
     asyncio__timers_remove(&timers, &never);
     assert_false(asyncio__timer_active(&never));
     assert_ptr_equal(asyncio__timers_pop(&timers, INT64_MAX), &last);
@@ -304,11 +304,11 @@ static void removed_timers_leave_no_wake_up_behind(void **state)
     asyncio__timers_init(&timers, 0);
     asyncio__timers_add(&timers, &soon);
     asyncio__timers_add(&timers, &late);
-    assert_int_equal(asyncio__timers_next(&timers), 3 * MS);
+    assert_int_equal(timers_next(&timers), 3 * MS);
     asyncio__timers_remove(&timers, &soon);
-    assert_int_equal(asyncio__timers_next(&timers), 2 * HOUR);
+    assert_int_equal(timers_next(&timers), 2 * HOUR);
     asyncio__timers_remove(&timers, &late);
-    assert_int_equal(asyncio__timers_next(&timers), INT64_MAX);
+    assert_int_equal(timers_next(&timers), INT64_MAX);
 
     struct timer crowd[100] = { { .when = 0 } };
     for (int i = 0; i < 100; i++) {
@@ -316,10 +316,10 @@ static void removed_timers_leave_no_wake_up_behind(void **state)
         asyncio__timers_add(&timers, &crowd[i]);
     }
     asyncio__timers_remove(&timers, &crowd[0]);
-    assert_true(asyncio__timers_next(&timers) <= HOUR);   /* the whole crowd's, not the first's */
+    assert_true(timers_next(&timers) <= HOUR);   /* the whole crowd's, not the first's */
     for (int i = 1; i < 100; i++)
         asyncio__timers_remove(&timers, &crowd[i]);
-    assert_int_equal(asyncio__timers_next(&timers), INT64_MAX);
+    assert_int_equal(timers_next(&timers), INT64_MAX);
 }
 
 static void few_timers_are_waited_for_exactly(void **state)
@@ -335,7 +335,7 @@ static void few_timers_are_waited_for_exactly(void **state)
     }
     assert_ptr_equal(asyncio__timers_pop(&timers, MS), &soon);
     for (int i = 0; i < 8; i++) {
-        assert_int_equal(asyncio__timers_next(&timers), HOUR + i);
+        assert_int_equal(timers_next(&timers), HOUR + i);
         assert_non_null(asyncio__timers_pop(&timers, HOUR + i));
     }
 }
@@ -375,7 +375,7 @@ static void a_hundred_thousand_at_once(void **state)
     int64_t last = 0;
     int fired = 0, wakes = 0;
     while (timers.count) {
-        int64_t now = asyncio__timers_next(&timers);
+        int64_t now = timers_next(&timers);
         wakes++;
         for (struct timer *timer; (timer = asyncio__timers_pop(&timers, now)); fired++) {
             assert_true(timer->when >= last && timer->when <= now);
