@@ -22,17 +22,7 @@ static int begin(struct opening *opening, const char *host, bool needs_name)
         return r;
     if (opening->limit == 0)
         return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
-    struct secure *secure = &opening->secure;
-    if (!secure->context && secure->server_hostname)
-        return asyncio_raise(-EINVAL, "server_hostname is only meaningful with ssl");
-    if (!secure->context)
-        return 0;
-    if (!secure->server_hostname)
-        secure->server_hostname = host;
-    if (!secure->server_hostname && needs_name)
-        return asyncio_raise(-EINVAL,
-                             "You must set server_hostname when using ssl without a host");
-    return asyncio__secure_check(secure);
+    return asyncio__secure_check_for(&opening->secure, host, needs_name);
 }
 
 /* Takes the socket. */
@@ -80,17 +70,7 @@ static int finish(struct opening *opening, int result, asyncio_stream **ret_stre
 static int dial(struct opening *opening, const char *host, int port,
                 const asyncio_open_connection_options *options)
 {
-    struct dial_options how = {
-        .family = options->family,
-        .protocol = options->proto,
-        .flags = options->flags,
-        .local_host = options->local_addr.host,
-        .local_port = options->local_addr.port,
-        .is_local = options->local_addr.host || options->local_addr.port,
-        .delay = options->happy_eyeballs_delay,
-        .interleave = options->interleave,
-        .keep_alive = options->keep_alive != 0,
-    };
+    struct dial_options how = DIAL_OPTIONS(options);
     sock socket;
     int r = asyncio__dial(opening->net, host, port, &how, &socket);
     return r < 0 ? r : make_stream(opening, socket);

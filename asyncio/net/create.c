@@ -62,16 +62,7 @@ static int check(asyncio_protocol_factory *factory, const char *host, int port,
         return asyncio_raise(-EINVAL, "a connection needs a factory of protocols");
     if (options->sock >= 0 && (host || port))
         return asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
-    if (!options->ssl)
-        return options->server_hostname
-                   ? asyncio_raise(-EINVAL, "server_hostname is only meaningful with ssl")
-                   : 0;
-    if (!secure->server_hostname)
-        secure->server_hostname = host;
-    if (!secure->server_hostname)
-        return asyncio_raise(-EINVAL,
-                             "You must set server_hostname when using ssl without a host");
-    return asyncio__secure_check(secure);
+    return asyncio__secure_check_for(secure, host, true);
 }
 
 static int get_socket(struct net *net, const char *host, int port,
@@ -79,17 +70,7 @@ static int get_socket(struct net *net, const char *host, int port,
 {
     if (options->sock >= 0)
         return asyncio__adopt_connected(net, options->sock, ADOPT_ANY, ret_socket);
-    struct dial_options how = {
-        .family = options->family,
-        .protocol = options->proto,
-        .flags = options->flags,
-        .local_host = options->local_addr.host,
-        .local_port = options->local_addr.port,
-        .is_local = options->local_addr.host || options->local_addr.port,
-        .delay = options->happy_eyeballs_delay,
-        .interleave = options->interleave,
-        .keep_alive = options->keep_alive != 0,
-    };
+    struct dial_options how = DIAL_OPTIONS(options);
     return asyncio__dial(net, host, port, &how, ret_socket);
 }
 

@@ -23,6 +23,18 @@ struct dial_options {
     bool keep_alive;
 };
 
+/* What the options of a call that connects say of it. */
+#define DIAL_OPTIONS(options)                                                                      \
+    { .family = (options)->family,                                                                 \
+      .protocol = (options)->proto,                                                                \
+      .flags = (options)->flags,                                                                   \
+      .local_host = (options)->local_addr.host,                                                    \
+      .local_port = (options)->local_addr.port,                                                    \
+      .is_local = (options)->local_addr.host || (options)->local_addr.port,                        \
+      .delay = (options)->happy_eyeballs_delay,                                                    \
+      .interleave = (options)->interleave,                                                         \
+      .keep_alive = (options)->keep_alive != 0 }
+
 /* *ret_socket: connected, TCP_NODELAY. When all attempts fail: the code of the last, and a record
  * that lists them all. Suspends. */
 int asyncio__dial(struct net *net, const char *host, int port, const struct dial_options *options,

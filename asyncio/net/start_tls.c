@@ -61,6 +61,20 @@ int asyncio__secure_check(const struct secure *secure)
                                           secure->server_hostname);
 }
 
+int asyncio__secure_check_for(struct secure *secure, const char *host, bool needs_name)
+{
+    if (!secure->context)
+        return secure->server_hostname
+                   ? asyncio_raise(-EINVAL, "server_hostname is only meaningful with ssl")
+                   : 0;
+    if (!secure->server_hostname)
+        secure->server_hostname = host;
+    if (!secure->server_hostname && needs_name)
+        return asyncio_raise(-EINVAL,
+                             "You must set server_hostname when using ssl without a host");
+    return asyncio__secure_check(secure);
+}
+
 static int shake_hands(asyncio_stream *stream, struct tls *tls)
 {
     asyncio_task *task = task_current();

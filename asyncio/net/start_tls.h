@@ -36,6 +36,9 @@ int asyncio__extra_info(const struct transport *transport, const struct tcp *tcp
 
 /* 0, or -EINVAL (raised) where that could never work. */
 int asyncio__secure_check(const struct secure *secure);
+/* The same for a call that connects to `host` (NULL: to no name), which the certificate is of where
+ * the caller names no other. */
+int asyncio__secure_check_for(struct secure *secure, const char *host, bool needs_name);
 
 /* A reference that a frame holds while it is suspended: given back also where the loop closes and
  * the task never goes on. */
