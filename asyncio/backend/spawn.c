@@ -58,13 +58,14 @@ static IN_CHILD void fail(struct child *child, const char *what)
 }
 
 /* Those that the parent ignores, exec would leave ignored. A handler would run on the parent's
- * memory: all signals stay blocked until there is none. */
+ * memory: all signals stay blocked until there is none. Libc keeps two to itself, which may have
+ * been inherited as ignored, too: so the kernel is asked. */
 static IN_CHILD void default_signals(void)
 {
-    struct sigaction action = { .sa_handler = SIG_DFL };
+    const unsigned long all_default[8] = { 0 }; /* the kernel's struct, and longer */
     for (int number = 1; number < NSIG; number++)
         if (number != SIGKILL && number != SIGSTOP)
-            (void)sigaction(number, &action, NULL); /* libc keeps two to itself, and says so */
+            (void)syscall(SYS_rt_sigaction, number, all_default, NULL, NSIG / 8);
     sigset_t none;
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -273,6 +273,7 @@ def self_test():
     def more(text, guide=None):
         made = read_all()
         extra = Headers([text])
+        made.functions -= extra.all
         made.all |= extra.all
         made.macros |= extra.macros
         made.functions |= extra.functions
