@@ -31,6 +31,14 @@ static void close_notes(void *data)
     submission->notes = NULL;
 }
 
+/* It will not begin: what ends a coroutine of the user's own kind is due, too. */
+static void close_coroutine(struct submission *submission)
+{
+    asyncio__closings_run(&submission->prepared);
+    asyncio__coro_close(&submission->prepared.coro);
+    close_notes(submission);
+}
+
 static void release(struct submission *submission)
 {
     asyncio_concurrent_future_unref(&submission->future);
@@ -64,7 +72,7 @@ static void start(struct handle *handle, asyncio_loop *loop)
     if (loop && !asyncio_concurrent_future_cancelled(&submission->future))
         r = asyncio_loop_create_task(loop, coro, &submission->task);
     else
-        close_notes(submission);
+        close_coroutine(submission);
     if (r < 0) {
         (void)asyncio__concurrent_finish(&submission->future,
                                          r == -ECANCELED ? FUTURE_CANCELLED : FUTURE_FINISHED, r);
@@ -121,14 +129,15 @@ int asyncio_run_coroutine_threadsafe(asyncio_coro coro, asyncio_loop *loop,
     list_init(&submission->on_done.link);
     asyncio__coro_prepare_notes(&coro, notes, &submission->prepared,
                                 value ? (char *)notes + size : NULL);
-    if (ret_future)
-        *ret_future = asyncio_concurrent_future_ref(&submission->future);
+    asyncio_concurrent_future *future =
+        ret_future ? asyncio_concurrent_future_ref(&submission->future) : NULL;
     r = asyncio__loop_post(loop, &submission->start);
     if (r < 0) {
-        close_notes(submission);
-        if (ret_future)
-            release(submission);
+        close_coroutine(submission);
+        asyncio_concurrent_future_unref(future);
         release(submission);
+    } else if (ret_future) {
+        *ret_future = future;
     }
     return r;
 }

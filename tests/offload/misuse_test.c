@@ -151,6 +151,52 @@ static void a_null_function_from_another_thread(void **state)
     asyncio_loop_unref(loop);
 }
 
+static int never_resumed(void *state, int sent, asyncio_future **ret_awaits)
+{
+    (void)state, (void)sent, (void)ret_awaits;
+    return -EIO;
+}
+
+static void count_one(void *state)
+{
+    ++*(int *)state;
+}
+
+/* Its loop is closed, closes before it begins, or it is cancelled before that. */
+static void a_coroutine_of_ones_own_kind_that_never_begins(void **state)
+{
+    (void)state;
+    static const asyncio_coroutine_type type = {
+        .size = sizeof type, .name = "own", .resume = never_resumed, .destroy = count_one
+    };
+    for (int way = 0; way < 3; way++) {
+        int destroyed = 0, closed = 0;
+        asyncio_loop *loop;
+        asyncio_concurrent_future *future = NULL;
+        asyncio_coro coro = asyncio_coro_of(&type, &destroyed);
+        assert_return_code(asyncio_loop_new(&loop), 0);
+        if (way == 0)
+            assert_return_code(asyncio_loop_close(loop), 0);
+        int r = asyncio_run_coroutine_threadsafe(
+            asyncio_coro_on_close(coro, count_one, &closed), loop, &future);
+        assert_int_equal(r, way == 0 ? -ASYNCIO_LOOP_CLOSED : 0);
+        if (way == 0)
+            assert_null(future); /* untouched */
+        if (way == 2) {
+            assert_int_equal(asyncio_concurrent_future_cancel(future), 1);
+            assert_return_code(asyncio_loop_run_until_complete(loop, asyncio_coro(nothing)), 0);
+        }
+        assert_return_code(asyncio_loop_close(loop), 0);
+        assert_int_equal(destroyed, 1);
+        assert_int_equal(closed, 1);
+        if (way > 0) {
+            assert_int_equal(asyncio_concurrent_future_cancelled(future), 1);
+            asyncio_concurrent_future_unref(future);
+        }
+        asyncio_loop_unref(loop);
+    }
+}
+
 static int follows(asyncio_concurrent_future *source, asyncio_future **ret_future)
 {
     return asyncio_wrap_future(source, ret_future);
@@ -261,6 +307,7 @@ int main(void)
         cmocka_unit_test(an_executor_in_a_forked_child),
         cmocka_unit_test(a_loop_with_busy_threads_closed_in_a_child),
         cmocka_unit_test(a_null_function_from_another_thread),
+        cmocka_unit_test(a_coroutine_of_ones_own_kind_that_never_begins),
         cmocka_unit_test(followed_by_a_loop_that_is_gone),
         cmocka_unit_test(a_loop_closed_around_a_call),
         cmocka_unit_test(a_default_executor_for_a_closed_loop),
