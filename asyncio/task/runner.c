@@ -177,11 +177,11 @@ static void wait_for_leftover(asyncio_loop *loop, double timeout)
 {
     struct alarm alarm = { .timed.handle.run = ring };
     list_init(&alarm.timed.handle.link);
+    if (asyncio__loop_enter(loop) < 0)
+        return; /* in a forked child */
     int64_t when;
     if (timeout != ASYNCIO_NONE && asyncio__loop_deadline(loop, timeout, false, &when) >= 0)
         asyncio__loop_call_at(loop, &alarm.timed, when);
-    if (asyncio__loop_enter(loop) < 0)
-        return;
     int r = 0;
     while (loop->leftover && !alarm.rang && !loop->interrupted && r >= 0)
         r = asyncio__loop_turn(loop, true);

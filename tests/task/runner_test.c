@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -375,6 +377,40 @@ static void one_context_for_all_runs(void **state)
     assert_return_code(asyncio_runner_exit(&runner, 0), 0);
 }
 
+static int sleeps_long(void)
+{
+    return asyncio_sleep(3600);
+}
+
+static void silent(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+{
+    (void)loop, (void)context, (void)data;
+}
+
+/* In a child nothing of the parent's loop can run: what is pending is left behind at once. */
+static void a_runner_left_in_a_forked_child(void **state)
+{
+    (void)state;
+    asyncio_runner runner;
+    asyncio_loop *loop;
+    assert_return_code(asyncio_runner_enter(&runner), 0);
+    assert_return_code(asyncio_runner_get_loop(&runner, &loop), 0);
+    asyncio_loop_set_exception_handler(loop, silent, NULL);
+    assert_return_code(asyncio_loop_create_task(loop, asyncio_coro(sleeps_long), NULL), 0);
+    assert_return_code(asyncio_runner_run(&runner, asyncio_coro(nothing)), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)alarm(20); /* a hang ends it */
+        _exit(asyncio_runner_exit(&runner, 7));
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_return_code(asyncio_runner_exit(&runner, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +423,7 @@ int main(void)
         cmocka_unit_test(a_loop_factory_that_returns_a_closed_loop),
         cmocka_unit_test(a_runner_before_and_after),
         cmocka_unit_test(one_context_for_all_runs),
+        cmocka_unit_test(a_runner_left_in_a_forked_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
