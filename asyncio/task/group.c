@@ -317,8 +317,11 @@ int asyncio_task_group_exit(asyncio_task_group *user, int result)
         return asyncio_raise(-ASYNCIO_INVALID_STATE,
                              "this task has not entered the task group, or has left it");
     asyncio_task *task = group->scope.task;
-    if (task->scopes != &group->scope)
-        return asyncio__scope_pop(&group->scope);
+    if (__builtin_expect(task->scopes != &group->scope, 0)) {
+        TASK_CHECK_SCOPES(task); /* an inner one that was left without its exit? */
+        if (task->scopes != &group->scope)
+            return asyncio__scope_pop(&group->scope);
+    }
     if (!list_empty(&group->children) && (task->future.task_flags & TASK_RESUMING))
         return asyncio__task_refuses_slow(task);
     asyncio__record_unref(group->body_record);

@@ -410,6 +410,51 @@ static void a_groups_errors_walked_and_printed(void **state)
     assert_int_equal(asyncio_last_error(r)->error_count, 3);
 }
 
+/* --- an inner one left by a return, then the group's exit, which suspends --- */
+
+__attribute__((noinline)) static int forgets_to_leave(void)
+{
+    asyncio_timeout limit;
+    return asyncio_timeout_enter(&limit, 100);
+}
+
+static int counts_after(int *number)
+{
+    int r = asyncio_sleep(0.001);
+    ++*number;
+    return r;
+}
+
+static int group_around_one_left_open(void)
+{
+    look_at_reports();
+    int number = 0, r;
+    ASYNCIO_TASK_GROUP(group, r)
+    {
+        r = asyncio_task_group_create_task(group, asyncio_coro(counts_after, &number), NULL);
+        assert_return_code(forgets_to_leave(), 0);
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(number, 1); /* it has been waited for */
+    assert_int_equal(reports, 1);
+    assert_non_null(strstr(reported, "timeout entered at"));
+    /* one that is still there is in the way, as before */
+    asyncio_task_group group;
+    asyncio_timeout limit;
+    assert_return_code(asyncio_task_group_enter(&group), 0);
+    assert_return_code(asyncio_timeout_enter(&limit, 100), 0);
+    assert_int_equal(asyncio_task_group_exit(&group, 0), -ASYNCIO_SCOPE_ORDER);
+    assert_return_code(asyncio_timeout_exit(&limit, 0), 0);
+    assert_int_equal(reports, 1);
+    return asyncio_task_group_exit(&group, 0);
+}
+
+static void a_groups_exit_finds_what_was_left_open(void **state)
+{
+    (void)state;
+    run(group_around_one_left_open);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +462,7 @@ int main(void)
         cmocka_unit_test(used_before_after_and_by_others),
         cmocka_unit_test(left_open_in_memory_that_is_no_stack),
         cmocka_unit_test(a_groups_errors_walked_and_printed),
+        cmocka_unit_test(a_groups_exit_finds_what_was_left_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
