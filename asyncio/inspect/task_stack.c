@@ -39,7 +39,7 @@ int asyncio__stack_of(asyncio_task *task, const void *from, asyncio_frame *ret_f
     struct raw_frame *raw = asyncio__malloc(raw_capacity * sizeof *raw);
     if (!raw)
         return -ENOMEM;
-    bool is_waiting = task != task_current();
+    bool is_waiting = task != task_on_stack(task_current());
     size_t count = is_waiting ? asyncio__frames_of(&task->coro, raw, raw_capacity)
                               : asyncio__frames_here(raw, raw_capacity, from);
     count = asyncio__frames_of_step(raw, count);

@@ -144,9 +144,7 @@ void asyncio__debug_lend(asyncio_task *task)
     struct creation *creation = creation_of(&task->future);
     const struct loop_inspector *inspector = asyncio__loop_inspector;
     const asyncio_coro *coro = &task->prepared->coro;
-    asyncio_task *creator = task_current();
-    if (creator && (creator->future.task_flags & TASK_FOREIGN))
-        creator = NULL; /* it runs on the thread's stack */
+    asyncio_task *creator = task_on_stack(task_current());
     struct creation *lender = creator ? creation_of(&creator->future) : NULL;
     bool is_any = false;
     for (unsigned i = 0; i < WORDS; i++)

@@ -120,9 +120,13 @@ void asyncio__foreign_run(struct handle *handle, asyncio_loop *loop)
 void asyncio__foreign_start(asyncio_task *task)
 {
     asyncio_loop *loop = task->future.loop;
-    asyncio_task *creator = task_current();
+    asyncio_task *creator = task_current(), *on_stack = task_on_stack(creator);
+    future_ref(&task->future);
+    task->eager_return = on_stack ? &on_stack->coro : NULL;
     set_current(task);
     step(task);
+    task->eager_return = NULL;
+    future_unref(&task->future);
     if (creator)
         set_current(creator);
     else

@@ -50,9 +50,8 @@ void asyncio__task_start_eagerly(asyncio_task *task)
         asyncio__foreign_start(task);
         return;
     }
-    /* A creator that is driven by its table runs on the loop's stack. */
-    bool on_own_stack = creator && !(creator->future.task_flags & TASK_FOREIGN);
-    struct coro *from = on_own_stack ? &creator->coro : &loop->stack;
+    asyncio_task *on_stack = task_on_stack(creator);
+    struct coro *from = on_stack ? &on_stack->coro : &loop->stack;
     task->eager_return = from;
     set_current(task);
     asyncio__coro_switch(from, &task->coro);

@@ -52,7 +52,8 @@ struct asyncio_task {
     struct asyncio_future future;
     /* The line that a switch needs, with the future's: ten thousand tasks that take turns have
      * only these two in the cache. The timer of `step` lies in the next. */
-    struct coro *eager_return;             /* who goes on when an eager one first suspends */
+    struct coro *eager_return;             /* who goes on when an eager one first suspends; or
+                                            * whose stack it is on, see task_on_stack */
     struct scope *scopes;                  /* the innermost open one */
     struct awaited *waiting;
     struct coro coro;
@@ -75,6 +76,15 @@ struct asyncio_task {
 static inline asyncio_task *task_current(void)
 {
     return asyncio__thread.task;
+}
+
+/* Whose stack is in use while `task` runs: an eager one that is driven by its table takes its first
+ * step on its creator's. NULL: the loop's. */
+static inline asyncio_task *task_on_stack(asyncio_task *task)
+{
+    if (!task || !(task->future.task_flags & TASK_FOREIGN))
+        return task;
+    return task->eager_return ? container_of(task->eager_return, struct asyncio_task, coro) : NULL;
 }
 
 static inline asyncio_task *task_of_step(struct handle *handle)

@@ -514,6 +514,92 @@ static void one_that_refuses_to_end(void **state)
     assert_string_equal(stood_at, "line 7 for ever");
 }
 
+/* --- eager ones that make eager ones, on whose stack ever --- */
+
+static int reports_of_nest;
+
+static void count_report(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+{
+    (void)loop, (void)context, (void)data;
+    reports_of_nest++;
+}
+
+struct nest {
+    int depth;                 /* so many more of this kind, the last makes a C function */
+    int *number;
+    asyncio_task *child;
+};
+
+static int adds_one(int *number)
+{
+    int before = *number;
+    int r = asyncio_sleep(0);
+    *number = before + 1;
+    return r < 0 ? r : asyncio_sleep(0.001);
+}
+
+static const asyncio_coroutine_type nest_type;
+
+static int resume_nest(void *state, int sent, asyncio_future **ret_awaits)
+{
+    struct nest *nest = state;
+    if (nest->child || sent < 0) {
+        asyncio_task_unref(nest->child);
+        return sent;
+    }
+    asyncio_frame frames[8];
+    asyncio_task *tasks[8];
+    int r = 0, count = asyncio_all_tasks(NULL, tasks, 8);
+    for (int i = 0; i < count; i++) {
+        r = r < 0 ? r : asyncio_task_get_stack(tasks[i], frames, 8);
+        asyncio_task_unref(tasks[i]);
+    }
+    if (r < 0)
+        return r;
+    struct nest *inner = nest + 1;
+    *inner = (struct nest){ .depth = nest->depth - 1, .number = nest->number };
+    asyncio_coro coro = nest->depth > 0 ? asyncio_coro_of(&nest_type, inner)
+                                        : asyncio_coro(adds_one, nest->number);
+    r = asyncio_create_task(coro, &nest->child, .eager_start = 1);
+    if (r < 0)
+        return r;
+    *ret_awaits = asyncio_future_ref(nest->child);
+    return ASYNCIO_SUSPENDED;
+}
+
+static const asyncio_coroutine_type nest_type = {
+    .size = sizeof nest_type, .name = "nest", .resume = resume_nest
+};
+
+static int eager_in_eager(void)
+{
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), count_report, NULL);
+    for (int depth = 0; depth < 3; depth++)
+        for (int eager = 0; eager < 2; eager++) {
+            int number = 0;
+            struct nest nests[5] = { { .depth = depth, .number = &number } };
+            asyncio_task *task;
+            assert_return_code(asyncio_create_task(asyncio_coro_of(&nest_type, nests), &task,
+                                                   .eager_start = eager),
+                               0);
+            for (int i = 0; i < 4; i++)
+                assert_return_code(asyncio_sleep(0), 0);
+            assert_int_equal(number, 1);
+            assert_return_code(asyncio_await(task), 0);
+            asyncio_task_unref(task);
+        }
+    return 0;
+}
+
+static void eager_ones_that_make_eager_ones(void **state)
+{
+    (void)state;
+    for (int debug = 0; debug < 2; debug++) {
+        assert_return_code(asyncio_run(asyncio_coro(eager_in_eager), .debug = debug), 0);
+        assert_int_equal(reports_of_nest, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +609,7 @@ int main(void)
         cmocka_unit_test(wrong_tables),
         cmocka_unit_test(what_suspends_called_in_resume),
         cmocka_unit_test(one_that_refuses_to_end),
+        cmocka_unit_test(eager_ones_that_make_eager_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
