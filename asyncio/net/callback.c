@@ -15,31 +15,10 @@
 #include "net/callback.h"
 
 #include "base/alloc.h"
-#include "base/context.h"
 #include "net/server.h"
+#include "net/within.h"
 
 #include <errno.h>
-
-/* ---- the protocol's methods, in its context ---- */
-
-struct within {
-    struct env *env;
-    asyncio_context *outer;
-};
-
-static struct within step_in(asyncio_transport *transport)
-{
-    struct within within = { asyncio__env(), NULL };
-    within.outer = within.env->context;
-    within.env->context = transport->context;
-    return within;
-}
-
-static void step_out(asyncio_transport *transport, struct within within)
-{
-    transport->context = within.env->context;
-    within.env->context = within.outer;
-}
 
 static void schedule(asyncio_transport *transport, struct handle *handle)
 {
@@ -129,7 +108,7 @@ static void give(asyncio_transport *transport)
     struct blocks *blocks = &transport->tcp.net->blocks;
     struct buffer bytes = transport->in;
     transport->in = (struct buffer){ .data = NULL };
-    struct within within = step_in(transport);
+    struct within within = within_enter(&transport->context);
     if (transport->protocol->methods->get_buffer)
         give_to_buffered(transport, &bytes);
     if (bytes.count && !transport->is_closing && !transport->is_reading_paused) {
@@ -138,7 +117,7 @@ static void give(asyncio_transport *transport)
             methods->data_received(transport->protocol, buffer_bytes(&bytes), bytes.count);
         bytes.count = 0;
     }
-    step_out(transport, within);
+    within_exit(within);
     if (bytes.count && !transport->is_closing)
         transport->in = bytes;
     else
@@ -149,9 +128,9 @@ static void give_end(asyncio_transport *transport)
 {
     const asyncio_protocol_methods *methods = transport->protocol->methods;
     transport->has_eof = true;
-    struct within within = step_in(transport);
+    struct within within = within_enter(&transport->context);
     int goes_on = methods->eof_received ? methods->eof_received(transport->protocol) : 0;
-    step_out(transport, within);
+    within_exit(within);
     if (goes_on <= 0 || transport->top != &transport->tcp.base)
         asyncio_transport_close(transport);
 }
@@ -193,10 +172,10 @@ static void make_connection(struct handle *handle, asyncio_loop *loop)
     if (!loop)
         return;
     transport->is_made = true;
-    struct within within = step_in(transport);
+    struct within within = within_enter(&transport->context);
     if (transport->protocol->methods->connection_made)
         transport->protocol->methods->connection_made(transport->protocol, transport);
-    step_out(transport, within);
+    within_exit(within);
 }
 
 static void resume(struct handle *handle, asyncio_loop *loop)
@@ -205,10 +184,10 @@ static void resume(struct handle *handle, asyncio_loop *loop)
     if (!loop || !transport->is_told_to_pause || transport->top->is_paused)
         return;
     transport->is_told_to_pause = false;
-    struct within within = step_in(transport);
+    struct within within = within_enter(&transport->context);
     if (transport->protocol->methods->resume_writing)
         transport->protocol->methods->resume_writing(transport->protocol);
-    step_out(transport, within);
+    within_exit(within);
 }
 
 /* The third handle of the beginning: who asked for the connection goes on. */
@@ -239,10 +218,10 @@ static void lose_connection(struct handle *handle, asyncio_loop *loop)
     list_remove(&transport->reading.link);
     list_remove(&transport->resuming.link);
     if (loop && transport->is_made) {
-        struct within within = step_in(transport);
+        struct within within = within_enter(&transport->context);
         if (transport->protocol->methods->connection_lost)
             transport->protocol->methods->connection_lost(transport->protocol, transport->error);
-        step_out(transport, within);
+        within_exit(within);
     }
     if (transport->opened == OP_PENDING)
         transport->opened = transport->error ? transport->error : -ECONNRESET;
@@ -305,9 +284,9 @@ static const struct transport_events events = { received, resumed, ended, lost }
 static int make_protocol(asyncio_transport *transport, asyncio_protocol_factory *factory,
                          void *data)
 {
-    struct within within = step_in(transport);
+    struct within within = within_enter(&transport->context);
     transport->protocol = factory(data);
-    step_out(transport, within);
+    within_exit(within);
     return transport->protocol ? 0 : -ENOMEM;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* asyncio_loop_create_connection, asyncio_loop_create_server, asyncio_loop_start_tls: as for
- * streams, but a protocol is what the connection is for. */
+/* asyncio_loop_create_connection, asyncio_loop_create_server, their like for AF_UNIX,
+ * asyncio_loop_start_tls: as for streams, but a protocol is what the connection is for. */
 #include "net/callback.h"
 #include "net/dial.h"
 #include "net/server.h"
@@ -55,13 +55,10 @@ static int wait_open(asyncio_transport *transport, begin_function *begin,
     return r;
 }
 
-static int check(asyncio_protocol_factory *factory, const char *host, int port,
-                 const asyncio_create_connection_options *options, struct secure *secure)
+static int check(asyncio_protocol_factory *factory, const char *host, struct secure *secure)
 {
     if (!factory)
         return asyncio_raise(-EINVAL, "a connection needs a factory of protocols");
-    if (options->sock >= 0 && (host || port))
-        return asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
     return asyncio__secure_check_for(secure, host, true);
 }
 
@@ -72,6 +69,33 @@ static int get_socket(struct net *net, const char *host, int port,
         return asyncio__adopt_connected(net, options->sock, ADOPT_ANY, ret_socket);
     struct dial_options how = DIAL_OPTIONS(options);
     return asyncio__dial(net, host, port, &how, ret_socket);
+}
+
+/* A transport on the socket, which is the caller's again (by its descriptor, when it was adopted)
+ * unless it could be made. */
+static int connect_protocol(struct net *net, sock socket, asyncio_protocol_factory *factory,
+                            void *data, bool is_adopted, const struct secure *secure,
+                            asyncio_transport **ret_transport)
+{
+    asyncio_transport *transport;
+    int descriptor, r = asyncio__transport_new(net, socket, factory, data, NULL, &net->transports,
+                                               &transport);
+    if (r < 0) {
+        if (is_adopted)
+            (void)net->backend->type->detach(net->backend, socket, &descriptor);
+        else
+            (void)net->backend->type->close(net->backend, socket);
+        return r;
+    }
+    r = wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
+                  secure->context ? secure : NULL);
+    if (r < 0)
+        return r;
+    if (ret_transport)
+        *ret_transport = transport;
+    else
+        asyncio_transport_unref(transport);
+    return 0;
 }
 
 int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory *factory,
@@ -92,32 +116,49 @@ int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory
     struct secure secure = SECURE_CLIENT(options);
     sock socket;
     int r = floor_of(loop, &net);
+    if (r >= 0 && options->sock >= 0 && (host || port))
+        r = asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
     if (r >= 0)
-        r = check(factory, host, port, options, &secure);
+        r = check(factory, host, &secure);
     if (r >= 0)
         r = get_socket(net, host, port, options, &socket);
     if (r < 0)
         return r;
-    asyncio_transport *transport;
-    r = asyncio__transport_new(net, socket, factory, options->data, NULL, &net->transports,
-                               &transport);
-    if (r < 0) {
-        int descriptor;
-        if (options->sock >= 0)
-            (void)net->backend->type->detach(net->backend, socket, &descriptor);
-        else
-            (void)net->backend->type->close(net->backend, socket);
-        return r;
-    }
-    r = wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
-                  options->ssl ? &secure : NULL);
-    if (r < 0)
-        return r;
-    if (ret_transport)
-        *ret_transport = transport;
-    else
-        asyncio_transport_unref(transport);
-    return 0;
+    return connect_protocol(net, socket, factory, options->data, options->sock >= 0, &secure,
+                            ret_transport);
+}
+
+static int get_unix_socket(struct net *net, const char *path, int descriptor, sock *ret_socket)
+{
+    if (path && descriptor >= 0)
+        return asyncio_raise(-EINVAL, "path and sock can not be specified at the same time");
+    if (!path && descriptor < 0)
+        return asyncio_raise(-EINVAL, "no path and sock were specified");
+    return path ? asyncio__dial_path(net, path, ret_socket)
+                : asyncio__adopt_connected(net, descriptor, ADOPT_UNIX, ret_socket);
+}
+
+int(asyncio_loop_create_unix_connection)(asyncio_loop *loop, asyncio_protocol_factory *factory,
+                                         const char *path, asyncio_transport **ret_transport,
+                                         const asyncio_create_unix_connection_options *options)
+{
+    static const asyncio_create_unix_connection_options defaults = {
+        .size = sizeof defaults, .sock = ASYNCIO__DEFAULT_SOCK, ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    if (!options)
+        options = &defaults;
+    struct net *net;
+    struct secure secure = SECURE_CLIENT(options);
+    sock socket;
+    int r = floor_of(loop, &net);
+    if (r >= 0)
+        r = check(factory, NULL, &secure);
+    if (r >= 0)
+        r = get_unix_socket(net, path, options->sock, &socket);
+    return r < 0 ? r
+                 : connect_protocol(net, socket, factory, options->data, options->sock >= 0,
+                                    &secure, ret_transport);
 }
 
 int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
@@ -197,4 +238,41 @@ int(asyncio_loop_create_server)(asyncio_loop *loop, asyncio_protocol_factory *fa
         .destroy = options->destroy,
     };
     return asyncio__server_start(NULL, factory, host, port, ret_server, &common);
+}
+
+int(asyncio_loop_create_unix_server)(asyncio_loop *loop, asyncio_protocol_factory *factory,
+                                     const char *path, asyncio_server **ret_server,
+                                     const asyncio_create_unix_server_options *options)
+{
+    static const asyncio_create_unix_server_options defaults = {
+        .size = sizeof defaults,
+        .sock = ASYNCIO__DEFAULT_SOCK,
+        .backlog = ASYNCIO__DEFAULT_BACKLOG,
+        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
+        .cleanup_socket = ASYNCIO__DEFAULT_CLEANUP_SOCKET,
+        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    if (!options)
+        options = &defaults;
+    struct net *net;
+    int r = floor_of(loop, &net);
+    if (r < 0)
+        return r;
+    if (!factory)
+        return asyncio_raise(-EINVAL, "a server needs a factory of protocols");
+    const asyncio_start_unix_server_options common = {
+        .size = sizeof common,
+        .limit = ASYNCIO__DEFAULT_LIMIT,
+        .sock = options->sock,
+        .backlog = options->backlog,
+        .start_serving = options->start_serving,
+        .cleanup_socket = options->cleanup_socket,
+        .ssl = options->ssl,
+        .ssl_handshake_timeout = options->ssl_handshake_timeout,
+        .ssl_shutdown_timeout = options->ssl_shutdown_timeout,
+        .data = options->data,
+        .destroy = options->destroy,
+    };
+    return asyncio__unix_server_start(NULL, factory, path, ret_server, &common);
 }

@@ -3,6 +3,7 @@
 #include "net/datagram.h"
 
 #include "base/alloc.h"
+#include "net/within.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,8 +25,7 @@ static void free_if_over(asyncio_datagram_transport *transport)
 {
     if (transport->refs || transport->holds)
         return;
-    if (transport->destroy)
-        transport->destroy(transport->data);
+    asyncio_context_unref(transport->context);
     asyncio__free(transport->batch);
     asyncio__free(transport);
 }
@@ -132,38 +132,57 @@ static void receive_more(asyncio_datagram_transport *transport)
 
 static void deliver(asyncio_datagram_transport *transport)
 {
-    const asyncio_datagram_protocol *protocol = transport->protocol;
+    asyncio_datagram_protocol *protocol = transport->protocol;
+    const asyncio_datagram_protocol_methods *methods = protocol->methods;
     transport->has_received = false;
-    if (transport->received < 0 && protocol->error_received)
-        protocol->error_received(transport, transport->received, transport->data);
+    if (transport->received < 0 && methods->error_received)
+        methods->error_received(protocol, transport->received);
     for (int i = 0; i < transport->received && !transport->is_shut; i++)
-        if (protocol->datagram_received)
-            protocol->datagram_received(transport, &transport->batch[i], transport->data);
+        if (methods->datagram_received)
+            methods->datagram_received(protocol, &transport->batch[i]);
     if (!transport->is_shut && !transport->is_closing)
         receive_more(transport);
 }
 
-/* What the callbacks are told, in their order. */
+static void make_connection(asyncio_datagram_transport *transport)
+{
+    asyncio_datagram_protocol *protocol = transport->protocol;
+    transport->is_made = true;
+    if (protocol->methods->connection_made)
+        protocol->methods->connection_made(protocol, transport);
+    if (!transport->is_shut)
+        receive_more(transport);
+}
+
+/* The last that the protocol is told; without a loop it is told nothing, and goes. */
+static void lose_connection(asyncio_datagram_transport *transport, asyncio_loop *loop)
+{
+    asyncio_datagram_protocol *protocol = transport->protocol;
+    transport->protocol = NULL;
+    if (loop && protocol->methods->connection_lost)
+        protocol->methods->connection_lost(protocol, transport->error);
+    if (protocol->methods->destroy)
+        protocol->methods->destroy(protocol);
+}
+
+/* What the protocol is told, in its order. */
 static void run_delivery(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_datagram_transport *transport =
         container_of(handle, struct asyncio_datagram_transport, delivery);
-    const asyncio_datagram_protocol *protocol = transport->protocol;
+    bool has_protocol = transport->protocol != NULL;
     transport->holds++;
-    if (loop && protocol && !transport->is_made) {
-        transport->is_made = true;
-        if (protocol->connection_made)
-            protocol->connection_made(transport, transport->data);
-        if (!transport->is_shut)
-            receive_more(transport);
-    } else if (loop && protocol && transport->has_received && !transport->is_shut) {
+    struct within within = within_enter(&transport->context);
+    if (loop && has_protocol && !transport->is_made)
+        make_connection(transport);
+    else if (loop && has_protocol && transport->has_received && !transport->is_shut)
         deliver(transport);
-    }
-    if (transport->is_shut && list_empty(&handle->link)) {
-        if (loop && protocol && protocol->connection_lost)
-            protocol->connection_lost(transport, transport->error, transport->data);
+    bool is_over = transport->is_shut && list_empty(&handle->link);
+    if (is_over && has_protocol)
+        lose_connection(transport, loop);
+    within_exit(within);
+    if (is_over)
         give_back(transport); /* the open socket's */
-    }
     give_back(transport);
 }
 
@@ -264,14 +283,16 @@ static void resume_if_low(asyncio_datagram_transport *transport)
     if (!transport->is_paused || transport->queued > transport->low)
         return;
     transport->is_paused = false;
-    if (transport->protocol && transport->protocol->resume_writing)
-        transport->protocol->resume_writing(transport, transport->data);
+    asyncio_datagram_protocol *protocol = transport->protocol;
+    if (protocol && protocol->methods->resume_writing)
+        protocol->methods->resume_writing(protocol);
 }
 
 static void error_of_one(asyncio_datagram_transport *transport, int error)
 {
-    if (transport->protocol && transport->protocol->error_received)
-        transport->protocol->error_received(transport, error, transport->data);
+    asyncio_datagram_protocol *protocol = transport->protocol;
+    if (protocol && protocol->methods->error_received)
+        protocol->methods->error_received(protocol, error);
 }
 
 /* Whose turn is it: the next task's, or the queue's. */
@@ -325,6 +346,7 @@ static void on_sent(struct op *op, int result)
         container_of(op, struct asyncio_datagram_transport, out);
     transport->is_sending = false;
     transport->holds++; /* a callback may give back the last reference */
+    struct within within = within_enter(&transport->context);
     if (transport->sender) {
         net_wake(transport->sender, result);
         transport->sender = NULL;
@@ -332,6 +354,7 @@ static void on_sent(struct op *op, int result)
         packet_done(transport, result);
     }
     next_turn(transport);
+    within_exit(within);
     give_back(transport);
 }
 
@@ -401,8 +424,9 @@ static int keep(asyncio_datagram_transport *transport, const asyncio_datagram *d
     transport->queued += datagram->size;
     if (transport->queued > transport->high && !transport->is_paused) {
         transport->is_paused = true;
-        if (transport->protocol && transport->protocol->pause_writing)
-            transport->protocol->pause_writing(transport, transport->data);
+        asyncio_datagram_protocol *protocol = transport->protocol;
+        if (protocol && protocol->methods->pause_writing)
+            protocol->methods->pause_writing(protocol);
     }
     return 0;
 }

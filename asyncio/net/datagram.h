@@ -32,9 +32,8 @@ struct asyncio_datagram_transport {
     bool is_closing, is_shut, is_paused, is_receiving, is_sending, is_made;
     int error;
 
-    const asyncio_datagram_protocol *protocol;
-    void *data;
-    void (*destroy)(void *data);
+    asyncio_datagram_protocol *protocol; /* NULL: by calls, or it is over */
+    asyncio_context *context; /* what the protocol's methods run in */
     struct handle delivery; /* connection_made, what was received, connection_lost */
     asyncio_datagram *batch; /* with a protocol */
     int received;            /* of the batch, not delivered yet; or an error */

@@ -5,6 +5,7 @@
  * dropped with its loop. */
 #include "net/datagram.h"
 #include "net/resolve.h"
+#include "net/within.h"
 
 #include "base/alloc.h"
 
@@ -47,6 +48,7 @@ static void drop(struct held *held)
         if (opening->task)
             (void)net->backend->type->cancel(net->backend, &opening->transport->out);
         close_socket(opening);
+        asyncio_context_unref(opening->transport->context);
         asyncio__free(opening->transport->batch);
         asyncio__free(opening->transport);
     }
@@ -192,17 +194,18 @@ static int resolve_both(struct opening *opening, const endpoint_options *options
 
 /* ---- the whole ---- */
 
-static int make(struct net *net, const asyncio_datagram_protocol *protocol,
-                struct opening **ret_opening)
+static int make(struct net *net, bool has_protocol, struct opening **ret_opening)
 {
     struct opening *opening = asyncio__calloc(1, sizeof *opening);
     asyncio_datagram_transport *transport =
         opening ? asyncio__calloc(1, sizeof *transport) : NULL;
     /* the buffers behind the batch: only the pages that are used cost anything */
-    char *memory = transport && protocol
+    char *memory = transport && has_protocol
                        ? asyncio__malloc(DATAGRAM_BATCH * (sizeof(asyncio_datagram) + DATAGRAM_MAX))
                        : NULL;
-    if (!transport || (protocol && !memory)) {
+    if (!transport || (has_protocol && !memory) ||
+        asyncio__context_inherit(&transport->context) < 0) {
+        asyncio__free(memory);
         asyncio__free(transport);
         asyncio__free(opening);
         return -ENOMEM;
@@ -215,7 +218,6 @@ static int make(struct net *net, const asyncio_datagram_protocol *protocol,
                                                       .size = DATAGRAM_MAX };
     }
     transport->net = net;
-    transport->protocol = protocol;
     transport->refs = transport->holds = 1;
     transport->high = HIGH;
     transport->low = LOW;
@@ -228,8 +230,18 @@ static int make(struct net *net, const asyncio_datagram_protocol *protocol,
     return 0;
 }
 
+/* Last, when there is a socket for it. */
+static int make_protocol(asyncio_datagram_transport *transport,
+                         asyncio_datagram_protocol_factory *factory, void *data)
+{
+    struct within within = within_enter(&transport->context);
+    transport->protocol = factory(data);
+    within_exit(within);
+    return transport->protocol ? 0 : -ENOMEM;
+}
+
 int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
-                                           const asyncio_datagram_protocol *protocol,
+                                           asyncio_datagram_protocol_factory *factory,
                                            asyncio_datagram_transport **ret_transport,
                                            const endpoint_options *options)
 {
@@ -245,7 +257,7 @@ int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
     if (r >= 0 && net->loop != loop)
         r = -ASYNCIO_OTHER_LOOP;
     if (r >= 0)
-        r = make(net, protocol, &opening);
+        r = make(net, factory != NULL, &opening);
     if (r < 0)
         return r;
     asyncio_task *task = task_current();
@@ -253,12 +265,12 @@ int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
     r = resolve_both(opening, options);
     if (r >= 0)
         r = try_addresses(opening, options);
+    if (r >= 0 && factory)
+        r = make_protocol(opening->transport, factory, options->data);
     task_let_go(task, &opening->held);
     if (r >= 0) {
         asyncio_datagram_transport *transport = opening->transport;
         opening->transport = NULL;
-        transport->data = options->data;
-        transport->destroy = options->destroy;
         asyncio__datagram_begin(transport, opening->socket);
         *ret_transport = transport;
     }

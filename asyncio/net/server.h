@@ -85,6 +85,9 @@ void asyncio__server_lost_transport(struct asyncio_server *server, bool is_memor
 int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
                           const char *host, int port, asyncio_server **ret_server,
                           const asyncio_start_server_options *options);
+int asyncio__unix_server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
+                               const char *path, asyncio_server **ret_server,
+                               const asyncio_start_unix_server_options *options);
 
 /* server.c: `holds` has become less. */
 void asyncio__server_release(struct asyncio_server *server);

@@ -188,23 +188,11 @@ static int find_path(const char *path, struct addresses *addresses)
     return 0;
 }
 
-int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *path,
-                               asyncio_server **ret_server,
+int asyncio__unix_server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
+                               const char *path, asyncio_server **ret_server,
                                const asyncio_start_unix_server_options *options)
 {
-    static const asyncio_start_unix_server_options defaults = {
-        .size = sizeof defaults,
-        .limit = ASYNCIO__DEFAULT_LIMIT,
-        .sock = ASYNCIO__DEFAULT_SOCK,
-        .backlog = ASYNCIO__DEFAULT_BACKLOG,
-        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
-        .cleanup_socket = ASYNCIO__DEFAULT_CLEANUP_SOCKET,
-        ASYNCIO__DEFAULT_SSL_TIMEOUTS
-    };
-    net_check_scopes(NET_CALLER());
     struct net *net;
-    if (!options)
-        options = &defaults;
     asyncio_start_server_options common = {
         .size = sizeof common,
         .limit = options->limit,
@@ -221,7 +209,7 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
     };
     int r = asyncio__net_of_task(&net);
     if (r >= 0)
-        r = check(handler != NULL, &common);
+        r = check(handler || factory, &common);
     if (r < 0)
         return r;
     if (path && options->sock >= 0)
@@ -234,8 +222,26 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
     else
         places.descriptors[places.descriptor_count++] = options->sock;
     return r < 0 ? r
-                 : open_at(net, handler, NULL, &places, &common, options->cleanup_socket != 0,
+                 : open_at(net, handler, factory, &places, &common, options->cleanup_socket != 0,
                            ret_server);
+}
+
+int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *path,
+                               asyncio_server **ret_server,
+                               const asyncio_start_unix_server_options *options)
+{
+    static const asyncio_start_unix_server_options defaults = {
+        .size = sizeof defaults,
+        .limit = ASYNCIO__DEFAULT_LIMIT,
+        .sock = ASYNCIO__DEFAULT_SOCK,
+        .backlog = ASYNCIO__DEFAULT_BACKLOG,
+        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
+        .cleanup_socket = ASYNCIO__DEFAULT_CLEANUP_SOCKET,
+        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    return asyncio__unix_server_start(handler, NULL, path, ret_server,
+                                      options ? options : &defaults);
 }
 
 int asyncio_server_start_serving(asyncio_server *server)

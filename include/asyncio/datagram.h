@@ -14,12 +14,16 @@
  *
  * MODEL      An endpoint is a socket and its transport. Without a protocol a task receives and
  *            sends, many datagrams at a time where there are many: both wait, so a slow network
- *            slows the sender. With one, its callbacks are told, as Python's are, each in a turn
- *            of its own; asyncio_datagram_transport_sendto never waits and keeps copies.
+ *            slows the sender. With one, an object with methods as those of protocol.h, it is
+ *            told, as Python's is; asyncio_datagram_transport_sendto never waits and keeps copies.
  * ORDER      connection_made, then datagram_received and error_received, then connection_lost,
  *            once. pause_writing and resume_writing take turns.
- * OWNERSHIP  The transport is counted; the last reference closes it. Datagrams' memory is the
- *            caller's; what a callback is given is lent until it returns.
+ * CONTEXT    Methods run in the loop's thread, in the context that the endpoint was made in,
+ *            outside of tasks: they must not suspend.
+ * OWNERSHIP  The transport is counted; the last reference closes it. A protocol belongs to its
+ *            transport from the factory on; `destroy` is called once, after connection_lost, or
+ *            when the loop closes before. Datagrams' memory is the caller's; what a method is given
+ *            is lent until it returns.
  * CANCEL     A cancelled receive has taken nothing; one that has returns it, and the cancellation
  *            waits for the next suspension. Of a cancelled send a part may have gone.
  * SOURCE     CPython's Lib/asyncio/selector_events.py (_SelectorDatagramTransport). */
@@ -41,18 +45,34 @@ typedef struct asyncio_datagram {
     struct sockaddr_storage address;     /* whom to, or from whom */
 } asyncio_datagram;
 
-/* What an endpoint tells. Any of them may be NULL. `data` is the option's. */
-typedef struct asyncio_datagram_protocol {
-    void (*connection_made)(asyncio_datagram_transport *transport, void *data);
-    void (*datagram_received)(asyncio_datagram_transport *transport,
-                              const asyncio_datagram *datagram, void *data);
-    /* of one datagram, or of the peer (-ECONNREFUSED): the endpoint goes on */
-    void (*error_received)(asyncio_datagram_transport *transport, int error, void *data);
-    void (*pause_writing)(asyncio_datagram_transport *transport, void *data);
-    void (*resume_writing)(asyncio_datagram_transport *transport, void *data);
-    /* 0: it was closed here */
-    void (*connection_lost)(asyncio_datagram_transport *transport, int error, void *data);
-} asyncio_datagram_protocol;
+typedef struct asyncio_datagram_protocol asyncio_datagram_protocol;
+
+/* Python's DatagramProtocol. Each may be NULL. */
+typedef struct asyncio_datagram_protocol_methods {
+    /* The endpoint is there. `transport` is lent until connection_lost has returned. */
+    void (*connection_made)(asyncio_datagram_protocol *protocol,
+                            asyncio_datagram_transport *transport);
+    /* One has come, lent for this call. */
+    void (*datagram_received)(asyncio_datagram_protocol *protocol,
+                              const asyncio_datagram *datagram);
+    /* Of one datagram, or of the peer (-ECONNREFUSED): the endpoint goes on. */
+    void (*error_received)(asyncio_datagram_protocol *protocol, int error);
+    /* The end. 0: it was closed here. */
+    void (*connection_lost)(asyncio_datagram_protocol *protocol, int error);
+    /* More than the high-water mark is unsent; until resume_writing. */
+    void (*pause_writing)(asyncio_datagram_protocol *protocol);
+    void (*resume_writing)(asyncio_datagram_protocol *protocol);
+    /* Nothing calls it any more. */
+    void (*destroy)(asyncio_datagram_protocol *protocol);
+} asyncio_datagram_protocol_methods;
+
+/* An object of yours begins with it, as with asyncio_protocol. */
+struct asyncio_datagram_protocol {
+    const asyncio_datagram_protocol_methods *methods;
+};
+
+/* Makes a protocol for one endpoint. NULL: no memory. Does not suspend. */
+typedef asyncio_datagram_protocol *asyncio_datagram_protocol_factory(void *data);
 
 typedef struct asyncio_loop_create_datagram_endpoint_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_create_datagram_endpoint_options));
@@ -63,28 +83,27 @@ typedef struct asyncio_loop_create_datagram_endpoint_options {
     int family ASYNCIO__0;               /* AF_INET, AF_INET6, 0: either */
     int reuse_port ASYNCIO__0;
     int allow_broadcast ASYNCIO__0;
-    void *data ASYNCIO__0;               /* of the callbacks */
-    void (*destroy)(void *data) ASYNCIO__0; /* called once, with the transport */
+    void *data ASYNCIO__0;               /* the factory's argument */
 } asyncio_loop_create_datagram_endpoint_options;
 
-/* Makes an endpoint. `protocol` (NULL: it is received and sent by calls) is borrowed as long as it
- * is open. ret_transport returns new. -ASYNCIO_RESOLVE, -EADDRINUSE, -EACCES and so on, -ENOMEM,
- * -ECANCELED. Suspends. */
+/* Makes an endpoint for what `factory` makes (NULL: it is received and sent by calls). `loop` is
+ * the running one. ret_transport returns new. -ASYNCIO_OTHER_LOOP, -ASYNCIO_RESOLVE, -EADDRINUSE,
+ * -EACCES and so on, -ENOMEM, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_datagram_endpoint(
-    asyncio_loop *loop, const asyncio_datagram_protocol *protocol,
+    asyncio_loop *loop, asyncio_datagram_protocol_factory *factory,
     asyncio_datagram_transport **ret_transport,
     const asyncio_loop_create_datagram_endpoint_options *options);
 #define asyncio_loop_create_datagram_endpoint(...) asyncio__datagram_endpoint_m(__VA_ARGS__, )
-#define asyncio__datagram_endpoint_m(loop, protocol, ret_transport, ...)                           \
+#define asyncio__datagram_endpoint_m(loop, factory, ret_transport, ...)                            \
     asyncio__datagram_endpoint_v(                                                                  \
-        loop, protocol, ret_transport,                                                             \
+        loop, factory, ret_transport,                                                              \
         ASYNCIO__OPTIONS(asyncio_loop_create_datagram_endpoint_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__datagram_endpoint_v(
-    asyncio_loop *loop, const asyncio_datagram_protocol *protocol,
+    asyncio_loop *loop, asyncio_datagram_protocol_factory *factory,
     asyncio_datagram_transport **ret_transport,
     asyncio_loop_create_datagram_endpoint_options options)
 {
-    return (asyncio_loop_create_datagram_endpoint)(loop, protocol, ret_transport, &options);
+    return (asyncio_loop_create_datagram_endpoint)(loop, factory, ret_transport, &options);
 }
 
 /* Waits for datagrams, takes at most `count`, and returns how many. -ECONNREFUSED and the like: of

@@ -11,8 +11,9 @@
  * OWNERSHIP  It is lent to its protocol until connection_lost has returned. Who keeps it longer
  *            takes a reference.
  * THREADS    It belongs to its loop's thread. Nothing here suspends, but create_connection,
- *            create_server and start_tls.
- * SOURCE     CPython's Lib/asyncio/transports.py, selector_events.py, sslproto.py. */
+ *            create_unix_connection, create_server and start_tls.
+ * SOURCE     CPython's Lib/asyncio/transports.py, selector_events.py, sslproto.py,
+ *            unix_events.py. */
 #pragma once
 
 #include <asyncio/connect.h>
@@ -108,6 +109,80 @@ ASYNCIO_MUST_CHECK static inline int asyncio__create_server_v(asyncio_loop *loop
                                                               asyncio_create_server_options options)
 {
     return (asyncio_loop_create_server)(loop, factory, host, port, ret_server, &options);
+}
+
+typedef struct asyncio_create_unix_connection_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_create_unix_connection_options));
+    /* a connected AF_UNIX stream socket, in place of a path (NULL); taken on success, with `.ssl`
+     * also when the handshake fails */
+    int sock ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SOCK);
+    asyncio_ssl_context *ssl ASYNCIO__0;                    /* TLS from the first byte on */
+    /* of the certificate; NULL: it must be said */
+    const char *server_hostname ASYNCIO__0;
+    /* seconds */
+    double ssl_handshake_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT);
+    double ssl_shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_SHUTDOWN_TIMEOUT);
+    void *data ASYNCIO__0;                                  /* the factory's argument */
+} asyncio_create_unix_connection_options;
+
+/* As asyncio_open_unix_connection, to what `factory` makes; see asyncio_loop_create_connection.
+ * The errors of both. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_unix_connection(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, const char *path,
+    asyncio_transport **ret_transport, const asyncio_create_unix_connection_options *options);
+#define asyncio_loop_create_unix_connection(...) asyncio__create_unix_connection_m(__VA_ARGS__, )
+#define asyncio__create_unix_connection_m(loop, factory, path, ret_transport, ...)                 \
+    asyncio__create_unix_connection_v(                                                             \
+        loop, factory, path, ret_transport,                                                        \
+        ASYNCIO__OPTIONS(asyncio_create_unix_connection_options,                                   \
+                         (.sock = ASYNCIO__DEFAULT_SOCK, ASYNCIO__DEFAULT_SSL_TIMEOUTS),           \
+                         __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__create_unix_connection_v(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, const char *path,
+    asyncio_transport **ret_transport, asyncio_create_unix_connection_options options)
+{
+    return (asyncio_loop_create_unix_connection)(loop, factory, path, ret_transport, &options);
+}
+
+typedef struct asyncio_create_unix_server_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_create_unix_server_options));
+    /* a bound AF_UNIX stream socket, in place of a path (NULL); taken on success */
+    int sock ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SOCK);
+    int backlog ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_BACKLOG);
+    int start_serving ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_START_SERVING);
+    /* the file goes with the server, if it is still its own */
+    int cleanup_socket ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_CLEANUP_SOCKET);
+    asyncio_ssl_context *ssl ASYNCIO__0;                    /* TLS from the first byte on */
+    /* seconds */
+    double ssl_handshake_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT);
+    double ssl_shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_SHUTDOWN_TIMEOUT);
+    void *data ASYNCIO__0;                                  /* the factory's argument */
+    void (*destroy)(void *data) ASYNCIO__0;                 /* called once, with the server */
+} asyncio_create_unix_server_options;
+
+/* As asyncio_start_unix_server, with a protocol that `factory` makes for each connection instead of
+ * a handler. `loop` is the running one. ret_server returns new. The errors of
+ * asyncio_start_unix_server; -ASYNCIO_OTHER_LOOP. Does not suspend. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_unix_server(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, const char *path,
+    asyncio_server **ret_server, const asyncio_create_unix_server_options *options);
+#define asyncio_loop_create_unix_server(...) asyncio__create_unix_server_m(__VA_ARGS__, )
+#define asyncio__create_unix_server_m(loop, factory, path, ret_server, ...)                        \
+    asyncio__create_unix_server_v(loop, factory, path, ret_server,                                 \
+                                  ASYNCIO__OPTIONS(asyncio_create_unix_server_options,             \
+                                                   (.sock = ASYNCIO__DEFAULT_SOCK,                 \
+                                                    .backlog = ASYNCIO__DEFAULT_BACKLOG,           \
+                                                    .start_serving =                               \
+                                                        ASYNCIO__DEFAULT_START_SERVING,            \
+                                                    .cleanup_socket =                              \
+                                                        ASYNCIO__DEFAULT_CLEANUP_SOCKET,           \
+                                                    ASYNCIO__DEFAULT_SSL_TIMEOUTS),                \
+                                                   __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__create_unix_server_v(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, const char *path,
+    asyncio_server **ret_server, asyncio_create_unix_server_options options)
+{
+    return (asyncio_loop_create_unix_server)(loop, factory, path, ret_server, &options);
 }
 
 typedef struct asyncio_loop_start_tls_options {

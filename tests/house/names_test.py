@@ -127,7 +127,8 @@ OURS = {
     "asyncio_ssl_context_set_maximum_version asyncio_ssl_context_set_sni_callback "
     "asyncio_ssl_context_set_sni_callback_options asyncio_ssl_sni_callback": "Python assigns to attributes of a context",
     "asyncio_transport asyncio_transport_*": "Python's Transport has its methods from its bases",
-    "asyncio_protocol asyncio_protocol_methods asyncio_protocol_factory":
+    "asyncio_protocol asyncio_protocol_methods asyncio_protocol_factory asyncio_datagram_protocol_methods "
+    "asyncio_datagram_protocol_factory":
         "a class of Python's is a table of functions here, and what makes its objects a function",
     "asyncio_stream_fill asyncio_stream_peek asyncio_stream_consume": "reads that lend the stream's buffer",
 }

@@ -270,6 +270,8 @@ static void test_full(void **state)
 /* ---- callbacks ---- */
 
 struct log {
+    asyncio_datagram_protocol protocol; /* first */
+    udp *transport;                     /* lent */
     char text[256];
     int received, errors, last_error, destroyed;
     bool closes_first;
@@ -281,49 +283,65 @@ static void note(struct log *log, const char *word)
     snprintf(log->text + used, sizeof log->text - used, "%s", word);
 }
 
-static void made(udp *transport, void *data)
+static struct log *log_of(asyncio_datagram_protocol *protocol)
 {
-    (void)transport;
-    note(data, "made ");
+    return (struct log *)(void *)protocol;
 }
 
-static void received(udp *transport, const asyncio_datagram *datagram, void *data)
+static void made(asyncio_datagram_protocol *protocol, udp *transport)
 {
-    struct log *log = data;
+    log_of(protocol)->transport = transport;
+    note(log_of(protocol), "made ");
+}
+
+static void received(asyncio_datagram_protocol *protocol, const asyncio_datagram *datagram)
+{
+    struct log *log = log_of(protocol);
     log->received++;
     if (log->received <= 3)
         note(log, "received ");
     if (log->closes_first)
-        asyncio_datagram_transport_unref(transport);
+        asyncio_datagram_transport_unref(log->transport);
     else if (datagram->length == 4) /* an echo, but of "echo" alone */
-        (void)!asyncio_datagram_transport_sendto(transport, datagram->data, datagram->length,
+        (void)!asyncio_datagram_transport_sendto(log->transport, datagram->data, datagram->length,
                                                  (const struct sockaddr *)&datagram->address,
                                                  datagram->address_size);
 }
 
-static void failed(udp *transport, int error, void *data)
+static void failed(asyncio_datagram_protocol *protocol, int error)
 {
-    (void)transport;
-    struct log *log = data;
+    struct log *log = log_of(protocol);
     log->errors++;
     log->last_error = error;
 }
 
-static void lost(udp *transport, int error, void *data)
+static void lost(asyncio_datagram_protocol *protocol, int error)
 {
-    (void)transport;
-    note(data, error ? "lost by error " : "lost ");
+    note(log_of(protocol), error ? "lost by error " : "lost ");
 }
 
-static void destroyed(void *data)
+static void destroyed(asyncio_datagram_protocol *protocol)
 {
-    ((struct log *)data)->destroyed++;
+    log_of(protocol)->destroyed++;
 }
 
-static const asyncio_datagram_protocol protocol = { .connection_made = made,
-                                                    .datagram_received = received,
-                                                    .error_received = failed,
-                                                    .connection_lost = lost };
+static const asyncio_datagram_protocol_methods methods = { .connection_made = made,
+                                                           .datagram_received = received,
+                                                           .error_received = failed,
+                                                           .connection_lost = lost,
+                                                           .destroy = destroyed };
+
+static asyncio_datagram_protocol *give_log(void *data)
+{
+    ((struct log *)data)->protocol.methods = &methods;
+    return data;
+}
+
+static asyncio_datagram_protocol *give_nothing(void *data)
+{
+    (void)data;
+    return NULL;
+}
 
 static int callbacks(void *data)
 {
@@ -331,9 +349,8 @@ static int callbacks(void *data)
     struct log log = { .received = 0 };
     udp *a, *b;
     char text[16];
-    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), &protocol, &a,
-                                                   .local_host = "127.0.0.1", .data = &log,
-                                                   .destroy = destroyed), 0);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_log, &a,
+                                                   .local_host = "127.0.0.1", .data = &log), 0);
     CHECK_IS(receive_text(a, text, sizeof text), -EINVAL);
     CHECK_IS(open_to(a, &b), 0);
     for (int i = 0; i < 50; i++)
@@ -350,10 +367,12 @@ static int callbacks(void *data)
     CHECK(strcmp(log.text, "made received received received ") == 0);
     CHECK_IS(settle(), 0);
     CHECK(strcmp(log.text, "made received received received lost ") == 0);
-    CHECK_IS(log.destroyed, 0);
+    CHECK_IS(log.destroyed, 1);
     asyncio_datagram_transport_unref(a);
     CHECK_IS(log.destroyed, 1);
     asyncio_datagram_transport_unref(b);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_nothing, &a,
+                                                   .local_host = "127.0.0.1"), -ENOMEM);
     return asyncio_sleep(0);
 }
 
@@ -363,9 +382,8 @@ static int ends_in_callback(void *data)
     (void)data;
     struct log log = { .closes_first = true };
     udp *a, *b;
-    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), &protocol, &a,
-                                                   .local_host = "127.0.0.1", .data = &log,
-                                                   .destroy = destroyed), 0);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_log, &a,
+                                                   .local_host = "127.0.0.1", .data = &log), 0);
     CHECK_IS(open_to(a, &b), 0);
     CHECK_IS(send_text(b, "one"), 1);
     CHECK_IS(send_text(b, "two"), 1);
@@ -383,7 +401,7 @@ static int error_of_peer(void *data)
     struct log log = { .received = 0 };
     udp *a, *b;
     CHECK_IS(open_local(&a), 0);
-    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), &protocol, &b,
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_log, &b,
                                                    .remote_host = "127.0.0.1",
                                                    .remote_port = port_of(a), .data = &log), 0);
     asyncio_datagram_transport_unref(a);
@@ -406,9 +424,9 @@ static int left_open(void *data)
 {
     (void)data;
     left_log = (struct log){ .received = 0 };
-    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), &protocol, &left_transport,
-                                                   .local_host = "127.0.0.1", .data = &left_log,
-                                                   .destroy = destroyed), 0);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_log, &left_transport,
+                                                   .local_host = "127.0.0.1",
+                                                   .data = &left_log), 0);
     return asyncio_sleep(0);
 }
 
