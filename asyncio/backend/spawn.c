@@ -3,6 +3,7 @@
 #include "backend/spawn.h"
 
 #include "base/alloc.h"
+#include "base/sanitize.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@ enum {
 
 /* TSan takes clone for a fork, and sets itself right in the child: in the memory that is the
  * parent's. libc's other name for it goes by unseen. */
-#if defined(ASYNCIO__SANITIZE_FIBERS)
+#if defined(ASYNCIO__SANITIZE_THREAD)
 int __clone(int (*function)(void *data), void *stack, int flags, void *data, ...);
 #define CLONE __clone
 #else

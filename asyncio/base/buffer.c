@@ -3,13 +3,14 @@
 #include "base/buffer.h"
 
 #include "base/alloc.h"
+#include "base/sanitize.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* What is kept of each size. Under AddressSanitizer only what `reserve` needs: a use after free is
  * to be seen. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
 enum { KEPT_BYTES = 1 };
 #else
 enum { KEPT_BYTES = 1 << 18 };

@@ -6,6 +6,8 @@
  * an allocation of its own, so that a use after free is seen. One thread. */
 #pragma once
 
+#include "base/sanitize.h"
+
 #include <stddef.h>
 
 struct freelist {
@@ -22,15 +24,7 @@ void asyncio__freelist_fini(struct freelist *list);
 /* the slow path of asyncio__freelist_get */
 void *asyncio__freelist_more(struct freelist *list);
 
-#if defined(__SANITIZE_ADDRESS__)
-#define FREELIST_OFF 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FREELIST_OFF 1
-#endif
-#endif
-
-#if defined(FREELIST_OFF)
+#if defined(ASYNCIO__SANITIZE_ADDRESS)
 #include "base/alloc.h"
 static inline void *asyncio__freelist_get(struct freelist *list)
 {

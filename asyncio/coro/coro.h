@@ -18,25 +18,12 @@
  * THREADS  A coro belongs to the thread that made it. */
 #pragma once
 
+#include "base/sanitize.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-/* Which sanitizer this is compiled for. Here, and not in sanitizer.h, because it decides the
- * layout below. */
-#if defined(__SANITIZE_ADDRESS__)
-#define ASYNCIO__SANITIZE_ADDRESS 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define ASYNCIO__SANITIZE_THREAD 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) && !defined(ASYNCIO__SANITIZE_ADDRESS)
-#define ASYNCIO__SANITIZE_ADDRESS 1
-#endif
-#if __has_feature(thread_sanitizer) && !defined(ASYNCIO__SANITIZE_THREAD)
-#define ASYNCIO__SANITIZE_THREAD 1
-#endif
-#endif
+/* Here, and not in sanitizer.h, because it decides the layout below. */
 #if defined(ASYNCIO__SANITIZE_ADDRESS) || defined(ASYNCIO__SANITIZE_THREAD)
 #define ASYNCIO__SANITIZE_FIBERS 1
 #endif

@@ -534,8 +534,8 @@ static int forks(void)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     int r = asyncio_loop_start_watchdog(loop, .limit = LIMIT);
-    /* its thread is up by then, also where sleeping takes no time: under ASan one that is being made
-     * may hold the heap's lock */
+    /* its thread is up by then, also where sleeping takes no time: under ASan one that is being
+     * made may hold the heap's lock */
     for (int i = 0; i < 10 && r >= 0; i++) {
         (void)usleep(10000);
         r = asyncio_sleep(0);

@@ -4,6 +4,7 @@
 /* TEST: timeout 120 */
 #include <asyncio.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -91,7 +92,7 @@ static void run(int (*program)(void))
     assert_return_code(asyncio_run(asyncio_coro(program)), 0);
 }
 
-static int calls;
+static atomic_int calls;
 
 static int work(int result)
 {

@@ -5,6 +5,7 @@
 #include "inspect/creation.h"
 
 #include <asyncio.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -36,11 +37,15 @@ static double real_time(void)
 }
 
 static char events[1024];
+static pthread_mutex_t events_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* Also in a thread. */
 static void happens(const char *what)
 {
+    pthread_mutex_lock(&events_mutex);
     size_t length = strlen(events);
     snprintf(events + length, sizeof events - length, "%s;", what);
+    pthread_mutex_unlock(&events_mutex);
 }
 
 static int reports, stacks;
