@@ -19,6 +19,10 @@ class Failed(Exception):
     pass
 
 
+class Skipped(Exception):
+    """Something is missing here that the case needs."""
+
+
 def check(true, text):
     if not true:
         raise Failed(text)

@@ -5,7 +5,7 @@
     run.py NAME BACKEND PROGRAM PROBE [--valgrind]
 
 PROGRAM is the example with leftovers.c. PROBE says whether this machine has io_uring. The cases of an example are the functions
-of cases.py and serve_cases.py named NAME_*; each is reported in cmocka's words, so that tools/test counts them. A server that
+of cases.py, part_cases.py and serve_cases.py named NAME_*; each is reported in cmocka's words, so that tools/test counts them. A server that
 is interrupted ends with 130, as a shell expects it; `serve` handles Ctrl-C, and ends with 0.
 """
 import os
@@ -17,6 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases            # noqa: E402
+import part_cases       # noqa: E402
 import program          # noqa: E402
 import serve_cases      # noqa: E402
 
@@ -64,19 +65,23 @@ def main(words):
         program.WRAPPER[:] = VALGRIND
     os.environ["ASYNCIO_BACKEND"] = backend
     named = re.sub(r"^\d+_", "", name)
-    found = {key: case for module in (cases, serve_cases) for key, case in vars(module).items()
+    found = {key: case for module in (cases, part_cases, serve_cases) for key, case in vars(module).items()
              if key.startswith(named + "_") and callable(case)}
-    failed = not found
+    failed, passed, skipped = not found, 0, 0
     for key, case in found.items():
         if backend == "sim" and not getattr(case, "on_sim", False):
             continue
         try:
             case(path, backend)
             print(f"[       OK ] {key}", flush=True)
+            passed += 1
+        except program.Skipped as reason:
+            print(f"skipped: {reason}\n[  SKIPPED ] {key}", flush=True)
+            skipped += 1
         except program.Failed as error:
             print(f"{error}\n[  FAILED  ] {key}", flush=True)
             failed = True
-    return 1 if failed else 0
+    return 1 if failed else 77 if skipped and not passed else 0
 
 
 if __name__ == "__main__":
