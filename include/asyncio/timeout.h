@@ -16,7 +16,8 @@
  *            passes through. Code that never suspends is never interrupted.
  * OWNERSHIP  The struct is the caller's; what the loop points to is the task's. A `return` without
  *            exit leaves the scope open: it is found at the next suspension or at the task's end,
- *            closed and reported.
+ *            closed and reported. A struct that outlives that (static, from malloc) may be entered
+ *            anew, or given to exit, which says -ASYNCIO_INVALID_STATE; nothing else.
  * SOURCE     CPython's Lib/asyncio/timeouts.py. */
 #pragma once
 
