@@ -337,6 +337,7 @@ static int factories(void)
     assert_error(asyncio_create_task(asyncio_coro(nothing), &task), -EINVAL);
     assert_error(asyncio_create_task(asyncio_coro(nothing), NULL), -EINVAL);
     assert_error(asyncio_gather(asyncio_coro(nothing), asyncio_coro(nothing)), -EINVAL);
+    assert_string_equal(record_of(-EINVAL)->text, "the task factory returned no task");
     const asyncio_coro one[] = { asyncio_coro(nothing) };
     assert_error(asyncio_staggered_race(one, 1, 1, NULL), -EINVAL);
     assert_null(task);
