@@ -258,6 +258,14 @@ int asyncio__pipe(int ret_ends[2])
     return pipe2(ret_ends, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
+bool asyncio__is_write_pipe(int descriptor)
+{
+    struct stat status;
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == O_WRONLY && fstat(descriptor, &status) == 0 &&
+           S_ISFIFO(status.st_mode);
+}
+
 int asyncio__open_null(void)
 {
     int number = open("/dev/null", O_RDWR | O_CLOEXEC);

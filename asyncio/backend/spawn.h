@@ -53,6 +53,8 @@ void asyncio__group_kill(pid_t leader);
 
 /* Both close-on-exec; [0] is read from, [1] written to. */
 int asyncio__pipe(int ret_ends[2]);
+/* A pipe or FIFO that can be written to and not be read. */
+bool asyncio__is_write_pipe(int descriptor);
 /* The descriptor that is nobody's, close-on-exec. */
 int asyncio__open_null(void);
 void asyncio__close(int descriptor);

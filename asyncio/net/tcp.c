@@ -48,6 +48,9 @@ static void shut(struct tcp *tcp, int error)
     tcp->is_shut = true;
     tcp->error = error;
     tcp->base.events->ended(&tcp->base, error);
+    if (tcp->is_watching)
+        (void)backend_of(tcp)->cancel(net->backend, &tcp->in);
+    tcp->is_watching = false;
     bool is_over = tcp->is_receiving && backend_of(tcp)->cancel(net->backend, &tcp->in) == 1;
     if (tcp->is_sending && backend_of(tcp)->cancel(net->backend, &tcp->out) == 1)
         tcp->is_sending = false;
@@ -123,6 +126,27 @@ static size_t unsent(const struct transport *base)
 {
     const struct tcp *tcp = container_of(base, struct tcp, base);
     return tcp->sending.count + tcp->queued.count - (tcp->is_sending ? tcp->out.done : 0);
+}
+
+/* ---- the reader of a pipe that is written to ---- */
+
+static void on_reader_gone(struct op *op, int result)
+{
+    struct tcp *tcp = container_of(op, struct tcp, in);
+    (void)result;
+    shut(tcp, unsent(&tcp->base) ? -EPIPE : 0);
+}
+
+int asyncio__tcp_watch_reader(struct tcp *tcp)
+{
+    struct backend *backend = tcp->net->backend;
+    tcp->in.kind = OP_POLL_IN; /* it is never ready to be read, but for an error */
+    tcp->in.complete = on_reader_gone;
+    int r = backend->type->submit(backend, &tcp->in);
+    if (r != OP_PENDING)
+        return r < 0 ? r : -EIO;
+    tcp->is_watching = true;
+    return 0;
 }
 
 static void resume_if_low(struct tcp *tcp)

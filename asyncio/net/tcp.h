@@ -15,6 +15,7 @@ struct tcp {
     struct buffer queued;           /* behind it */
     int error;
     bool is_receiving, is_sending;  /* in, out are pending */
+    bool is_watching;               /* in is, for the end of a pipe that is written to */
     /* out was cancelled, to be submitted again up to a nearer end */
     bool is_split;
     bool wants_eof, has_sent_eof;
@@ -28,6 +29,9 @@ enum { TCP_HIGH = 65536, TCP_LOW = 16384 };
 /* Takes over a connected socket, for `user`. */
 void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
                        const struct transport_events *events, void *user);
+
+/* Of a pipe that is written to, of which nothing will be read: ends it when its reader is gone. */
+int asyncio__tcp_watch_reader(struct tcp *tcp);
 
 /* The transport's own: send_now gave `result` for `total` bytes, less than all. Stores the rest,
  * or ends the connection. */

@@ -7,6 +7,10 @@
  * MODEL      A pipe's stream is as every other, but the other direction is over from the
  *            beginning: reading one that is written to gives 0, writing to one that is read is
  *            -EPIPE. asyncio_stream_write_eof closes, as Python's does.
+ * END        A pipe that is written to is closed when its reader is gone, also while nobody writes:
+ *            asyncio_stream_wait_closed tells, 0 when all had been taken by the pipe, -EPIPE when
+ *            something was unsent. Who writes before the loop has noticed gets -EPIPE, later
+ *            -ECONNRESET.
  * TAKES      pipes, FIFOs, sockets and terminals, as Python does, and regular files, as which a
  *            shell may give standard input: these are always ready, and the loop waits for the
  *            disk. asyncio_open and its family, for files, do not.

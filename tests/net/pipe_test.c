@@ -99,10 +99,63 @@ static int back_pressure(struct ends *ends)
 static int reader_gone(struct ends *ends)
 {
     asyncio_stream_abort(ends->in);
-    CHECK_IS(settle(), 0);
     CHECK_IS(asyncio_stream_write(ends->out, "x", 1), -EPIPE);
     CHECK_IS(asyncio_stream_write(ends->out, "x", 1), -EPIPE);
     CHECK_IS(asyncio_stream_wait_closed(ends->out), -EPIPE);
+    return 0;
+}
+
+static int wait_closed(asyncio_stream *stream)
+{
+    return asyncio_stream_wait_closed(stream);
+}
+
+/* Nobody writes, and yet it is noticed. */
+static int gone_meanwhile(struct ends *ends)
+{
+    asyncio_task *waiter;
+    START(waiter, wait_closed, ends->out);
+    CHECK_IS(asyncio_stream_write(ends->out, "x", 1), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(waiter), 0);
+    asyncio_stream_abort(ends->in);
+    CHECK_IS(join(waiter), 0);
+    CHECK_IS(asyncio_stream_is_closing(ends->out), 1);
+    CHECK_IS(asyncio_stream_write(ends->out, "x", 1), -ECONNRESET);
+    return 0;
+}
+
+static int write_much(asyncio_stream *stream)
+{
+    static const char block[1000000];
+    return asyncio_stream_write(stream, block, sizeof block);
+}
+
+static int gone_with_unsent(struct ends *ends)
+{
+    asyncio_task *writer, *waiter;
+    START(writer, write_much, ends->out);
+    START(waiter, wait_closed, ends->out);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(writer), 0);
+    asyncio_stream_abort(ends->in);
+    CHECK_IS(join(writer), -EPIPE);
+    CHECK_IS(join(waiter), -EPIPE);
+    return 0;
+}
+
+/* Closing waits for a reader that then goes. */
+static int gone_while_closing(struct ends *ends)
+{
+    asyncio_task *waiter;
+    static const char block[1000000];
+    CHECK_IS(asyncio_stream_write_nowait(ends->out, block, sizeof block), 0);
+    asyncio_stream_close(ends->out);
+    START(waiter, wait_closed, ends->out);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(waiter), 0);
+    asyncio_stream_abort(ends->in);
+    CHECK_IS(join(waiter), -EPIPE);
     return 0;
 }
 
@@ -160,6 +213,9 @@ static void test_pipes(void **state)
     with_ends(wrong_way);
     with_ends(back_pressure);
     with_ends(reader_gone);
+    with_ends(gone_meanwhile);
+    with_ends(gone_with_unsent);
+    with_ends(gone_while_closing);
     with_ends(cancelled_read);
 }
 
