@@ -26,6 +26,7 @@
 #include <asyncio/socket.h>
 #include <asyncio/stream.h>
 #include <asyncio/subprocess.h>
+#include <asyncio/subprocess_transport.h>
 #include <asyncio/task.h>
 #include <asyncio/task_group.h>
 #include <asyncio/thread_queue.h>

@@ -29,6 +29,7 @@ struct asyncio_transport {
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_reading_paused, is_receiving;
     bool is_shaking_hands;           /* TLS began later than the connection */
+    bool is_part;                    /* of another transport, whose the protocol is */
     bool has_result, has_eof;        /* to be given to the protocol; was given */
     bool is_told_to_pause, has_sent_eof;
 };

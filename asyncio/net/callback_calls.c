@@ -149,8 +149,8 @@ asyncio_protocol *asyncio_transport_set_protocol(asyncio_transport *transport,
                                                  asyncio_protocol *protocol)
 {
     asyncio_protocol *old = transport->protocol;
-    if (!old || !protocol)
-        return NULL; /* it is over */
+    if (!old || !protocol || transport->is_part)
+        return NULL; /* it is over, or the protocol is not the caller's */
     transport->protocol = protocol;
     return old;
 }

@@ -13,6 +13,7 @@
 #include "net/pipe.h"
 
 #include "backend/spawn.h"
+#include "net/callback.h"
 
 /* The descriptor is the caller's again. */
 static int undo(struct net *net, asyncio_stream *stream, sock socket, int error)
@@ -45,6 +46,35 @@ int asyncio__pipe_stream(struct net *net, int descriptor, bool reads, size_t lim
         return undo(net, stream, socket, r);
     *ret_stream = stream;
     return 0;
+}
+
+int asyncio__pipe_transport(struct net *net, int descriptor, bool reads,
+                            asyncio_protocol_factory *factory, void *data,
+                            asyncio_transport **ret_transport)
+{
+    struct backend *backend = net->backend;
+    asyncio_transport *transport;
+    sock socket;
+    int r = backend->type->adopt(backend, descriptor, &socket);
+    if (r < 0) {
+        asyncio__close(descriptor);
+        return r;
+    }
+    r = asyncio__transport_new(net, socket, factory, data, NULL, &net->transports, &transport);
+    if (r < 0) {
+        (void)backend->type->close(backend, socket);
+        return r;
+    }
+    transport->is_part = true;
+    transport->has_eof = !reads;
+    transport->has_sent_eof = reads;
+    *ret_transport = asyncio_transport_ref(transport);
+    if (reads || !asyncio__is_write_pipe(descriptor))
+        return 0;
+    r = asyncio__tcp_watch_reader(&transport->tcp);
+    if (r < 0)
+        asyncio_transport_abort(transport);
+    return r;
 }
 
 static int connect_pipe(asyncio_loop *loop, int descriptor, bool reads, asyncio_stream **ret_stream,

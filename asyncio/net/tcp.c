@@ -71,6 +71,8 @@ static bool is_passing(int error)
 
 int asyncio__tcp_receive_failed(struct tcp *tcp, int error)
 {
+    if (tcp->is_watching)
+        error = -EBADF; /* nothing can be read there, whatever asked for it: TLS, say */
     if (!is_passing(error) && !tcp->is_shut)
         shut(tcp, error);
     return error;

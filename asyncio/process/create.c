@@ -37,11 +37,13 @@ static int make_pipe(asyncio_process *process, int which, size_t limit, struct e
     if (r < 0)
         return r;
     bool reads = which != STD_IN; /* we do */
-    r = asyncio__pipe_stream(process->floor->net, pair[reads ? 0 : 1], reads, limit,
-                             &process->streams[which]);
-    if (r < 0)
-        asyncio__close(pair[reads ? 0 : 1]);
+    int ours = pair[reads ? 0 : 1];
     ends->numbers[which] = pair[reads ? 1 : 0];
+    if (process->owner)
+        return asyncio__subprocess_add_pipe(process->owner, which, ours);
+    r = asyncio__pipe_stream(process->floor->net, ours, reads, limit, &process->streams[which]);
+    if (r < 0)
+        asyncio__close(ours);
     return r;
 }
 
@@ -144,8 +146,16 @@ static int let_others_run(asyncio_task *task, asyncio_process *process)
     return r;
 }
 
-static int create(const char *const *arguments, asyncio_process **ret_process,
-                  const asyncio_subprocess_options *options)
+static void close_streams(asyncio_process *process)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        asyncio_stream_unref(process->streams[i]);
+        process->streams[i] = NULL;
+    }
+}
+
+int asyncio__process_make(const char *const *arguments, const asyncio_subprocess_options *options,
+                          struct asyncio_subprocess_transport *owner, asyncio_process **ret_process)
 {
     asyncio_task *task = task_current();
     if (!task)
@@ -163,20 +173,33 @@ static int create(const char *const *arguments, asyncio_process **ret_process,
         return -ENOMEM;
     process->floor = floor;
     process->refs = 1;
+    process->owner = owner;
     list_init(&process->link);
     list_init(&process->op.link);
     list_init(&process->waiters);
     r = start(process, arguments, options);
-    if (r >= 0)
-        r = let_others_run(task, process);
+    if (r >= 0) {
+        *ret_process = process;
+        return r;
+    }
+    close_streams(process);
+    asyncio_process_unref(process);
+    return r;
+}
+
+static int create(const char *const *arguments, asyncio_process **ret_process,
+                  const asyncio_subprocess_options *options)
+{
+    asyncio_process *process;
+    int r = asyncio__process_make(arguments, options, NULL, &process);
+    if (r < 0)
+        return r;
+    r = let_others_run(task_current(), process);
     if (r >= 0 && ret_process) {
         *ret_process = process;
         return 0;
     }
-    for (int i = 0; i < STREAMS; i++) {
-        asyncio_stream_unref(process->streams[i]);
-        process->streams[i] = NULL;
-    }
+    close_streams(process);
     if (r >= 0) /* nobody holds it, and so nobody's end kills it */
         process->refs = 0;
     else

@@ -47,6 +47,8 @@ static void ended(asyncio_process *process, int code)
     (void)backend->type->cancel(backend, &process->op);
     (void)backend->type->close(backend, process->op.socket);
     asyncio__waiters_wake(&process->waiters, 0);
+    if (process->owner)
+        asyncio__subprocess_ended(process->owner);
     free_if_over(process);
 }
 

@@ -13,6 +13,8 @@
 
 #include <asyncio/subprocess.h>
 
+struct asyncio_subprocess_transport;
+
 enum { STD_IN, STD_OUT, STD_ERR, STREAMS };
 
 /* What was read of an output. */
@@ -37,6 +39,7 @@ struct asyncio_process {
     bool is_running, is_communicating;
     bool leads; /* a group of its own */
     struct list waiters;
+    struct asyncio_subprocess_transport *owner; /* is told of its end, has its pipes; or NULL */
     asyncio_stream *streams[STREAMS];
     struct output outputs[STREAMS]; /* of communicate; that of STD_IN has no bytes */
     size_t fed;                     /* bytes of communicate's input that were accepted */
@@ -54,3 +57,16 @@ void asyncio__process_end(asyncio_process *process);
 
 /* The same, and waits for its end, whatever happens to the task meanwhile. */
 void asyncio__process_kill_and_wait(asyncio_process *process);
+
+/* create.c: runs a program, or says why not, and then nothing is left of it. With an owner its
+ * pipes are that one's; else streams. Does not suspend. */
+int asyncio__process_make(const char *const *arguments, const asyncio_subprocess_options *options,
+                          struct asyncio_subprocess_transport *owner,
+                          asyncio_process **ret_process);
+
+/* transport.c: our end of a pipe that is the child's standard stream `which`. Takes the descriptor,
+ * also when it fails. */
+int asyncio__subprocess_add_pipe(struct asyncio_subprocess_transport *transport, int which,
+                                 int descriptor);
+/* The child has been reaped. */
+void asyncio__subprocess_ended(struct asyncio_subprocess_transport *transport);

@@ -261,7 +261,8 @@ ASYNCIO_API int asyncio_transport_set_write_buffer_limits(asyncio_transport *tra
                                                           size_t low);
 
 /* Calls another protocol from now on, which becomes the transport's; the one before is the
- * caller's again. Returns it. */
+ * caller's again. Returns it; NULL, and nothing was done, when it is over, and for the pipes of a
+ * subprocess. */
 ASYNCIO_API asyncio_protocol *asyncio_transport_set_protocol(asyncio_transport *transport,
                                                              asyncio_protocol *protocol);
 

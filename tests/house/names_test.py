@@ -59,6 +59,8 @@ METHODS = {
     "StreamWriter": "can_write_eof close drain get_extra_info is_closing start_tls wait_closed write write_eof writelines",
     "WriteTransport": "abort get_write_buffer_limits get_write_buffer_size set_write_buffer_limits",
     "DatagramTransport": "abort close get_write_buffer_size is_closing sendto set_write_buffer_limits", "DatagramProtocol": "",
+    "SubprocessTransport": "close get_pid get_pipe_transport get_returncode is_closing kill send_signal terminate",
+    "SubprocessProtocol": "",
     "Process": "communicate kill pid returncode send_signal stderr stdin stdout terminate wait",
     "Lock": "acquire locked release", "Event": "clear is_set set wait", "Condition": "acquire locked notify notify_all release wait wait_for",
     "Semaphore": "acquire locked release", "BoundedSemaphore": "",
@@ -104,7 +106,8 @@ OURS = {
     "asyncio_datagram asyncio_datagram_transport_receive asyncio_datagram_transport_send asyncio_datagram_transport_join_group "
     "asyncio_datagram_transport_leave_group asyncio_datagram_transport_set_multicast asyncio_datagram_transport_sockname":
         "datagrams by straight-line calls, many at a time; what Python asks of the socket",
-    "asyncio_call_options asyncio_watch_options asyncio_subprocess_options asyncio_connect_pipe_options": "options that several methods share",
+    "asyncio_call_options asyncio_watch_options asyncio_subprocess_options "
+    "asyncio_loop_subprocess_options asyncio_connect_pipe_options": "options that several methods share",
     "asyncio_loop_fileno asyncio_loop_step asyncio_loop_timeout": "a foreign loop drives ours",
     "asyncio_loop_backend": "which of our three backends, and why",
     "asyncio_loop_start_watchdog asyncio_loop_stop_watchdog asyncio_watchdog_options asyncio_watchdog_report":
@@ -128,7 +131,7 @@ OURS = {
     "asyncio_ssl_context_set_sni_callback_options asyncio_ssl_sni_callback": "Python assigns to attributes of a context",
     "asyncio_transport asyncio_transport_*": "Python's Transport has its methods from its bases",
     "asyncio_protocol asyncio_protocol_methods asyncio_protocol_factory asyncio_datagram_protocol_methods "
-    "asyncio_datagram_protocol_factory":
+    "asyncio_datagram_protocol_factory asyncio_subprocess_protocol_methods asyncio_subprocess_protocol_factory":
         "a class of Python's is a table of functions here, and what makes its objects a function",
     "asyncio_stream_fill asyncio_stream_peek asyncio_stream_consume": "reads that lend the stream's buffer",
 }
