@@ -30,6 +30,70 @@ def real(start):
     return start()
 
 
+# ---- the proxy, which is a client of what is behind it ----
+
+def proxy_half_closes_to_socat(path, backend):
+    echo, count = parts.socat("EXEC:cat"), parts.socat("EXEC:wc -c")
+    for server, size in ((echo, 0), (echo, 1), (echo, 3000000), (count, 0), (count, 3000000)):
+        run, port = proxy(path, server.port)
+        with run, connect(port) as peer:
+            data = os.urandom(size)
+            sending = threading.Thread(target=lambda: (peer.sendall(data), peer.shutdown(socket.SHUT_WR)), daemon=True)
+            sending.start()
+            answer = read_to_end(peer)
+            sending.join(PATIENCE)
+            check(answer == data if server is echo else answer.split() == [b"%d" % size], f"another answer to {size} bytes: {answer[:60]}")
+            run.interrupt()
+            run.end(130, "KeyboardInterrupt")
+    echo.stop()
+    count.stop()
+
+
+def proxy_passes_on_that_socat_resets(path, backend):
+    server = parts.socat("EXEC:head -c 5", "TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,so-linger=0", patience=0.1)
+    run, port = proxy(path, server.port)
+    with run:
+        for _ in range(3):
+            with connect(port) as peer:
+                peer.sendall(b"hello and more")
+                answer, until = peer.recv(5, socket.MSG_WAITALL), time.monotonic() + PATIENCE
+                check(answer == b"hello", f"it answers {answer}")
+                try:
+                    while time.monotonic() < until:
+                        peer.sendall(bytes(1000))
+                        time.sleep(0.01)
+                    check(False, "it takes what nobody reads any more")
+                except ConnectionError:         # passed on to us; who hangs up is not reported
+                    pass
+        run.interrupt()
+        run.end(130, r"\A(?!.*ECONNRESET|.*EPIPE).*KeyboardInterrupt")
+    server.stop()
+
+
+def proxy_before_nginx(path, backend):
+    folder = parts.Folder()
+    server = parts.nginx(folder)
+    big = os.urandom(1 << 20) * 8
+    with open(os.path.join(folder.file("root"), "big.bin"), "wb") as file:
+        file.write(big)
+    run, port = proxy(path, server.port)
+    with run:
+        found = []
+        def client():
+            done = subprocess.run([parts.need("curl"), "-sS", "--noproxy", "*", *[f"http://127.0.0.1:{port}/big.bin"] * 3],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=PATIENCE, check=False)
+            found.append(done.returncode == 0 and done.stdout == big * 3)
+        threads = [threading.Thread(target=client, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        check(found == [True] * 4, f"another file came: {found}")
+        run.interrupt()
+        run.end(130, "KeyboardInterrupt")
+    server.stop()
+
+
 # ---- redis ----
 
 REDIS = (r"SET pear: OK\nSET fig: OK\nGET pear: 5 bytes, green\nINCR pear: error: ERR value is not an integer or out of range\n"

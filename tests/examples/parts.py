@@ -166,10 +166,11 @@ def nginx(folder, tls=False):
     return Part(command, folder)
 
 
-def socat(what, listen="TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", folder=None):
-    """Each connection that it accepts is joined to `what`, one of socat's addresses."""
+def socat(what, listen="TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", folder=None, patience=PATIENCE):
+    """Each connection that it accepts is joined to `what`, one of socat's addresses. When one side has ended, the other one has
+    `patience` seconds."""
     program = need("socat")
-    return Part(lambda port: [program, listen.format(port=port), what], folder or Folder())
+    return Part(lambda port: [program, "-t", str(patience), listen.format(port=port), what], folder or Folder())
 
 
 class Scripted(threading.Thread):
