@@ -105,7 +105,7 @@ class Builder:
         self.c(name, sorted(p.relative_to(HERE) for p in (HERE / "ours").glob("*.c")),
                [str(archive), *self.libraries(archive)],
                ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
-               [archive, *headers, *(HERE / "ours").glob("*.h")])
+               [archive, *headers, HERE / "files.h", *(HERE / "ours").glob("*.h")])
 
     def without_debug(self):
         """Our side once more, linked to a library that knows no debug mode."""
@@ -121,6 +121,8 @@ class Builder:
         self.c("load", ["load.c"])
         self.c("switch", ["limits/switch.c"])
         self.c("memory", ["limits/memory.c"])
+        self.c("child", ["limits/spawn.c"])
+        self.c("files", ["limits/files.c"], ["-lpthread"], depends=[HERE / "files.h"])
         self.c("epoll", ["limits/epoll.c"])
         self.c("uring", ["limits/uring.c"], ["-luring"])
         self.c("libuv", ["peers/libuv.c"], ["-luv", "-lpthread"])

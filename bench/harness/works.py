@@ -58,6 +58,8 @@ WORKS = [
     Work("threadsafe_roundtrip", cores=(0,), title="threadsafe_roundtrip_pinned", **TRIPS),
     Work("offload_post", 200_000, 10_000, 10_000, cores=(0, 1)),
     Work("offload_roundtrip", cores=(0, 1), **TRIPS),
+    Work("subprocess", 2_000, 2_000, 50),
+    Work("files", 10_000, 10_000, 500, cores=(0, 1)),
 ]
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16)]     # instructions per message, by callgrind
@@ -70,6 +72,7 @@ COUNTED_WORKS = ("switch2", "spawn", "timers_cancel", "handover", "lock", "semap
 TASKS = ("switch2", "switch10k", "spawn", "spawn_batch", "memory", "timers_cancel", "timers_fire", "handover")
 SYNC = ("lock", "semaphore", "queue", "cancel_group", "gather")
 THREADS = ("threadsafe_post", "threadsafe_roundtrip", "offload_post", "offload_roundtrip")
+SYSTEM = ("subprocess", "files")
 
 
 @dataclass
@@ -95,7 +98,7 @@ class Who:
 def everybody(out, python, missing):
     """All who could take part, with their programs under `out`."""
     path = lambda name: str(out / name)
-    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + ("echo",), {"ASYNCIO_BACKEND": backend})
+    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ("echo",), {"ASYNCIO_BACKEND": backend})
             for backend in ("io_uring", "epoll")]
     # ours, of a library that knows no debug mode
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
@@ -113,6 +116,8 @@ def everybody(out, python, missing):
         Who("bare-switch", "limit", [path("switch"), "2"], ("switch2",), fixed=True),
         Who("bare-switch", "limit", [path("switch"), "10000"], ("switch10k",), fixed=True),
         Who("bare-memory", "limit", [path("memory")], ("memory",), fixed=True),
+        Who("bare-spawn", "limit", [path("child")], ("subprocess",), fixed=True),
+        Who("bare-files", "limit", [path("files")], ("files",), fixed=True),
         Who("raw-epoll", "limit", [path("epoll")], ("echo",), fixed=True),
         Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ("echo",), fixed=True),
         Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ("echo",), fixed=True),

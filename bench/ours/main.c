@@ -47,6 +47,8 @@ int main(int argc, char **argv)
         { "threadsafe_roundtrip", asyncio_coro(threadsafe_roundtrip, count) },
         { "offload_post", asyncio_coro(offload_post, count) },
         { "offload_roundtrip", asyncio_coro(offload_roundtrip, count) },
+        { "subprocess", asyncio_coro(subprocesses, count) },
+        { "files", asyncio_coro(reading_files, count) },
         { "echo", asyncio_coro(echo_server) },
         { "echo_view", asyncio_coro(echo_view_server) },
     };

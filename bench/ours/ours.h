@@ -45,6 +45,10 @@ int threadsafe_roundtrip(long count);
 int offload_post(long count);
 int offload_roundtrip(long count);
 
+/* system.c */
+int subprocesses(long count);
+int reading_files(long count);
+
 /* echo.c */
 int echo_server(void);
 int echo_view_server(void);
