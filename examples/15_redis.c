@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 5 };
-static const char *const commands[][WORDS_MAX + 1] = {
+static const char *const commands[][6] = {                           /* NULL ends each */
     { "SET", "pear", "green", "EX", "60" }, { "SET", "fig", "a\r\nb", "EX", "60" },
     { "GET", "pear" }, { "INCR", "pear" }, { "GET", "plum" }, { "GET", "fig" },
 };
@@ -41,9 +40,10 @@ static int print_reply(asyncio_stream *redis, const char *command, const char *k
     printf("%s %s: ", command, key);
     if (text[0] == '+' || text[0] == '-' || text[0] == ':')
         return printf("%s%.*s\n", text[0] == '-' ? "error: " : "", n - 3, text + 1);
-    char *end = NULL;
-    long size = text[0] == '$' && text[1] > ' ' ? strtol(text + 1, &end, 10) : 0;
-    if (end != text + n - 2 || size < -1 || size > 512 * 1024 * 1024)
+    char *end, line[24] = "";                                         /* strtol wants a NUL */
+    snprintf(line, sizeof line, "%.*s", n - 2, text);
+    long size = strtol(line + 1, &end, 10);
+    if (line[0] != '$' || line[1] <= ' ' || *end || size < -1 || size > 512 * 1024 * 1024)
         return asyncio_raise(-EPROTO, "that is no reply of Redis: %.*s", n - 2, text);
     if (size < 0)
         return puts("nothing");
