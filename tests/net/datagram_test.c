@@ -275,6 +275,7 @@ struct log {
     char text[256];
     int received, errors, last_error, destroyed;
     bool closes_first;
+    void *seen; /* the variable, in datagram_received */
 };
 
 static void note(struct log *log, const char *word)
@@ -282,6 +283,8 @@ static void note(struct log *log, const char *word)
     size_t used = strlen(log->text);
     snprintf(log->text + used, sizeof log->text - used, "%s", word);
 }
+
+static asyncio_context_var variable = ASYNCIO_CONTEXT_VAR("variable");
 
 static struct log *log_of(asyncio_datagram_protocol *protocol)
 {
@@ -298,6 +301,7 @@ static void received(asyncio_datagram_protocol *protocol, const asyncio_datagram
 {
     struct log *log = log_of(protocol);
     log->received++;
+    (void)asyncio_context_var_get(&variable, &log->seen);
     if (log->received <= 3)
         note(log, "received ");
     if (log->closes_first)
@@ -349,8 +353,11 @@ static int callbacks(void *data)
     struct log log = { .received = 0 };
     udp *a, *b;
     char text[16];
+    int value, other;
+    CHECK_IS(asyncio_context_var_set(&variable, &value, NULL), 0);
     CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_log, &a,
                                                    .local_host = "127.0.0.1", .data = &log), 0);
+    CHECK_IS(asyncio_context_var_set(&variable, &other, NULL), 0);
     CHECK_IS(receive_text(a, text, sizeof text), -EINVAL);
     CHECK_IS(open_to(a, &b), 0);
     for (int i = 0; i < 50; i++)
@@ -358,6 +365,7 @@ static int callbacks(void *data)
     CHECK_IS(send_text(b, "echo"), 1);
     CHECK_IS(receive_text(b, text, sizeof text), 4);
     CHECK_IS(log.received, 51);
+    CHECK(log.seen == &value); /* of when the endpoint was made */
     CHECK_IS(asyncio_datagram_transport_sendto(a, "x", 1, NULL, 0), 0); /* to nobody */
     CHECK_IS(settle(), 0);
     CHECK_IS(log.errors, 1);

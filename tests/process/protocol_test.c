@@ -46,9 +46,12 @@ struct overseer {
     char text[64]; /* of standard output */
     size_t size, total;
     int errors[3], error, destroyed, code_at_exit;
+    void *seen; /* the variable, in process_exited */
     asyncio_future *told; /* done when the log gets the letter `tell_at` */
     char tell_at;
 };
+
+static asyncio_context_var variable = ASYNCIO_CONTEXT_VAR("variable");
 
 static struct overseer *overseer_of(asyncio_subprocess_protocol *protocol)
 {
@@ -91,6 +94,7 @@ static void exited(asyncio_subprocess_protocol *protocol)
 {
     struct overseer *overseer = overseer_of(protocol);
     overseer->code_at_exit = 12345;
+    (void)asyncio_context_var_get(&variable, &overseer->seen);
     (void)asyncio_subprocess_transport_get_returncode(overseer->transport,
                                                       &overseer->code_at_exit);
     note(overseer, 'x');
@@ -231,13 +235,17 @@ static int without_pipes(void *data)
 {
     (void)data;
     struct overseer overseer = { .size = 0 };
+    int value, other;
+    CHECK_IS(asyncio_context_var_set(&variable, &value, NULL), 0);
     CHECK_IS(SHELL(&overseer, "exit 3", NULL, .std_in = DEVNULL, .std_out = DEVNULL,
                    .std_err = ASYNCIO_SUBPROCESS_STDOUT),
              0);
+    CHECK_IS(asyncio_context_var_set(&variable, &other, NULL), 0);
     CHECK(!asyncio_subprocess_transport_get_pipe_transport(overseer.transport, 1));
     CHECK_IS(check_end(&overseer, ""), 0);
     CHECK(strcmp(overseer.log, "mxl") == 0);
     CHECK_IS(overseer.code_at_exit, 3);
+    CHECK(overseer.seen == &value); /* of when the child was made */
     return 0;
 }
 
