@@ -72,8 +72,7 @@ static inline int net_check_task(const struct net *net)
                                                                        : asyncio__net_refuses(net);
 }
 
-/* Where the caller's frame ends: what lies below is gone. As in TASK_CHECK_SCOPES, but it costs the
- * function no frame pointer. */
+/* Where the caller's frame ends: what lies below is gone, as in TASK_CHECK_SCOPES. */
 #define NET_CALLER() __builtin_dwarf_cfa()
 
 /* At the beginning of each public call that may suspend. */

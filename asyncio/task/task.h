@@ -112,13 +112,14 @@ static inline void task_ready(asyncio_task *task)
 /* scope.c: closes and reports the scopes that a frame below `frame` has left open. */
 void asyncio__scopes_check(asyncio_task *task, void *frame);
 
-/* For the beginning of each public function that suspends: what lies below its own frame is gone.
- * Not in asyncio__task_suspend, whose frame is deeper: a scope that was left lies where the
- * runtime's frames are now. */
+/* For the beginning of each public function that suspends: what lies below its caller's frame is
+ * gone. That ends at the canonical frame address; __builtin_frame_address(0) is the low end of the
+ * function's own frame on AArch64, and what was left may lie within. Not in asyncio__task_suspend,
+ * whose frame is deeper: a scope that was left lies where the runtime's frames are now. */
 #define TASK_CHECK_SCOPES(task)                                                                    \
     do {                                                                                           \
         if (__builtin_expect((task)->scopes != NULL, 0))                                           \
-            asyncio__scopes_check(task, __builtin_frame_address(0));                               \
+            asyncio__scopes_check(task, __builtin_dwarf_cfa());                                    \
     } while (0)
 
 /* The same where it need not be a task that calls. */
