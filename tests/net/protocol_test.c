@@ -145,7 +145,8 @@ static int await_letter(struct peer *peer, char letter)
     asyncio_future_unref(peer->told);
     int r = asyncio_future_new(&peer->told);
     peer->tell_at = letter;
-    return r < 0 ? r : asyncio_await(peer->told);
+    /* without memory a server drops a connection: then nobody tells */
+    return r < 0 ? r : asyncio_wait_for(peer->told, 60.0);
 }
 
 static int open_two(struct two *two, const asyncio_protocol_methods *methods, bool is_tls)
