@@ -279,7 +279,10 @@ static int flow(void *data)
 {
     (void)data;
     struct overseer overseer = { .size = 0 };
-    CHECK_IS(SHELL(&overseer, "cat >/dev/null", NULL, .std_out = DEVNULL, .std_err = DEVNULL), 0);
+    /* it begins to read when all is written that there is room for */
+    CHECK_IS(SHELL(&overseer, "sleep 0.3; cat >/dev/null", NULL, .std_out = DEVNULL,
+                   .std_err = DEVNULL),
+             0);
     asyncio_transport *in = asyncio_subprocess_transport_get_pipe_transport(overseer.transport, 0);
     size_t size = world.is_chopped ? 150000 : sizeof block;
     CHECK_IS(asyncio_transport_write(in, block, size), 0);
