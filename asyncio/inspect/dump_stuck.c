@@ -3,6 +3,7 @@
 #include "inspect/dump_stuck.h"
 
 #include "base/alloc.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "inspect/frames.h"
 #include "inspect/snapshot.h"
@@ -268,21 +269,15 @@ static void destroy(struct dumper *dumper)
     asyncio__free(dumper);
 }
 
-/* It takes no signals: they are for the threads that wait for them. */
 static int start(struct dumper *dumper)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&dumper->thread, NULL, work, dumper);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int r = asyncio__background_start(&dumper->thread, NULL, work, dumper);
     return r == 0 ? 0 : -EAGAIN;
 }
 
 int asyncio__dumper_new(asyncio_loop *loop, struct dumper **ret_dumper)
 {
     struct dumper *dumper = asyncio__calloc(1, sizeof *dumper);
-    pthread_condattr_t attributes;
     if (!dumper)
         return -ENOMEM;
     dumper->loop = loop;
@@ -292,10 +287,7 @@ int asyncio__dumper_new(asyncio_loop *loop, struct dumper **ret_dumper)
         atomic_store(&loop->thread_id, (int)syscall(SYS_gettid));
     (void)sem_init(&dumper->arrived, 0, 0);
     (void)pthread_mutex_init(&dumper->mutex, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&dumper->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    asyncio__background_cond_init(&dumper->changed);
     int r = asyncio__snapshot_open();
     if (r >= 0 && (r = start(dumper)) < 0)
         asyncio__snapshot_close();

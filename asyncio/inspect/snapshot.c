@@ -7,6 +7,7 @@
  * default action of these signals ends the process. */
 #include "inspect/snapshot.h"
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "task/task.h"
 
@@ -110,11 +111,7 @@ static void forget_after_fork(void)
 
 static void prepare(void)
 {
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&never, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    asyncio__background_cond_init(&never);
     (void)pthread_atfork(NULL, NULL, forget_after_fork);
     asyncio__frames_prepare();
 }

@@ -5,13 +5,13 @@
 #include "inspect/symbols.h"
 
 #include "base/alloc.h"
+#include "base/background.h"
 #include "inspect/spoken.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -158,15 +158,11 @@ static void search_elsewhere(struct search *job)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all, before;
     int r = pthread_attr_init(&attributes);
     if (r == 0) {
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
         r = pthread_attr_setstacksize(&attributes, STACK);
         if (r == 0)
-            r = pthread_create(&thread, &attributes, search_all, job);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+            r = asyncio__background_start(&thread, &attributes, search_all, job);
         (void)pthread_attr_destroy(&attributes);
     }
     if (r == 0) {

@@ -15,11 +15,11 @@
 #include <asyncio/watchdog.h>
 
 #include "base/alloc.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "inspect/snapshot.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -184,7 +184,6 @@ static void close_with_loop(struct closer *closer, asyncio_loop *loop)
 static struct watchdog *make(asyncio_loop *loop, const asyncio_watchdog_options *options)
 {
     struct watchdog *dog = asyncio__calloc(1, sizeof *dog);
-    pthread_condattr_t attributes;
     if (!dog)
         return NULL;
     dog->loop = loop;
@@ -199,10 +198,7 @@ static struct watchdog *make(asyncio_loop *loop, const asyncio_watchdog_options 
     atomic_init(&dog->watcher.activity, !is_running);
     atomic_init(&dog->watcher.thread, (int)syscall(SYS_gettid));
     (void)pthread_mutex_init(&dog->mutex, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&dog->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    asyncio__background_cond_init(&dog->changed);
     return dog;
 }
 
@@ -213,14 +209,9 @@ static void destroy(struct watchdog *dog)
     asyncio__free(dog);
 }
 
-/* It takes no signals: they are for the threads that wait for them. */
 static int start_thread(struct watchdog *dog)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&dog->thread, NULL, watch, dog);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int r = asyncio__background_start(&dog->thread, NULL, watch, dog);
     if (r == 0)
         (void)pthread_setname_np(dog->thread, "asyncio-watch");
     return r == 0 ? 0 : -EAGAIN;

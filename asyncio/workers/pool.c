@@ -26,13 +26,13 @@
 #include "workers/pool.h"
 
 #include "base/alloc.h"
+#include "base/background.h"
 #include "base/fork.h"
 #include "base/spin.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -145,12 +145,7 @@ static bool start_worker(struct pool *pool)
     *worker = (struct worker){ .pool = pool, .number = pool->started };
     begin_to_count(pool, worker);
     (void)sem_init(&worker->wake, 0, 0);
-    sigset_t all, before;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = pthread_create(&worker->thread, NULL, worker_main, worker);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0) {
+    if (asyncio__background_start(&worker->thread, NULL, worker_main, worker) != 0) {
         worker_free(worker);
         return false;
     }
