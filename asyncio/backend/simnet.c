@@ -2,20 +2,17 @@
 /* The network in memory. See simnet.h. */
 #include "backend/simnet.h"
 
+#include "backend/simnet_address.h"
 #include "base/alloc.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/un.h>
 
 enum {
     BUFFER_DEFAULT = 32768,
     BUFFER_MIN = 256,
-    BUFFER_MAX = 1 << 24,
-    PORT_FIRST = 49152,
-    PORT_LAST = 65535
+    BUFFER_MAX = 1 << 24
 };
 
 /* What has arrived at one end. */
@@ -50,71 +47,6 @@ static struct list *network(void)
 
 /* ---- addresses ---- */
 
-static bool is_path(const struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_UNIX;
-}
-
-static const char *path_of(const struct sockaddr_storage *address)
-{
-    return ((const struct sockaddr_un *)address)->sun_path;
-}
-
-static uint16_t port_of(const struct sockaddr_storage *address)
-{
-    return is_path(address) ? 0
-           : address->ss_family == AF_INET6
-               ? ntohs(((const struct sockaddr_in6 *)address)->sin6_port)
-               : ntohs(((const struct sockaddr_in *)address)->sin_port);
-}
-
-static void set_port(struct sockaddr_storage *address, uint16_t port)
-{
-    if (address->ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)address)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)address)->sin_port = htons(port);
-}
-
-static bool is_wildcard(const struct sockaddr_storage *address)
-{
-    if (is_path(address))
-        return false;
-    return address->ss_family == AF_INET6
-               ? IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr)
-               : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-    if (is_path(address))
-        return true; /* of this host */
-    return address->ss_family == AF_INET6
-               ? IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr)
-               : ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
-}
-
-static bool is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    if (a->ss_family != b->ss_family)
-        return false;
-    if (is_path(a)) /* what is behind the name is zero */
-        return memcmp(a, b, sizeof(struct sockaddr_un)) == 0;
-    if (a->ss_family == AF_INET6)
-        return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                      &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
-    return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-           ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-}
-
-static void set_loopback(struct sockaddr_storage *address)
-{
-    if (address->ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)address)->sin6_addr = in6addr_loopback;
-    else
-        ((struct sockaddr_in *)address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-}
-
 static int copy_address(const struct simnet_socket *socket, const struct sockaddr *address,
                         socklen_t size, struct sockaddr_storage *copy)
 {
@@ -148,9 +80,7 @@ static struct simnet_socket *find_bound(const struct sockaddr_storage *address)
 {
     for (struct list *link = network()->next; link != network(); link = link->next) {
         struct simnet_socket *socket = container_of(link, struct simnet_socket, bound_link);
-        if (socket->family == address->ss_family && port_of(&socket->local) == port_of(address) &&
-            (is_wildcard(&socket->local) || is_wildcard(address) ||
-             is_same_host(&socket->local, address)))
+        if (is_in_the_way(&socket->local, address))
             return socket;
     }
     return NULL;
@@ -159,9 +89,7 @@ static struct simnet_socket *find_bound(const struct sockaddr_storage *address)
 static int pick_port(struct sockaddr_storage *address)
 {
     for (int tries = 0; tries <= PORT_LAST - PORT_FIRST; tries++) {
-        if (port_next < PORT_FIRST) /* also after 65535 */
-            port_next = PORT_FIRST;
-        set_port(address, port_next++);
+        set_port(address, take_port(&port_next));
         if (!find_bound(address))
             return 0;
     }

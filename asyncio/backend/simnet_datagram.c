@@ -2,18 +2,16 @@
 /* Datagrams in the network in memory. See simnet_datagram.h. */
 #include "backend/simnet_datagram.h"
 
+#include "backend/simnet_address.h"
 #include "base/alloc.h"
 
 #include <asyncio/datagram.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 enum {
     INBOX_MAX = 212992, /* bytes: Linux's default */
     LENGTH_MAX = 65507,
-    PORT_FIRST = 49152,
-    PORT_LAST = 65535,
 };
 
 struct packet {
@@ -33,35 +31,11 @@ static struct list *network(void)
     return &bound;
 }
 
-static uint16_t *port_at(struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)address)->sin6_port
-                                          : &((struct sockaddr_in *)address)->sin_port;
-}
-
-static bool is_wildcard(const struct sockaddr_storage *address)
-{
-    return address->ss_family == AF_INET6
-               ? IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr)
-               : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
-}
-
-static bool is_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    if (a->ss_family == AF_INET6)
-        return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-                      &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
-    return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-           ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-}
-
-static struct simnet_datagrams *find_bound(struct sockaddr_storage *address)
+static struct simnet_datagrams *find_bound(const struct sockaddr_storage *address)
 {
     for (struct list *link = network()->next; link != network(); link = link->next) {
         struct simnet_datagrams *socket = container_of(link, struct simnet_datagrams, link);
-        if (socket->family == address->ss_family && *port_at(&socket->local) == *port_at(address) &&
-            (is_wildcard(&socket->local) || is_wildcard(address) ||
-             is_same_host(&socket->local, address)))
+        if (is_in_the_way(&socket->local, address))
             return socket;
     }
     return NULL;
@@ -113,11 +87,9 @@ int asyncio__simnet_datagrams_bind(struct simnet_datagrams *socket, const struct
         return r;
     if (socket->is_bound)
         return -EINVAL;
-    bool picks = *port_at(&copy) == 0;
+    bool picks = port_of(&copy) == 0;
     for (int tries = 0; picks && tries <= PORT_LAST - PORT_FIRST; tries++) {
-        if (port_next < PORT_FIRST) /* also after 65535 */
-            port_next = PORT_FIRST;
-        *port_at(&copy) = htons(port_next++);
+        set_port(&copy, take_port(&port_next));
         if (!find_bound(&copy))
             break;
     }
@@ -135,10 +107,7 @@ static int bind_if_not(struct simnet_datagrams *socket)
     if (socket->is_bound)
         return 0;
     struct sockaddr_storage any = { .ss_family = (sa_family_t)socket->family };
-    if (socket->family == AF_INET6)
-        ((struct sockaddr_in6 *)&any)->sin6_addr = in6addr_loopback;
-    else
-        ((struct sockaddr_in *)&any)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    set_loopback(&any);
     return asyncio__simnet_datagrams_bind(socket, (struct sockaddr *)&any, socket->address_size);
 }
 
@@ -179,7 +148,7 @@ static void deliver(struct simnet_datagrams *from, struct simnet_datagrams *to,
                     const struct asyncio_datagram *datagram)
 {
     bool is_deaf = to->is_connected && (!is_same_host(&to->peer, &from->local) ||
-                                        *port_at(&to->peer) != *port_at(&from->local));
+                                        port_of(&to->peer) != port_of(&from->local));
     if (is_deaf || to->inbox_size + datagram->size > INBOX_MAX)
         return;
     struct packet *packet = asyncio__malloc(sizeof *packet + datagram->size);
