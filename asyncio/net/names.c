@@ -243,13 +243,15 @@ static void close_cares(struct names *names)
 const char *asyncio__cares_servers;
 
 void asyncio__names_answered(void *data, int result, int gai, const struct address *addresses,
-                             size_t count, bool is_closing)
+                             size_t count, int64_t lives_ns, bool is_closing)
 {
     struct lookup *lookup = data;
     lookup->result = result;
     lookup->gai = gai;
     if (result >= 0 && !(lookup->answer = asyncio__answer_new(&lookup->query, addresses, count)))
         lookup->result = -ENOMEM;
+    if (lookup->answer)
+        lookup->answer->lives_ns = lives_ns;
     come_back(lookup, !is_closing);
 }
 

@@ -27,9 +27,12 @@ struct answer_item {
     struct address address;
 };
 
+#define ANSWER_LIVES_UNKNOWN INT64_MAX
+
 struct answer {
     unsigned refs;                   /* the loop's thread counts */
     size_t count;
+    int64_t lives_ns;                /* so long it is true, where who answered has said so */
     char *canonical;                 /* NULL, or within the same block */
     struct answer_item items[];
 };
@@ -61,7 +64,7 @@ int asyncio__names_raise(int result, int gai, const char *host);
 int asyncio__cares_ask(struct net *net, const struct query *query, void *lookup);
 void asyncio__cares_close(struct names *names);
 void asyncio__names_answered(void *lookup, int result, int gai, const struct address *addresses,
-                             size_t count, bool is_closing);
+                             size_t count, int64_t lives_ns, bool is_closing);
 extern const bool asyncio__have_cares;
 extern const char *asyncio__cares_servers;   /* in place of those in resolv.conf, for tests */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that are kept for a while: few, so a list will do, the last used in front. Only what was
- * found is kept; how long follows from the loop's setting, since the system does not tell how long
- * it would be true. */
+ * found is kept, and no longer than the loop's setting says; nor longer than the answer is true,
+ * which c-ares tells and the system does not. */
 #include "base/alloc.h"
 #include "net/names.h"
 
@@ -34,6 +34,11 @@ static void drop(struct names *names, struct entry *entry)
     asyncio__free(entry);
 }
 
+static int64_t lives_ns(const struct names *names, const struct answer *answer)
+{
+    return answer->lives_ns < names->cache_ns ? answer->lives_ns : names->cache_ns;
+}
+
 struct answer *asyncio__names_cache_find(struct names *names, const struct query *query,
                                          int64_t now)
 {
@@ -43,7 +48,7 @@ struct answer *asyncio__names_cache_find(struct names *names, const struct query
         struct entry *entry = container_of(node, struct entry, link);
         if (!asyncio__query_is_equal(&entry->query, query))
             continue;
-        if (now - entry->made_at >= names->cache_ns) {
+        if (now - entry->made_at >= lives_ns(names, entry->answer)) {
             drop(names, entry);
             return NULL;
         }
@@ -57,7 +62,7 @@ struct answer *asyncio__names_cache_find(struct names *names, const struct query
 void asyncio__names_cache_add(struct names *names, const struct query *query,
                               struct answer *answer, int64_t now)
 {
-    if (!query->host || !names->cache_size || names->cache_ns <= 0)
+    if (!query->host || !names->cache_size || lives_ns(names, answer) <= 0)
         return;
     size_t host = strlen(query->host) + 1,
            service = query->service ? strlen(query->service) + 1 : 0;

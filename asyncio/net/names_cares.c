@@ -153,6 +153,17 @@ static int gai_of(int status)
     }
 }
 
+/* The shortest time to live of all that the answer was made of. */
+static int64_t lives_ns(const struct ares_addrinfo *infos)
+{
+    int64_t seconds = INT32_MAX;
+    for (const struct ares_addrinfo_node *node = infos->nodes; node; node = node->ai_next)
+        seconds = node->ai_ttl < seconds ? node->ai_ttl : seconds;
+    for (const struct ares_addrinfo_cname *name = infos->cnames; name; name = name->next)
+        seconds = name->ttl < seconds ? name->ttl : seconds;
+    return seconds > 0 ? seconds * 1000000000 : 0;
+}
+
 static void answered(void *data, int status, int timeouts, struct ares_addrinfo *infos)
 {
     struct address addresses[ADDRESSES_MAX];
@@ -164,13 +175,14 @@ static void answered(void *data, int status, int timeouts, struct ares_addrinfo 
         *address = (struct address){ .size = (socklen_t)node->ai_addrlen };
         memcpy(&address->name, node->ai_addr, (size_t)node->ai_addrlen);
     }
+    int64_t lives = infos ? lives_ns(infos) : 0;
     if (infos)
         ares_freeaddrinfo(infos);
     int r = count                    ? 0
             : status == ARES_ENOMEM ? -ENOMEM
                                     : -ASYNCIO_RESOLVE;
     asyncio__names_answered(data, r, status == ARES_SUCCESS ? EAI_NODATA : gai_of(status),
-                            addresses, count, status == ARES_EDESTRUCTION);
+                            addresses, count, lives, status == ARES_EDESTRUCTION);
 }
 
 static int make(struct net *net, struct cares **ret_cares)
@@ -183,7 +195,11 @@ static int make(struct net *net, struct cares **ret_cares)
     cares->timer.handle.run = on_time;
     list_init(&cares->timer.handle.link);
     struct ares_options options = { .sock_state_cb = on_socket, .sock_state_cb_data = cares };
-    int status = ares_init_options(&cares->channel, &options, ARES_OPT_SOCK_STATE_CB);
+    int wanted = ARES_OPT_SOCK_STATE_CB;
+#if defined(ARES_OPT_QUERY_CACHE) /* from 1.31 on it has a cache of its own: one will do */
+    wanted |= ARES_OPT_QUERY_CACHE;
+#endif
+    int status = ares_init_options(&cares->channel, &options, wanted);
     if (status == ARES_SUCCESS && asyncio__cares_servers)
         status = ares_set_servers_ports_csv(cares->channel, asyncio__cares_servers);
     if (status != ARES_SUCCESS) {

@@ -22,7 +22,7 @@ static struct answer *make(size_t count, const char *canonical)
     struct answer *answer = asyncio__malloc(sizeof *answer + items + text);
     if (!answer)
         return NULL;
-    *answer = (struct answer){ .refs = 1 };
+    *answer = (struct answer){ .refs = 1, .lives_ns = ANSWER_LIVES_UNKNOWN };
     if (canonical)
         answer->canonical = memcpy((char *)answer + sizeof *answer + items, canonical, text);
     return answer;

@@ -11,8 +11,9 @@
  *            nsswitch.conf: so it is not the default.
  * CANCEL     A cancelled call returns at once; the answer is dropped when it comes.
  * DEADLINE   A look-up has 30 seconds, those it waits for a thread included; then it is -ETIMEDOUT.
- * CACHE      What was found is kept for 10 seconds, up to 1000 names, in each loop. What was not
- *            found is not kept. asyncio_loop_set_resolver changes or switches it off.
+ * CACHE      What was found is kept for 10 seconds, up to 1000 names, in each loop; by c-ares, no
+ *            longer than the name server says that it is true. What was not found is not kept.
+ *            asyncio_loop_set_resolver changes or switches it off.
  * ERRORS     -ASYNCIO_RESOLVE, Python's gaierror; its record has the resolver's own words.
  * SOURCE     CPython's Lib/asyncio/base_events.py (getaddrinfo, getnameinfo); getaddrinfo(3). */
 #pragma once
