@@ -9,7 +9,7 @@
     manpages.py --self-test          proves that the checks can fail
 
 The convention in a header:
-  - The first comment after the SPDX line is the overview, page asyncio_<header>(7). `WORD   text` with more lines indented
+  - The first comment after the SPDX line is the overview, page asyncio_<header>(7) (aiohttp_<header>). `WORD   text` with more lines indented
     below it is a labelled paragraph.
   - The comment directly above a prototype or macro is its page (3); its first sentence is the summary. Declarations that
     follow one another without an empty line share the comment. It may begin with the call, `asyncio_coro(fn, args...): ...`,
@@ -24,8 +24,9 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-NAME = r"(asyncio_[a-z0-9]\w*|ASYNCIO_[A-Z0-9]\w*)"
-ATTRIBUTES = r"\b(ASYNCIO_API|ASYNCIO_MUST_CHECK|extern)\s+|\bASYNCIO_PRINTF\([^)]*\)\s*|__attribute__\s*\(\(.*?\)\)\s*"
+NAME = r"((?:asyncio|aiohttp)_[a-z0-9]\w*|(?:ASYNCIO|AIOHTTP)_[A-Z0-9]\w*)"
+LIBRARIES = ("asyncio", "aiohttp")
+ATTRIBUTES = r"\b(ASYNCIO_API|AIOHTTP_API|ASYNCIO_MUST_CHECK|extern)\s+|\bASYNCIO_PRINTF\([^)]*\)\s*|__attribute__\s*\(\(.*?\)\)\s*"
 
 
 def as_in_c(struct, header):
@@ -56,8 +57,8 @@ def first_sentence(text):
 
 
 class Page:
-    def __init__(self, name, header):
-        self.name, self.header = name, header
+    def __init__(self, name, header, library):
+        self.name, self.header, self.library = name, header, library
         self.synopsis, self.texts, self.options = [], [], []
 
     def summary(self):
@@ -71,8 +72,8 @@ class Page:
 class Header:
     """One header, taken apart: its overview, its pages by name, its option structs, and what has no manual."""
 
-    def __init__(self, name, text):
-        self.name, self.text = name, text
+    def __init__(self, name, text, library="asyncio"):
+        self.name, self.text, self.library = name, text, library
         self.overview, self.pages, self.structs, self.undocumented = "", {}, {}, []
         self.read()
 
@@ -125,11 +126,11 @@ class Header:
         head = re.sub(ATTRIBUTES, "", declaration.split("{")[0], flags=re.S).strip().rstrip(";").strip()
         head = re.sub(r"^static inline\s+", "", re.sub(r"\(\s+", "(", head))
         prototype = re.match(r"[\w\s\*]*?\b" + NAME + r"\s*\(", head)
-        if prototype and not prototype.group(1).startswith("asyncio__"):
+        if prototype and not re.match("(asyncio|aiohttp)__", prototype.group(1)):
             self.add(prototype.group(1), comment, re.sub(r"\s*\n\s*", " ", head) + ";")
 
     def add(self, name, comment, synopsis):
-        page = self.pages.setdefault(name, Page(name, self.name))
+        page = self.pages.setdefault(name, Page(name, self.name, self.library))
         calls, text = leading_calls(comment)
         if calls:
             text = text[:1].upper() + text[1:]
@@ -219,10 +220,10 @@ def escape(text):
 def prose(text):
     """Escaped running text: `x` becomes italic, the project's names bold."""
     out = []
-    for part in re.split(r"(`[^`\n]+`|\basyncio_\w+(?:\(\))?)", text):
+    for part in re.split(r"(`[^`\n]+`|\b(?:asyncio|aiohttp)_\w+(?:\(\))?)", text):
         if part.startswith("`") and part.endswith("`") and len(part) > 2:
             out.append("\\fI" + escape(part[1:-1]) + "\\fR")
-        elif re.match(r"asyncio_\w", part):
+        elif re.match(r"(asyncio|aiohttp)_\w", part):
             out.append("\\fB" + escape(part) + "\\fR")
         else:
             out.append(escape(part))
@@ -268,24 +269,24 @@ def body(text):
     return out + ([".EE"] if kind == "code" else [])
 
 
-def title(name, section, what):
+def title(library, name, section, what):
     return [".\\\" SPDX-License-Identifier: MIT", ".\\\" Made by tools/manpages.py out of the header. Do not edit.",
-            f".TH {escape(name)} {section} \"\" \"libasyncio\" \"{what}\"", ".nh", ".ad l"]
+            f".TH {escape(name)} {section} \"\" \"lib{library}\" \"{what}\"", ".nh", ".ad l"]
 
 
-def overview_name(header):
+def overview_name(library, header):
     stem = header[:-2]
-    return "asyncio" if stem == "asyncio" else "asyncio_" + stem.replace("/", "_").removeprefix("asyncio_")
+    return library if stem == library else library + "_" + stem.replace("/", "_").removeprefix(library + "_")
 
 
-def include_line(header):
-    return "#include <asyncio.h>" if header else ""
+def include_line(library, header):
+    return f"#include <{library}.h>" if header else ""
 
 
 def function_page(page, siblings):
-    out = title(page.name, 3, "Library Functions")
+    out = title(page.library, page.name, 3, "Library Functions")
     out += [".SH NAME", escape(page.name) + " \\- " + prose(page.summary())]
-    out += [".SH SYNOPSIS", ".nf", ".B " + escape(include_line(page.header)), ""]
+    out += [".SH SYNOPSIS", ".nf", ".B " + escape(include_line(page.library, page.header)), ""]
     out += [".B \"" + escape(part) + "\"" for line in page.synopsis for part in wrapped(line)]
     out += [".fi", ".SH DESCRIPTION"]
     for text in page.texts:
@@ -296,18 +297,18 @@ def function_page(page, siblings):
             out += [guarded(escape(line)) for line in struct.splitlines()]
         out += [".EE"]
     others = [n for n in siblings if n != page.name][:12]
-    see = [f".BR {escape(overview_name(page.header))} (7)" + ("," if others else "")]
+    see = [f".BR {escape(overview_name(page.library, page.header))} (7)" + ("," if others else "")]
     see += [f".BR {escape(n)} (3)" + ("," if n != others[-1] else "") for n in others]
     return "\n".join([line for line in out + [".SH SEE ALSO"] + see if line is not None]) + "\n"
 
 
 def overview_page(header, others):
-    """The page of a header; that of asyncio.h, which has nothing of its own, leads to `others`."""
-    name = overview_name(header.name)
+    """The page of a header; that of asyncio.h or aiohttp.h, which have nothing of their own, leads to `others`."""
+    name = overview_name(header.library, header.name)
     lines = header.overview.split("\n")
-    out = title(name, 7, "libasyncio Manual")
+    out = title(header.library, name, 7, f"lib{header.library} Manual")
     out += [".SH NAME", escape(name) + " \\- " + prose(lines[0].rstrip("."))]
-    out += [".SH SYNOPSIS", ".nf", ".B " + escape(include_line(header.name)), ".fi", ".SH DESCRIPTION"]
+    out += [".SH SYNOPSIS", ".nf", ".B " + escape(include_line(header.library, header.name)), ".fi", ".SH DESCRIPTION"]
     out += body(header.overview)
     if header.pages:
         out += [".SH FUNCTIONS"]
@@ -316,19 +317,18 @@ def overview_page(header, others):
     elif others:
         out += [".SH PARTS"]
         for other in others:
-            out += [".TP", f".BR {escape(overview_name(other.name))} (7)", guarded(prose(other.overview.split("\n")[0].rstrip(".")))]
+            out += [".TP", f".BR {escape(overview_name(other.library, other.name))} (7)", guarded(prose(other.overview.split("\n")[0].rstrip(".")))]
     return "\n".join(out) + "\n"
 
 
 def headers():
     found = []
-    top = os.path.join(ROOT, "include", "asyncio.h")
-    folder = os.path.join(ROOT, "include", "asyncio")
-    paths = [top] if os.path.exists(top) else []
-    paths += sorted(os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".h"))
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            found.append(Header(os.path.basename(path), file.read()).finish())
+    for library in LIBRARIES:
+        folder = os.path.join(ROOT, "include", library)
+        paths = [folder + ".h"] + sorted(os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".h"))
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                found.append(Header(os.path.basename(path), file.read(), library).finish())
     return merged(found)
 
 
@@ -352,8 +352,9 @@ def write(folder, found):
     for section in ("man3", "man7"):
         os.makedirs(os.path.join(folder, section), exist_ok=True)
     for header in found:
-        pages = [(f"man7/{overview_name(header.name)}.7", overview_page(header, [h for h in found if h.pages]))]
-        pages = pages if header.overview and (header.pages or header.name == "asyncio.h") else []
+        pages = [(f"man7/{overview_name(header.library, header.name)}.7",
+                  overview_page(header, [h for h in found if h.pages and h.library == header.library]))]
+        pages = pages if header.overview and (header.pages or header.name == header.library + ".h") else []
         pages += [(f"man3/{p.name}.3", function_page(p, list(header.pages))) for p in header.pages.values() if p.texts]
         for path, text in pages:
             with open(os.path.join(folder, path), "w", encoding="ascii") as file:
@@ -407,7 +408,7 @@ def main(words):
         return self_test()
     found = headers()
     if words and words[0] == "--undocumented":
-        bare = [f"include/asyncio/{h.name}: {n} has no manual" for h in found for n in h.undocumented]
+        bare = [f"include/{h.library}/{h.name}: {n} has no manual" for h in found for n in h.undocumented]
         print("\n".join(bare) if bare else f"manpages: all {sum(len(h.pages) for h in found)} have a manual")
         return 1 if bare else 0
     if words and words[0] == "--check":

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Which source files there are: the one place that knows, so that adding a file is only adding a file.
 
-    sources.py --library CPU        the library's sources for that processor
+    sources.py --library NAME CPU   the sources of asyncio or aiohttp for that processor
     sources.py --tests              one line a test: path|name|backends|timeout|suites
     sources.py --folder DIR         the .c files directly in DIR
-    sources.py --headers            the public headers below include/asyncio
+    sources.py --headers NAME       the public headers below include/asyncio or include/aiohttp
     sources.py --from DIR           the way from DIR to the tree, as the compiler is given it
     sources.py --stamp FILE         writes all of that to FILE; says `changed` when it was not so before
     sources.py --check FILE         for ninja: fails, and has Meson configure again, when FILE is not so any more
@@ -26,7 +26,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CPUS = ("x86_64", "aarch64")
 BACKENDS = ("io_uring", "epoll", "sim")
-PER_BACKEND = ("loop", "task", "sync", "offload", "files", "net", "process", "inspect", "conformance")
+PER_BACKEND = ("loop", "task", "sync", "offload", "files", "net", "process", "inspect", "conformance",
+               "conn", "server", "client", "web")
 
 
 def walk(folder, endings):
@@ -43,8 +44,8 @@ def of_other_cpu(path, cpu):
     return any(stem.endswith("_" + other) for other in CPUS if other != cpu)
 
 
-def library(cpu):
-    return [p for p in walk("asyncio", (".c", ".S")) if not of_other_cpu(p, cpu)]
+def library(name, cpu):
+    return [p for p in walk(name, (".c", ".S")) if not of_other_cpu(p, cpu)]
 
 
 def folder(name):
@@ -78,7 +79,7 @@ def tests():
 
 
 def everything():
-    parts = walk("asyncio", (".c", ".S")) + tests() + walk("tests/support", (".c", ".cc"))
+    parts = walk("asyncio", (".c", ".S")) + walk("aiohttp", (".c", ".S")) + tests() + walk("tests/support", (".c", ".cc"))
     parts += walk("tests/compile", (".c", ".cc")) + walk("examples", (".c",))
     parts += walk("include", (".h",))
     return "".join(p + "\n" for p in parts)
@@ -95,13 +96,13 @@ def recorded(path):
 def main(words):
     what, value = words[0], words[1] if len(words) > 1 else None
     if what == "--library":
-        print("\n".join(library(value)))
+        print("\n".join(library(value, words[2])))
     elif what == "--tests":
         print("\n".join(tests()))
     elif what == "--folder":
         print("\n".join(folder(value)))
     elif what == "--headers":
-        print("\n".join(walk("include/asyncio", (".h",))))
+        print("\n".join(walk("include/" + value, (".h",))))
     elif what == "--from":
         print(os.path.relpath(ROOT, value))
     elif what == "--stamp":

@@ -3,7 +3,7 @@
 """The house style, as far as a program can see it (CONTRIBUTING.md says why each rule is there).
 
     tidy.py                       all files that belong to the project
-    tidy.py --exported LIBRARY    the symbols that the shared library shows: all asyncio_*, and some
+    tidy.py --exported LIBRARY    the symbols that the shared library shows: all asyncio_* or aiohttp_*, and some
     tidy.py --self-test           proves that it can fail
 
 Checked: the SPDX line, no tabs, no blank at a line's end, 100 columns, 800 lines a file, 70 lines a
@@ -109,19 +109,19 @@ def check_calls(path, text):
         for name in CALL.findall(line):
             instead = BANNED.get(name) or (LIBRARY_BANNED.get(name) if library else None)
             if library and name in ALLOCATORS and path != "asyncio/base/alloc.c":
-                instead = "base/alloc.h, which tests can make fail"
+                instead = "base/alloc.h (asyncio_mem_* in aiohttp), which tests can make fail"
             if instead and not any(like(path, p) and name == n for p, n in ALLOWED):
                 yield f"{path}:{number}: {name}(): {instead}"
 
 
 def check_internal_header(path, text):
-    """Functions declared in a header below asyncio/ are linked: they are asyncio__ or public."""
+    """Functions declared in a header below asyncio/ or aiohttp/ are linked: they are asyncio__, aiohttp__, or public."""
     code = floors.bare(text)
     for match in re.finditer(r"^(?!static|typedef|#|\s|return)[\w \*]+?\b(\w+)\s*\((?:\*(\w+)\))?[^;{]*\)[^;{]*;", code, re.M):
         name = match.group(2) or match.group(1)
         if not name.startswith(("asyncio_", "aiohttp_", "__attribute__", "_Static_assert", "static_assert")):
             number = code.count("\n", 0, match.start()) + 1
-            yield f"{path}:{number}: {name}: what is linked between files begins with asyncio__"
+            yield f"{path}:{number}: {name}: what is linked between files begins with {path.split('/')[0]}__"
 
 
 def check(path, text):
@@ -137,15 +137,15 @@ def check(path, text):
 
 def promised(header):
     """What a public header declares with ASYNCIO_API."""
-    return re.findall(r"^ASYNCIO_API\b[^;{}()]*?\(?\b(asyncio_\w+)\)?\s*\(", floors.bare(header), re.M)
+    return re.findall(r"^(?:ASYNCIO|AIOHTTP)_API\b[^;{}()]*?\(?\b((?:asyncio|aiohttp)_\w+)\)?\s*\(", floors.bare(header), re.M)
 
 
-def check_exported(listing, wanted=()):
+def check_exported(listing, wanted=(), prefix="asyncio_"):
     names = [line.split()[0].split("@")[0] for line in listing.splitlines() if line.split()]
-    names = [n for n in names if n != "LIBASYNCIO_0"]
-    errors = [f"{n}: exported, and is not asyncio_*" for n in names if not n.startswith("asyncio_")]
+    names = [n for n in names if not re.fullmatch(r"LIB[A-Z]+_\d+", n)]
+    errors = [f"{n}: exported, and is not {prefix}*" for n in names if not n.startswith(prefix)]
     errors += [f"{n}: declared in a public header, and not in the library" for n in sorted(set(wanted) - set(names))]
-    if not any(re.match(r"asyncio_[a-z]", n) for n in names):
+    if not any(re.match(prefix + "[a-z]", n) for n in names):
         errors.append("not one public symbol is exported")
     return errors, len(names)
 
@@ -201,15 +201,16 @@ def main(words):
     if len(words) == 2 and words[0] == "--exported":
         listing = subprocess.run([os.environ.get("NM", "nm"), "-D", "-P", "--defined-only", words[1]], check=True, text=True,
                                  stdout=subprocess.PIPE).stdout
-        wanted = [n for path in floors.files_below("include", (".h",)) for n in promised(floors.read(path))]
-        errors, count = check_exported(listing, wanted)
+        prefix = "aiohttp_" if "libaiohttp" in os.path.basename(words[1]) else "asyncio_"
+        wanted = [n for path in floors.files_below("include", (".h",)) for n in promised(floors.read(path)) if n.startswith(prefix)]
+        errors, count = check_exported(listing, wanted, prefix)
         what = f"{count} exported symbols"
     elif words:
         sys.exit(__doc__)
     else:
         paths = [p for p in everything() if not p.endswith((".png", ".ico"))]
         errors = [e for path in paths for e in check(path, floors.read(path))]
-        errors += [f"include/asyncio/{h.name}: {n} has no manual above it" for h in manpages.headers() for n in h.undocumented]
+        errors += [f"include/{h.library}/{h.name}: {n} has no manual above it" for h in manpages.headers() for n in h.undocumented]
         what = f"{len(paths)} files"
     print("\n".join(errors) if errors else f"tidy: {what}: nothing to mend")
     return 1 if errors else 0

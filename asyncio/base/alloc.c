@@ -119,3 +119,30 @@ char *asyncio__strdup(const char *text)
     char *copy = asyncio__malloc(size);
     return copy ? memcpy(copy, text, size) : NULL;
 }
+
+/* ---- for libraries on top ---- */
+
+void *asyncio_mem_malloc(size_t size)
+{
+    return asyncio__malloc(size);
+}
+
+void *asyncio_mem_calloc(size_t count, size_t size)
+{
+    return asyncio__calloc(count, size);
+}
+
+void *asyncio_mem_realloc(void *old, size_t size)
+{
+    return asyncio__realloc(old, size);
+}
+
+void asyncio_mem_free(void *memory)
+{
+    asyncio__free(memory);
+}
+
+char *asyncio_mem_strdup(const char *text)
+{
+    return asyncio__strdup(text);
+}

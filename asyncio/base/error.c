@@ -67,12 +67,7 @@ struct error_record {
     X(EINPROGRESS, "BlockingIOError", "operation now in progress")                                 \
     X(ECANCELED, "CancelledError", "cancelled")
 
-struct error_text {
-    int code;
-    const char *name, *python, *sentence;
-};
-
-static const struct error_text table[] = {
+static const asyncio_error_row own_rows[] = {
 #define ROW(code, python, sentence) { code, #code, python, sentence },
     ERRNOS(ROW)
 #undef ROW
@@ -81,11 +76,25 @@ static const struct error_text table[] = {
 #undef ROW
 };
 
-static const struct error_text *find(int result)
+static asyncio_error_table own_table = { own_rows, sizeof own_rows / sizeof *own_rows, NULL };
+static asyncio_error_table *_Atomic tables = &own_table;
+
+void asyncio_error_table_add(asyncio_error_table *table)
 {
-    for (size_t i = 0; result > -INT_MAX && i < sizeof table / sizeof *table; i++)
-        if (table[i].code == -result)
-            return &table[i];
+    asyncio_error_table *first = atomic_load(&tables);
+    do
+        table->next = first;
+    while (!atomic_compare_exchange_weak(&tables, &first, table));
+}
+
+static const asyncio_error_row *find(int result)
+{
+    if (result <= -INT_MAX)
+        return NULL;
+    for (const asyncio_error_table *table = atomic_load(&tables); table; table = table->next)
+        for (size_t i = 0; i < table->count; i++)
+            if (table->rows[i].code == -result)
+                return &table->rows[i];
     return NULL;
 }
 
@@ -114,7 +123,7 @@ const char *asyncio_error_name(int result)
 {
     if (result >= 0)
         return "0";
-    const struct error_text *row = find(result);
+    const asyncio_error_row *row = find(result);
     const char *name = row ? row->name : libc_name(result);
     return name ? name : "UNKNOWN";
 }
@@ -123,7 +132,7 @@ const char *asyncio_error_class(int result)
 {
     if (result >= 0)
         return "None";
-    const struct error_text *row = find(result);
+    const asyncio_error_row *row = find(result);
     return row ? row->python : "OSError";
 }
 
@@ -131,7 +140,7 @@ const char *asyncio_error_text(int result)
 {
     if (result >= 0)
         return "success";
-    const struct error_text *row = find(result);
+    const asyncio_error_row *row = find(result);
     const char *sentence = row ? row->sentence : libc_sentence(result);
     return sentence ? sentence : "unknown error";
 }

@@ -82,6 +82,24 @@ ASYNCIO_API const char *asyncio_error_class(int result);
  * suspend. */
 ASYNCIO_API const char *asyncio_error_text(int result);
 
+/* A row of a table of errors: the positive code, its name, Python's class, the sentence. */
+typedef struct asyncio_error_row {
+    int code;
+    const char *name, *python, *sentence;
+} asyncio_error_row;
+
+/* Errors of a library on top of this one. Static memory: it is linked in, and stays. */
+typedef struct asyncio_error_table {
+    const asyncio_error_row *rows;
+    size_t count;
+    struct asyncio_error_table *next; /* the library's */
+} asyncio_error_table;
+
+/* Makes the errors of `table` known to the functions above and to asyncio_print_exception. Borrows
+ * it for ever; once for each table. Codes from 8192 up are free for it. Any thread; does not
+ * suspend. */
+ASYNCIO_API void asyncio_error_table_add(asyncio_error_table *table);
+
 /* Records `code` (negative) with a sentence of printf's form for the running task, or for the
  * thread outside of tasks, and returns `code`: `return asyncio_raise(-EINVAL, "port %d is out of
  * range", port);`. An error of another code that became known to the same task, and has not been

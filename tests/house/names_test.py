@@ -91,6 +91,8 @@ OURS = {
     "asyncio_raise asyncio_print_exception": "C has no exceptions: numbers, their names, and records for people",
     "asyncio_alloc asyncio_strdup asyncio_printf asyncio_defer": "C has no garbage collector: memory and calls of a scope",
     "asyncio_set_allocator asyncio_reallocate": "whose memory the library uses",
+    "asyncio_mem_malloc asyncio_mem_calloc asyncio_mem_realloc asyncio_mem_free asyncio_mem_strdup": "that memory, for libraries on top",
+    "asyncio_error_row asyncio_error_table asyncio_error_table_add": "the errors of a library on top",
     "asyncio_*_callback asyncio_client_connected asyncio_exception_handler asyncio_task_factory asyncio_return_when":
         "the types of Python's parameters have names",
     "asyncio_eager_task_constructor": "what create_eager_task_factory returns: C has no closures",

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* libaiohttp: aiohttp for C, HTTP over libasyncio. */
+#pragma once
+
+#include <asyncio.h>
+
+#include <aiohttp/error.h>
+#include <aiohttp/macros.h>

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Errors of libaiohttp.
+ *
+ * MODEL   Results are ints, as in <asyncio/error.h>; the codes here begin at 8192 and are known to
+ *         asyncio_error_name, _class and _text and to asyncio_print_exception.
+ * HTTP    A status as an error is AIOHTTP_HTTP + status: -(AIOHTTP_HTTP + 404). It is what
+ *         aiohttp_web_http_not_found and its kin return. */
+#pragma once
+
+#include <aiohttp/macros.h>
+#include <asyncio/error.h>
+
+ASYNCIO__BEGIN
+
+/* Of HTTP statuses as errors: AIOHTTP_HTTP + 404. */
+#define AIOHTTP_HTTP 16384
+
+/* code, aiohttp's name, sentence */
+#define AIOHTTP_ERRORS(X)                                                                          \
+    X(BAD_HTTP_MESSAGE, 8192, "BadHttpMessage", "the peer sent what is no HTTP")                   \
+    X(LINE_TOO_LONG, 8193, "LineTooLong", "a line of the message is longer than allowed")          \
+    X(HEADERS_TOO_LARGE, 8194, "BadHttpMessage", "the header section is larger than allowed")      \
+    X(BODY_TOO_LARGE, 8195, "HTTPRequestEntityTooLarge", "the body is larger than allowed")        \
+    X(PAYLOAD, 8196, "ClientPayloadError", "the body ended before it was complete")                \
+    X(INVALID_URL, 8197, "InvalidURL", "this is no URL")                                           \
+    X(CONTENT_ENCODING, 8198, "ContentEncodingError", "the body could not be decompressed")
+
+enum aiohttp_error_code {
+#define AIOHTTP__CODE(name, code, python, sentence) AIOHTTP_##name = code,
+    AIOHTTP_ERRORS(AIOHTTP__CODE)
+#undef AIOHTTP__CODE
+};
+
+ASYNCIO__END
