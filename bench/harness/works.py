@@ -32,10 +32,15 @@ class Echo:
     size: int
     connections: int
     depth: int = 1
+    way: str = "echo"                           # how the programs call it; raw ones know one way only
 
     @property
     def name(self):
-        return f"echo_{self.size}_{self.connections}" + (f"_deep{self.depth}" if self.depth > 1 else "")
+        return f"{self.way}_{self.size}_{self.connections}" + (f"_deep{self.depth}" if self.depth > 1 else "")
+
+    @property
+    def counted_name(self):
+        return "instructions_" + self.name.removeprefix("echo_")
 
 
 TRIPS = dict(count=20000, slow_count=3000, quick_count=2000)
@@ -62,7 +67,11 @@ WORKS = [
     Work("files", 10_000, 10_000, 500, cores=(0, 1)),
 ]
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
-COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16)]     # instructions per message, by callgrind
+CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n in
+          ((64, 1), (64, 64), (64, 1000), (4096, 64), (65536, 1), (65536, 64))]
+# instructions per message, by callgrind
+COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
+           Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol")]
 
 DEBUG_WORKS = ("switch2", "spawn", "handover")         # where a debug mode that is off would be seen
 
@@ -73,6 +82,9 @@ TASKS = ("switch2", "switch10k", "spawn", "spawn_batch", "memory", "timers_cance
 SYNC = ("lock", "semaphore", "queue", "cancel_group", "gather")
 THREADS = ("threadsafe_post", "threadsafe_roundtrip", "offload_post", "offload_roundtrip")
 SYSTEM = ("subprocess", "files")
+CALLBACKS = ("protocol", "buffered")
+ECHOES = ("echo",) + CALLBACKS
+BY_CALLBACKS = dict.fromkeys(CALLBACKS, "echo")    # theirs has no other kind
 
 
 @dataclass
@@ -84,33 +96,35 @@ class Who:
     works: tuple
     env: dict = field(default_factory=dict)
     fixed: bool = False                         # `command` is whole but for the count
+    calls: dict = field(default_factory=dict)   # a way by another name: who echoes by callbacks only has one
     missing: str = ""                           # why it cannot take part
 
     def does(self, work):
-        return ("echo" if isinstance(work, Echo) else work.name) in self.works
+        return (work.way if isinstance(work, Echo) else work.name) in self.works
 
     def argv(self, work, count):
         if isinstance(work, Echo):
-            return self.command + ([] if self.fixed else ["echo"])
+            return self.command + ([] if self.fixed else [self.calls.get(work.way, work.way)])
         return self.command + ([] if self.fixed else [work.name]) + [str(count)]
 
 
 def everybody(out, python, missing):
     """All who could take part, with their programs under `out`."""
     path = lambda name: str(out / name)
-    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ("echo",), {"ASYNCIO_BACKEND": backend})
+    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES, {"ASYNCIO_BACKEND": backend})
             for backend in ("io_uring", "epoll")]
     # ours, of a library that knows no debug mode
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
     peers = [
-        Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire", "echo") + THREADS),
-        Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire", "echo")),
+        Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire") + ECHOES + THREADS, calls=BY_CALLBACKS),
+        Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire") + ECHOES,
+            calls=BY_CALLBACKS),
         Who("go", "peer", [path("go")], TASKS + ("queue", "gather", "echo"), {"GOMAXPROCS": "1"}),
         Who("tokio", "peer", [path("tokio")], TASKS + SYNC + THREADS + ("echo",)),
         # What a value costs from one task to another and back: the measure for whatever hands on.
         Who("tokio-channel", "peer", [path("tokio"), "handover"], ("lock", "semaphore", "queue"), fixed=True),
         Who("python-asyncio", "peer", python + ["asyncio"], TASKS + SYNC + THREADS + ("echo",)),
-        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + SYNC + THREADS + ("echo",)),
+        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + SYNC + THREADS + ECHOES, calls=BY_CALLBACKS),
     ]
     limits = [
         Who("bare-switch", "limit", [path("switch"), "2"], ("switch2",), fixed=True),
@@ -118,10 +132,10 @@ def everybody(out, python, missing):
         Who("bare-memory", "limit", [path("memory")], ("memory",), fixed=True),
         Who("bare-spawn", "limit", [path("child")], ("subprocess",), fixed=True),
         Who("bare-files", "limit", [path("files")], ("files",), fixed=True),
-        Who("raw-epoll", "limit", [path("epoll")], ("echo",), fixed=True),
-        Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ("echo",), fixed=True),
-        Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ("echo",), fixed=True),
-        Who("raw-io_uring-inc", "limit", [path("uring"), "65536", "64", "inc", "direct"], ("echo",), fixed=True),
+        Who("raw-epoll", "limit", [path("epoll")], ECHOES, fixed=True),
+        Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ECHOES, fixed=True),
+        Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ECHOES, fixed=True),
+        Who("raw-io_uring-inc", "limit", [path("uring"), "65536", "64", "inc", "direct"], ECHOES, fixed=True),
     ]
     limits += ours_without
     for who in ours + peers + limits:

@@ -39,7 +39,7 @@ static int echo_view(asyncio_stream *stream)
     return ended(n < 0 ? n : r);
 }
 
-static int serve(asyncio_server *server)
+int serve_echo(asyncio_server *server)
 {
     printf("port %d\n", asyncio_server_port(server));
     fflush(stdout);
@@ -50,12 +50,12 @@ int echo_server(void)
 {
     asyncio_server *server;
     sure(asyncio_start_server(echo, "127.0.0.1", 0, &server, .backlog = 4096));
-    return serve(server);
+    return serve_echo(server);
 }
 
 int echo_view_server(void)
 {
     asyncio_server *server;
     sure(asyncio_start_server(echo_view, "127.0.0.1", 0, &server, .backlog = 4096));
-    return serve(server);
+    return serve_echo(server);
 }

@@ -51,6 +51,8 @@ int main(int argc, char **argv)
         { "files", asyncio_coro(reading_files, count) },
         { "echo", asyncio_coro(echo_server) },
         { "echo_view", asyncio_coro(echo_view_server) },
+        { "protocol", asyncio_coro(protocol_server) },
+        { "buffered", asyncio_coro(buffered_server) },
     };
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         if (!strcmp(work, works[i].name))

@@ -52,3 +52,9 @@ int reading_files(long count);
 /* echo.c */
 int echo_server(void);
 int echo_view_server(void);
+/* Prints the port, and serves. */
+int serve_echo(asyncio_server *server);
+
+/* protocol.c */
+int protocol_server(void);
+int buffered_server(void);
