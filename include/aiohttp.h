@@ -5,4 +5,5 @@
 #include <asyncio.h>
 
 #include <aiohttp/error.h>
+#include <aiohttp/limits.h>
 #include <aiohttp/macros.h>
