@@ -19,13 +19,15 @@ enum { ITEMS = 5000, THREADS = 4 };
 
 static asyncio_thread_queue *there, *back;
 
-/* A failure in a thread shows as a wrong sum. */
+/* A failure in a thread shows as a wrong sum: nobody waits for what it did not put. */
 static void *put_many(void *first)
 {
     for (int i = 0; i < ITEMS; i++) {
         int item = (int)(intptr_t)first + i;
-        if (asyncio_thread_queue_put(there, &item) < 0)
+        if (asyncio_thread_queue_put(there, &item) < 0) {
+            asyncio_thread_queue_shutdown(there);
             break;
+        }
     }
     return NULL;
 }
