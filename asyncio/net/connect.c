@@ -25,55 +25,39 @@ static int begin(struct opening *opening, const char *host, bool needs_name)
     return asyncio__secure_check_for(&opening->secure, host, needs_name);
 }
 
-/* Takes the socket. */
-static int make_stream(struct opening *opening, sock socket)
+/* Takes the socket, if it succeeds. */
+static int make_stream(struct opening *opening, struct connected connected)
 {
     struct net *net = opening->net;
-    opening->stream = asyncio__stream_new(net, socket, opening->limit, NULL, &net->streams);
+    opening->stream =
+        asyncio__stream_new(net, connected.socket, opening->limit, NULL, &net->streams);
     if (opening->stream)
         return 0;
-    (void)net->backend->type->close(net->backend, socket);
+    asyncio__connected_give_back(net, connected);
     return -ENOMEM;
 }
 
-/* As make_stream, but on failure the descriptor is the caller's. */
-static int adopt_stream(struct opening *opening, int descriptor, enum adopt wanted)
+/* A stream of what was connected, with its handshake when it is to be TLS. */
+static int finish(struct opening *opening, int result, struct connected connected,
+                  bool is_accepted, asyncio_stream **ret_stream)
 {
-    struct net *net = opening->net;
-    sock socket;
-    int r = asyncio__adopt_connected(net, descriptor, wanted, &socket);
-    if (r < 0)
-        return r;
-    opening->stream = asyncio__stream_new(net, socket, opening->limit, NULL, &net->streams);
-    if (opening->stream)
-        return 0;
-    (void)net->backend->type->detach(net->backend, socket, &descriptor);
-    return -ENOMEM;
-}
-
-/* The handshake of a connection that is to be TLS. */
-static int finish(struct opening *opening, int result, asyncio_stream **ret_stream)
-{
-    if (result >= 0 && opening->secure.context) {
+    if (result >= 0)
+        result = make_stream(opening, connected);
+    if (result < 0)
+        return result;
+    opening->stream->is_accepted = is_accepted;
+    if (opening->secure.context) {
         struct held_stream held;
         asyncio__hold_stream(&held, opening->stream);
         result = asyncio__stream_secure(opening->stream, &opening->secure);
         asyncio__let_stream_go(&held);
-        if (result < 0)
+        if (result < 0) {
             asyncio_stream_unref(opening->stream);
+            return result;
+        }
     }
-    if (result >= 0)
-        *ret_stream = opening->stream;
-    return result;
-}
-
-static int dial(struct opening *opening, const char *host, int port,
-                const asyncio_open_connection_options *options)
-{
-    struct dial_options how = DIAL_OPTIONS(options);
-    sock socket;
-    int r = asyncio__dial(opening->net, host, port, &how, &socket);
-    return r < 0 ? r : make_stream(opening, socket);
+    *ret_stream = opening->stream;
+    return 0;
 }
 
 int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_stream,
@@ -91,14 +75,15 @@ int(asyncio_open_connection)(const char *host, int port, asyncio_stream **ret_st
     if (!options)
         options = &defaults;
     struct opening opening = { .limit = options->limit, .secure = SECURE_CLIENT(options) };
+    struct dial_options how = DIAL_OPTIONS(options);
+    struct connected connected = { .is_adopted = false };
     int r = begin(&opening, host, options->sock >= 0);
-    if (r < 0)
-        return r;
-    if (options->sock >= 0 && (host || port))
-        return asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
-    r = options->sock >= 0 ? adopt_stream(&opening, options->sock, ADOPT_NOT_UNIX)
-                           : dial(&opening, host, port, options);
-    return finish(&opening, r, ret_stream);
+    if (r >= 0)
+        r = asyncio__host_or_sock(host || port, options->sock);
+    if (r >= 0)
+        r = asyncio__connect_host(opening.net, host, port, options->sock, ADOPT_NOT_UNIX, &how,
+                                  &connected);
+    return finish(&opening, r, connected, false, ret_stream);
 }
 
 int(asyncio_open_unix_connection)(const char *path, asyncio_stream **ret_stream,
@@ -114,19 +99,11 @@ int(asyncio_open_unix_connection)(const char *path, asyncio_stream **ret_stream,
     if (!options)
         options = &defaults;
     struct opening opening = { .limit = options->limit, .secure = SECURE_CLIENT(options) };
+    struct connected connected = { .is_adopted = false };
     int r = begin(&opening, NULL, true);
-    if (r < 0)
-        return r;
-    if (path && options->sock >= 0)
-        return asyncio_raise(-EINVAL, "path and sock can not be specified at the same time");
-    if (!path && options->sock < 0)
-        return asyncio_raise(-EINVAL, "no path and sock were specified");
-    sock socket;
-    if (!path)
-        r = adopt_stream(&opening, options->sock, ADOPT_UNIX);
-    else if ((r = asyncio__dial_path(opening.net, path, &socket)) >= 0)
-        r = make_stream(&opening, socket);
-    return finish(&opening, r, ret_stream);
+    if (r >= 0)
+        r = asyncio__connect_path(opening.net, path, options->sock, &connected);
+    return finish(&opening, r, connected, false, ret_stream);
 }
 
 int(asyncio_connect_accepted_socket)(int descriptor, asyncio_stream **ret_stream,
@@ -139,10 +116,9 @@ int(asyncio_connect_accepted_socket)(int descriptor, asyncio_stream **ret_stream
     if (!options)
         options = &defaults;
     struct opening opening = { .limit = options->limit, .secure = SECURE_SERVER(options) };
+    struct connected connected = { .is_adopted = false };
     int r = begin(&opening, NULL, false);
     if (r >= 0)
-        r = adopt_stream(&opening, descriptor, ADOPT_ANY);
-    if (r >= 0)
-        opening.stream->is_accepted = true;
-    return finish(&opening, r, ret_stream);
+        r = asyncio__connect_adopt(opening.net, descriptor, ADOPT_ANY, &connected);
+    return finish(&opening, r, connected, true, ret_stream);
 }

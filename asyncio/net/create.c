@@ -62,29 +62,16 @@ static int check(asyncio_protocol_factory *factory, const char *host, struct sec
     return asyncio__secure_check_for(secure, host, true);
 }
 
-static int get_socket(struct net *net, const char *host, int port,
-                      const asyncio_create_connection_options *options, sock *ret_socket)
-{
-    if (options->sock >= 0)
-        return asyncio__adopt_connected(net, options->sock, ADOPT_ANY, ret_socket);
-    struct dial_options how = DIAL_OPTIONS(options);
-    return asyncio__dial(net, host, port, &how, ret_socket);
-}
-
-/* A transport on the socket, which is the caller's again (by its descriptor, when it was adopted)
- * unless it could be made. */
-static int connect_protocol(struct net *net, sock socket, asyncio_protocol_factory *factory,
-                            void *data, bool is_adopted, const struct secure *secure,
-                            asyncio_transport **ret_transport)
+/* A transport on the socket, which is given back unless it could be made. */
+static int connect_protocol(struct net *net, struct connected connected,
+                            asyncio_protocol_factory *factory, void *data,
+                            const struct secure *secure, asyncio_transport **ret_transport)
 {
     asyncio_transport *transport;
-    int descriptor, r = asyncio__transport_new(net, socket, factory, data, NULL, &net->transports,
-                                               &transport);
+    int r = asyncio__transport_new(net, connected.socket, factory, data, NULL, &net->transports,
+                                   &transport);
     if (r < 0) {
-        if (is_adopted)
-            (void)net->backend->type->detach(net->backend, socket, &descriptor);
-        else
-            (void)net->backend->type->close(net->backend, socket);
+        asyncio__connected_give_back(net, connected);
         return r;
     }
     r = wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
@@ -114,28 +101,17 @@ int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory
         options = &defaults;
     struct net *net;
     struct secure secure = SECURE_CLIENT(options);
-    sock socket;
+    struct dial_options how = DIAL_OPTIONS(options);
+    struct connected connected;
     int r = floor_of(loop, &net);
-    if (r >= 0 && options->sock >= 0 && (host || port))
-        r = asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
+    if (r >= 0)
+        r = asyncio__host_or_sock(host || port, options->sock);
     if (r >= 0)
         r = check(factory, host, &secure);
     if (r >= 0)
-        r = get_socket(net, host, port, options, &socket);
-    if (r < 0)
-        return r;
-    return connect_protocol(net, socket, factory, options->data, options->sock >= 0, &secure,
-                            ret_transport);
-}
-
-static int get_unix_socket(struct net *net, const char *path, int descriptor, sock *ret_socket)
-{
-    if (path && descriptor >= 0)
-        return asyncio_raise(-EINVAL, "path and sock can not be specified at the same time");
-    if (!path && descriptor < 0)
-        return asyncio_raise(-EINVAL, "no path and sock were specified");
-    return path ? asyncio__dial_path(net, path, ret_socket)
-                : asyncio__adopt_connected(net, descriptor, ADOPT_UNIX, ret_socket);
+        r = asyncio__connect_host(net, host, port, options->sock, ADOPT_ANY, &how, &connected);
+    return r < 0 ? r
+                 : connect_protocol(net, connected, factory, options->data, &secure, ret_transport);
 }
 
 int(asyncio_loop_create_unix_connection)(asyncio_loop *loop, asyncio_protocol_factory *factory,
@@ -150,15 +126,14 @@ int(asyncio_loop_create_unix_connection)(asyncio_loop *loop, asyncio_protocol_fa
         options = &defaults;
     struct net *net;
     struct secure secure = SECURE_CLIENT(options);
-    sock socket;
+    struct connected connected;
     int r = floor_of(loop, &net);
     if (r >= 0)
         r = check(factory, NULL, &secure);
     if (r >= 0)
-        r = get_unix_socket(net, path, options->sock, &socket);
+        r = asyncio__connect_path(net, path, options->sock, &connected);
     return r < 0 ? r
-                 : connect_protocol(net, socket, factory, options->data, options->sock >= 0,
-                                    &secure, ret_transport);
+                 : connect_protocol(net, connected, factory, options->data, &secure, ret_transport);
 }
 
 int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
@@ -196,6 +171,15 @@ int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
     return r;
 }
 
+static int check_server(asyncio_loop *loop, asyncio_protocol_factory *factory)
+{
+    struct net *net;
+    int r = floor_of(loop, &net);
+    if (r >= 0 && !factory)
+        r = asyncio_raise(-EINVAL, "a server needs a factory of protocols");
+    return r;
+}
+
 int(asyncio_loop_create_server)(asyncio_loop *loop, asyncio_protocol_factory *factory,
                                 const char *host, int port, asyncio_server **ret_server,
                                 const asyncio_create_server_options *options)
@@ -203,39 +187,26 @@ int(asyncio_loop_create_server)(asyncio_loop *loop, asyncio_protocol_factory *fa
     static const asyncio_create_server_options defaults = {
         .size = sizeof defaults,
         .flags = ASYNCIO__DEFAULT_FLAGS,
-        .sock = ASYNCIO__DEFAULT_SOCK,
-        .backlog = ASYNCIO__DEFAULT_BACKLOG,
         .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,
-        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
-        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+        SERVER_DEFAULTS
     };
     net_check_scopes(NET_CALLER());
     if (!options)
         options = &defaults;
-    struct net *net;
-    int r = floor_of(loop, &net);
+    int r = check_server(loop, factory);
     if (r < 0)
         return r;
-    if (!factory)
-        return asyncio_raise(-EINVAL, "a server needs a factory of protocols");
     const asyncio_start_server_options common = {
         .size = sizeof common,
         .limit = ASYNCIO__DEFAULT_LIMIT,
         .family = options->family,
         .flags = options->flags,
-        .sock = options->sock,
-        .backlog = options->backlog,
         .reuse_address = options->reuse_address,
         .reuse_port = options->reuse_port,
         .keep_alive = options->keep_alive,
-        .start_serving = options->start_serving,
         .hosts = options->hosts,
         .listen_fds = options->listen_fds,
-        .ssl = options->ssl,
-        .ssl_handshake_timeout = options->ssl_handshake_timeout,
-        .ssl_shutdown_timeout = options->ssl_shutdown_timeout,
-        .data = options->data,
-        .destroy = options->destroy,
+        SERVER_OPTIONS(options),
     };
     return asyncio__server_start(NULL, factory, host, port, ret_server, &common);
 }
@@ -246,33 +217,20 @@ int(asyncio_loop_create_unix_server)(asyncio_loop *loop, asyncio_protocol_factor
 {
     static const asyncio_create_unix_server_options defaults = {
         .size = sizeof defaults,
-        .sock = ASYNCIO__DEFAULT_SOCK,
-        .backlog = ASYNCIO__DEFAULT_BACKLOG,
-        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
         .cleanup_socket = ASYNCIO__DEFAULT_CLEANUP_SOCKET,
-        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+        SERVER_DEFAULTS
     };
     net_check_scopes(NET_CALLER());
     if (!options)
         options = &defaults;
-    struct net *net;
-    int r = floor_of(loop, &net);
+    int r = check_server(loop, factory);
     if (r < 0)
         return r;
-    if (!factory)
-        return asyncio_raise(-EINVAL, "a server needs a factory of protocols");
     const asyncio_start_unix_server_options common = {
         .size = sizeof common,
         .limit = ASYNCIO__DEFAULT_LIMIT,
-        .sock = options->sock,
-        .backlog = options->backlog,
-        .start_serving = options->start_serving,
         .cleanup_socket = options->cleanup_socket,
-        .ssl = options->ssl,
-        .ssl_handshake_timeout = options->ssl_handshake_timeout,
-        .ssl_shutdown_timeout = options->ssl_shutdown_timeout,
-        .data = options->data,
-        .destroy = options->destroy,
+        SERVER_OPTIONS(options),
     };
     return asyncio__unix_server_start(NULL, factory, path, ret_server, &common);
 }

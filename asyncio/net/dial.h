@@ -13,6 +13,9 @@
 #include "net/address.h"
 #include "net/net.h"
 
+/* What a socket that the caller has connected has to be. */
+enum adopt { ADOPT_ANY, ADOPT_UNIX, ADOPT_NOT_UNIX };
+
 struct dial_options {
     int family, protocol, flags;      /* for getaddrinfo; 0: any */
     const char *local_host;           /* bind to it first */
@@ -43,8 +46,27 @@ int asyncio__dial(struct net *net, const char *host, int port, const struct dial
 /* The same to an AF_UNIX socket. */
 int asyncio__dial_path(struct net *net, const char *path, sock *ret_socket);
 
-enum adopt { ADOPT_ANY, ADOPT_UNIX, ADOPT_NOT_UNIX };
+/* A connected socket of which nothing has come yet. */
+struct connected {
+    sock socket;
+    bool is_adopted;                  /* it was the caller's, as a descriptor */
+};
 
+/* A host and a port, or a path, or a descriptor (negative: none) that the caller has connected:
+ * -EINVAL, raised, unless it is one of them. */
+int asyncio__host_or_sock(bool has_host, int descriptor);
+int asyncio__path_or_sock(const char *path, int descriptor, const char *neither);
+
+/* From either of them to a connected socket. Suspends. */
+int asyncio__connect_host(struct net *net, const char *host, int port, int descriptor,
+                          enum adopt wanted, const struct dial_options *options,
+                          struct connected *ret_connected);
+int asyncio__connect_path(struct net *net, const char *path, int descriptor,
+                          struct connected *ret_connected);
 /* Takes over a connected stream socket of the family that is wanted. On failure it stays the
  * caller's. -EINVAL, -ENOTCONN, -EBADF. Does not suspend. */
-int asyncio__adopt_connected(struct net *net, int descriptor, enum adopt wanted, sock *ret_socket);
+int asyncio__connect_adopt(struct net *net, int descriptor, enum adopt wanted,
+                           struct connected *ret_connected);
+
+/* Nothing comes of it: it is closed, or the caller's descriptor again. */
+void asyncio__connected_give_back(struct net *net, struct connected connected);

@@ -81,6 +81,17 @@ void asyncio__server_disarm(struct asyncio_server *server);
 /* A protocol's connection is over, and later also its memory. */
 void asyncio__server_lost_transport(struct asyncio_server *server, bool is_memory);
 
+/* What every kind of options of a server has: their defaults, and a copy of another kind's. */
+#define SERVER_DEFAULTS                                                                            \
+    .sock = ASYNCIO__DEFAULT_SOCK, .backlog = ASYNCIO__DEFAULT_BACKLOG,                            \
+    .start_serving = ASYNCIO__DEFAULT_START_SERVING, ASYNCIO__DEFAULT_SSL_TIMEOUTS
+#define SERVER_OPTIONS(options)                                                                    \
+    .sock = (options)->sock, .backlog = (options)->backlog,                                        \
+    .start_serving = (options)->start_serving, .ssl = (options)->ssl,                              \
+    .ssl_handshake_timeout = (options)->ssl_handshake_timeout,                                     \
+    .ssl_shutdown_timeout = (options)->ssl_shutdown_timeout, .data = (options)->data,              \
+    .destroy = (options)->destroy
+
 /* start.c: of a handler, or a factory. */
 int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_factory *factory,
                           const char *host, int port, asyncio_server **ret_server,

@@ -2,6 +2,7 @@
 /* asyncio_start_server, asyncio_start_unix_server: from what the caller wants to a server. */
 #include "base/alloc.h"
 #include "base/context.h"
+#include "net/dial.h"
 #include "net/resolve.h"
 #include "net/server.h"
 #include "net/start_tls.h"
@@ -134,8 +135,9 @@ int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_fa
         r = check(handler || factory, options);
     if (r < 0)
         return r;
-    if ((host || port || options->hosts) && (options->sock >= 0 || options->listen_fds))
-        return asyncio_raise(-EINVAL, "host/port and sock can not be specified at the same time");
+    r = asyncio__host_or_sock(host || port || options->hosts, options->listen_fds ? 0 : options->sock);
+    if (r < 0)
+        return r;
     if (host && options->hosts)
         return asyncio_raise(-EINVAL, "host and hosts can not be specified at the same time");
     struct places places = { .descriptor_count = 0 };
@@ -161,12 +163,9 @@ int(asyncio_start_server)(asyncio_client_connected *handler, const char *host, i
     static const asyncio_start_server_options defaults = {
         .size = sizeof defaults,
         .limit = ASYNCIO__DEFAULT_LIMIT,
-        .flags = AI_PASSIVE,
-        .sock = ASYNCIO__DEFAULT_SOCK,
-        .backlog = ASYNCIO__DEFAULT_BACKLOG,
+        .flags = ASYNCIO__DEFAULT_FLAGS,
         .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,
-        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
-        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+        SERVER_DEFAULTS
     };
     net_check_scopes(NET_CALLER());
     return asyncio__server_start(handler, NULL, host, port, ret_server,
@@ -196,26 +195,18 @@ int asyncio__unix_server_start(asyncio_client_connected *handler, asyncio_protoc
     asyncio_start_server_options common = {
         .size = sizeof common,
         .limit = options->limit,
-        .sock = options->sock,
-        .backlog = options->backlog,
-        .start_serving = options->start_serving,
         .stack_size = options->stack_size,
         .max_connections = options->max_connections,
-        .ssl = options->ssl,
-        .ssl_handshake_timeout = options->ssl_handshake_timeout,
-        .ssl_shutdown_timeout = options->ssl_shutdown_timeout,
-        .data = options->data,
-        .destroy = options->destroy,
+        SERVER_OPTIONS(options),
     };
     int r = asyncio__net_of_task(&net);
     if (r >= 0)
         r = check(handler || factory, &common);
+    if (r >= 0)
+        r = asyncio__path_or_sock(path, options->sock,
+                                  "path was not specified, and no sock specified");
     if (r < 0)
         return r;
-    if (path && options->sock >= 0)
-        return asyncio_raise(-EINVAL, "path and sock can not be specified at the same time");
-    if (!path && options->sock < 0)
-        return asyncio_raise(-EINVAL, "path was not specified, and no sock specified");
     struct places places = { .is_unix = true };
     if (path)
         r = find_path(path, &places.addresses);
@@ -233,11 +224,8 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
     static const asyncio_start_unix_server_options defaults = {
         .size = sizeof defaults,
         .limit = ASYNCIO__DEFAULT_LIMIT,
-        .sock = ASYNCIO__DEFAULT_SOCK,
-        .backlog = ASYNCIO__DEFAULT_BACKLOG,
-        .start_serving = ASYNCIO__DEFAULT_START_SERVING,
         .cleanup_socket = ASYNCIO__DEFAULT_CLEANUP_SOCKET,
-        ASYNCIO__DEFAULT_SSL_TIMEOUTS
+        SERVER_DEFAULTS
     };
     net_check_scopes(NET_CALLER());
     return asyncio__unix_server_start(handler, NULL, path, ret_server,
