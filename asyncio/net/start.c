@@ -135,7 +135,8 @@ int asyncio__server_start(asyncio_client_connected *handler, asyncio_protocol_fa
         r = check(handler || factory, options);
     if (r < 0)
         return r;
-    r = asyncio__host_or_sock(host || port || options->hosts, options->listen_fds ? 0 : options->sock);
+    r = asyncio__host_or_sock(host || port || options->hosts,
+                              options->listen_fds ? 0 : options->sock);
     if (r < 0)
         return r;
     if (host && options->hosts)

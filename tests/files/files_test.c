@@ -336,28 +336,10 @@ static int all_of_it(void)
     return r > 0 ? 0 : r;
 }
 
-/* The disk takes real time: cancelled after turns, and then after moments, until it is faster. */
 static int cancelled_at_each(void *data)
 {
     (void)data;
-    int is_done = 0;
-    for (int i = 0; i < 300 && !is_done; i++) {
-        for (int times = 1; times <= 2; times++) {
-            asyncio_task *task;
-            START(task, all_of_it);
-            for (int k = 0; k < i && k < 30; k++)
-                CHECK_IS(asyncio_sleep(0), 0);
-            if (i > 30)
-                CHECK_IS(asyncio_sleep(0.0001 * (i - 30)), 0);
-            is_done = asyncio_task_done(task);
-            for (int k = 0; k < times; k++)
-                asyncio_task_cancel(task);
-            int r = join(task); /* the last of them may tell what it did */
-            CHECK(r == -ECANCELED || r == 0);
-        }
-    }
-    CHECK(is_done);
-    return 0;
+    return sweep_moments("files", all_of_it, 30, 0.0001, true);
 }
 
 static void run_program(program *body)

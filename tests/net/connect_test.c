@@ -8,31 +8,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-static int say_hello(asyncio_stream *stream)
-{
-    return asyncio_stream_write(stream, "hello", 5);
-}
-
-static int hello_from(const char *host, int port, const asyncio_open_connection_options *options)
-{
-    asyncio_stream *stream;
-    char text[8];
-    int r = (asyncio_open_connection)(host, port, &stream, options);
-    if (r < 0)
-        return r;
-    r = asyncio_stream_readexactly(stream, text, 5, NULL);
-    asyncio_stream_unref(stream);
-    return r;
-}
-
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    int r = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : settle();
-}
-
 static int hosts(void *data)
 {
     (void)data;

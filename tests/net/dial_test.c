@@ -10,11 +10,6 @@
 
 #include <asyncio/timeout.h>
 
-static int say_hello(asyncio_stream *stream)
-{
-    return asyncio_stream_write(stream, "hello", 5);
-}
-
 struct both {
     asyncio_server *server;
     int port;

@@ -10,14 +10,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    int r = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : settle();
-}
-
 /* ---- EMFILE while accepting: no spinning, told once, and it goes on ---- */
 
 static double cpu_seconds(void)

@@ -11,31 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int say_hello(asyncio_stream *stream)
-{
-    return asyncio_stream_write(stream, "hello", 5);
-}
-
-static int hello_from(const char *host, int port)
-{
-    asyncio_stream *stream;
-    char text[8];
-    int r = asyncio_open_connection(host, port, &stream);
-    if (r < 0)
-        return r;
-    r = asyncio_stream_readexactly(stream, text, 5, NULL);
-    asyncio_stream_unref(stream);
-    return r;
-}
-
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    int r = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : settle();
-}
-
 /* ---- hosts ---- */
 
 static int hosts(void *data)
@@ -55,8 +30,8 @@ static int hosts(void *data)
     CHECK_IS(asyncio_server_sockname(server, 1, text, sizeof text), 0);
     snprintf(expected, sizeof expected, "[::1]:%d", port);
     CHECK(strcmp(text, expected) == 0);
-    CHECK_IS(hello_from("127.0.0.1", port), 0);
-    CHECK_IS(hello_from("::1", port), 0);
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
+    CHECK_IS(hello_from("::1", port, NULL), 0);
     /* all or none: the first is given back */
     CHECK_IS(asyncio_start_server(say_hello, NULL, 0, &other, .hosts = nowhere), -ASYNCIO_RESOLVE);
     CHECK_IS(asyncio_start_server(say_hello, NULL, 0, &other, .hosts = none), -EINVAL);
@@ -112,11 +87,11 @@ static int later(void *data)
     int port = asyncio_server_port(server);
     CHECK(port > 0);
     CHECK_IS(asyncio_server_is_serving(server), 0);
-    CHECK_IS(hello_from("127.0.0.1", port), -ECONNREFUSED);
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), -ECONNREFUSED);
     CHECK_IS(asyncio_server_start_serving(server), 0);
     CHECK_IS(asyncio_server_start_serving(server), 0);
     CHECK_IS(asyncio_server_is_serving(server), 1);
-    CHECK_IS(hello_from("127.0.0.1", port), 0);
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
     asyncio_server_close(server);
     CHECK_IS(asyncio_server_is_serving(server), 0);
     CHECK_IS(asyncio_server_start_serving(server), -ASYNCIO_INVALID_STATE);
@@ -127,7 +102,7 @@ static int later(void *data)
     port = asyncio_server_port(server);
     START(task, serve_it, server);
     CHECK_IS(asyncio_sleep(0), 0);
-    CHECK_IS(hello_from("127.0.0.1", port), 0);
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
     CHECK_IS(asyncio_task_cancel(task), 1);
     CHECK_IS(join(task), -ECANCELED);
     CHECK_IS(asyncio_server_is_serving(server), 0);
@@ -319,7 +294,7 @@ static int given(void *data)
     CHECK(number >= 0);
     CHECK_IS(asyncio_start_server(say_hello, NULL, 0, &server, .sock = number), 0);
     CHECK_IS(asyncio_server_port(server), port);
-    CHECK_IS(hello_from("127.0.0.1", port), 0);
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
     CHECK_IS(end_server(server), 0);
     CHECK_IS(fcntl(number, F_GETFD), -1);
     /* no stream socket, and none at all: they stay the caller's */
@@ -392,10 +367,10 @@ static int shared_port(void *data)
     CHECK_IS(asyncio_start_server(count, "127.0.0.1", port, &b), -EADDRINUSE);
     CHECK_IS(asyncio_start_server(count, "127.0.0.1", port, &b, .reuse_port = 1, .data = &of_b), 0);
     for (int i = 0; i < 100 && !(of_a && of_b); i++)
-        CHECK_IS(hello_from("127.0.0.1", port), 0);
+        CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
     CHECK(of_a && of_b);
     CHECK_IS(end_server(a), 0);
-    CHECK_IS(hello_from("127.0.0.1", port), 0);
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
     return end_server(b);
 }
 
@@ -406,7 +381,7 @@ static int again(void *data)
     asyncio_server *server;
     CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", 0, &server), 0);
     int port = asyncio_server_port(server);
-    CHECK_IS(hello_from("127.0.0.1", port), 0); /* the server's side closes first */
+    CHECK_IS(hello_from("127.0.0.1", port, NULL), 0); /* the server's side closes first */
     CHECK_IS(end_server(server), 0);
     CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", port, &server), 0);
     return end_server(server);
@@ -426,7 +401,7 @@ static int inherits(void *data)
     CHECK_IS(asyncio_start_server(say_hello, NULL, 0, &rest, .listen_fds = ""), 0);
     CHECK_IS(asyncio_server_sockets(rest, NULL, 0), 2);
     for (int i = 0; i < 3; i++)
-        CHECK_IS(hello_from("127.0.0.1", ports[i]), 0);
+        CHECK_IS(hello_from("127.0.0.1", ports[i], NULL), 0);
     for (int i = 3; i < 6; i++)
         CHECK(fcntl(i, F_GETFD) & FD_CLOEXEC);
     CHECK_IS(end_server(first), 0);

@@ -276,3 +276,45 @@ static inline int settle(void)
         r = asyncio_sleep(world.is_sim ? 0.001 : 0.0005);
     return r;
 }
+
+/* ---- servers ---- */
+
+static inline int say_hello(asyncio_stream *stream)
+{
+    return asyncio_stream_write(stream, "hello", 5);
+}
+
+/* 0: a server that says hello is there. */
+static inline int hello_from(const char *host, int port,
+                             const asyncio_open_connection_options *options)
+{
+    asyncio_stream *stream;
+    char text[8];
+    int r = (asyncio_open_connection)(host, port, &stream, options);
+    if (r < 0)
+        return r;
+    r = asyncio_stream_readexactly(stream, text, 5, NULL);
+    asyncio_stream_unref(stream);
+    return r;
+}
+
+static inline int echo(asyncio_stream *stream)
+{
+    char text[4096];
+    int n;
+    while ((n = asyncio_stream_read(stream, text, sizeof text)) > 0)
+        if ((n = asyncio_stream_write(stream, text, (size_t)n)) < 0)
+            break;
+    return n;
+}
+
+/* Closes it and waits for its connections. */
+static inline int end_server(asyncio_server *server)
+{
+    asyncio_server_close(server);
+    int r = asyncio_server_wait_closed(server);
+    if (r >= 0)
+        CHECK(asyncio_server_connections(server) == 0);
+    asyncio_server_unref(server);
+    return r < 0 ? r : settle();
+}

@@ -2,11 +2,7 @@
 /* Transports and protocols: the order of calls, pausing both ways, the end in all its forms, TLS
  * beneath, and misuse. */
 /* TEST: timeout 120 */
-#include "net/tls_test.h"
-
-#include "support/sweep.h"
-
-#include <asyncio/transport.h>
+#include "net/protocol_test.h"
 
 /* ---- a protocol that writes down what happens to it ---- */
 
@@ -676,42 +672,6 @@ static void test_misuse(void **state)
     run_everywhere(misuse);
 }
 
-struct echo {
-    asyncio_protocol protocol;
-    asyncio_transport *transport;
-};
-
-static void echo_made(asyncio_protocol *protocol, asyncio_transport *transport)
-{
-    ((struct echo *)(void *)protocol)->transport = transport;
-}
-
-static void echo_received(asyncio_protocol *protocol, const void *data, size_t size)
-{
-    asyncio_transport *transport = ((struct echo *)(void *)protocol)->transport;
-    if (asyncio_transport_write(transport, data, size) < 0)
-        asyncio_transport_abort(transport);
-}
-
-static void echo_destroy(asyncio_protocol *protocol)
-{
-    asyncio__free(protocol);
-}
-
-static const asyncio_protocol_methods echo_methods = { .connection_made = echo_made,
-                                                       .data_received = echo_received,
-                                                       .destroy = echo_destroy };
-
-static asyncio_protocol *new_echo(void *data)
-{
-    (void)data;
-    struct echo *echo = asyncio__calloc(1, sizeof *echo);
-    if (!echo)
-        return NULL;
-    echo->protocol.methods = &echo_methods;
-    return &echo->protocol;
-}
-
 /* A stream asks, a protocol answers. */
 static int ask_echo(int port)
 {
@@ -731,7 +691,7 @@ static int swept(void)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     asyncio_server *server;
-    asyncio_transport *transport;
+    asyncio_transport *transport = NULL;
     int r = asyncio_loop_create_server(loop, new_echo, "127.0.0.1", 0, &server);
     if (r < 0)
         return r;
@@ -739,17 +699,7 @@ static int swept(void)
     if (r >= 0)
         r = asyncio_loop_create_connection(loop, new_echo, "127.0.0.1", asyncio_server_port(server),
                                            &transport);
-    if (r >= 0) {
-        r = asyncio_sleep(0);
-        asyncio_transport_close(transport);
-        asyncio_transport_unref(transport);
-    }
-    asyncio_server_close(server);
-    if (r < 0)
-        asyncio_server_abort_clients(server);
-    int closed = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : closed;
+    return end_swept(server, r, transport);
 }
 
 static void test_allocations(void **state)

@@ -2,56 +2,13 @@
 /* Protocols over AF_UNIX: paths, abstract names and sockets of one's own; TLS over them; what is
  * refused; and nothing is left, whatever fails and whenever it is cancelled. */
 /* TEST: timeout 120 */
-#include "net/tls_test.h"
+#include "net/protocol_test.h"
 
-#include "support/sweep.h"
-
-#include <asyncio/transport.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/protocol_unix_test.XXXXXX";
 static char path[64];
-
-/* Sends back what comes, until the peer ends. */
-struct echo {
-    asyncio_protocol protocol; /* first */
-    asyncio_transport *transport;
-};
-
-static struct echo *echo_of(asyncio_protocol *protocol)
-{
-    return (struct echo *)(void *)protocol;
-}
-
-static void made(asyncio_protocol *protocol, asyncio_transport *transport)
-{
-    echo_of(protocol)->transport = transport;
-}
-
-static void received(asyncio_protocol *protocol, const void *data, size_t size)
-{
-    (void)asyncio_transport_write(echo_of(protocol)->transport, data, size);
-}
-
-static void destroy(asyncio_protocol *protocol)
-{
-    asyncio__free(echo_of(protocol));
-}
-
-static const asyncio_protocol_methods echo_methods = { .connection_made = made,
-                                                       .data_received = received,
-                                                       .destroy = destroy };
-
-static asyncio_protocol *new_echo(void *data)
-{
-    (void)data;
-    struct echo *echo = asyncio__calloc(1, sizeof *echo);
-    if (!echo)
-        return NULL;
-    echo->protocol.methods = &echo_methods;
-    return &echo->protocol;
-}
 
 /* Says a word, keeps the answer and closes when it is there; `done` tells of the end. */
 struct asker {
@@ -138,15 +95,6 @@ static int ask_at(const char *name, asyncio_create_unix_connection_options optio
 #define OPTIONS(...)                                                                               \
     ASYNCIO__OPTIONS(asyncio_create_unix_connection_options,                                       \
                      (.sock = ASYNCIO__DEFAULT_SOCK, ASYNCIO__DEFAULT_SSL_TIMEOUTS), __VA_ARGS__)
-
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    CHECK_IS(asyncio_server_wait_closed(server), 0);
-    CHECK(asyncio_server_connections(server) == 0);
-    asyncio_server_unref(server);
-    return settle();
-}
 
 /* A server is deaf once closed, and its file is gone. */
 static int conversation(const char *name)
@@ -271,22 +219,12 @@ static int misuse(void *data)
 static int swept(void)
 {
     asyncio_server *server;
-    asyncio_transport *transport;
+    asyncio_transport *transport = NULL;
     int r = asyncio_loop_create_unix_server(loop(), new_echo, "@swept", &server);
     if (r < 0)
         return r;
     r = asyncio_loop_create_unix_connection(loop(), new_echo, "@swept", &transport);
-    if (r >= 0) {
-        r = asyncio_sleep(0);
-        asyncio_transport_close(transport);
-        asyncio_transport_unref(transport);
-    }
-    asyncio_server_close(server);
-    if (r < 0)
-        asyncio_server_abort_clients(server);
-    int closed = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : closed;
+    return end_swept(server, r, transport);
 }
 
 static void test_conversations(void **state)

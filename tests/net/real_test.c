@@ -16,14 +16,6 @@ static int local_server(asyncio_client_connected *handler, asyncio_server **ret_
     return asyncio_start_server(handler, "127.0.0.1", 0, ret_server, .data = data);
 }
 
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    int r = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : settle();
-}
-
 static int count_and_wait(asyncio_stream *stream, void *data)
 {
     unsigned *counts = data;
@@ -248,16 +240,6 @@ static struct {
     asyncio_server *server;
     asyncio_stream *idle, *busy;
 } inherited;
-
-static int echo(asyncio_stream *stream)
-{
-    char text[256];
-    int n;
-    while ((n = asyncio_stream_read(stream, text, sizeof text)) > 0)
-        if ((n = asyncio_stream_write(stream, text, (size_t)n)) < 0)
-            break;
-    return n;
-}
 
 static int set_up(void)
 {

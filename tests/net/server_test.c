@@ -4,16 +4,6 @@
 
 #include "net/server.h"
 
-static int echo(asyncio_stream *stream)
-{
-    char text[4096];
-    int n;
-    while ((n = asyncio_stream_read(stream, text, sizeof text)) > 0)
-        if ((n = asyncio_stream_write(stream, text, (size_t)n)) < 0)
-            break;
-    return n;
-}
-
 static int local_server(asyncio_client_connected *handler, asyncio_server **ret_server, void *data)
 {
     return asyncio_start_server(handler, "127.0.0.1", 0, ret_server, .data = data);
@@ -22,14 +12,6 @@ static int local_server(asyncio_client_connected *handler, asyncio_server **ret_
 static int connect_to(asyncio_server *server, asyncio_stream **ret_stream)
 {
     return asyncio_open_connection("127.0.0.1", asyncio_server_port(server), ret_stream);
-}
-
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    int r = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : settle();
 }
 
 /* ---- many at once ---- */

@@ -12,16 +12,6 @@ struct ends {
     int port;
 };
 
-static int echo(asyncio_stream *stream)
-{
-    char line[128];
-    int n;
-    while ((n = asyncio_stream_readline(stream, line, sizeof line)) > 0)
-        if ((n = asyncio_stream_write(stream, line, (size_t)n)) < 0)
-            break;
-    return n;
-}
-
 static int open_ends(struct ends *ends)
 {
     CHECK_IS(server_context(certificates()->server, &ends->server), 0);

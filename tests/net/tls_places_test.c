@@ -27,7 +27,7 @@ struct contexts {
     asyncio_ssl_context *server, *client;
 };
 
-static int end_server(asyncio_server *server)
+static int shut_down(asyncio_server *server)
 {
     int r = asyncio_server_shutdown(server, 5.0);
     asyncio_server_unref(server);
@@ -51,7 +51,7 @@ static int over_unix(struct contexts *contexts)
     asyncio_stream_unref(stream);
     CHECK(asyncio_open_unix_connection("@tls places", &stream, .ssl = contexts->client,
                                        .server_hostname = "elsewhere.org") < 0);
-    return end_server(server);
+    return shut_down(server);
 }
 
 static int over_several(struct contexts *contexts)
@@ -64,7 +64,7 @@ static int over_several(struct contexts *contexts)
              0);
     CHECK_IS(ask(stream), 0);
     asyncio_stream_unref(stream);
-    return end_server(server);
+    return shut_down(server);
 }
 
 /* A handshake that never comes is ended by the server's shutdown. */

@@ -173,20 +173,44 @@ static int hear(struct child *child, char *text, size_t size)
     return 0;
 }
 
+/* Both ends of a conversation. */
+struct conversation {
+    asyncio_ssl_context *context;
+    asyncio_server *server;
+    struct served served;
+    char address[32];
+};
+
+static int converse(struct conversation *ends)
+{
+    ends->served.result = 1;
+    CHECK_IS(server_context(certificates()->server, &ends->context), 0);
+    CHECK_IS(asyncio_future_new(&ends->served.done), 0);
+    CHECK_IS(asyncio_start_server(serve, "127.0.0.1", 0, &ends->server, .ssl = ends->context,
+                                  .data = &ends->served),
+             0);
+    snprintf(ends->address, sizeof ends->address, "127.0.0.1:%d",
+             asyncio_server_port(ends->server));
+    return 0;
+}
+
+static int end_conversation(struct conversation *ends, struct child *child)
+{
+    CHECK_IS(stop(child), 0);
+    CHECK_IS(end_server(ends->server), 0);
+    asyncio_future_unref(ends->served.done);
+    asyncio_ssl_context_unref(ends->context);
+    return 0;
+}
+
 static int their_client(void *data)
 {
     const char *version = data;
-    char address[32], heard[64] = "";
-    asyncio_ssl_context *context;
-    asyncio_server *server;
+    char heard[64] = "";
     struct child child;
-    struct served served = { .result = -1 };
-    CHECK_IS(server_context(certificates()->server, &context), 0);
-    CHECK_IS(asyncio_future_new(&served.done), 0);
-    CHECK_IS(asyncio_start_server(serve, "127.0.0.1", 0, &server, .ssl = context, .data = &served),
-             0);
-    snprintf(address, sizeof address, "127.0.0.1:%d", asyncio_server_port(server));
-    const char *words[] = { "openssl",      "s_client",         "-connect", address,
+    struct conversation ends = { .server = NULL };
+    CHECK_IS(converse(&ends), 0);
+    const char *words[] = { "openssl",      "s_client",         "-connect", ends.address,
                             "-CAfile",      certificates()->ca, "-quiet",   "-verify_return_error",
                             "-servername",  "localhost",        version,    "-no_ign_eof",
                             NULL };
@@ -194,17 +218,11 @@ static int their_client(void *data)
     CHECK(write(child.to, "good day\n", 9) == 9);
     CHECK_IS(hear(&child, heard, 8), 0);
     CHECK(write(child.to, "Q\n", 2) == 2); /* quit */
-    CHECK_IS(asyncio_await(served.done), 0);
-    CHECK_IS(served.result, 0);
-    CHECK(strcmp(served.line, "good day\n") == 0 && strcmp(heard, "welcome\n") == 0);
-    CHECK(strcmp(served.name, "localhost") == 0);
-    CHECK_IS(stop(&child), 0);
-    asyncio_server_close(server);
-    CHECK_IS(asyncio_server_wait_closed(server), 0);
-    asyncio_server_unref(server);
-    asyncio_future_unref(served.done);
-    asyncio_ssl_context_unref(context);
-    return settle();
+    CHECK_IS(asyncio_await(ends.served.done), 0);
+    CHECK_IS(ends.served.result, 0);
+    CHECK(strcmp(ends.served.line, "good day\n") == 0 && strcmp(heard, "welcome\n") == 0);
+    CHECK(strcmp(ends.served.name, "localhost") == 0);
+    return end_conversation(&ends, &child);
 }
 
 static void test_their_client(void **state)
@@ -224,32 +242,19 @@ static void test_their_client(void **state)
 static int renegotiation(void *data)
 {
     (void)data;
-    char address[32];
-    asyncio_ssl_context *context;
-    asyncio_server *server;
     struct child child;
-    struct served served = { .result = 1 };
-    CHECK_IS(server_context(certificates()->server, &context), 0);
-    CHECK_IS(asyncio_future_new(&served.done), 0);
-    CHECK_IS(asyncio_start_server(serve, "127.0.0.1", 0, &server, .ssl = context, .data = &served),
-             0);
-    snprintf(address, sizeof address, "127.0.0.1:%d", asyncio_server_port(server));
-    const char *words[] = { "openssl", "s_client",           "-connect", address, "-CAfile",
+    struct conversation ends = { .server = NULL };
+    CHECK_IS(converse(&ends), 0);
+    const char *words[] = { "openssl", "s_client",           "-connect", ends.address, "-CAfile",
                             certificates()->ca, "-tls1_2",   "-legacy_renegotiation", NULL };
     CHECK_IS(start(&child, words), 0);
     CHECK(write(child.to, "R\n", 2) == 2);
     CHECK_IS(asyncio_sleep(0.3), 0);
     if (write(child.to, "Q\n", 2) != 2)
         CHECK(errno == EPIPE); /* it has taken offence already */
-    CHECK_IS(asyncio_await(served.done), 0);
-    CHECK(served.result <= 0 && !served.line[0]);
-    CHECK_IS(stop(&child), 0);
-    asyncio_server_close(server);
-    CHECK_IS(asyncio_server_wait_closed(server), 0);
-    asyncio_server_unref(server);
-    asyncio_future_unref(served.done);
-    asyncio_ssl_context_unref(context);
-    return settle();
+    CHECK_IS(asyncio_await(ends.served.done), 0);
+    CHECK(ends.served.result <= 0 && !ends.served.line[0]);
+    return end_conversation(&ends, &child);
 }
 
 static void test_renegotiation(void **state)

@@ -12,16 +12,6 @@
 static char folder[] = "/tmp/unix_test.XXXXXX";
 static char path[64];
 
-static int echo(asyncio_stream *stream)
-{
-    char block[256];
-    int n;
-    while ((n = asyncio_stream_read(stream, block, sizeof block)) > 0)
-        if ((n = asyncio_stream_write(stream, block, n)) < 0)
-            break;
-    return n;
-}
-
 static int talk(asyncio_stream *stream)
 {
     char text[8];
@@ -41,14 +31,6 @@ static int talk_to(const char *name)
     r = talk(stream);
     asyncio_stream_unref(stream);
     return r;
-}
-
-static int end_server(asyncio_server *server)
-{
-    asyncio_server_close(server);
-    int r = asyncio_server_wait_closed(server);
-    asyncio_server_unref(server);
-    return r < 0 ? r : settle();
 }
 
 static bool is_socket(const char *name)

@@ -4,7 +4,7 @@
 /* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 */
 /* These emulate a kernel, and know no child that shares its parent's memory: what exec says does
  * not come back. Real processes have no place in a virtual clock. */
-#include "net/net_test.h"
+#include "process/process_test.h"
 
 #include "support/sweep.h"
 
@@ -13,33 +13,10 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PIPE ASYNCIO_SUBPROCESS_PIPE
 #define DEVNULL ASYNCIO_SUBPROCESS_DEVNULL
-
-static void no_child_is_left(void)
-{
-    siginfo_t info = { .si_pid = 0 };
-    int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
-    if (r == 0)
-        fail_msg("a child is left, %s", info.si_pid ? "a zombie" : "and it runs");
-    assert_int_equal(errno, ECHILD);
-}
-
-static void run_program(program *body)
-{
-    for (int i = 0; i < 2; i++) {
-        enter_world(i ? "chopped" : "plain", i, 0);
-        int r = run_once(body, NULL);
-        if (r != 0)
-            fail_msg("%s: %s (%s)", world.name, asyncio_error_name(r),
-                     asyncio_last_error(r) ? asyncio_last_error(r)->text : "-");
-        no_child_is_left();
-    }
-    enter_world("plain", false, 0);
-}
 
 /* Runs a shell command with these options; its standard output has to be `expected`. */
 static int says(const char *command, const char *expected, asyncio_subprocess_options options)
@@ -731,28 +708,10 @@ static int all_of_it(void)
     return r;
 }
 
-/* Its awaits take real time, so it is cancelled after turns, and then after moments, until it is
- * faster than that. */
 static int cancelled_at_each(void *data)
 {
     (void)data;
-    int is_done = 0;
-    for (int i = 0; i < 200 && !is_done; i++) {
-        for (int times = 1; times <= 2; times++) {
-            asyncio_task *task;
-            START(task, all_of_it);
-            for (int k = 0; k < i && k < 5; k++)
-                CHECK_IS(asyncio_sleep(0), 0);
-            if (i > 5)
-                CHECK_IS(asyncio_sleep(0.0002 * (i - 5)), 0);
-            is_done = asyncio_task_done(task);
-            for (int k = 0; k < times; k++)
-                asyncio_task_cancel(task);
-            CHECK_IS(join(task), is_done ? 0 : -ECANCELED);
-        }
-    }
-    CHECK(is_done);
-    return 0;
+    return sweep_moments("subprocess", all_of_it, 5, 0.0002, false);
 }
 
 static void test_sweep(void **state)

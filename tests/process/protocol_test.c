@@ -4,37 +4,14 @@
 /* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 */
 /* These emulate a kernel, and know no child that shares its parent's memory. Real processes have no
  * place in a virtual clock. */
-#include "net/net_test.h"
+#include "process/process_test.h"
 
 #include "support/sweep.h"
 
 #include <asyncio.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #define DEVNULL ASYNCIO_SUBPROCESS_DEVNULL
-
-static void no_child_is_left(void)
-{
-    siginfo_t info = { .si_pid = 0 };
-    int r = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
-    if (r == 0)
-        fail_msg("a child is left, %s", info.si_pid ? "a zombie" : "and it runs");
-    assert_int_equal(errno, ECHILD);
-}
-
-static void run_program(program *body)
-{
-    for (int i = 0; i < 2; i++) {
-        enter_world(i ? "chopped" : "plain", i, 0);
-        int r = run_once(body, NULL);
-        if (r != 0)
-            fail_msg("%s: %s (%s)", world.name, asyncio_error_name(r),
-                     asyncio_last_error(r) ? asyncio_last_error(r)->text : "-");
-        no_child_is_left();
-    }
-    enter_world("plain", false, 0);
-}
 
 /* ---- a protocol that writes down what happens to it ---- */
 
@@ -464,23 +441,7 @@ static int all_of_it(void)
 static int cancelled_at_each(void *data)
 {
     (void)data;
-    int is_done = 0;
-    for (int i = 0; i < 200 && !is_done; i++) {
-        for (int times = 1; times <= 2; times++) {
-            asyncio_task *task;
-            START(task, all_of_it);
-            for (int k = 0; k < i && k < 8; k++)
-                CHECK_IS(asyncio_sleep(0), 0);
-            if (i > 8)
-                CHECK_IS(asyncio_sleep(0.0002 * (i - 8)), 0);
-            is_done = asyncio_task_done(task);
-            for (int k = 0; k < times; k++)
-                asyncio_task_cancel(task);
-            CHECK_IS(join(task), is_done ? 0 : -ECANCELED);
-        }
-    }
-    CHECK(is_done);
-    return 0;
+    return sweep_moments("subprocess protocol", all_of_it, 8, 0.0002, false);
 }
 
 static void test_sweep(void **state)

@@ -43,7 +43,6 @@ struct told {
 };
 
 struct sweep {
-    const struct CMUnitTest *cases;
     CMFixtureFunction setup, teardown;
     struct told *told; /* shared with the child */
     int log;
@@ -230,7 +229,6 @@ int _cmocka_run_group_tests(const char *name, const struct CMUnitTest *const cas
     if (!seconds || child_tells)
         return runner_of_cmocka()(name, cases, count, setup, teardown);
     struct sweep sweep = {
-        .cases = cases,
         .setup = setup,
         .teardown = teardown,
         .told = mmap(NULL, sizeof *sweep.told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,

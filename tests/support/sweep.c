@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "support/points.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,6 +136,50 @@ unsigned sweep_suspensions(const char *name, scenario *program)
     print_message("sweep: %s: %u suspensions, cancelled at %u points\n", name,
                   counted.suspensions, points);
     return points;
+}
+
+static int cancel_at_moment(scenario *program, int turns, double seconds, int times, bool may_win,
+                            bool *ret_ended)
+{
+    asyncio_task *victim;
+    int r = asyncio_create_task(asyncio_coro(program), &victim);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < turns && r >= 0; i++)
+        r = asyncio_sleep(0);
+    if (r >= 0 && seconds > 0)
+        r = asyncio_sleep(seconds);
+    if (r < 0) {
+        asyncio_task_unref(victim);
+        return r;
+    }
+    *ret_ended = asyncio_task_done(victim);
+    for (int i = 0; i < times; i++)
+        asyncio_task_cancel(victim);
+    r = asyncio_await(victim);
+    asyncio_task_unref(victim);
+    if (*ret_ended ? r == 0 : r == -ECANCELED || (may_win && r == 0))
+        return 0;
+    print_error("cancelled %d times after %d turns and %g s: %s\n", times, turns, seconds,
+                asyncio_error_name(r));
+    return -EPROTO;
+}
+
+int sweep_moments(const char *name, scenario *program, int turns, double moment, bool may_win)
+{
+    enum { MOMENTS = 300 };
+    bool ended = false;
+    unsigned points = 0;
+    for (int i = 0; i < turns + MOMENTS && !ended; i++)
+        for (int times = 1; times <= 2; times++, points++) {
+            double seconds = i > turns ? moment * (i - turns) : 0;
+            int r = cancel_at_moment(program, i < turns ? i : turns, seconds, times, may_win,
+                                     &ended);
+            if (r < 0)
+                return r;
+        }
+    print_message("sweep: %s: cancelled in turns and moments, at %u points\n", name, points);
+    return ended ? 0 : -EPROTO;
 }
 
 unsigned sweep_all(const struct sweep *sweeps, size_t count,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <asyncio.h>
+#include <stdbool.h>
 
 /* A program for asyncio_run: it returns what went wrong, gives back what it took, and never
  * exits. */
@@ -22,6 +23,13 @@ unsigned sweep_cancellations(const char *name, scenario *program);
  * a program returns for what must not be), when memory is left, or with what points.h found.
  * Returns how many points were tried, and prints it. */
 unsigned sweep_suspensions(const char *name, scenario *program);
+
+/* For programs whose awaits take real time (a child, a disk), from inside a running one: cancels
+ * `program` before its first turn, its second, ... as many as `turns`, then ever one `moment` of
+ * seconds later, once and twice, until it was faster. Returns 0, or -EPROTO: it neither ended
+ * before nor gave -ECANCELED (`may_win`: or 0, where its last await could not be cancelled).
+ * Prints how many points were tried. */
+int sweep_moments(const char *name, scenario *program, int turns, double moment, bool may_win);
 
 /* A table of programs, each swept in one of these ways: how many points there were in all. */
 struct sweep {

@@ -51,12 +51,24 @@ static int in_debug(asyncio_coro coro)
     return asyncio_run(coro, .debug = 1, .loop_factory = make_loop);
 }
 
-/* Runs `coro` as a task of its own, cancels it where it waits first, and gives its result. */
-static int cancels(asyncio_coro coro)
+/* Runs `coro` as a task of its own and gives its result. */
+static int awaits(asyncio_coro coro, const char *called)
 {
     asyncio_task *task;
-    int r = asyncio_create_task(coro, &task, .name = "victim");
-    if (r >= 0)
+    int r = asyncio_create_task(coro, &task, .name = called);
+    if (r < 0)
+        return r;
+    r = asyncio_await(task);
+    asyncio_task_unref(task);
+    return r;
+}
+
+/* The same, but cancels it after so many turns. */
+static int cancels(asyncio_coro coro, const char *called, int turns)
+{
+    asyncio_task *task;
+    int r = asyncio_create_task(coro, &task, .name = called);
+    for (int i = 0; i < turns && r >= 0; i++)
         r = asyncio_sleep(0);
     if (r < 0)
         return r;
@@ -68,7 +80,7 @@ static int cancels(asyncio_coro coro)
 
 static int ends_with(int wanted_result, asyncio_coro coro)
 {
-    int r = cancels(coro);
+    int r = cancels(coro, "victim", 1); /* where it waits first */
     if (r != wanted_result)
         fail_msg("%d instead of %d", r, wanted_result);
     return 0;
@@ -148,13 +160,7 @@ static int cancels_itself(void)
 
 static int by_itself(void)
 {
-    asyncio_task *task;
-    int r = asyncio_create_task(asyncio_coro(cancels_itself), &task);
-    if (r < 0)
-        return r;
-    r = asyncio_await(task);
-    asyncio_task_unref(task);
-    return r == 3 ? 0 : -EIO;
+    return awaits(asyncio_coro(cancels_itself), NULL) == 3 ? 0 : -EIO;
 }
 
 static void by_the_task_itself(void **state)
@@ -184,16 +190,7 @@ static int awaits_and_ignores(void)
 
 static int twice_down(void)
 {
-    asyncio_task *task;
-    int r = asyncio_create_task(asyncio_coro(awaits_and_ignores), &task, .name = "outer");
-    for (int i = 0; i < 3 && r >= 0; i++)
-        r = asyncio_sleep(0);
-    if (r < 0)
-        return r;
-    asyncio_task_cancel(task);
-    r = asyncio_await(task);
-    asyncio_task_unref(task);
-    return r == 1 ? 0 : -EIO;
+    return cancels(asyncio_coro(awaits_and_ignores), "outer", 3) == 1 ? 0 : -EIO;
 }
 
 static void by_who_awaits_a_task(void **state)
@@ -205,27 +202,12 @@ static void by_who_awaits_a_task(void **state)
 
 static int awaits_one_that_ignores(void)
 {
-    asyncio_task *task;
-    int r = asyncio_create_task(asyncio_coro(goes_on), &task, .name = "inner");
-    if (r < 0)
-        return r;
-    r = asyncio_await(task);
-    asyncio_task_unref(task);
-    return r;
+    return awaits(asyncio_coro(goes_on), "inner");
 }
 
 static int inner_one(void)
 {
-    asyncio_task *task;
-    int r = asyncio_create_task(asyncio_coro(awaits_one_that_ignores), &task, .name = "outer");
-    for (int i = 0; i < 3 && r >= 0; i++)
-        r = asyncio_sleep(0);
-    if (r < 0)
-        return r;
-    asyncio_task_cancel(task);
-    r = asyncio_await(task);
-    asyncio_task_unref(task);
-    return r == 5 ? 0 : -EIO;
+    return cancels(asyncio_coro(awaits_one_that_ignores), "outer", 3) == 5 ? 0 : -EIO;
 }
 
 /* The outer one never heard of it. */
@@ -304,14 +286,9 @@ static int plain_ways(void)
         r = ends_with(0, asyncio_coro(takes_it_back));
     if (r >= 0)
         r = ends_with(-ECANCELED, asyncio_coro(asyncio_sleep, 100.0));
-    asyncio_task *task;
-    if (r >= 0)
-        r = asyncio_create_task(asyncio_coro(is_due_at_its_end), &task);
     if (r < 0)
         return r;
-    r = asyncio_await(task);
-    asyncio_task_unref(task);
-    return r == -ECANCELED ? 0 : -EIO;
+    return awaits(asyncio_coro(is_due_at_its_end), NULL) == -ECANCELED ? 0 : -EIO;
 }
 
 static void who_obeys_fails_or_takes_it_back(void **state)
@@ -418,27 +395,13 @@ static int group_in_its_exit(void)
     return r;
 }
 
-static int cancelled_in_exit(void)
-{
-    asyncio_task *task;
-    int r = asyncio_create_task(asyncio_coro(group_in_its_exit), &task);
-    for (int i = 0; i < 4 && r >= 0; i++)
-        r = asyncio_sleep(0);
-    if (r < 0)
-        return r;
-    asyncio_task_cancel(task);
-    r = asyncio_await(task);
-    asyncio_task_unref(task);
-    return r;
-}
-
 static int groups(void)
 {
     int r = asyncio_gather(asyncio_coro(group_that_fails), asyncio_coro(group_that_is_cancelled));
     if (r >= 0)
         r = ends_with(-ECANCELED, asyncio_coro(group_that_waits));
     if (r >= 0)
-        (void)cancelled_in_exit();
+        (void)cancels(asyncio_coro(group_in_its_exit), NULL, 4);
     return r;
 }
 
@@ -456,16 +419,7 @@ static int first_wins(void)
 
 static int awaits_cancelled(void)
 {
-    asyncio_task *task;
-    int r = asyncio_create_task(asyncio_coro(sleeps), &task);
-    if (r >= 0)
-        r = asyncio_sleep(0);
-    if (r < 0)
-        return r;
-    asyncio_task_cancel(task);
-    r = asyncio_await(task); /* the other's, not its own */
-    asyncio_task_unref(task);
-    return r == -ECANCELED ? 0 : -EIO;
+    return cancels(asyncio_coro(sleeps), NULL, 1) == -ECANCELED ? 0 : -EIO; /* not its own */
 }
 
 static int others(void)
