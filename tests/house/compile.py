@@ -18,6 +18,8 @@ DIR/refused/*.c and *.cc must not compile. A file is a head and cases; a case be
 
 Refused means an error, without -Werror; gcc 11 alone gets it, since no macro can turn its warnings into errors.
 
+Each public macro of asyncio's headers is called in DIR/ok, in C and in C++.
+
 Compilers: every gcc, g++, clang and clang++ on the PATH, plain and numbered, from gcc 11 and clang 14 on. --quick takes the
 plain ones, and leaves out standards that differ little.
 """
@@ -160,6 +162,23 @@ def refused_jobs(path, text, makers, standards):
                 yield job
 
 
+def uncalled(include, folder):
+    """Public macros of asyncio that no program in ok/ calls, in one of the languages."""
+    headers = glob.glob(os.path.join(include, "asyncio.h")) + glob.glob(os.path.join(include, "asyncio", "*.h"))
+    macros = set()
+    for path in headers:
+        with open(path, encoding="utf-8") as file:
+            macros |= set(re.findall(r"^#\s*define (asyncio_[a-z0-9]\w*)\(", file.read(), re.M))
+    for ending in NAMES:
+        text = ""
+        for path in glob.glob(os.path.join(folder, "ok", "*" + ending)) + glob.glob(os.path.join(folder, "ok", "*.h")):
+            with open(path, encoding="utf-8") as file:
+                text += re.sub(r"/\*.*?\*/|//[^\n]*", "", file.read(), flags=re.S)
+        called = set(re.findall(r"\b(\w+)\(", text))
+        for macro in sorted(macros - called):
+            yield f"{macro} is called in no program {folder}/ok/*{ending}"
+
+
 def programs_of(folder, kind):
     for path in sorted(glob.glob(os.path.join(folder, kind, "*.c")) + glob.glob(os.path.join(folder, kind, "*.cc"))):
         with open(path, encoding="utf-8") as file:
@@ -224,6 +243,14 @@ def self_test():
         assert not verdict("refused", both)
         assert verdict("refused", both + "/* expect: nothing */\n" + good), "the second case was not seen"
         assert verdict("refused", both + "/* expect: x */\n/* flags: -Wall */\n" + good), "a case with flags was not seen"
+        include = os.path.join(folder, "include")
+        os.makedirs(include)
+        with open(os.path.join(include, "asyncio.h"), "w", encoding="utf-8") as file:
+            file.write("#define asyncio_x(...) 1\n#define asyncio__y(...) 1\n")
+        verdict("ok", "/* asyncio_x() */\n" + good)
+        assert len(list(uncalled(include, folder))) == 2, "a macro that is not called was not seen"
+        verdict("ok", "int f = asyncio_x();\n")
+        assert len(list(uncalled(include, folder))) == 1
         each = "/* expect on each line: undeclared */\nvoid f(void);\nvoid f(void)\n{\n    nothing();\n    %s;\n}\n"
         assert not verdict("refused", each.replace("nothing()", "one") % "two")
         assert verdict("refused", each % "f()"), "a line without an error was not seen"
@@ -238,6 +265,7 @@ def main(words):
     quick = "--quick" in words
     count, ran, names, errors = run(value["--programs"], [value["--include"]], value.get("--library"), quick,
                                     *((QUICK, QUICK) if quick else (STANDARDS, REFUSING)))
+    errors += uncalled(value["--include"], value["--programs"])
     print("\n".join(errors))
     print(f"compile: {count} compilations and {ran} runs with {len(names)} compilers: {', '.join(names)}")
     print(f"{count + ran - len(errors)} passed, {len(errors)} failed")
