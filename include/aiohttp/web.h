@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* aiohttp.web: all of the server side. See the parts. */
+#pragma once
+
+#include <aiohttp/web_exceptions.h>
+#include <aiohttp/web_request.h>
+#include <aiohttp/web_response.h>
+#include <aiohttp/web_runner.h>
+#include <aiohttp/web_server.h>
