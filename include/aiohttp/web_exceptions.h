@@ -27,76 +27,201 @@ typedef struct aiohttp_web_http_options {
     const char *const *headers ASYNCIO__0;  /* name, value, name, value, ..., NULL */
 } aiohttp_web_http_options;
 
-/* Those that take the request and options only: name and status. */
-#define AIOHTTP__HTTP_STATUSES(X)                                                                  \
-    X(ok, 200)                                                                                     \
-    X(created, 201)                                                                                \
-    X(accepted, 202)                                                                               \
-    X(non_authoritative_information, 203)                                                          \
-    X(no_content, 204)                                                                             \
-    X(reset_content, 205)                                                                          \
-    X(partial_content, 206)                                                                        \
-    X(not_modified, 304)                                                                           \
-    X(bad_request, 400)                                                                            \
-    X(unauthorized, 401)                                                                           \
-    X(payment_required, 402)                                                                       \
-    X(forbidden, 403)                                                                              \
-    X(not_found, 404)                                                                              \
-    X(not_acceptable, 406)                                                                         \
-    X(proxy_authentication_required, 407)                                                          \
-    X(request_timeout, 408)                                                                        \
-    X(conflict, 409)                                                                               \
-    X(gone, 410)                                                                                   \
-    X(length_required, 411)                                                                        \
-    X(precondition_failed, 412)                                                                    \
-    X(request_uri_too_long, 414)                                                                   \
-    X(unsupported_media_type, 415)                                                                 \
-    X(request_range_not_satisfiable, 416)                                                          \
-    X(expectation_failed, 417)                                                                     \
-    X(misdirected_request, 421)                                                                    \
-    X(unprocessable_entity, 422)                                                                   \
-    X(failed_dependency, 424)                                                                      \
-    X(upgrade_required, 426)                                                                       \
-    X(precondition_required, 428)                                                                  \
-    X(too_many_requests, 429)                                                                      \
-    X(request_header_fields_too_large, 431)                                                        \
-    X(internal_server_error, 500)                                                                  \
-    X(not_implemented, 501)                                                                        \
-    X(bad_gateway, 502)                                                                            \
-    X(service_unavailable, 503)                                                                    \
-    X(gateway_timeout, 504)                                                                        \
-    X(version_not_supported, 505)                                                                  \
-    X(variant_also_negotiates, 506)                                                                \
-    X(insufficient_storage, 507)                                                                   \
-    X(not_extended, 510)                                                                           \
-    X(network_authentication_required, 511)
+/* Each sets the answer and returns -(AIOHTTP_HTTP + status). Those that take a place to go to, a
+ * URL, make it the Location header: -EINVAL for NULL and for control characters. None suspends. */
 
-/* Those that take a place to go to, a URL, which becomes the Location header. */
-#define AIOHTTP__HTTP_MOVES(X)                                                                     \
-    X(multiple_choices, 300)                                                                       \
-    X(moved_permanently, 301)                                                                      \
-    X(found, 302)                                                                                  \
-    X(see_other, 303)                                                                              \
-    X(use_proxy, 305)                                                                              \
-    X(temporary_redirect, 307)                                                                     \
-    X(permanent_redirect, 308)
-
-/* aiohttp_web_http_NAME(request, .text = ...): sets the answer, returns -(AIOHTTP_HTTP + status).
- * Does not suspend. */
-#define AIOHTTP__DECLARE(name, status)                                                             \
-    AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_http_##name(                                    \
-        aiohttp_web_request *request, const aiohttp_web_http_options *options);
-AIOHTTP__HTTP_STATUSES(AIOHTTP__DECLARE)
-#undef AIOHTTP__DECLARE
-
-/* aiohttp_web_http_NAME(request, location, ...): as above; -EINVAL for a location that is NULL or
- * has control characters. Does not suspend. */
-#define AIOHTTP__DECLARE(name, status)                                                             \
-    AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_http_##name(                                    \
-        aiohttp_web_request *request, const char *location,                                        \
-        const aiohttp_web_http_options *options);
-AIOHTTP__HTTP_MOVES(AIOHTTP__DECLARE)
-#undef AIOHTTP__DECLARE
+/* 200. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_ok(aiohttp_web_request *request,
+                    const aiohttp_web_http_options *options);
+/* 201. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_created(aiohttp_web_request *request,
+                         const aiohttp_web_http_options *options);
+/* 202. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_accepted(aiohttp_web_request *request,
+                          const aiohttp_web_http_options *options);
+/* 203. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_non_authoritative_information(aiohttp_web_request *request,
+                                               const aiohttp_web_http_options *options);
+/* 204. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_no_content(aiohttp_web_request *request,
+                            const aiohttp_web_http_options *options);
+/* 205. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_reset_content(aiohttp_web_request *request,
+                               const aiohttp_web_http_options *options);
+/* 206. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_partial_content(aiohttp_web_request *request,
+                                 const aiohttp_web_http_options *options);
+/* 304. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_not_modified(aiohttp_web_request *request,
+                              const aiohttp_web_http_options *options);
+/* 400. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_bad_request(aiohttp_web_request *request,
+                             const aiohttp_web_http_options *options);
+/* 401. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_unauthorized(aiohttp_web_request *request,
+                              const aiohttp_web_http_options *options);
+/* 402. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_payment_required(aiohttp_web_request *request,
+                                  const aiohttp_web_http_options *options);
+/* 403. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_forbidden(aiohttp_web_request *request,
+                           const aiohttp_web_http_options *options);
+/* 404. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_not_found(aiohttp_web_request *request,
+                           const aiohttp_web_http_options *options);
+/* 406. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_not_acceptable(aiohttp_web_request *request,
+                                const aiohttp_web_http_options *options);
+/* 407. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_proxy_authentication_required(aiohttp_web_request *request,
+                                               const aiohttp_web_http_options *options);
+/* 408. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_request_timeout(aiohttp_web_request *request,
+                                 const aiohttp_web_http_options *options);
+/* 409. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_conflict(aiohttp_web_request *request,
+                          const aiohttp_web_http_options *options);
+/* 410. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_gone(aiohttp_web_request *request,
+                      const aiohttp_web_http_options *options);
+/* 411. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_length_required(aiohttp_web_request *request,
+                                 const aiohttp_web_http_options *options);
+/* 412. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_precondition_failed(aiohttp_web_request *request,
+                                     const aiohttp_web_http_options *options);
+/* 414. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_request_uri_too_long(aiohttp_web_request *request,
+                                      const aiohttp_web_http_options *options);
+/* 415. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_unsupported_media_type(aiohttp_web_request *request,
+                                        const aiohttp_web_http_options *options);
+/* 416. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_request_range_not_satisfiable(aiohttp_web_request *request,
+                                               const aiohttp_web_http_options *options);
+/* 417. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_expectation_failed(aiohttp_web_request *request,
+                                    const aiohttp_web_http_options *options);
+/* 421. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_misdirected_request(aiohttp_web_request *request,
+                                     const aiohttp_web_http_options *options);
+/* 422. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_unprocessable_entity(aiohttp_web_request *request,
+                                      const aiohttp_web_http_options *options);
+/* 424. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_failed_dependency(aiohttp_web_request *request,
+                                   const aiohttp_web_http_options *options);
+/* 426. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_upgrade_required(aiohttp_web_request *request,
+                                  const aiohttp_web_http_options *options);
+/* 428. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_precondition_required(aiohttp_web_request *request,
+                                       const aiohttp_web_http_options *options);
+/* 429. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_too_many_requests(aiohttp_web_request *request,
+                                   const aiohttp_web_http_options *options);
+/* 431. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_request_header_fields_too_large(aiohttp_web_request *request,
+                                                 const aiohttp_web_http_options *options);
+/* 500. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_internal_server_error(aiohttp_web_request *request,
+                                       const aiohttp_web_http_options *options);
+/* 501. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_not_implemented(aiohttp_web_request *request,
+                                 const aiohttp_web_http_options *options);
+/* 502. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_bad_gateway(aiohttp_web_request *request,
+                             const aiohttp_web_http_options *options);
+/* 503. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_service_unavailable(aiohttp_web_request *request,
+                                     const aiohttp_web_http_options *options);
+/* 504. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_gateway_timeout(aiohttp_web_request *request,
+                                 const aiohttp_web_http_options *options);
+/* 505. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_version_not_supported(aiohttp_web_request *request,
+                                       const aiohttp_web_http_options *options);
+/* 506. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_variant_also_negotiates(aiohttp_web_request *request,
+                                         const aiohttp_web_http_options *options);
+/* 507. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_insufficient_storage(aiohttp_web_request *request,
+                                      const aiohttp_web_http_options *options);
+/* 510. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_not_extended(aiohttp_web_request *request,
+                              const aiohttp_web_http_options *options);
+/* 511. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_network_authentication_required(aiohttp_web_request *request,
+                                                 const aiohttp_web_http_options *options);
+/* 300. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_multiple_choices(aiohttp_web_request *request, const char *location,
+                                  const aiohttp_web_http_options *options);
+/* 301. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_moved_permanently(aiohttp_web_request *request, const char *location,
+                                   const aiohttp_web_http_options *options);
+/* 302. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_found(aiohttp_web_request *request, const char *location,
+                       const aiohttp_web_http_options *options);
+/* 303. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_see_other(aiohttp_web_request *request, const char *location,
+                           const aiohttp_web_http_options *options);
+/* 305. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_use_proxy(aiohttp_web_request *request, const char *location,
+                           const aiohttp_web_http_options *options);
+/* 307. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_temporary_redirect(aiohttp_web_request *request, const char *location,
+                                    const aiohttp_web_http_options *options);
+/* 308. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_http_permanent_redirect(aiohttp_web_request *request, const char *location,
+                                    const aiohttp_web_http_options *options);
 
 /* 405 with the Allow header `allowed`: "GET, HEAD". Does not suspend. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
