@@ -5,5 +5,6 @@
 #include <asyncio.h>
 
 #include <aiohttp/error.h>
+#include <aiohttp/headers.h>
 #include <aiohttp/limits.h>
 #include <aiohttp/macros.h>

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that ends together: what belongs to one request, or to one set of headers.
+ *
+ * MODEL      Taken from the end of a block; given back all at once, by reset or fini. A reset keeps
+ *            the memory that was lent at the beginning, or else the first block when it is of the
+ *            usual size, so that the next request allocates nothing. Under AddressSanitizer what
+ *            was not handed out is poisoned.
+ * INVARIANT  Zeroed memory is an empty arena.
+ * LIMIT      None of its own: who fills it with what comes from outside has counted before. */
+#pragma once
+
+#include "base/span.h"
+
+#include <stdint.h>
+
+enum { ARENA_BLOCK = 1024, ARENA_ALIGN = 16 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size; /* of all of it */
+};
+
+struct arena {
+    char *at, *end;             /* what is free in the newest block */
+    struct arena_block *blocks; /* newest first */
+    char *lent;                 /* by the owner: comes first, is never freed */
+    size_t lent_size;
+};
+
+/* Begins with `memory` (aligned as ARENA_ALIGN, or NULL), which stays the caller's. */
+void aiohttp__arena_init(struct arena *arena, void *memory, size_t size);
+
+/* Gives all of it back, but for what the next one begins with. */
+void aiohttp__arena_reset(struct arena *arena);
+
+/* Gives all of it back. It is empty, and may be used again. */
+void aiohttp__arena_fini(struct arena *arena);
+
+/* `size` bytes aligned to ARENA_ALIGN, or NULL without memory. */
+void *aiohttp__arena_alloc(struct arena *arena, size_t size);
+
+/* As alloc, zeroed; -> NULL too when count times size is too much. */
+void *aiohttp__arena_calloc(struct arena *arena, size_t count, size_t size);
+
+/* A copy of `text` with a NUL behind it, or NULL without memory. Not aligned. */
+char *aiohttp__arena_text(struct arena *arena, struct span text);
+
+/* Text of printf's form, or NULL without memory. */
+char *aiohttp__arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((__format__(__printf__, 2, 3)));
