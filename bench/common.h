@@ -74,17 +74,47 @@ static UNUSED void connections(int change)
         exit(0);
 }
 
-/* Returns a listening socket of a free port on loopback, its number printed. */
-static UNUSED int listen_anywhere(int flags)
+/* The end of a server without connections: an empty datagram. */
+static UNUSED void farewell(void)
+{
+    if (getenv("BENCH_ONCE"))
+        exit(0);
+}
+
+/* Returns a socket of a free port on loopback. */
+static UNUSED int bound(int type, struct sockaddr_in *ret_address)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, 4096) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0)
-        die("listen", errno);
-    printf("port %d\n", ntohs(address.sin_port));
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        die("bind", errno);
+    *ret_address = address;
+    return fd;
+}
+
+static UNUSED void print_port(const struct sockaddr_in *address)
+{
+    printf("port %d\n", ntohs(address->sin_port));
     fflush(stdout);
+}
+
+static UNUSED int bind_anywhere(int type)
+{
+    struct sockaddr_in address;
+    int fd = bound(type, &address);
+    print_port(&address);
+    return fd;
+}
+
+static UNUSED int listen_anywhere(int flags)
+{
+    struct sockaddr_in address;
+    int listener = bound(SOCK_STREAM | flags, &address);
+    if (listen(listener, 4096) < 0)
+        die("listen", errno);
+    print_port(&address);
     return listener;
 }

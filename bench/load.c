@@ -3,6 +3,7 @@
  *
  *   load PORT CONNECTIONS SIZE DEPTH SECONDS [SERVER_PID]   warms up for a third of it, measures
  *   load PORT CONNECTIONS SIZE DEPTH -MESSAGES              exactly so many in all, for callgrind
+ *   load udp:PORT ...                                       datagrams, from connected sockets
  *
  * Each connection keeps DEPTH messages of SIZE bytes in flight: for each whole message that came
  * back, the next one goes out. All bytes are counted and every byte is checked in the warm-up.
@@ -32,7 +33,7 @@ static uint64_t histogram[BUCKETS];
 static char *pattern, *incoming;
 static int64_t size, done, budget = INT64_MAX, bad;
 static int depth, poller;
-static bool recording, checking = true;
+static bool recording, checking = true, is_udp;
 
 static int bucket(int64_t ns)
 {
@@ -67,6 +68,8 @@ static void send_more(struct connection *c)
     int64_t now = wall();
     while (c->to_send > 0) {
         int64_t offset = c->sent % size, length = c->to_send < BUFFER ? c->to_send : BUFFER;
+        if (is_udp)
+            length = size;
         ssize_t n = send(c->fd, pattern + offset, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN)
             break;
@@ -131,7 +134,7 @@ static struct connection *connect_all(int count, uint16_t port)
     struct sockaddr_in address = { AF_INET, htons(port), { htonl(INADDR_LOOPBACK) }, { 0 } };
     for (int i = 0; all && i < count; i++) {
         int yes = 1;
-        all[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        all[i].fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
         if (all[i].fd < 0 || connect(all[i].fd, (struct sockaddr *)&address, sizeof address) < 0)
             die("connect", errno);
         setsockopt(all[i].fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
@@ -163,6 +166,7 @@ int main(int argc, char **argv)
     double seconds = atof(argv[5]);
     clockid_t server_clock = 0;
     bool has_clock = server > 0 && clock_getcpuclockid(server, &server_clock) == 0;
+    is_udp = strncmp(argv[1], "udp:", 4) == 0;
     size = atol(argv[3]);
     depth = atoi(argv[4]);
     if (count < 1 || size < 1 || size > BUFFER / 2 || depth < 1 || depth > STAMPS)
@@ -173,7 +177,7 @@ int main(int argc, char **argv)
     incoming = malloc(BUFFER);
     for (int64_t i = 0; i < 2 * BUFFER; i++)
         pattern[i] = (char)('a' + i % size % 23);
-    struct connection *all = connect_all(count, (uint16_t)atoi(argv[1]));
+    struct connection *all = connect_all(count, (uint16_t)atoi(argv[1] + (is_udp ? 4 : 0)));
 
     if (seconds < 0) {
         int64_t goal = budget = (int64_t)-seconds;
@@ -181,6 +185,8 @@ int main(int argc, char **argv)
             allow(&all[i], depth), send_more(&all[i]);
         while (done < goal)
             turn(-1);
+        if (is_udp) /* the server's end */
+            (void)!send(all->fd, "", 0, 0);
         figure("messages", (double)done);
         return bad != 0;
     }

@@ -125,6 +125,7 @@ class Builder:
         self.c("files", ["limits/files.c"], ["-lpthread"], depends=[HERE / "files.h"])
         self.c("epoll", ["limits/epoll.c"])
         self.c("uring", ["limits/uring.c"], ["-luring"])
+        self.c("udp", ["limits/udp.c"], ["-luring"])
         self.c("libuv", ["peers/libuv.c"], ["-luv", "-lpthread"])
         self.c("libevent", ["peers/libevent.c"], ["-levent"])
         self.go()

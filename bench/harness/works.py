@@ -42,6 +42,9 @@ class Echo:
     def counted_name(self):
         return "instructions_" + self.name.removeprefix("echo_")
 
+    def address(self, port):
+        return f"udp:{port}" if self.way.startswith("udp") else port
+
 
 TRIPS = dict(count=20000, slow_count=3000, quick_count=2000)
 WORKS = [
@@ -69,9 +72,10 @@ WORKS = [
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
 CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n in
           ((64, 1), (64, 64), (64, 1000), (4096, 64), (65536, 1), (65536, 64))]
+CELLS += [Echo(size, n, way=way) for way in ("udp", "udp_protocol") for size, n in ((64, 1), (64, 64), (1400, 64))]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
-           Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol")]
+           Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol"), Echo(64, 1, way="udp"), Echo(64, 64, way="udp"), Echo(64, 1, way="udp_protocol")]
 
 DEBUG_WORKS = ("switch2", "spawn", "handover")         # where a debug mode that is off would be seen
 
@@ -84,6 +88,7 @@ THREADS = ("threadsafe_post", "threadsafe_roundtrip", "offload_post", "offload_r
 SYSTEM = ("subprocess", "files")
 CALLBACKS = ("protocol", "buffered")
 ECHOES = ("echo",) + CALLBACKS
+UDP = ("udp", "udp_protocol")
 BY_CALLBACKS = dict.fromkeys(CALLBACKS, "echo")    # theirs has no other kind
 
 
@@ -111,7 +116,7 @@ class Who:
 def everybody(out, python, missing):
     """All who could take part, with their programs under `out`."""
     path = lambda name: str(out / name)
-    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES, {"ASYNCIO_BACKEND": backend})
+    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES + UDP, {"ASYNCIO_BACKEND": backend})
             for backend in ("io_uring", "epoll")]
     # ours, of a library that knows no debug mode
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
@@ -132,6 +137,10 @@ def everybody(out, python, missing):
         Who("bare-memory", "limit", [path("memory")], ("memory",), fixed=True),
         Who("bare-spawn", "limit", [path("child")], ("subprocess",), fixed=True),
         Who("bare-files", "limit", [path("files")], ("files",), fixed=True),
+        Who("raw-epoll-one", "limit", [path("udp"), "one"], UDP, fixed=True),
+        Who("raw-epoll-many", "limit", [path("udp"), "many"], UDP, fixed=True),
+        Who("raw-io_uring-multishot", "limit", [path("udp"), "uring"], UDP, fixed=True),
+        Who("raw-io_uring-poll", "limit", [path("udp"), "poll"], UDP, fixed=True),
         Who("raw-epoll", "limit", [path("epoll")], ECHOES, fixed=True),
         Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ECHOES, fixed=True),
         Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ECHOES, fixed=True),

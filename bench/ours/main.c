@@ -53,6 +53,8 @@ int main(int argc, char **argv)
         { "echo_view", asyncio_coro(echo_view_server) },
         { "protocol", asyncio_coro(protocol_server) },
         { "buffered", asyncio_coro(buffered_server) },
+        { "udp", asyncio_coro(udp_server) },
+        { "udp_protocol", asyncio_coro(udp_protocol_server) },
     };
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
         if (!strcmp(work, works[i].name))

@@ -58,3 +58,7 @@ int serve_echo(asyncio_server *server);
 /* protocol.c */
 int protocol_server(void);
 int buffered_server(void);
+
+/* datagram.c */
+int udp_server(void);
+int udp_protocol_server(void);
