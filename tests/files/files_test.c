@@ -124,7 +124,7 @@ static int calls(void *data)
 static int errors(void *data)
 {
     (void)data;
-    char text[8];
+    char text[8] = "";
     struct stat status;
     char **names;
     char *whole = NULL;
