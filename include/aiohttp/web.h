@@ -2,6 +2,7 @@
 /* aiohttp.web: all of the server side. See the parts. */
 #pragma once
 
+#include <aiohttp/web_application.h>
 #include <aiohttp/web_exceptions.h>
 #include <aiohttp/web_request.h>
 #include <aiohttp/web_response.h>
