@@ -266,11 +266,14 @@ static int be_fair(void)
 }
 
 /* In the sim everything has its seeded turn. */
+static bool may_try(const asyncio_task *task)
+{
+    return !task->future.loop->backend->type->job && !asyncio__file_tries_nothing;
+}
+
 static int try_now(struct file_op *op, const asyncio_task *task)
 {
-    return task->future.loop->backend->type->job || asyncio__file_tries_nothing
-               ? FILE_WOULD_WAIT
-               : asyncio__file_try(op);
+    return may_try(task) ? asyncio__file_try(op) : FILE_WOULD_WAIT;
 }
 
 int asyncio__file_close(int descriptor)
@@ -289,7 +292,7 @@ int asyncio__file_do(struct file_op *op)
     if (!task)
         return -ASYNCIO_NO_TASK;
     int r = task_refuses(task);
-    if (r >= 0)
+    if (r >= 0 && may_try(task))
         r = be_fair();
     if (r < 0)
         return r;

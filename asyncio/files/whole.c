@@ -90,8 +90,9 @@ static int read_on(struct whole *whole)
         whole->size += (size_t)r;
         if (whole->max && whole->size > whole->max)
             return -EFBIG;
-        if ((size_t)r < asked && whole->tells_size)
-            return 0; /* the end */
+        if ((size_t)r < asked && whole->tells_size &&
+            whole->size >= (size_t)whole->status.st_size)
+            return 0; /* the end; short before it says nothing */
     }
 }
 

@@ -8,10 +8,22 @@
 #include "support/sweep.h"
 
 #include <asyncio.h>
+#include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64];
+
+/* This program's own read(2), which hides libc's: so many bytes at most. 0: as many as asked. */
+static size_t read_at_most;
+
+ssize_t read(int number, void *buffer, size_t size)
+{
+    ssize_t (*libc)(int, void *, size_t);
+    void *found = dlsym(RTLD_NEXT, "read");
+    memcpy(&libc, &found, sizeof libc);
+    return libc(number, buffer, read_at_most && size > read_at_most ? read_at_most : size);
+}
 
 /* Several tasks at once may use what it gives. */
 static const char *in_folder(const char *name)
@@ -200,12 +212,32 @@ static int wholes(void *data)
     return 0;
 }
 
+/* A read may bring less than there is, as over a network: a whole file is whole all the same. */
+static int short_reads(void *data)
+{
+    (void)data;
+    char *text;
+    size_t size;
+    asyncio_exit_stack stack;
+    CHECK_IS(put("short", "a file of more bytes than one read brings"), 0);
+    asyncio_exit_stack_enter(&stack);
+    read_at_most = 7;
+    int r = asyncio_read_file(in_folder("short"), &text, &size);
+    read_at_most = 0;
+    CHECK_IS(r, 0);
+    CHECK_IS((int)size, 41);
+    CHECK(strcmp(text, "a file of more bytes than one read brings") == 0);
+    CHECK_IS(asyncio_unlink(in_folder("short")), 0);
+    return asyncio_exit_stack_exit(&stack, 0);
+}
+
 static void test_calls(void **state)
 {
     (void)state;
     run_all_ways(calls);
     run_all_ways(errors);
     run_all_ways(wholes);
+    run_all_ways(short_reads);
     struct stat status;
     assert_int_equal(asyncio_stat("/", &status), -ASYNCIO_NO_TASK);
     assert_int_equal(asyncio_open("/", O_RDONLY), -ASYNCIO_NO_TASK);
