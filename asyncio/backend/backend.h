@@ -37,7 +37,13 @@
 enum {
     FAULT_RESET = 1,               /* connections break */
     FAULT_ABORT = 2,               /* connections break before they are accepted */
-    FAULT_LOSS = 4,                /* datagrams get lost */
+    FAULT_LOSS = 4,                /* datagrams get lost, come twice, overtake each other */
+    FAULT_SOCKET = 8,              /* there is no descriptor for a socket */
+    FAULT_CONNECT = 16,            /* connections are refused, and end otherwise */
+    FAULT_BUFFERS = 32,            /* -ENOBUFS of a send */
+    FAULT_FILE = 64,               /* files: short transfers, -EIO, -ENOSPC, -EMFILE */
+    FAULT_NAME = 128,              /* name servers fail */
+    FAULT_HANG = 256,              /* thread jobs and look-ups that take a minute */
 };
 
 struct backend_limits {
@@ -47,6 +53,7 @@ struct backend_limits {
     uint64_t seed;
     /* sim, seeded: FAULT_..., which break what no program gets through unharmed */
     unsigned faults;
+    unsigned long *counts;         /* sim: of each enum sim_event, or NULL */
     /* all: no read or write moves more bytes than this at a time. 0: no limit */
     unsigned chop;
 };
@@ -130,7 +137,7 @@ struct backend_type {
     int (*path_remove)(struct backend *backend, const char *path);
 
     /* Names: resolves without asking the system. Returns how many addresses, without a port;
-     * -ENOENT: there is no such host. (optional: sim) */
+     * -ENOENT: there is no such host; -EAGAIN: nobody could tell. (optional: sim) */
     int (*resolve)(struct backend *backend, const char *host,
                    struct sockaddr_storage *ret_addresses, size_t capacity);
 };

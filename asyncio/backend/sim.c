@@ -9,9 +9,11 @@
  * SEEDED   What could be done at once is sometimes put off; completions of different sockets
  *          overtake each other; transfers are chopped; a cancel sometimes answers 0, and then
  *          either the cancellation or the real result comes later; accepts fail with EMFILE now
- *          and then; thread jobs run in any order. Time passes at some deliveries, so that timers
- *          fall between them. The same seed and the same calls give the same run. Faults that no
- *          program gets through unharmed come only when backend_limits.faults names them.
+ *          and then; thread jobs run in any order; operations on files, too, and some it does not
+ *          have. Time passes at some deliveries, so that timers fall between them. The same seed
+ *          and the same calls give the same run. Faults that no program gets through unharmed come
+ *          only when backend_limits.faults names them (sim_fault.c). What has happened is counted
+ *          for who asks (backend_limits.counts).
  * NAMES    "localhost", and every list of literal addresses ("192.0.2.1,127.0.0.1"): those are its
  *          addresses. Nobody answers at the addresses that are reserved for examples.
  * REAL     An adopted descriptor can be polled (OP_POLL_*), and nothing else. What can only come
@@ -37,23 +39,7 @@ enum {
     FREE_POLLS = 1000, /* poll(0) calls in a row that cost no time */
     BUSY_NS = 1000,    /* and what each one after them costs */
 };
-
-/* ---- chance ---- */
-
-/* splitmix64 */
-static uint64_t draw(struct sim *sim)
-{
-    uint64_t z = sim->random += 0x9e3779b97f4a7c15U;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebU;
-    return z ^ z >> 31;
-}
-
-/* True once in `n`, and never with seed 0. */
-static bool happens(struct sim *sim, unsigned n)
-{
-    return sim->seed && draw(sim) % n == 0;
-}
+#define HANG_NS INT64_C(60000000000)
 
 static size_t chopped(struct sim *sim, size_t size)
 {
@@ -61,8 +47,8 @@ static size_t chopped(struct sim *sim, size_t size)
         size = sim->chop;
     if (size > INT_MAX)
         size = INT_MAX;
-    if (size > 1 && happens(sim, 2))
-        size = happens(sim, 4) ? 1 : 1 + (size_t)(draw(sim) % size);
+    if (size > 1 && event_happens(sim, SIM_SHORT, 2))
+        size = happens(sim, 4) ? 1 : 1 + (size_t)(sim_draw(sim) % size);
     return size;
 }
 
@@ -73,8 +59,10 @@ void asyncio__sim_activate(struct sim_handle *handle)
     struct sim *sim = handle->sim;
     if (!list_empty(&handle->link))
         return;
-    handle->delay = happens(sim, 2) ? (unsigned)(draw(sim) % 4) : 0;
-    if (happens(sim, 2))
+    handle->delay = happens(sim, 2) ? (unsigned)(sim_draw(sim) % 4) : 0;
+    if (handle->delay)
+        sim_count(sim, SIM_LATER);
+    if (event_happens(sim, SIM_OVERTAKES, 2))
         list_prepend(&sim->active, &handle->link);
     else
         list_append(&sim->active, &handle->link);
@@ -115,7 +103,7 @@ void asyncio__sim_handle_end(struct sim_handle *handle)
 
 static int try_recv(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
-    if (sim->faults & FAULT_RESET && happens(sim, 64) && handle->socket.connection)
+    if (handle->socket.connection && fault_happens(sim, FAULT_RESET, SIM_RESET, 64))
         asyncio__simnet_reset(&handle->socket);
     int n = asyncio__simnet_recv(&handle->socket, op->data, chopped(sim, op->size));
     return n == -EAGAIN ? OP_PENDING : n;
@@ -130,10 +118,13 @@ static int try_send(struct sim *sim, struct sim_handle *handle, struct op *op)
         }
         if (!op->iov_count)
             return op->done > INT_MAX ? INT_MAX : (int)op->done;
-        if (op->done && happens(sim, 4)) { /* the rest later, although there is room */
+        if (op->done && event_happens(sim, SIM_FULL, 4)) { /* the rest later, although there is
+                                                            * room */
             asyncio__sim_activate(handle);
             return OP_PENDING;
         }
+        if (fault_happens(sim, FAULT_BUFFERS, SIM_NO_BUFFERS, 64))
+            return -ENOBUFS;
         int n = asyncio__simnet_send(&handle->socket, op->iov->iov_base,
                                      chopped(sim, op->iov->iov_len));
         if (n < 0)
@@ -148,6 +139,8 @@ static int try_send(struct sim *sim, struct sim_handle *handle, struct op *op)
 static int try_recv_datagrams(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     unsigned count = 0;
+    if (fault_happens(sim, FAULT_LOSS, SIM_SHUFFLED, 8))
+        asyncio__simnet_datagrams_shuffle(handle->datagrams);
     while (count < op->datagram_count) {
         int r = asyncio__simnet_datagrams_receive(handle->datagrams, &op->datagrams[count]);
         if (r < 0) /* an error is told when nothing has come before it: see simnet_datagram.c */
@@ -162,14 +155,19 @@ static int try_recv_datagrams(struct sim *sim, struct sim_handle *handle, struct
 static int try_send_datagrams(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     while (op->done < op->datagram_count) {
-        if (happens(sim, 4)) { /* the socket is full for a moment */
+        if (event_happens(sim, SIM_FULL, 4)) { /* for a moment */
             asyncio__sim_activate(handle);
             return OP_PENDING;
         }
-        int r = sim->faults & FAULT_LOSS && happens(sim, 8)
+        if (fault_happens(sim, FAULT_BUFFERS, SIM_NO_BUFFERS, 16))
+            return -ENOBUFS;
+        int r = fault_happens(sim, FAULT_LOSS, SIM_LOST, 8)
                     ? 0
                     : asyncio__simnet_datagrams_send(handle->datagrams, &op->datagrams[op->done]);
         if (r < 0)
+            return r;
+        if (fault_happens(sim, FAULT_LOSS, SIM_TWICE, 8) &&
+            (r = asyncio__simnet_datagrams_send(handle->datagrams, &op->datagrams[op->done])) < 0)
             return r;
         op->done++;
     }
@@ -183,8 +181,13 @@ void asyncio__sim_datagrams_changed(void *data)
         asyncio__sim_activate(handle);
 }
 
-static int try_connect(struct sim_handle *handle, struct op *op)
+static int try_connect(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
+    int fault = handle->datagrams ? 0 : asyncio__sim_connect_fault(sim);
+    if (fault < 0) {
+        asyncio__simnet_connect_cancel(&handle->socket);
+        return fault;
+    }
     if (handle->datagrams)
         return asyncio__simnet_datagrams_connect(
             handle->datagrams, (const struct sockaddr *)op->address, op->address_size);
@@ -222,9 +225,9 @@ static int run_accept(struct sim *sim, struct sim_handle *handle)
     for (int i = 0; i < ACCEPTS; i++) {
         if (!asyncio__simnet_is_readable(&handle->socket) && handle->socket.is_listening)
             return completed;
-        if (happens(sim, 32))
+        if (event_happens(sim, SIM_NO_ACCEPT, 32))
             return completed + finish(&handle->reader, -EMFILE);
-        if (sim->faults & FAULT_ABORT && happens(sim, 8)) {
+        if (fault_happens(sim, FAULT_ABORT, SIM_ABORT, 8)) {
             asyncio__simnet_reset(&handle->socket);
             continue;
         }
@@ -259,10 +262,12 @@ static int run_op(struct sim *sim, struct sim_handle *handle, struct op **slot)
     case OP_SEND: r = try_send(sim, handle, op); break;
     case OP_RECV_DATAGRAMS: r = try_recv_datagrams(sim, handle, op); break;
     case OP_SEND_DATAGRAMS: r = try_send_datagrams(sim, handle, op); break;
-    default: r = try_connect(handle, op); break;
+    default: r = try_connect(sim, handle, op); break;
     }
     if (r == OP_PENDING)
         return op->flags & FLAG_CANCELLED ? finish_cancelled(handle, slot) : 0;
+    if (op->flags & FLAG_CANCELLED)
+        sim_count(sim, SIM_CANCEL_LOST);
     return finish(slot, r);
 }
 
@@ -331,6 +336,8 @@ void asyncio__sim_polls_drop(struct sim_handle *handle)
 static int run_jobs(struct sim *sim)
 {
     int completed = 0;
+    if (sim->now >= sim->hang_end)
+        list_splice(&sim->jobs, &sim->hanging);
     struct list done = LIST_INIT(done);
     list_splice(&done, &sim->jobs_done);
     for (struct list *link; (link = list_pop(&done));) {
@@ -342,7 +349,7 @@ static int run_jobs(struct sim *sim)
     list_splice(&started, &sim->jobs);
     for (struct list *link; (link = list_pop(&started));) {
         struct job *job = container_of(link, struct job, link);
-        if (happens(sim, 2)) { /* another one first */
+        if (event_happens(sim, SIM_JOB_LATER, 2)) { /* another one first */
             list_append(&sim->jobs, link);
             continue;
         }
@@ -373,6 +380,7 @@ static int step(struct sim *sim)
         }
     }
     completed += run_jobs(sim);
+    completed += asyncio__sim_run_files(sim);
     return completed + run_polls(sim);
 }
 
@@ -433,7 +441,7 @@ static int wait_outside(struct sim *sim)
 /* Lets time pass until the next delivery; false: the timeout came first. */
 static bool pass_time(struct sim *sim, int64_t *timeout_ns)
 {
-    int64_t latency = happens(sim, 3) ? (int64_t)(draw(sim) % 200000) : 0;
+    int64_t latency = happens(sim, 3) ? (int64_t)(sim_draw(sim) % 200000) : 0;
     if (*timeout_ns < 0) {
         sim->now += latency;
         return true;
@@ -443,6 +451,24 @@ static bool pass_time(struct sim *sim, int64_t *timeout_ns)
     sim->now += latency;
     *timeout_ns -= latency;
     return *timeout_ns > 0;
+}
+
+static bool has_work(const struct sim *sim)
+{
+    return !list_empty(&sim->active) || !list_empty(&sim->jobs) || !list_empty(&sim->jobs_done) ||
+           !list_empty(&sim->files);
+}
+
+/* Nothing else is left to wait for: time jumps to the end of what hangs, or to the timeout before
+ * it. False: that came first. */
+static bool pass_hanging(struct sim *sim, int64_t *timeout_ns)
+{
+    int64_t left = sim->hang_end > sim->now ? sim->hang_end - sim->now : 0;
+    bool is_first = *timeout_ns >= 0 && *timeout_ns <= left;
+    int64_t passed = is_first ? *timeout_ns : left;
+    sim->now += passed;
+    *timeout_ns -= *timeout_ns >= 0 ? passed : 0;
+    return !is_first;
 }
 
 static int backend_poll(struct backend *backend, int64_t timeout_ns)
@@ -455,8 +481,8 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     if (timeout_ns != 0)
         sim->busy_polls = 0;
     while (completed == 0 && timeout_ns != 0 && !is_woken && !atomic_load(&sim->is_woken)) {
-        if (!list_empty(&sim->active) || !list_empty(&sim->jobs) || !list_empty(&sim->jobs_done)) {
-            if (!pass_time(sim, &timeout_ns))
+        if (has_work(sim) || !list_empty(&sim->hanging)) {
+            if (has_work(sim) ? !pass_time(sim, &timeout_ns) : !pass_hanging(sim, &timeout_ns))
                 return 0;
         } else if (timeout_ns > 0) {
             sim->now += timeout_ns;
@@ -504,8 +530,10 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
         return -ENOTSUP;
     if (handle->writer)
         return -EBUSY;
-    if (count && happens(sim, 4))
+    if (count && event_happens(sim, SIM_FULL, 4))
         return -EAGAIN;
+    if (count && fault_happens(sim, FAULT_BUFFERS, SIM_NO_BUFFERS, 64))
+        return -ENOBUFS;
     int total = 0;
     for (size_t i = 0; i < count; i++) {
         size_t left = INT_MAX - (size_t)total;
@@ -615,7 +643,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
     if (*slot != op)
         return 1;
     bool is_datagrams = op->kind == OP_RECV_DATAGRAMS || op->kind == OP_SEND_DATAGRAMS;
-    if (!is_datagrams && happens(sim, 2)) {
+    if (!is_datagrams && event_happens(sim, SIM_CANCEL_LATE, 2)) {
         op->flags |= FLAG_CANCELLED;
         asyncio__sim_activate(handle);
         return 0;
@@ -630,7 +658,11 @@ static int backend_cancel(struct backend *backend, struct op *op)
 static int backend_job(struct backend *backend, struct job *job)
 {
     struct sim *sim = sim_of(backend);
-    if (happens(sim, 2))
+    if (fault_happens(sim, FAULT_HANG, SIM_HANGS, 8)) {
+        if (list_empty(&sim->hanging))
+            sim->hang_end = sim->now + HANG_NS;
+        list_append(&sim->hanging, &job->link);
+    } else if (happens(sim, 2))
         list_prepend(&sim->jobs, &job->link);
     else
         list_append(&sim->jobs, &job->link);
@@ -652,9 +684,12 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
     list_init(&sim->polls);
     list_init(&sim->jobs);
     list_init(&sim->jobs_done);
+    list_init(&sim->hanging);
+    list_init(&sim->files);
     sim->chop = limits->chop ? limits->chop : SIZE_MAX;
     sim->seed = sim->random = limits->seed;
     sim->faults = limits->faults;
+    sim->counts = limits->counts;
     sim->now = (int64_t)1000 * 1000000000; /* any but 0, which would hide a missing start */
     sim->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return sim->wake < 0 ? -errno : 0;
@@ -700,6 +735,8 @@ const struct backend_type asyncio__backend_sim = {
     .submit = backend_submit,
     .cancel = backend_cancel,
     .send_now = backend_send_now,
+    .file = asyncio__sim_file,
+    .file_cancel = asyncio__sim_file_cancel,
     .job = backend_job,
     .path_id = asyncio__sim_path_id,
     .path_remove = asyncio__sim_path_remove,

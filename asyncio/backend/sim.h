@@ -14,6 +14,33 @@ enum { SIM_OPTIONS = 8 }; /* socket options remembered for each handle */
 
 enum { FLAG_CANCELLED = 1 }; /* of an op: cancel said 0 */
 
+/* What chance does to a program; asyncio__sim_event_names says it in words. */
+enum sim_event {
+    SIM_SHORT,          /* seeded */
+    SIM_LATER,
+    SIM_OVERTAKES,
+    SIM_FULL,
+    SIM_CANCEL_LATE,
+    SIM_CANCEL_LOST,
+    SIM_NO_ACCEPT,
+    SIM_JOB_LATER,
+    SIM_NO_OPCODE,
+    SIM_RESET,          /* FAULT_RESET, and so on */
+    SIM_ABORT,
+    SIM_LOST,
+    SIM_TWICE,
+    SIM_SHUFFLED,
+    SIM_NO_SOCKET,
+    SIM_NO_CONNECTION,
+    SIM_NO_BUFFERS,
+    SIM_FILE_SHORT,
+    SIM_FILE_FAILED,
+    SIM_NO_NAME,
+    SIM_HANGS,
+    SIM_EVENTS
+};
+extern const char *const asyncio__sim_event_names[SIM_EVENTS];
+
 struct option {
     int level, name, value;
 };
@@ -39,9 +66,13 @@ struct sim {
     struct list active; /* handles to look at */
     struct list polls;  /* OP_POLL_*, armed */
     struct list jobs, jobs_done;
+    struct list hanging; /* jobs, until `hang_end` */
+    int64_t hang_end;
+    struct list files;   /* struct file_op */
     size_t chop;
     uint64_t seed, random;
     unsigned faults;
+    unsigned long *counts;
     int64_t now;
     unsigned busy_polls;
     atomic_bool is_woken;
@@ -57,6 +88,53 @@ static inline struct sim_handle *handle_of(struct sim *sim, sock socket)
 {
     return table_get(&sim->table, socket);
 }
+
+/* ---- chance ---- */
+
+/* splitmix64 */
+static inline uint64_t sim_draw(struct sim *sim)
+{
+    uint64_t z = sim->random += 0x9e3779b97f4a7c15U;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+    return z ^ z >> 31;
+}
+
+/* True once in `n`, and never with seed 0. */
+static inline bool happens(struct sim *sim, unsigned n)
+{
+    return sim->seed && sim_draw(sim) % n == 0;
+}
+
+static inline void sim_count(struct sim *sim, enum sim_event event)
+{
+    if (sim->counts)
+        sim->counts[event]++;
+}
+
+static inline bool event_happens(struct sim *sim, enum sim_event event, unsigned n)
+{
+    bool r = happens(sim, n);
+    if (r)
+        sim_count(sim, event);
+    return r;
+}
+
+/* The same, where the test has asked for faults of that kind. */
+static inline bool fault_happens(struct sim *sim, unsigned fault, enum sim_event event, unsigned n)
+{
+    return sim->faults & fault && event_happens(sim, event, n);
+}
+
+/* sim_fault.c: 0, or the error that happens now. */
+int asyncio__sim_socket_fault(struct sim *sim);
+int asyncio__sim_connect_fault(struct sim *sim);
+
+/* sim_file.c */
+int asyncio__sim_file(struct backend *backend, struct file_op *op);
+int asyncio__sim_file_cancel(struct backend *backend, struct file_op *op);
+/* One look at all of them: how many completed. */
+int asyncio__sim_run_files(struct sim *sim);
 
 /* A handle with nothing in it but its place in the table, or NULL. */
 struct sim_handle *asyncio__sim_handle_new(struct sim *sim);

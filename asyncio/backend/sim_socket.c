@@ -31,6 +31,9 @@ int asyncio__sim_socket(struct backend *backend, int family, int type, int proto
                         sock *ret_socket)
 {
     struct sim *sim = sim_of(backend);
+    int fault = asyncio__sim_socket_fault(sim);
+    if (fault < 0)
+        return fault;
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return -EAFNOSUPPORT;
     if ((type & 0xf) == SOCK_DGRAM && family != AF_UNIX)
@@ -288,7 +291,8 @@ static int resolve_one(const char *host, size_t length, struct sockaddr_storage 
 int asyncio__sim_resolve(struct backend *backend, const char *host,
                          struct sockaddr_storage *ret_addresses, size_t capacity)
 {
-    (void)backend;
+    if (fault_happens(sim_of(backend), FAULT_NAME, SIM_NO_NAME, 4))
+        return -EAGAIN;
     if (strcmp(host, "localhost") == 0)
         host = "127.0.0.1";
     size_t count = 0;

@@ -144,6 +144,13 @@ int asyncio__simnet_datagrams_receive(struct simnet_datagrams *socket,
     return 1;
 }
 
+void asyncio__simnet_datagrams_shuffle(struct simnet_datagrams *socket)
+{
+    struct list *first = list_pop(&socket->inbox);
+    if (first)
+        list_append(&socket->inbox, first);
+}
+
 static void deliver(struct simnet_datagrams *from, struct simnet_datagrams *to,
                     const struct asyncio_datagram *datagram)
 {

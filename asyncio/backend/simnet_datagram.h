@@ -37,6 +37,8 @@ int asyncio__simnet_datagrams_connect(struct simnet_datagrams *socket,
 /* Fills in *datagram: 1. -EAGAIN: there is none. An error of an earlier send. */
 int asyncio__simnet_datagrams_receive(struct simnet_datagrams *socket,
                                       struct asyncio_datagram *datagram);
+/* What came first comes last. */
+void asyncio__simnet_datagrams_shuffle(struct simnet_datagrams *socket);
 /* 0: it is on its way, or lost. */
 int asyncio__simnet_datagrams_send(struct simnet_datagrams *socket,
                                    const struct asyncio_datagram *datagram);

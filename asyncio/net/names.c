@@ -104,7 +104,7 @@ static void ask_backend(struct lookup *lookup)
                                                               : sizeof(struct sockaddr_in) };
         asyncio__address_set_port(&addresses[count++].name, port);
     }
-    lookup->gai = count ? 0 : EAI_NONAME;
+    lookup->gai = count ? 0 : found == -EAGAIN ? EAI_AGAIN : EAI_NONAME;
     lookup->result = count ? 0 : -ASYNCIO_RESOLVE;
     if (count && !(lookup->answer = asyncio__answer_new(&lookup->query, addresses, count)))
         lookup->result = -ENOMEM;
