@@ -4,6 +4,7 @@ PREFIX = /usr/local
 DIR = docs
 PORT = 8080
 WORK =
+INTO = install
 
 build:
 	@tools/setup run && tools/build default -Dtests=disabled
@@ -22,8 +23,8 @@ asan tsan ubsan clang valgrind:
 bench:
 	@tools/setup run bench && bench/run $(WORK)
 install:
-	@tools/setup run && tools/build install --prefix="$(abspath $(PREFIX))" --libdir=lib -Dtests=disabled \
-		-Dexamples=false && meson install -C build/install --no-rebuild
+	@tools/setup run && tools/build $(INTO) --prefix="$(abspath $(PREFIX))" --libdir=lib -Dtests=disabled \
+		-Dexamples=false && meson install -C build/$(INTO) --no-rebuild
 	@[ "$$(id -u)" != 0 ] || [ -n "$(DESTDIR)" ] || ldconfig
 man:
 	@tools/setup run && tools/manpages.py build/man
