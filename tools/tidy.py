@@ -8,7 +8,7 @@
 
 Checked: the SPDX line, no tabs, no blank at a line's end, 100 columns, 800 lines a file, 70 lines a
 function, functions nobody should call, allocation only in base/alloc.c, a manual above every public function, names of
-internal linked functions.
+internal linked functions, paths that the *.md name.
 """
 import os
 import re
@@ -124,12 +124,22 @@ def check_internal_header(path, text):
             yield f"{path}:{number}: {name}: what is linked between files begins with {path.split('/')[0]}__"
 
 
+def check_paths(path, text):
+    """What the pages for developers call by its path has to be there."""
+    for number, line in enumerate(text.split("\n"), 1):
+        for named in re.findall(rf"`((?:{'|'.join(map(re.escape, FOLDERS))})/[\w/.-]+\.(?:c|h|cc|S|py|md))`", line):
+            if not any(os.path.exists(os.path.join(ROOT, place, named)) for place in ("", "include")):
+                yield f"{path}:{number}: there is no {named}"
+
+
 def check(path, text):
     errors = [*check_text(path, text)]
     if path.endswith(SOURCE):
         errors += check_columns(path, text)
     if path.endswith((".c", ".h", ".cc")):
         errors += [*check_functions(path, text), *check_calls(path, text)]
+    if path.endswith(".md") and path != "CHANGELOG.md":
+        errors += check_paths(path, text)
     if path.startswith(("asyncio/", "aiohttp/")) and path.endswith(".h"):
         errors += check_internal_header(path, text)
     return errors
@@ -187,6 +197,9 @@ def self_test():
     assert verdict(spdx + "extern int (*list_hook)(void);\n", "asyncio/base/x.h"), "a linked pointer without prefix"
     assert verdict(spdx + "extern int (*asyncio__hook)(void);\n", "asyncio/base/x.h") == []
     assert verdict(spdx + "int asyncio__len(void);\n#define F(x) g(x);\n", "asyncio/base/x.h") == []
+    md = "<!-- SPDX-License-Identifier: MIT -->\nSee `%s`.\n"
+    assert verdict(md % "tools/tidy.py", "X.md") == [] and verdict(md % "asyncio/task.h", "X.md") == []
+    assert verdict(md % "tools/none.py", "X.md"), "a path that is not there"
     assert check_exported("asyncio_run T 0 1\nlist_len T 0 1\n")[0] and check_exported("")[0]
     assert check_exported("LIBASYNCIO_0 A 0 0\nasyncio_run T 0 1\nasyncio__stackful R 0 1\n")[0] == []
     assert check_exported("asyncio_run T 0 1\n", ["asyncio_run", "asyncio_wait"])[0], "a missing function"
