@@ -4,7 +4,8 @@
  *   udp one      epoll, level-triggered; one recvfrom and one sendto an event
  *   udp many     epoll, edge-triggered; recvmmsg and sendmmsg of up to 32
  *   udp uring    multishot recvmsg into provided buffers; sendto at once
- *   udp poll     io_uring too, but a multishot poll, then recvfrom until there is none, and sendto */
+ *   udp poll     io_uring too, but a multishot poll, then recvfrom until there is none, and
+ * sendto */
 #include "../common.h"
 
 #include <liburing.h>
@@ -45,7 +46,8 @@ static void many(int fd)
     do {
         for (int i = 0; i < BATCH; i++) {
             pieces[i] = (struct iovec){ room[i], BUFFER };
-            headers[i].msg_hdr = (struct msghdr){ &from[i], sizeof from[i], &pieces[i], 1, 0, 0, 0 };
+            headers[i].msg_hdr =
+                (struct msghdr){ &from[i], sizeof from[i], &pieces[i], 1, 0, 0, 0 };
         }
         if ((n = recvmmsg(fd, headers, BATCH, MSG_DONTWAIT, NULL)) < 0)
             return;
