@@ -219,6 +219,7 @@ static void lose_connection(struct handle *handle, asyncio_loop *loop)
     list_remove(&transport->resuming.link);
     if (loop && transport->is_made) {
         struct within within = within_enter(&transport->context);
+        (void)asyncio__raise_reason(transport->top, transport->error);
         if (transport->protocol->methods->connection_lost)
             transport->protocol->methods->connection_lost(transport->protocol, transport->error);
         within_exit(within);

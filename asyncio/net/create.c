@@ -46,9 +46,7 @@ static int wait_open(asyncio_transport *transport, begin_function *begin,
     task_let_go(task, &held.held);
     if (r >= 0)
         return r;
-    struct tls *tls = asyncio__tls_of(transport->top);
-    if (r != -ECANCELED && tls && tls->engine.reason[0])
-        r = asyncio_raise(r, "%s", tls->engine.reason);
+    r = asyncio__raise_reason(transport->top, r);
     if (r == -ECANCELED)
         asyncio_transport_abort(transport);
     asyncio_transport_unref(transport);

@@ -212,5 +212,7 @@ int(asyncio_loop_sendfile)(asyncio_loop *loop, asyncio_stream *stream, int file,
         r = stream->gone ? stream->gone : net_check_task(stream->tcp.net);
     if (r >= 0 && stream->has_sent_eof)
         r = stream->is_sending_file ? -EBUSY : -EPIPE;
-    return r < 0 ? r : send_file(&sending, ret_sent, options);
+    if (r >= 0)
+        r = send_file(&sending, ret_sent, options);
+    return asyncio__stream_error(stream, r);
 }

@@ -75,6 +75,14 @@ int asyncio__secure_check_for(struct secure *secure, const char *host, bool need
     return asyncio__secure_check(secure);
 }
 
+int asyncio__raise_reason(const struct transport *transport, int error)
+{
+    const char *text = error < 0 && error != -ECANCELED && transport->type->reason
+                           ? transport->type->reason(transport, error)
+                           : NULL;
+    return text ? asyncio_raise(error, "%s", text) : error;
+}
+
 static int shake_hands(asyncio_stream *stream, struct tls *tls)
 {
     asyncio_task *task = task_current();
@@ -87,8 +95,7 @@ static int shake_hands(asyncio_stream *stream, struct tls *tls)
         r = asyncio__waiters_wait(&tls->waiters, task);
     asyncio__let_stream_go(&held);
     if (r < 0) {
-        if (tls->engine.reason[0] && r != -ECANCELED)
-            r = asyncio_raise(r, "%s", tls->engine.reason);
+        r = asyncio__raise_reason(&tls->base, r);
         if (r == -ECANCELED)
             asyncio_stream_abort(stream);
         else

@@ -34,6 +34,9 @@ int asyncio__secure_options(const struct secure *secure, struct tls_options *ret
 int asyncio__extra_info(const struct transport *transport, const struct tcp *tcp, const char *name,
                         char *data, size_t size);
 
+/* Returns `error`, which a transport was ended by, raised with the sentence that it has for it. */
+int asyncio__raise_reason(const struct transport *transport, int error);
+
 /* 0, or -EINVAL (raised) where that could never work. */
 int asyncio__secure_check(const struct secure *secure);
 /* The same for a call that connects to `host` (NULL: to no name), which the certificate is of where

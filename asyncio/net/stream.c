@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "net/address.h"
+#include "net/start_tls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -158,9 +159,11 @@ int asyncio_stream_wait_closed(asyncio_stream *stream)
     if (!task_current())
         return -ASYNCIO_NO_TASK;
     if (!stream->is_open)
-        return stream->lost_by;
+        return asyncio__stream_error(stream, stream->lost_by);
     int r = net_check_task(stream->tcp.net);
-    return r < 0 ? r : asyncio__waiters_wait(&stream->closers, task_current());
+    if (r >= 0)
+        r = asyncio__waiters_wait(&stream->closers, task_current());
+    return asyncio__stream_error(stream, r);
 }
 
 static int name_of(const asyncio_stream *stream, bool of_peer, char *text, size_t size)
@@ -181,6 +184,13 @@ int asyncio_stream_peername(const asyncio_stream *stream, char *text, size_t siz
 int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size)
 {
     return name_of(stream, false, text, size);
+}
+
+/* ---- errors ---- */
+
+int asyncio__stream_error(const asyncio_stream *stream, int error)
+{
+    return error < 0 ? asyncio__raise_reason(stream->transport, error) : error;
 }
 
 /* ---- waiting for bytes ---- */
@@ -214,7 +224,7 @@ int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task)
 
 /* A wait that did not just bring bytes. Bytes are never lost: with them a cancellation waits for
  * the next suspension. */
-int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int result)
+static int waited(asyncio_stream *stream, asyncio_task *task, int result)
 {
     bool was_cancelled = stream->is_read_cancelled;
     stream->is_read_cancelled = false;
@@ -234,6 +244,18 @@ int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int resul
     if (stream->gone && (result >= 0 || result == -ECANCELED))
         return stream->gone; /* it was closed by somebody else */
     return result;
+}
+
+int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int result)
+{
+    return asyncio__stream_error(stream, waited(stream, task, result));
+}
+
+int asyncio__stream_no_bytes(asyncio_stream *stream, int result)
+{
+    if (result == 0)
+        stream->has_eof = true;
+    return asyncio__stream_error(stream, result);
 }
 
 int asyncio__stream_yield(asyncio_stream *stream)

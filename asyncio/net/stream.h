@@ -59,7 +59,11 @@ static inline struct asyncio_stream *stream_of(struct transport *transport)
 asyncio_stream *asyncio__stream_new(struct net *net, sock socket, size_t limit,
                                     struct asyncio_server *server, struct list *list);
 
+/* Returns `error`, which the stream was ended by, with the record that its transport has for it. */
+int asyncio__stream_error(const asyncio_stream *stream, int error);
+
 /* The slow parts of the inline functions below. */
+int asyncio__stream_no_bytes(asyncio_stream *stream, int result);
 int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task);
 int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int result);
 int asyncio__stream_yield(asyncio_stream *stream);
@@ -68,7 +72,7 @@ int asyncio__stream_yield(asyncio_stream *stream);
 static inline int stream_may_read(const asyncio_stream *stream)
 {
     if (__builtin_expect(stream->gone != 0, 0))
-        return stream->gone;
+        return asyncio__stream_error(stream, stream->gone);
     int r = net_check_task(stream->tcp.net);
     return __builtin_expect(!r && stream->reader, 0) ? -EBUSY : r;
 }
@@ -96,9 +100,7 @@ static inline int stream_wait(asyncio_stream *stream)
 static inline int stream_received_now(asyncio_stream *stream, int result)
 {
     stream->tcp.net->streak++;
-    if (result == 0)
-        stream->has_eof = true;
-    return result;
+    return __builtin_expect(result <= 0, 0) ? asyncio__stream_no_bytes(stream, result) : result;
 }
 
 /* A task that is always answered at once lets others run now and then. */

@@ -187,6 +187,14 @@ static int info_of(const struct transport *base, const char *name, char *data, s
     return r;
 }
 
+static const char *reason_of(const struct transport *base, int error)
+{
+    const struct tls *tls = container_of(base, struct tls, base);
+    if (tls->engine.reason[0] && (error == tls->error || error == tls->engine.error))
+        return tls->engine.reason;
+    return tls->lower->type->reason ? tls->lower->type->reason(tls->lower, error) : NULL;
+}
+
 static const struct transport_type tls_type = {
     .name = "tls",
     .receive = receive,
@@ -200,6 +208,7 @@ static const struct transport_type tls_type = {
     .abort = asyncio__tls_abort,
     .address = address_of,
     .info = info_of,
+    .reason = reason_of,
 };
 
 /* ---- life ---- */

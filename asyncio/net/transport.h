@@ -50,6 +50,9 @@ struct transport_type {
     /* What else is known, by its name in asyncio_stream_get_extra_info: the length of what was
      * stored, -ENOENT, -ENOSPC. NULL: nothing is. */
     int (*info)(const struct transport *transport, const char *name, char *data, size_t size);
+    /* The sentence for `error`, which has ended it; NULL, also in place of the function: that of
+     * the code tells all. */
+    const char *(*reason)(const struct transport *transport, int error);
 };
 
 struct transport {

@@ -8,7 +8,7 @@
 static inline int may_write(const asyncio_stream *stream)
 {
     if (__builtin_expect(stream->gone != 0, 0))
-        return stream->gone;
+        return asyncio__stream_error(stream, stream->gone);
     return !stream->has_sent_eof ? 0 : stream->is_sending_file ? -EBUSY : -EPIPE;
 }
 
@@ -17,7 +17,8 @@ static int __attribute__((noinline)) wait_after_write(asyncio_stream *stream)
 {
     stream->tcp.net->streak = 0;
     if (stream->transport->is_paused)
-        return asyncio__waiters_wait(&stream->drainers, task_current());
+        return asyncio__stream_error(stream, asyncio__waiters_wait(&stream->drainers,
+                                                                   task_current()));
     return asyncio_sleep(0);
 }
 
@@ -31,7 +32,7 @@ static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size
     struct transport *transport = stream->transport;
     r = transport->type->write(transport, pieces, count);
     if (r < 0)
-        return r;
+        return asyncio__stream_error(stream, r);
     if (transport->is_paused || ++stream->tcp.net->streak > STREAK_MAX)
         return wait_after_write(stream);
     return 0;
@@ -92,7 +93,8 @@ int asyncio_stream_write_nowait(asyncio_stream *stream, const void *data, size_t
     if (r < 0)
         return r;
     struct iovec piece = { (void *)(uintptr_t)data, size };
-    return stream->transport->type->write(stream->transport, &piece, 1);
+    return asyncio__stream_error(stream,
+                                 stream->transport->type->write(stream->transport, &piece, 1));
 }
 
 int asyncio_stream_drain(asyncio_stream *stream)
@@ -100,9 +102,10 @@ int asyncio_stream_drain(asyncio_stream *stream)
     net_check_scopes(NET_CALLER());
     int r = stream->gone ? stream->gone : net_check_task(stream->tcp.net);
     if (r < 0)
-        return r;
-    return stream->transport->is_paused ? asyncio__waiters_wait(&stream->drainers, task_current())
-                                        : 0;
+        return asyncio__stream_error(stream, r);
+    if (stream->transport->is_paused)
+        r = asyncio__waiters_wait(&stream->drainers, task_current());
+    return asyncio__stream_error(stream, r);
 }
 
 int asyncio_stream_write_eof(asyncio_stream *stream)

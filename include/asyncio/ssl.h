@@ -17,7 +17,8 @@
  *            it again; a server gives tickets. "session_reused" in the extra info tells.
  * ERRORS     -ASYNCIO_SSL_CERT_VERIFICATION: whom we talk to is not who it should be.
  *            -ASYNCIO_SSL: the peer refused, or does not keep to the protocol. Their sentence
- *            (asyncio_last_error) is OpenSSL's. -ECONNABORTED: the handshake took longer than
+ *            (asyncio_last_error) is OpenSSL's, for every call that meets them, and within a
+ *            protocol's connection_lost. -ECONNABORTED: the handshake took longer than
  *            ssl_handshake_timeout (60 s). -ENOMEM.
  * THREADS    Contexts may be used from any thread; changing one while another thread changes it is
  *            not allowed. Nothing here suspends; loading reads files, which blocks.
