@@ -124,13 +124,38 @@ static void give(asyncio_transport *transport)
         asyncio__buffer_release(&bytes, blocks);
 }
 
-static void give_end(asyncio_transport *transport)
+static int tell_end(asyncio_transport *transport)
 {
     const asyncio_protocol_methods *methods = transport->protocol->methods;
-    transport->has_eof = true;
     struct within within = within_enter(&transport->context);
     int goes_on = methods->eof_received ? methods->eof_received(transport->protocol) : 0;
     within_exit(within);
+    return goes_on;
+}
+
+static void tell_pipe_end(struct handle *handle, asyncio_loop *loop)
+{
+    if (loop)
+        (void)tell_end(container_of(handle, asyncio_transport, resuming));
+}
+
+/* As CPython's: what the protocol is told of a pipe's end are two handles, whatever it answers. */
+static void end_pipe(asyncio_transport *transport)
+{
+    transport->is_closing = true;
+    transport->resuming.run = tell_pipe_end;
+    schedule(transport, &transport->resuming);
+    transport->top->type->close(transport->top);
+}
+
+static void give_end(asyncio_transport *transport)
+{
+    transport->has_eof = true;
+    if (transport->is_pipe) {
+        end_pipe(transport);
+        return;
+    }
+    int goes_on = tell_end(transport);
     if (goes_on <= 0 || transport->top != &transport->tcp.base)
         asyncio_transport_close(transport);
 }
@@ -323,6 +348,13 @@ int asyncio__transport_new(struct net *net, sock socket, asyncio_protocol_factor
     transport->refs = 1;
     *ret_transport = transport;
     return 0;
+}
+
+void asyncio__transport_undo(asyncio_transport *transport)
+{
+    list_remove(&transport->link);
+    destroy_protocol(transport);
+    release(transport);
 }
 
 static void on_open(struct tls *tls, int result)

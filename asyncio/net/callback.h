@@ -29,6 +29,7 @@ struct asyncio_transport {
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_reading_paused, is_receiving;
     bool is_shaking_hands;           /* TLS began later than the connection */
+    bool is_pipe;                    /* its end is that of one direction */
     bool is_part;                    /* of another transport, whose the protocol is */
     bool has_result, has_eof;        /* to be given to the protocol; was given */
     bool is_told_to_pause, has_sent_eof;
@@ -41,5 +42,12 @@ int asyncio__transport_new(struct net *net, sock socket, asyncio_protocol_factor
                            asyncio_transport **ret_transport);
 /* TLS from here on: `opened` and the waiters are told. */
 int asyncio__transport_secure(asyncio_transport *transport, const struct secure *secure);
+typedef int transport_begin(asyncio_transport *transport, const struct secure *secure);
+/* Begins, by one of these, and waits for connection_made or the handshake. Takes a reference, which
+ * is the caller's when it succeeds. */
+int asyncio__transport_wait_open(asyncio_transport *transport, transport_begin *begin,
+                                 const struct secure *secure);
+/* Before it has begun: nothing is left of it but its socket, the caller's again. */
+void asyncio__transport_undo(asyncio_transport *transport);
 /* connection_made is called soon, by TLS after the handshake. */
 int asyncio__transport_begin(asyncio_transport *transport, const struct secure *secure);

@@ -55,6 +55,10 @@ int asyncio_transport_write_eof(asyncio_transport *transport)
         return 0;
     if (r < 0)
         return r;
+    if (transport->is_pipe) {
+        asyncio_transport_close(transport);
+        return 0;
+    }
     if (!transport->top->type->write_eof)
         return asyncio_raise(-ENOSYS, "TLS cannot end one direction alone");
     transport->has_sent_eof = true;

@@ -7,17 +7,6 @@
 
 #include <errno.h>
 
-/* The floor of `loop`, which has to be the running one. */
-static int floor_of(asyncio_loop *loop, struct net **ret_net)
-{
-    int r = asyncio__net_of_task(ret_net);
-    if (r < 0)
-        return r;
-    if ((*ret_net)->loop != loop)
-        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "this is not the running loop");
-    return 0;
-}
-
 struct held_transport {
     struct held held;
     asyncio_transport *transport;
@@ -28,12 +17,8 @@ static void drop(struct held *held)
     asyncio_transport_unref(container_of(held, struct held_transport, held)->transport);
 }
 
-typedef int begin_function(asyncio_transport *transport, const struct secure *secure);
-
-/* Begins, and waits for connection_made or the handshake. Takes a reference, which is the caller's
- * when it succeeds. */
-static int wait_open(asyncio_transport *transport, begin_function *begin,
-                     const struct secure *secure)
+int asyncio__transport_wait_open(asyncio_transport *transport, transport_begin *begin,
+                                 const struct secure *secure)
 {
     asyncio_task *task = task_current();
     struct held_transport held = { .transport = transport };
@@ -72,7 +57,7 @@ static int connect_protocol(struct net *net, struct connected connected,
         asyncio__connected_give_back(net, connected);
         return r;
     }
-    r = wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
+    r = asyncio__transport_wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
                   secure->context ? secure : NULL);
     if (r < 0)
         return r;
@@ -101,7 +86,7 @@ int(asyncio_loop_create_connection)(asyncio_loop *loop, asyncio_protocol_factory
     struct secure secure = SECURE_CLIENT(options);
     struct dial_options how = DIAL_OPTIONS(options);
     struct connected connected;
-    int r = floor_of(loop, &net);
+    int r = asyncio__net_of_running(loop, &net);
     if (r >= 0)
         r = asyncio__host_or_sock(host || port, options->sock);
     if (r >= 0)
@@ -125,7 +110,7 @@ int(asyncio_loop_create_unix_connection)(asyncio_loop *loop, asyncio_protocol_fa
     struct net *net;
     struct secure secure = SECURE_CLIENT(options);
     struct connected connected;
-    int r = floor_of(loop, &net);
+    int r = asyncio__net_of_running(loop, &net);
     if (r >= 0)
         r = check(factory, NULL, &secure);
     if (r >= 0)
@@ -149,7 +134,7 @@ int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
                              .is_server = options->server_side != 0,
                              .handshake_timeout = options->ssl_handshake_timeout,
                              .shutdown_timeout = options->ssl_shutdown_timeout };
-    int r = floor_of(loop, &net);
+    int r = asyncio__net_of_running(loop, &net);
     if (r < 0)
         return r;
     if (!context)
@@ -163,16 +148,41 @@ int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
     r = asyncio__secure_check(&secure);
     if (r < 0)
         return r;
-    r = wait_open(asyncio_transport_ref(transport), asyncio__transport_secure, &secure);
+    r = asyncio__transport_wait_open(asyncio_transport_ref(transport), asyncio__transport_secure,
+                                     &secure);
     if (r >= 0)
         asyncio_transport_unref(transport);
     return r;
 }
 
+int(asyncio_loop_connect_accepted_socket)(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, int descriptor,
+    asyncio_transport **ret_transport, const asyncio_loop_connect_accepted_socket_options *options)
+{
+    static const asyncio_loop_connect_accepted_socket_options defaults = {
+        .size = sizeof defaults, ASYNCIO__DEFAULT_SSL_TIMEOUTS
+    };
+    net_check_scopes(NET_CALLER());
+    if (!options)
+        options = &defaults;
+    struct net *net;
+    struct secure secure = SECURE_SERVER(options);
+    struct connected connected;
+    int r = asyncio__net_of_running(loop, &net);
+    if (r >= 0 && !factory)
+        r = asyncio_raise(-EINVAL, "a connection needs a factory of protocols");
+    if (r >= 0 && secure.context)
+        r = asyncio__secure_check(&secure);
+    if (r >= 0)
+        r = asyncio__connect_adopt(net, descriptor, ADOPT_ANY, &connected);
+    return r < 0 ? r
+                 : connect_protocol(net, connected, factory, options->data, &secure, ret_transport);
+}
+
 static int check_server(asyncio_loop *loop, asyncio_protocol_factory *factory)
 {
     struct net *net;
-    int r = floor_of(loop, &net);
+    int r = asyncio__net_of_running(loop, &net);
     if (r >= 0 && !factory)
         r = asyncio_raise(-EINVAL, "a server needs a factory of protocols");
     return r;

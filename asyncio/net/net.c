@@ -139,3 +139,13 @@ int asyncio__net_of_task(struct net **ret_net)
     *ret_net = net;
     return 0;
 }
+
+int asyncio__net_of_running(asyncio_loop *loop, struct net **ret_net)
+{
+    int r = asyncio__net_of_task(ret_net);
+    if (r < 0)
+        return r;
+    if ((*ret_net)->loop != loop)
+        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "this is not the running loop");
+    return 0;
+}

@@ -62,6 +62,10 @@ struct net *asyncio__net(asyncio_loop *loop);
 /* The floor of the running task, whose result is checked: -ASYNCIO_NO_TASK, -ENOMEM. */
 int asyncio__net_of_task(struct net **ret_net);
 
+/* The same for a call that names the loop: -ASYNCIO_OTHER_LOOP (raised) unless it is the running
+ * one. */
+int asyncio__net_of_running(asyncio_loop *loop, struct net **ret_net);
+
 /* 0 when the running task is one of the floor's loop, and may wait here. -ASYNCIO_NO_TASK,
  * -ASYNCIO_OTHER_LOOP, in debug mode -ASYNCIO_WRONG_THREAD. */
 int asyncio__net_refuses(const struct net *net);

@@ -13,7 +13,6 @@
 #include "net/pipe.h"
 
 #include "backend/spawn.h"
-#include "net/callback.h"
 
 /* The descriptor is the caller's again. */
 static int undo(struct net *net, asyncio_stream *stream, sock socket, int error)
@@ -48,57 +47,27 @@ int asyncio__pipe_stream(struct net *net, int descriptor, bool reads, size_t lim
     return 0;
 }
 
-int asyncio__pipe_transport(struct net *net, int descriptor, bool reads,
-                            asyncio_protocol_factory *factory, void *data,
-                            asyncio_transport **ret_transport)
-{
-    struct backend *backend = net->backend;
-    asyncio_transport *transport;
-    sock socket;
-    int r = backend->type->adopt(backend, descriptor, &socket);
-    if (r < 0) {
-        asyncio__close(descriptor);
-        return r;
-    }
-    r = asyncio__transport_new(net, socket, factory, data, NULL, &net->transports, &transport);
-    if (r < 0) {
-        (void)backend->type->close(backend, socket);
-        return r;
-    }
-    transport->is_part = true;
-    transport->has_eof = !reads;
-    transport->has_sent_eof = reads;
-    *ret_transport = asyncio_transport_ref(transport);
-    if (reads || !asyncio__is_write_pipe(descriptor))
-        return 0;
-    r = asyncio__tcp_watch_reader(&transport->tcp);
-    if (r < 0)
-        asyncio_transport_abort(transport);
-    return r;
-}
-
-static int connect_pipe(asyncio_loop *loop, int descriptor, bool reads, asyncio_stream **ret_stream,
+static int connect_pipe(int descriptor, bool reads, asyncio_stream **ret_stream,
                         const asyncio_connect_pipe_options *options)
 {
     size_t limit = options ? options->limit : ASYNCIO__DEFAULT_LIMIT;
-    int r = asyncio__loop_check(loop);
+    struct net *net;
+    int r = asyncio__net_of_task(&net);
     if (r < 0)
         return r;
     if (limit == 0)
         return asyncio_raise(-EINVAL, "Limit cannot be <= 0");
-    struct net *net = asyncio__net(loop);
-    return net ? asyncio__pipe_stream(net, descriptor, reads, limit, ret_stream) : -ENOMEM;
+    return asyncio__pipe_stream(net, descriptor, reads, limit, ret_stream);
 }
 
-int(asyncio_loop_connect_read_pipe)(asyncio_loop *loop, int descriptor, asyncio_stream **ret_stream,
-                                    const asyncio_connect_pipe_options *options)
+int(asyncio_connect_read_pipe)(int descriptor, asyncio_stream **ret_stream,
+                               const asyncio_connect_pipe_options *options)
 {
-    return connect_pipe(loop, descriptor, true, ret_stream, options);
+    return connect_pipe(descriptor, true, ret_stream, options);
 }
 
-int(asyncio_loop_connect_write_pipe)(asyncio_loop *loop, int descriptor,
-                                     asyncio_stream **ret_stream,
-                                     const asyncio_connect_pipe_options *options)
+int(asyncio_connect_write_pipe)(int descriptor, asyncio_stream **ret_stream,
+                                const asyncio_connect_pipe_options *options)
 {
-    return connect_pipe(loop, descriptor, false, ret_stream, options);
+    return connect_pipe(descriptor, false, ret_stream, options);
 }

@@ -12,9 +12,8 @@
 int asyncio__pipe_stream(struct net *net, int descriptor, bool reads, size_t limit,
                          asyncio_stream **ret_stream);
 
-/* A transport for what `factory` makes, which is told nothing until asyncio__transport_begin. Takes
- * the descriptor, also when it fails. *ret_transport, a reference, is set as soon as there is one:
- * it may be there, and ending, when this fails. */
+/* Returns new: a transport, which owns the descriptor, for what `factory` makes, which is told
+ * nothing until asyncio__transport_begin. On failure the descriptor stays the caller's. */
 int asyncio__pipe_transport(struct net *net, int descriptor, bool reads,
                             asyncio_protocol_factory *factory, void *data,
                             asyncio_transport **ret_transport);

@@ -39,9 +39,9 @@ static int make_pipe(asyncio_process *process, int which, size_t limit, struct e
     bool reads = which != STD_IN; /* we do */
     int ours = pair[reads ? 0 : 1];
     ends->numbers[which] = pair[reads ? 1 : 0];
-    if (process->owner)
-        return asyncio__subprocess_add_pipe(process->owner, which, ours);
-    r = asyncio__pipe_stream(process->floor->net, ours, reads, limit, &process->streams[which]);
+    r = process->owner ? asyncio__subprocess_add_pipe(process->owner, which, ours)
+                       : asyncio__pipe_stream(process->floor->net, ours, reads, limit,
+                                              &process->streams[which]);
     if (r < 0)
         asyncio__close(ours);
     return r;

@@ -64,8 +64,8 @@ int asyncio__process_make(const char *const *arguments, const asyncio_subprocess
                           struct asyncio_subprocess_transport *owner,
                           asyncio_process **ret_process);
 
-/* transport.c: our end of a pipe that is the child's standard stream `which`. Takes the descriptor,
- * also when it fails. */
+/* transport.c: our end of a pipe that is the child's standard stream `which`. On failure the
+ * descriptor stays the caller's. */
 int asyncio__subprocess_add_pipe(struct asyncio_subprocess_transport *transport, int which,
                                  int descriptor);
 /* The child has been reaped. */

@@ -154,8 +154,11 @@ int asyncio__subprocess_add_pipe(asyncio_subprocess_transport *transport, int wh
     struct subprocess_pipe *pipe = &transport->pipes[which];
     pipe->owner = transport;
     pipe->fd = which;
-    return asyncio__pipe_transport(transport->loop->net_floor, descriptor, which != STD_IN,
-                                   give_pipe, pipe, &pipe->transport);
+    int r = asyncio__pipe_transport(transport->loop->net_floor, descriptor, which != STD_IN,
+                                    give_pipe, pipe, &pipe->transport);
+    if (r >= 0)
+        pipe->transport->is_part = true;
+    return r;
 }
 
 /* ---- making one ---- */
@@ -285,9 +288,7 @@ static int create(asyncio_loop *loop, asyncio_subprocess_protocol_factory *facto
     };
     struct net *net;
     asyncio_subprocess_transport *transport;
-    int r = asyncio__net_of_task(&net);
-    if (r >= 0 && net->loop != loop)
-        r = asyncio_raise(-ASYNCIO_OTHER_LOOP, "this is not the running loop");
+    int r = asyncio__net_of_running(loop, &net);
     if (r >= 0 && !factory)
         r = asyncio_raise(-EINVAL, "a subprocess needs a factory of protocols");
     if (r >= 0)
@@ -393,6 +394,21 @@ void asyncio_subprocess_transport_close(asyncio_subprocess_transport *transport)
 int asyncio_subprocess_transport_is_closing(const asyncio_subprocess_transport *transport)
 {
     return transport->is_closing;
+}
+
+asyncio_subprocess_protocol *asyncio_subprocess_transport_set_protocol(
+    asyncio_subprocess_transport *transport, asyncio_subprocess_protocol *protocol)
+{
+    asyncio_subprocess_protocol *old = transport->protocol;
+    if (old && protocol)
+        transport->protocol = protocol;
+    return protocol ? old : NULL;
+}
+
+asyncio_subprocess_protocol *asyncio_subprocess_transport_get_protocol(
+    const asyncio_subprocess_transport *transport)
+{
+    return transport->protocol;
 }
 
 asyncio_subprocess_transport *asyncio_subprocess_transport_ref(

@@ -2,8 +2,8 @@
 /* Subprocesses by callbacks: the level beneath asyncio_process, for authors of libraries. Programs
  * are better off with asyncio_create_subprocess_exec.
  *
- * MODEL      A protocol is an object of yours with methods, as that of protocol.h. Its transport is
- *            a child of this process; each of its standard streams that is
+ * MODEL      A protocol is an object of yours with methods, as that of protocol.h. Its transport
+ *            is a child of this process; each of its standard streams that is
  *            ASYNCIO_SUBPROCESS_PIPE, which all three are unless the options say otherwise, is a
  *            pipe with an asyncio_transport of its own: what comes from it is the protocol's
  *            pipe_data_received, and get_pipe_transport gives the one to write to, pause or close.
@@ -15,9 +15,10 @@
  * CONTEXT    They run in the loop's thread, in the context that the child was made in, outside of
  *            tasks: they must not suspend.
  * OWNERSHIP  A protocol belongs to its transport from the factory on; `destroy` is called once,
- *            after connection_lost, or when the loop closes before. The loop holds the transport
- *            until then. What holds for the child is told in subprocess.h; it is killed by close,
- *            and by the loop that closes, not by the last reference.
+ *            after connection_lost, or when the loop closes before. One that set_protocol replaced
+ *            is yours again. The loop holds the transport until the end. What holds for the child
+ *            is told in subprocess.h; it is killed by close, and by the loop that closes, not by
+ *            the last reference.
  * SOURCE     CPython's Lib/asyncio/base_subprocess.py, protocols.py, transports.py. */
 #pragma once
 
@@ -118,6 +119,15 @@ ASYNCIO_API void asyncio_subprocess_transport_close(asyncio_subprocess_transport
 
 /* 1 once close was called, or all is over. */
 ASYNCIO_API int asyncio_subprocess_transport_is_closing(
+    const asyncio_subprocess_transport *transport);
+
+/* Calls another protocol from now on, which becomes the transport's; the one before is the caller's
+ * again. Returns it; NULL, and nothing was done, when it is over. */
+ASYNCIO_API asyncio_subprocess_protocol *asyncio_subprocess_transport_set_protocol(
+    asyncio_subprocess_transport *transport, asyncio_subprocess_protocol *protocol);
+
+/* The protocol, lent; NULL when it is gone. */
+ASYNCIO_API asyncio_subprocess_protocol *asyncio_subprocess_transport_get_protocol(
     const asyncio_subprocess_transport *transport);
 
 /* Takes one more reference and returns it. NULL allowed. */

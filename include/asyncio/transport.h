@@ -11,7 +11,7 @@
  * OWNERSHIP  It is lent to its protocol until connection_lost has returned. Who keeps it longer
  *            takes a reference.
  * THREADS    It belongs to its loop's thread. Nothing here suspends, but create_connection,
- *            create_unix_connection, create_server and start_tls.
+ *            create_unix_connection, connect_accepted_socket, create_server and start_tls.
  * SOURCE     CPython's Lib/asyncio/transports.py, selector_events.py, sslproto.py,
  *            unix_events.py. */
 #pragma once
@@ -183,6 +183,36 @@ ASYNCIO_MUST_CHECK static inline int asyncio__create_unix_server_v(
     asyncio_server **ret_server, asyncio_create_unix_server_options options)
 {
     return (asyncio_loop_create_unix_server)(loop, factory, path, ret_server, &options);
+}
+
+typedef struct asyncio_loop_connect_accepted_socket_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_connect_accepted_socket_options));
+    asyncio_ssl_context *ssl ASYNCIO__0;                    /* TLS, as its server */
+    /* seconds */
+    double ssl_handshake_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_HANDSHAKE_TIMEOUT);
+    double ssl_shutdown_timeout ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SSL_SHUTDOWN_TIMEOUT);
+    void *data ASYNCIO__0;                                  /* the factory's argument */
+} asyncio_loop_connect_accepted_socket_options;
+
+/* As asyncio_connect_accepted_socket, with a protocol that `factory` makes; see
+ * asyncio_loop_create_connection. `descriptor` is taken on success, with `.ssl` also when the
+ * handshake fails. The errors of both. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_connect_accepted_socket(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, int descriptor,
+    asyncio_transport **ret_transport,
+    const asyncio_loop_connect_accepted_socket_options *options);
+#define asyncio_loop_connect_accepted_socket(...) asyncio__loop_accepted_socket_m(__VA_ARGS__, )
+#define asyncio__loop_accepted_socket_m(loop, factory, descriptor, ret_transport, ...)             \
+    asyncio__loop_accepted_socket_v(loop, factory, descriptor, ret_transport,                      \
+                                    ASYNCIO__OPTIONS(asyncio_loop_connect_accepted_socket_options, \
+                                                     (ASYNCIO__DEFAULT_SSL_TIMEOUTS),              \
+                                                     __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int asyncio__loop_accepted_socket_v(
+    asyncio_loop *loop, asyncio_protocol_factory *factory, int descriptor,
+    asyncio_transport **ret_transport, asyncio_loop_connect_accepted_socket_options options)
+{
+    return (asyncio_loop_connect_accepted_socket)(loop, factory, descriptor, ret_transport,
+                                                  &options);
 }
 
 typedef struct asyncio_loop_start_tls_options {

@@ -58,8 +58,9 @@ METHODS = {
     "StreamReader": "at_eof exception feed_data feed_eof read readexactly readline readuntil set_exception",
     "StreamWriter": "can_write_eof close drain get_extra_info is_closing start_tls wait_closed write write_eof writelines",
     "WriteTransport": "abort get_write_buffer_limits get_write_buffer_size set_write_buffer_limits",
-    "DatagramTransport": "abort close get_write_buffer_size is_closing sendto set_write_buffer_limits", "DatagramProtocol": "",
-    "SubprocessTransport": "close get_pid get_pipe_transport get_returncode is_closing kill send_signal terminate",
+    "DatagramTransport": "abort close get_protocol get_write_buffer_size is_closing sendto set_protocol set_write_buffer_limits",
+    "DatagramProtocol": "",
+    "SubprocessTransport": "close get_pid get_pipe_transport get_protocol get_returncode is_closing kill send_signal set_protocol terminate",
     "SubprocessProtocol": "",
     "Process": "communicate kill pid returncode send_signal stderr stdin stdout terminate wait",
     "Lock": "acquire locked release", "Event": "clear is_set set wait", "Condition": "acquire locked notify notify_all release wait wait_for",
@@ -109,7 +110,7 @@ OURS = {
     "asyncio_datagram_transport_leave_group asyncio_datagram_transport_set_multicast asyncio_datagram_transport_sockname":
         "datagrams by straight-line calls, many at a time; what Python asks of the socket",
     "asyncio_call_options asyncio_watch_options asyncio_subprocess_options "
-    "asyncio_loop_subprocess_options asyncio_connect_pipe_options": "options that several methods share",
+    "asyncio_loop_subprocess_options asyncio_connect_pipe_options asyncio_loop_connect_pipe_options": "options that several methods share",
     "asyncio_loop_fileno asyncio_loop_step asyncio_loop_timeout": "a foreign loop drives ours",
     "asyncio_loop_backend": "which of our three backends, and why",
     "asyncio_loop_start_watchdog asyncio_loop_stop_watchdog asyncio_watchdog_options asyncio_watchdog_report":
@@ -124,7 +125,8 @@ OURS = {
     "asyncio_addr asyncio_nameinfo": "Python's tuples of host and port",
     "asyncio_freeaddrinfo": "C's end of what asyncio_loop_getaddrinfo gives",
     "asyncio_loop_set_resolver asyncio_loop_set_resolver_options": "the limits of name look-ups, which Python leaves to its executor",
-    "asyncio_connect_accepted_socket": "loop.connect_accepted_socket, to a stream",
+    "asyncio_connect_accepted_socket asyncio_connect_read_pipe asyncio_connect_write_pipe":
+        "the loop's methods of these names, to a stream",
     "asyncio_server_shutdown": "close, wait_closed, close_clients and abort_clients in their order, with a limit",
     "asyncio_ssl_create_default_context asyncio_ssl_create_default_context_options asyncio_ssl_purpose "
     "asyncio_ssl_verify_mode asyncio_ssl_version": "what of Python's module ssl is no class of asyncio's",

@@ -21,11 +21,10 @@ static int open_ends(struct ends *ends)
     *ends = (struct ends){ NULL, NULL };
     if (pipe(pair) < 0)
         return -errno;
-    asyncio_loop *loop = asyncio_get_running_loop();
-    int r = asyncio_loop_connect_read_pipe(loop, pair[0], &ends->in);
+    int r = asyncio_connect_read_pipe(pair[0], &ends->in);
     if (r < 0)
         close(pair[0]);
-    int w = asyncio_loop_connect_write_pipe(loop, pair[1], &ends->out);
+    int w = asyncio_connect_write_pipe(pair[1], &ends->out);
     if (w < 0)
         close(pair[1]);
     return r < 0 ? r : w;
@@ -223,10 +222,9 @@ static int refused(void *data)
 {
     (void)data;
     asyncio_stream *stream = NULL;
-    asyncio_loop *loop = asyncio_get_running_loop();
-    CHECK_IS(asyncio_loop_connect_read_pipe(loop, 1000, &stream), -EBADF);
-    CHECK_IS(asyncio_loop_connect_write_pipe(loop, -1, &stream), -EBADF);
-    CHECK_IS(asyncio_loop_connect_read_pipe(loop, 0, &stream, .limit = 0), -EINVAL);
+    CHECK_IS(asyncio_connect_read_pipe(1000, &stream), -EBADF);
+    CHECK_IS(asyncio_connect_write_pipe(-1, &stream), -EBADF);
+    CHECK_IS(asyncio_connect_read_pipe(0, &stream, .limit = 0), -EINVAL);
     CHECK(stream == NULL);
     return 0;
 }
@@ -237,22 +235,21 @@ static int files(void *data)
     (void)data;
     asyncio_stream *stream;
     char text[8], name[] = "/tmp/asyncio-pipe-XXXXXX";
-    asyncio_loop *loop = asyncio_get_running_loop();
     int file = mkstemp(name);
     CHECK(file >= 0);
-    CHECK_IS(asyncio_loop_connect_write_pipe(loop, file, &stream), 0);
+    CHECK_IS(asyncio_connect_write_pipe(file, &stream), 0);
     CHECK_IS(asyncio_stream_write(stream, "a\nb\n", 4), 0);
     CHECK_IS(asyncio_stream_write_eof(stream), 0);
     CHECK_IS(asyncio_stream_wait_closed(stream), 0);
     asyncio_stream_unref(stream);
     file = open(name, O_RDONLY | O_CLOEXEC);
     unlink(name);
-    CHECK_IS(asyncio_loop_connect_read_pipe(loop, file, &stream), 0);
+    CHECK_IS(asyncio_connect_read_pipe(file, &stream), 0);
     CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 2);
     CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 2);
     CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 0);
     asyncio_stream_unref(stream);
-    CHECK_IS(asyncio_loop_connect_read_pipe(loop, open("/tmp", O_RDONLY | O_CLOEXEC), &stream), 0);
+    CHECK_IS(asyncio_connect_read_pipe(open("/tmp", O_RDONLY | O_CLOEXEC), &stream), 0);
     CHECK_IS(asyncio_stream_read(stream, text, 1), -EISDIR);
     asyncio_stream_unref(stream);
     return 0;
@@ -263,19 +260,18 @@ static int devices(void *data)
     (void)data;
     asyncio_stream *stream;
     char text[100];
-    asyncio_loop *loop = asyncio_get_running_loop();
     int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     CHECK(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
     int user = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
     CHECK(user >= 0);
-    CHECK_IS(asyncio_loop_connect_read_pipe(loop, user, &stream), 0);
+    CHECK_IS(asyncio_connect_read_pipe(user, &stream), 0);
     CHECK_IS(write(terminal, "typed\n", 6), 6);
     CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 6);
     CHECK_IS(write(terminal, "\4", 1), 1); /* ^D */
     CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 0);
     asyncio_stream_unref(stream);
     close(terminal);
-    CHECK_IS(asyncio_loop_connect_read_pipe(loop, open("/dev/zero", O_RDONLY | O_CLOEXEC), &stream),
+    CHECK_IS(asyncio_connect_read_pipe(open("/dev/zero", O_RDONLY | O_CLOEXEC), &stream),
              0);
     CHECK_IS(asyncio_stream_readexactly(stream, text, sizeof text, NULL), 0);
     asyncio_stream_unref(stream);

@@ -208,7 +208,7 @@ static int refused(void *data)
         asyncio_stream *stream;
         asyncio_task *task;
         CHECK_IS(make_pair(SOCK_STREAM, ends), 0);
-        CHECK_IS(asyncio_loop_connect_read_pipe(loop(), ends[0], &stream), 0);
+        CHECK_IS(asyncio_connect_read_pipe(ends[0], &stream), 0);
         START(task, asyncio_stream_fill, stream, 1);
         CHECK_IS(settle(), 0);
         CHECK_IS(asyncio_loop_sock_recv(loop(), ends[0], &byte, 1), -EBUSY);

@@ -186,6 +186,48 @@ static int own_sockets(void *data)
     return settle();
 }
 
+static int serve(int descriptor, asyncio_ssl_context *context)
+{
+    return asyncio_loop_connect_accepted_socket(loop(), new_echo, descriptor, NULL, .ssl = context);
+}
+
+static int ask_accepted(asyncio_ssl_context *server_side, asyncio_ssl_context *client_side)
+{
+    int pair[2];
+    asyncio_task *server;
+    CHECK_IS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    START(server, serve, pair[0], server_side);
+    CHECK_IS(ask_at(NULL, OPTIONS(.sock = pair[1], .ssl = client_side,
+                                  .server_hostname = client_side ? "localhost" : NULL)),
+             0);
+    CHECK_IS(join(server), 0);
+    CHECK_IS(settle(), 0);
+    CHECK(fcntl(pair[0], F_GETFD) < 0 && fcntl(pair[1], F_GETFD) < 0); /* they were taken */
+    return 0;
+}
+
+/* What somebody else has accepted, with TLS as its server. */
+static int accepted(void *data)
+{
+    (void)data;
+    asyncio_ssl_context *server_side, *client_side;
+    if (world.is_sim)
+        return 0; /* its adopted descriptors can only be polled */
+    CHECK_IS(ask_accepted(NULL, NULL), 0);
+    CHECK_IS(server_context(certificates()->server, &server_side), 0);
+    CHECK_IS(client_context(&client_side), 0);
+    CHECK_IS(ask_accepted(server_side, client_side), 0);
+    int lone = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_IS(serve(lone, NULL), -ENOTCONN);
+    CHECK_IS(serve(lone, client_side), -EINVAL); /* it is no server's */
+    CHECK_IS(asyncio_loop_connect_accepted_socket(loop(), NULL, lone, NULL), -EINVAL);
+    CHECK_IS(close(lone), 0);
+    CHECK_IS(serve(lone, NULL), -EBADF);
+    asyncio_ssl_context_unref(server_side);
+    asyncio_ssl_context_unref(client_side);
+    return 0;
+}
+
 static int misuse(void *data)
 {
     (void)data;
@@ -244,6 +286,7 @@ static void test_own_sockets(void **state)
 {
     (void)state;
     run_everywhere(own_sockets);
+    run_everywhere(accepted);
 }
 
 static void test_misuse(void **state)

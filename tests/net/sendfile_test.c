@@ -216,7 +216,7 @@ static int talk(void)
     asyncio_stream *stream = NULL;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
-    int r = asyncio_loop_connect_write_pipe(loop, ends[0], &stream);
+    int r = asyncio_connect_write_pipe(ends[0], &stream);
     if (r >= 0)
         r = asyncio_loop_sendfile(loop, stream, file, NULL);
     if (r >= 0)

@@ -208,6 +208,34 @@ static int conversation(void *data)
     return 0;
 }
 
+/* What the child says after the change, and its end, is the new one's. */
+static int another_protocol(void *data)
+{
+    (void)data;
+    struct overseer first = { .size = 0 }, second = { .size = 0 };
+    asyncio_subprocess_transport *transport;
+    CHECK_IS(SHELL(&first, "read line; echo one; read line; echo two", &transport), 0);
+    CHECK(asyncio_subprocess_transport_get_protocol(transport) == &first.protocol);
+    asyncio_transport *in = asyncio_subprocess_transport_get_pipe_transport(transport, 0);
+    CHECK_IS(asyncio_transport_write(in, "\n", 1), 0);
+    CHECK_IS(await_letter(&first, 'o'), 0);
+    CHECK(asyncio_subprocess_transport_set_protocol(transport, NULL) == NULL);
+    second.transport = transport;
+    CHECK(asyncio_subprocess_transport_set_protocol(transport, give(&second)) == &first.protocol);
+    CHECK(asyncio_subprocess_transport_get_protocol(transport) == &second.protocol);
+    CHECK_IS(asyncio_transport_write(in, "\n", 1), 0);
+    CHECK_IS(await_letter(&second, 'l'), 0);
+    CHECK_IS(asyncio_sleep(0), 0);
+    CHECK(first.total + second.total == 8 && first.total >= 1 && second.total >= 4);
+    CHECK(strpbrk(first.log, "012xl") == NULL && first.destroyed == 0);
+    CHECK(!at(&second, 'm') && at(&second, '0') && at(&second, '1') && at(&second, '2'));
+    CHECK(at(&second, 'x') && second.destroyed == 1);
+    CHECK(asyncio_subprocess_transport_set_protocol(transport, &first.protocol) == NULL);
+    CHECK(asyncio_subprocess_transport_get_protocol(transport) == NULL);
+    asyncio_subprocess_transport_unref(transport);
+    return 0;
+}
+
 static int without_pipes(void *data)
 {
     (void)data;
@@ -244,6 +272,7 @@ static void test_conversations(void **state)
 {
     (void)state;
     run_program(conversation);
+    run_program(another_protocol);
     run_program(without_pipes);
     run_program(grandchild);
 }
