@@ -114,6 +114,23 @@ void asyncio__datagrams_abort(struct net *net)
         shut(container_of(net->datagrams.next, struct asyncio_datagram_transport, link), 0);
 }
 
+/* ---- the protocol ---- */
+
+asyncio_datagram_protocol *asyncio_datagram_transport_set_protocol(
+    asyncio_datagram_transport *transport, asyncio_datagram_protocol *protocol)
+{
+    asyncio_datagram_protocol *old = transport->protocol;
+    if (old && protocol)
+        transport->protocol = protocol;
+    return protocol ? old : NULL;
+}
+
+asyncio_datagram_protocol *asyncio_datagram_transport_get_protocol(
+    const asyncio_datagram_transport *transport)
+{
+    return transport->protocol;
+}
+
 /* ---- receiving by callbacks ---- */
 
 static void receive_more(asyncio_datagram_transport *transport)
@@ -130,16 +147,24 @@ static void receive_more(asyncio_datagram_transport *transport)
     schedule(transport); /* in the next turn: who sends much must not keep the others waiting */
 }
 
-static void deliver(asyncio_datagram_transport *transport)
+static void error_of_one(asyncio_datagram_transport *transport, int error)
 {
     asyncio_datagram_protocol *protocol = transport->protocol;
-    const asyncio_datagram_protocol_methods *methods = protocol->methods;
+    if (protocol && protocol->methods->error_received)
+        protocol->methods->error_received(protocol, error);
+}
+
+/* Each datagram may bring another protocol. */
+static void deliver(asyncio_datagram_transport *transport)
+{
     transport->has_received = false;
-    if (transport->received < 0 && methods->error_received)
-        methods->error_received(protocol, transport->received);
-    for (int i = 0; i < transport->received && !transport->is_shut; i++)
-        if (methods->datagram_received)
-            methods->datagram_received(protocol, &transport->batch[i]);
+    if (transport->received < 0)
+        error_of_one(transport, transport->received);
+    for (int i = 0; i < transport->received && !transport->is_shut; i++) {
+        asyncio_datagram_protocol *protocol = transport->protocol;
+        if (protocol->methods->datagram_received)
+            protocol->methods->datagram_received(protocol, &transport->batch[i]);
+    }
     if (!transport->is_shut && !transport->is_closing)
         receive_more(transport);
 }
@@ -286,13 +311,6 @@ static void resume_if_low(asyncio_datagram_transport *transport)
     asyncio_datagram_protocol *protocol = transport->protocol;
     if (protocol && protocol->methods->resume_writing)
         protocol->methods->resume_writing(protocol);
-}
-
-static void error_of_one(asyncio_datagram_transport *transport, int error)
-{
-    asyncio_datagram_protocol *protocol = transport->protocol;
-    if (protocol && protocol->methods->error_received)
-        protocol->methods->error_received(protocol, error);
 }
 
 /* Whose turn is it: the next task's, or the queue's. */

@@ -22,7 +22,8 @@
  *            outside of tasks: they must not suspend.
  * OWNERSHIP  The transport is counted; the last reference closes it. A protocol belongs to its
  *            transport from the factory on; `destroy` is called once, after connection_lost, or
- *            when the loop closes before. Datagrams' memory is the caller's; what a method is given
+ *            when the loop closes before. One that set_protocol replaced is yours again. Datagrams'
+ *            memory is the caller's; what a method is given
  *            is lent until it returns.
  * CANCEL     A cancelled receive has taken nothing; one that has returns it, and the cancellation
  *            waits for the next suspension. Of a cancelled send a part may have gone.
@@ -139,6 +140,16 @@ ASYNCIO_API int asyncio_datagram_transport_leave_group(asyncio_datagram_transpor
  * too. Does not suspend. */
 ASYNCIO_API int asyncio_datagram_transport_set_multicast(asyncio_datagram_transport *transport,
                                                          int ttl, int loop);
+
+/* Calls another protocol from now on, which becomes the endpoint's; the one before is the caller's
+ * again. Returns it; NULL, and nothing was done, when it is over, and for an endpoint without a
+ * protocol. */
+ASYNCIO_API asyncio_datagram_protocol *asyncio_datagram_transport_set_protocol(
+    asyncio_datagram_transport *transport, asyncio_datagram_protocol *protocol);
+
+/* The protocol, lent; NULL when it is gone, or there is none. */
+ASYNCIO_API asyncio_datagram_protocol *asyncio_datagram_transport_get_protocol(
+    const asyncio_datagram_transport *transport);
 
 /* Bytes kept by sendto and not sent yet. */
 ASYNCIO_API size_t asyncio_datagram_transport_get_write_buffer_size(

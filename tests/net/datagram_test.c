@@ -403,6 +403,63 @@ static int ends_in_callback(void *data)
     return asyncio_sleep(0);
 }
 
+/* The first datagram brings another protocol, also for those that have come with it. */
+static struct log successor;
+
+static void received_first(asyncio_datagram_protocol *protocol, const asyncio_datagram *datagram)
+{
+    struct log *log = log_of(protocol);
+    received(protocol, datagram);
+    give_log(&successor);
+    if (asyncio_datagram_transport_set_protocol(log->transport, &successor.protocol) == protocol)
+        note(log, "replaced ");
+}
+
+static asyncio_datagram_protocol *give_first(void *data)
+{
+    static const asyncio_datagram_protocol_methods first = { .connection_made = made,
+                                                             .datagram_received = received_first,
+                                                             .connection_lost = lost,
+                                                             .destroy = destroyed };
+    ((struct log *)data)->protocol.methods = &first;
+    return data;
+}
+
+static int another_protocol(void *data)
+{
+    (void)data;
+    struct log log = { .received = 0 };
+    udp *a, *b;
+    successor = (struct log){ .received = 0 };
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_first, &a,
+                                                   .local_host = "127.0.0.1", .data = &log), 0);
+    CHECK(asyncio_datagram_transport_get_protocol(a) == &log.protocol);
+    CHECK(asyncio_datagram_transport_set_protocol(a, NULL) == NULL);
+    CHECK(asyncio_datagram_transport_get_protocol(a) == &log.protocol);
+    CHECK_IS(open_to(a, &b), 0);
+    CHECK(asyncio_datagram_transport_get_protocol(b) == NULL); /* it has none, and gets none */
+    CHECK(asyncio_datagram_transport_set_protocol(b, &successor.protocol) == NULL);
+    for (int i = 0; i < 5; i++)
+        CHECK_IS(send_text(b, "words"), 1);
+    CHECK_IS(settle(), 0);
+    CHECK(strcmp(log.text, "made received replaced ") == 0);
+    CHECK_IS(log.received, 1);
+    CHECK_IS(successor.received, 4);
+    CHECK(asyncio_datagram_transport_get_protocol(a) == &successor.protocol);
+    CHECK_IS(asyncio_datagram_transport_sendto(a, "x", 1, NULL, 0), 0); /* to nobody */
+    CHECK_IS(settle(), 0);
+    CHECK_IS(successor.errors, 1);
+    asyncio_datagram_transport_close(a);
+    CHECK_IS(settle(), 0);
+    CHECK(strcmp(successor.text, "received received received lost ") == 0);
+    CHECK(successor.destroyed == 1 && log.destroyed == 0); /* the first is ours again */
+    CHECK(asyncio_datagram_transport_set_protocol(a, &log.protocol) == NULL);
+    CHECK(asyncio_datagram_transport_get_protocol(a) == NULL);
+    asyncio_datagram_transport_unref(a);
+    asyncio_datagram_transport_unref(b);
+    return asyncio_sleep(0);
+}
+
 static int error_of_peer(void *data)
 {
     (void)data;
@@ -443,6 +500,7 @@ static void test_callbacks(void **state)
     (void)state;
     run_everywhere(callbacks);
     run_everywhere(ends_in_callback);
+    run_everywhere(another_protocol);
     run_everywhere(error_of_peer);
     asyncio__record_put(NULL);
     uint64_t live = asyncio__alloc_live();
