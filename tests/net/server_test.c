@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Servers: handlers, closing in all its ways, limits, errors, and many connections. */
+/* TEST: timeout 90 */
 #include "net/net_test.h"
 
 #include "net/server.h"

@@ -2,10 +2,12 @@
 /* See points.h. */
 #include "support/points.h"
 
+#include "coro/sanitizer.h"
 #include "task/task.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +20,8 @@ enum {
     BUSY_STEPS = 100000, /* without an end: as good as quiet */
 };
 /* Of the loop's clock: an hour where that jumps, as long as nobody waits for nothing elsewhere. */
-static const int64_t quiet_sim_ns = 3600 * (int64_t)1000000000, quiet_real_ns = 10000000;
+static const int64_t quiet_sim_ns = 3600 * (int64_t)1000000000, quiet_real_ns = 10000000,
+                     quiet_emulated_ns = 500000000;
 
 /* A task that is suspended, at its nth suspension. */
 struct waiting {
@@ -190,8 +193,9 @@ static void cancel_all(asyncio_loop *loop)
 static void wait_for_quiet(struct quiet *quiet, asyncio_loop *loop)
 {
     bool is_sim = strcmp(loop->backend->type->name, "sim") == 0;
-    asyncio__loop_call_at(loop, &quiet->timed,
-                          asyncio__loop_now(loop) + (is_sim ? quiet_sim_ns : quiet_real_ns));
+    bool is_emulated = getenv("ASYNCIO_TEST_EMULATED") || sanitizer_is_valgrind();
+    int64_t quiet_ns = is_sim ? quiet_sim_ns : is_emulated ? quiet_emulated_ns : quiet_real_ns;
+    asyncio__loop_call_at(loop, &quiet->timed, asyncio__loop_now(loop) + quiet_ns);
 }
 
 static void look_at_quiet(struct handle *handle, asyncio_loop *loop)
