@@ -39,16 +39,6 @@ static void *storm(void *loop_thread)
     return NULL;
 }
 
-static int echo(asyncio_stream *stream)
-{
-    char block[5000];
-    int n;
-    while ((n = asyncio_stream_read(stream, block, sizeof block)) > 0)
-        if ((n = asyncio_stream_write(stream, block, (size_t)n)) < 0)
-            break;
-    return n;
-}
-
 /* No call fails with EINTR, no byte is lost, and the handler runs at least once after the last. */
 static int in_a_storm(void *data)
 {
