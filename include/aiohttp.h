@@ -8,3 +8,5 @@
 #include <aiohttp/headers.h>
 #include <aiohttp/limits.h>
 #include <aiohttp/macros.h>
+#include <aiohttp/multi_dict.h>
+#include <aiohttp/url.h>
