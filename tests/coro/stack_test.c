@@ -378,7 +378,7 @@ static void test_every_allocation_failed_in_turn(void **state)
             if (asked < nth)
                 break;
         }
-    printf("%d allocations failed in turn, %d times to the caller\n", points, failures);
+    printf("sweep: %d allocations failed in turn, %d times to the caller\n", points, failures);
     assert_true(failures > 0);
 }
 

@@ -569,7 +569,7 @@ static int look_without_memory(void)
         assert_int_equal(asyncio__alloc_live(), live);
     }
     assert_in_range(points, 3, 1000);
-    printf("%d points\n", (int)points);
+    printf("sweep: %d points\n", (int)points);
     return end(task);
 }
 

@@ -147,6 +147,7 @@ static int resets(void *data)
         struct exchange exchange = { .reset_after = at };
         CHECK_IS(resets_at(&exchange), 0);
     }
+    print_message("sweep: reset at %d points\n", REQUEST + ANSWER + 1);
     return 0;
 }
 

@@ -210,7 +210,7 @@ static void test_seeds(void **state)
         assert_int_equal(run_once(crowd, NULL), 0);
         assert_int_equal(run_once(flood, NULL), 0);
     }
-    print_message("100 seeds\n");
+    print_message("sweep: 100 seeds\n");
 }
 
 int main(void)

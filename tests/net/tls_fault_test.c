@@ -106,7 +106,8 @@ static int cut_everywhere(void *data)
     relay.resets = cut->resets;
     CHECK(all > 500);
     all -= 16; /* signatures differ by some bytes, from one time to the next */
-    for (long left = 0; left < all; left += step) {
+    unsigned points = 0;
+    for (long left = 0; left < all; left += step, points++) {
         relay.left = left;
         relay.passed = 0;
         int r = listen_to(port, client_side);
@@ -114,6 +115,7 @@ static int cut_everywhere(void *data)
         CHECK(r == -ASYNCIO_SSL_EOF || r == -ECONNRESET || r == -EPIPE);
         CHECK_IS(asyncio_ssl_context_set_check_hostname(client_side, 1), 0);
     }
+    print_message("sweep: cut at %u points of %ld bytes\n", points, all);
     asyncio_server_close(middle);
     asyncio_server_close(server);
     CHECK_IS(asyncio_server_wait_closed(middle), 0);
@@ -412,8 +414,8 @@ static void test_their_allocations(void **state)
     assert_return_code(run_once(one_talk, &contexts), 0);
     theirs.asked = 0;
     assert_return_code(run_once(one_talk, &contexts), 0);
-    unsigned long all = theirs.asked, refused = 0;
-    for (unsigned long nth = 1; nth <= all; nth += world.is_sim ? 1 : 7) {
+    unsigned long all = theirs.asked, refused = 0, points = 0;
+    for (unsigned long nth = 1; nth <= all; nth += world.is_sim ? 1 : 7, points++) {
         theirs.asked = 0;
         theirs.fails_at = nth;
         int r = run_once(one_talk, &contexts);
@@ -423,8 +425,9 @@ static void test_their_allocations(void **state)
     }
     asyncio_ssl_context_unref(contexts.server);
     asyncio_ssl_context_unref(contexts.client);
-    print_message("%lu allocations of OpenSSL failed in turn, %lu conversations with them\n", all,
-                  refused);
+    print_message("sweep: %lu of %lu allocations of OpenSSL failed in turn, %lu conversations with "
+                  "them\n",
+                  points, all, refused);
     assert_true(refused > 10);
 }
 

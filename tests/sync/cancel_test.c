@@ -345,7 +345,7 @@ static void one_is_cancelled(void **state)
 {
     const struct work *work = *state;
     int points = asyncio_run(asyncio_coro(at_every_turn, work));
-    print_message("%s: %d points\n", work->name, points);
+    print_message("sweep: %s: %d points\n", work->name, points);
     assert_in_range(points, 40, 4000);
 }
 
