@@ -7,6 +7,7 @@
 
 #include <asyncio.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -196,11 +197,13 @@ static int fails_in_cleanup(void)
     return r == -ECANCELED ? -EIO : r;
 }
 
+static sem_t has_begun, is_abandoned;
+
 static int works(void)
 {
-    struct timespec a_while = { 0, 50000000 };
-    if (!on_sim())
-        (void)nanosleep(&a_while, NULL);
+    sem_post(&has_begun);
+    while (sem_wait(&is_abandoned) < 0)
+        continue;
     happens("thread");
     return 0;
 }
@@ -209,6 +212,8 @@ static int late_thread(void)
 {
     int r = asyncio_to_thread(asyncio_coro(works), .abandon = 1);
     happens("task of the thread");
+    sem_post(&is_abandoned);
+    sem_post(&has_begun); /* or never will */
     return r;
 }
 
@@ -228,7 +233,9 @@ static int leaves_everything(void)
     if (r >= 0)
         r = asyncio_loop_call_later(asyncio_get_running_loop(), 1000, never, NULL,
                                     .data = (void *)(uintptr_t) "handle", .destroy = closes);
-    return r < 0 ? r : asyncio_sleep(0.02); /* the thread has begun */
+    while (r >= 0 && sem_trywait(&has_begun) < 0)
+        r = asyncio_sleep(0.001);
+    return r;
 }
 
 /* Tasks, then what they failed with, then the threads, then the loop. */
@@ -238,6 +245,8 @@ static void the_order_of_closing(void **state)
     if (on_sim())
         skip(); /* its threads are no threads */
     begin();
+    sem_init(&has_begun, 0, 0);
+    sem_init(&is_abandoned, 0, 0);
     assert_return_code(
         asyncio_run(asyncio_coro(leaves_everything), .loop_factory = noted), 0);
     assert_string_equal(events, "cleanup;again;report;task of the thread;thread;handle;");
