@@ -8,6 +8,7 @@
  *                                           first; lent, valid as long as the request
  *            aiohttp__web_request_target    the path as it was sent, without its query; no copy
  *            aiohttp__web_request_arena     memory of the request
+ *            aiohttp__web_refuse_expectation  417 for an Expect that is not 100-continue, else 0
  *            What a request has to call: aiohttp__web_match_prepare before a head is fixed, and
  *            aiohttp__web_match_end when the request ends; both only when there is a match. */
 #pragma once
@@ -17,10 +18,12 @@
 #include <aiohttp/web_application.h>
 
 struct web_match;
+struct router_match;
 
 struct web_match **aiohttp__web_request_match(const aiohttp_web_request *request);
 struct span aiohttp__web_request_target(const aiohttp_web_request *request);
 struct arena *aiohttp__web_request_arena(aiohttp_web_request *request);
+int aiohttp__web_refuse_expectation(aiohttp_web_request *request);
 
 /* Answers a request: an aiohttp_web_handler. Suspends. */
 int aiohttp__web_application_handle(aiohttp_web_request *request, void *app);
@@ -42,3 +45,9 @@ int aiohttp__web_application_shutdown(aiohttp_web_application *app);
 /* Cleanup contexts, then on_cleanup; nothing unless it was started. It may then be started again.
  * All are called; the first error. Suspends. */
 int aiohttp__web_application_cleanup(aiohttp_web_application *app);
+
+/* The route that a request for `path` (as it would be sent) has: between dispatch.c and
+ * normalize.c. */
+int aiohttp__web_resolve(aiohttp_web_request *request, aiohttp_web_application *app,
+                         struct span path, struct router_match *ret_match);
+bool aiohttp__web_has_route(const aiohttp_web_request *request);

@@ -216,15 +216,15 @@ AIOHTTP_API int aiohttp_web_normalize_path_middleware(aiohttp_web_request *reque
 typedef int aiohttp_web_signal(aiohttp_web_application *app, void *data);
 
 /* Calls `function(app, data)` in a task when the application starts, before it listens: in the
- * order they were added, cleanup contexts first, an application's before those of its
- * sub-applications. The first error ends the start. `function` may leave out `data`, and suspend.
+ * order they were added, cleanup contexts first; a sub-application's in the place where it was
+ * added. The first error ends the start. `function` may leave out `data`, and suspend.
  * -EINVAL, -ENOMEM, -ASYNCIO_INVALID_STATE. Does not suspend. */
 AIOHTTP_API int aiohttp_web_application_on_startup(aiohttp_web_application *app,
                                                    aiohttp_web_signal *function,
                                                    const aiohttp_web_callback_options *options);
 
 /* As on_startup, when it stops: idle connections are closed, handlers still run. All are called;
- * the first error is what counts. Does not suspend. */
+ * the first error counts, others go to the loop's exception handler. Does not suspend. */
 AIOHTTP_API int aiohttp_web_application_on_shutdown(aiohttp_web_application *app,
                                                     aiohttp_web_signal *function,
                                                     const aiohttp_web_callback_options *options);

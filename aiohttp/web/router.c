@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding the route of a request: see application.h. The order is that of aiohttp's UrlDispatcher:
+ * domains; then, from the longest beginning of the path to the shortest, the resources with that
+ * key in the order they were added. */
+#include "web/application.h"
+
+#include <asyncio/error.h>
+
+enum { HASH_START = 0x811c9dc5, HASH_STEP = 0x01000193 }; /* FNV-1a */
+
+static uint32_t hash_step(uint32_t hash, char c)
+{
+    return (hash ^ (unsigned char)c) * (uint32_t)HASH_STEP;
+}
+
+static uint32_t hash_of(struct span text)
+{
+    uint32_t hash = (uint32_t)HASH_START;
+    for (size_t i = 0; i < text.size; i++)
+        hash = hash_step(hash, text.data[i]);
+    return hash;
+}
+
+static struct index_entry *find(const aiohttp_web_application *app, uint32_t hash, struct span key)
+{
+    if (!app->index_size)
+        return NULL;
+    for (size_t i = hash & (app->index_size - 1);; i = (i + 1) & (app->index_size - 1)) {
+        struct index_entry *entry = &app->index[i];
+        if (!entry->first || (entry->hash == hash && span_is(entry->key, key)))
+            return entry;
+    }
+}
+
+static int grow(aiohttp_web_application *app)
+{
+    size_t old_size = app->index_size, size = old_size ? old_size * 2 : 16;
+    struct index_entry *old = app->index;
+    struct index_entry *index = aiohttp__arena_calloc(&app->arena, size, sizeof *index);
+    if (!index)
+        return -ENOMEM;
+    app->index = index;
+    app->index_size = size;
+    for (size_t i = 0; i < old_size; i++)
+        if (old[i].first)
+            *find(app, old[i].hash, old[i].key) = old[i];
+    return 0;
+}
+
+int aiohttp__router_add(aiohttp_web_application *app, aiohttp_web_resource *resource)
+{
+    struct span key = resource->path.key;
+    size_t segments = 0;
+    for (size_t i = 0; i < key.size; i++)
+        segments += key.data[i] == '/';
+    if (segments > KEY_SEGMENTS)
+        return -EINVAL;
+    if ((app->index_count + 1) * 2 > app->index_size && grow(app) < 0)
+        return -ENOMEM;
+    uint32_t hash = hash_of(key);
+    struct index_entry *entry = find(app, hash, key);
+    if (!entry->first) {
+        *entry = (struct index_entry){ hash, key, resource, resource };
+        app->index_count++;
+    } else {
+        entry->last->next_same = resource;
+        entry->last = resource;
+    }
+    if (segments > app->key_segments)
+        app->key_segments = segments;
+    if (key.size > app->key_size)
+        app->key_size = key.size;
+    return 0;
+}
+
+/* --- methods --- */
+
+struct search {
+    struct span method, host, path;
+    struct arena *arena;
+    struct router_match *match;
+    const aiohttp_web_resource *other[32]; /* have the path and not the method */
+    size_t others;
+};
+
+static const struct route *route_of(const aiohttp_web_resource *resource, struct span method)
+{
+    const struct route *any = NULL;
+    for (const struct route *route = resource->routes; route; route = route->next) {
+        if (span_is(route->method, method))
+            return route;
+        if (span_is(route->method, SPAN("*")))
+            any = route;
+    }
+    return any;
+}
+
+/* The methods of those that have the path, sorted, each once: "GET, HEAD". */
+static const char *allowed_methods(const struct search *search)
+{
+    char text[1024];
+    struct bytes out = bytes_in(text, sizeof text);
+    struct span last = { "", 0 };
+    for (;;) {
+        struct span least = { NULL, 0 };
+        for (size_t i = 0; i < search->others; i++)
+            for (const struct route *route = search->other[i]->routes; route; route = route->next)
+                if (strcmp(route->method.data, last.data) > 0 &&
+                    (!least.data || strcmp(route->method.data, least.data) < 0))
+                    least = route->method;
+        if (!least.data)
+            break;
+        if (out.size)
+            bytes_text(&out, ", ");
+        bytes_add(&out, least);
+        last = least;
+    }
+    return aiohttp__arena_text(search->arena, (struct span){ text, out.size });
+}
+
+/* --- paths --- */
+
+static int resolve(aiohttp_web_application *app, struct search *search);
+
+/* 1: found, or nothing else may answer; 0: look on. */
+static int try_resource(const aiohttp_web_resource *resource, struct search *search)
+{
+    struct span path = search->path;
+    if (resource->sub) {
+        size_t size = resource->path.parts[0].literal.size;
+        if (path.size > size && path.data[size] != '/')
+            return 0;
+        /* its beginning is the key, which was equal */
+        search->path = (struct span){ path.data + size, path.size - size };
+        int r = resolve(resource->sub, search);
+        return r < 0 ? r : 1;
+    }
+    int r = aiohttp__path_match(&resource->path, path, search->arena, search->match->values);
+    if (r <= 0)
+        return r;
+    const struct route *route = route_of(resource, search->method);
+    if (route) {
+        search->match->resource = resource;
+        search->match->route = route;
+        return 1;
+    }
+    if (search->others < sizeof search->other / sizeof *search->other)
+        search->other[search->others++] = resource;
+    return 0;
+}
+
+static int try_key(const aiohttp_web_application *app, uint32_t hash, struct span key,
+                   struct search *search)
+{
+    const struct index_entry *entry = find(app, hash, key);
+    const aiohttp_web_resource *resource = entry ? entry->first : NULL;
+    int r = 0;
+    for (; resource && r == 0; resource = resource->next_same)
+        r = try_resource(resource, search);
+    return r;
+}
+
+/* From the longest beginning that can be a key to the shortest. */
+static int try_keys(const aiohttp_web_application *app, struct search *search)
+{
+    struct {
+        uint32_t hash;
+        size_t size;
+    } keys[KEY_SEGMENTS + 2];
+    struct span path = search->path;
+    size_t count = 0, i = 0;
+    uint32_t hash = (uint32_t)HASH_START;
+    for (; i < path.size && i <= app->key_size && count <= app->key_segments; i++) {
+        if (i && path.data[i] == '/') {
+            keys[count].hash = hash;
+            keys[count++].size = i;
+        }
+        hash = hash_step(hash, path.data[i]);
+    }
+    if (i == path.size && i > 1) {
+        keys[count].hash = hash;
+        keys[count++].size = i;
+    }
+    int r = 0;
+    while (count-- && r == 0)
+        r = try_key(app, keys[count].hash, (struct span){ path.data, keys[count].size }, search);
+    return r ? r : try_key(app, hash_step((uint32_t)HASH_START, '/'), SPAN("/"), search);
+}
+
+/* --- domains --- */
+
+static bool is_domain(const struct domain *domain, struct span host)
+{
+    if (!domain->has_port) {
+        /* the port goes, but not the inside of "[::1]" */
+        size_t size = host.size;
+        while (size && host.data[size - 1] >= '0' && host.data[size - 1] <= '9')
+            size--;
+        if (size && host.data[size - 1] == ':')
+            host.size = size - 1;
+    }
+    if (!domain->is_suffix)
+        return span_is_case(host, domain->host);
+    return host.size > domain->host.size &&
+           span_is_case((struct span){ host.data + host.size - domain->host.size,
+                                       domain->host.size },
+                        domain->host);
+}
+
+static int resolve(aiohttp_web_application *app, struct search *search)
+{
+    search->match->app = app;
+    search->others = 0;
+    for (const struct domain *domain = app->domains; domain; domain = domain->next)
+        if (is_domain(domain, search->host))
+            return resolve(domain->sub, search);
+    int r = try_keys(app, search);
+    if (r < 0)
+        return r;
+    if (r == 0 && search->others) {
+        const char *allowed = allowed_methods(search);
+        if (!allowed)
+            return -ENOMEM;
+        search->match->allowed = *allowed ? allowed : NULL; /* a resource without a route is none */
+    }
+    return 0;
+}
+
+int aiohttp__router_resolve(aiohttp_web_application *app, struct span method, struct span host,
+                            struct span path, struct arena *arena, struct router_match *ret_match)
+{
+    struct search search;
+    search.method = method;
+    search.host = host;
+    search.path = path;
+    search.arena = arena;
+    search.match = ret_match;
+    search.others = 0;
+    ret_match->app = app;
+    ret_match->resource = NULL;
+    ret_match->route = NULL;
+    ret_match->allowed = NULL;
+    return resolve(app, &search);
+}
