@@ -121,11 +121,13 @@ struct head {
     const char *why;
 
     /* --- private --- */
-    uint8_t kind, state, lenient, empty_lines_left;
+    uint8_t kind, state, lenient;
     uint8_t request_method;
+    int result;       /* of the error */
     uint32_t next;    /* where the first line that is not yet parsed begins */
     uint32_t scanned; /* no LF between next and this */
-    uint32_t line_max, field_max, head_max, field_count_max;
+    uint32_t line_max, head_max, field_max, field_count_max, empty_lines_left;
+    const struct header_set *once, *watched; /* names that come once; that have rules */
 };
 
 /* Begins a head of that kind; the array of fields may have no room yet. `lenient` is of enum

@@ -4,8 +4,10 @@
 #include "backend/backend.h"
 
 #include "base/alloc.h"
+#include "base/error.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,14 +38,31 @@ static int make(const struct backend_type *type, const struct backend_limits *li
     return 0;
 }
 
-static int make_named(const char *name, const struct backend_limits *limits,
+static int no_such(const char *name, const char *source)
+{
+    char all[64] = "";
+    if (strcmp(name, "io_uring") == 0)
+        return asyncio_raise(-ENOSYS, "%sthis library was built without io_uring", source);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        size_t length = strlen(all);
+        (void)snprintf(all + length, sizeof all - length, "%s%s", i ? ", " : "", types[i]->name);
+    }
+    return asyncio_raise(-EINVAL, "%sthere is no backend %s: there is %s", source, name, all);
+}
+
+/* `source` begins the sentence of what went wrong. */
+static int make_named(const char *name, const char *source, const struct backend_limits *limits,
                       struct backend **ret_backend)
 {
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i]->name, name) == 0)
-            return make(types[i], limits, ret_backend);
-    /* built without it, or no such thing */
-    return strcmp(name, "io_uring") == 0 ? -ENOSYS : -EINVAL;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(types[i]->name, name) != 0)
+            continue;
+        int r = make(types[i], limits, ret_backend);
+        if (r < 0 && r != -ENOMEM)
+            (void)asyncio_raise(r, "%sno %s here: %s", source, name, asyncio_error_text(r));
+        return r;
+    }
+    return no_such(name, source);
 }
 
 /* Why the best had to be passed over. */
@@ -76,14 +95,15 @@ int asyncio__backend_new(const char *wanted, const struct backend_limits *limits
                          struct backend **ret_backend, const char **ret_reason)
 {
     static const struct backend_limits defaults;
-    const char *reason = "asked for by name";
+    const char *reason = "asked for by name", *source = "";
     if (!limits)
         limits = &defaults;
     if (!wanted || !*wanted) {
         wanted = secure_getenv("ASYNCIO_BACKEND");
         reason = "asked for by ASYNCIO_BACKEND";
+        source = "ASYNCIO_BACKEND: ";
     }
-    int r = wanted && *wanted ? make_named(wanted, limits, ret_backend)
+    int r = wanted && *wanted ? make_named(wanted, source, limits, ret_backend)
                               : make_best(limits, ret_backend, &reason);
     if (r >= 0 && ret_reason)
         *ret_reason = reason;

@@ -117,8 +117,20 @@ class Builder:
             return
         self.ours("no-debug", libdir / "libasyncio.a")
 
+    def certificate(self):
+        """Of every TLS server: an elliptic curve's, made here."""
+        key, certificate = self.path("key.pem"), self.path("cert.pem")
+        os.environ["BENCH_TLS"] = str(self.out)
+        if not os.path.exists(certificate):
+            self.call("openssl", ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                                  "-nodes", "-days", "3650", "-subj", "/CN=localhost", "-keyout", key,
+                                  "-out", certificate])
+
     def everything(self):
+        self.certificate()
         self.c("load", ["load.c"])
+        self.c("loadtls", ["loadtls.c"], ["-lssl", "-lcrypto"])
+        self.c("tls", ["limits/tls.c"], ["-lssl", "-lcrypto"])
         self.c("switch", ["limits/switch.c"])
         self.c("memory", ["limits/memory.c"])
         self.c("child", ["limits/spawn.c"])

@@ -83,7 +83,7 @@ class Server:
         return self
 
     def load(self, load, cell, amount, timeout):
-        argv = [str(load), cell.address(self.port), str(cell.connections), str(cell.size), str(cell.depth), str(amount)]
+        argv = [str(load.with_name(cell.load)), cell.address(self.port), str(cell.connections), str(cell.size), str(cell.depth), str(amount)]
         argv += [str(self.process.pid)] if amount > 0 else []
         return finish(f"{self.name}, load", start(argv, (1,)), timeout)
 

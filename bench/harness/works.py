@@ -36,11 +36,17 @@ class Echo:
 
     @property
     def name(self):
+        if not self.size:                       # of TLS: only the beginning and the end
+            return f"{self.way}_handshake"
         return f"{self.way}_{self.size}_{self.connections}" + (f"_deep{self.depth}" if self.depth > 1 else "")
 
     @property
     def counted_name(self):
         return "instructions_" + self.name.removeprefix("echo_")
+
+    @property
+    def load(self):
+        return "loadtls" if self.way == "tls" else "load"
 
     def address(self, port):
         return f"udp:{port}" if self.way.startswith("udp") else port
@@ -73,6 +79,7 @@ CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [
 CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n in
           ((64, 1), (64, 64), (64, 1000), (4096, 64), (65536, 1), (65536, 64))]
 CELLS += [Echo(size, n, way=way) for way in ("udp", "udp_protocol") for size, n in ((64, 1), (64, 64), (1400, 64))]
+CELLS += [Echo(0, 1, way="tls"), Echo(65536, 1, way="tls"), Echo(65536, 64, way="tls")]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
            Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol"), Echo(64, 1, way="udp"), Echo(64, 64, way="udp"), Echo(64, 1, way="udp_protocol")]
@@ -102,6 +109,7 @@ class Who:
     env: dict = field(default_factory=dict)
     fixed: bool = False                         # `command` is whole but for the count
     calls: dict = field(default_factory=dict)   # a way by another name: who echoes by callbacks only has one
+    for_all: bool = False                       # a limit of both backends
     missing: str = ""                           # why it cannot take part
 
     def does(self, work):
@@ -116,7 +124,7 @@ class Who:
 def everybody(out, python, missing):
     """All who could take part, with their programs under `out`."""
     path = lambda name: str(out / name)
-    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES + UDP, {"ASYNCIO_BACKEND": backend})
+    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES + UDP + ("tls",), {"ASYNCIO_BACKEND": backend})
             for backend in ("io_uring", "epoll")]
     # ours, of a library that knows no debug mode
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
@@ -124,12 +132,12 @@ def everybody(out, python, missing):
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire") + ECHOES + THREADS, calls=BY_CALLBACKS),
         Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire") + ECHOES,
             calls=BY_CALLBACKS),
-        Who("go", "peer", [path("go")], TASKS + ("queue", "gather", "echo"), {"GOMAXPROCS": "1"}),
+        Who("go", "peer", [path("go")], TASKS + ("queue", "gather", "echo", "tls"), {"GOMAXPROCS": "1"}),
         Who("tokio", "peer", [path("tokio")], TASKS + SYNC + THREADS + ("echo",)),
         # What a value costs from one task to another and back: the measure for whatever hands on.
         Who("tokio-channel", "peer", [path("tokio"), "handover"], ("lock", "semaphore", "queue"), fixed=True),
-        Who("python-asyncio", "peer", python + ["asyncio"], TASKS + SYNC + THREADS + ("echo",)),
-        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + SYNC + THREADS + ECHOES, calls=BY_CALLBACKS),
+        Who("python-asyncio", "peer", python + ["asyncio"], TASKS + SYNC + THREADS + ("echo", "tls")),
+        Who("python-uvloop", "peer", python + ["uvloop"], TASKS + SYNC + THREADS + ECHOES + ("tls",), calls=BY_CALLBACKS),
     ]
     limits = [
         Who("bare-switch", "limit", [path("switch"), "2"], ("switch2",), fixed=True),
@@ -137,6 +145,7 @@ def everybody(out, python, missing):
         Who("bare-memory", "limit", [path("memory")], ("memory",), fixed=True),
         Who("bare-spawn", "limit", [path("child")], ("subprocess",), fixed=True),
         Who("bare-files", "limit", [path("files")], ("files",), fixed=True),
+        Who("raw-openssl", "limit", [path("tls")], ("tls",), fixed=True, for_all=True),
         Who("raw-epoll-one", "limit", [path("udp"), "one"], UDP, fixed=True),
         Who("raw-epoll-many", "limit", [path("udp"), "many"], UDP, fixed=True),
         Who("raw-io_uring-multishot", "limit", [path("udp"), "uring"], UDP, fixed=True),
@@ -152,6 +161,6 @@ def everybody(out, python, missing):
     return ours + peers + limits
 
 
-def raw_of(backend):
-    """The limits a backend is held against: the prefix of their names."""
-    return "raw-" + backend
+def is_raw_of(who, backend):
+    """Whether it is a limit that the backend is held against."""
+    return who.kind == "limit" and (who.for_all or who.name.startswith("raw-" + backend))

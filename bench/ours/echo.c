@@ -8,7 +8,7 @@ enum { BUFFER = 64 * 1024 };
 /* How a connection ended: the load hangs up with messages in flight, and that is no error here. */
 static int ended(int r)
 {
-    return r == -ECONNRESET || r == -EPIPE ? 0 : r;
+    return r == -ECONNRESET || r == -EPIPE || r == -ASYNCIO_SSL_EOF ? 0 : r;
 }
 
 static int echo(asyncio_stream *stream)
@@ -50,6 +50,20 @@ int echo_server(void)
 {
     asyncio_server *server;
     sure(asyncio_start_server(echo, "127.0.0.1", 0, &server, .backlog = 4096));
+    return serve_echo(server);
+}
+
+/* The certificate lies where BENCH_TLS says. */
+int tls_server(void)
+{
+    char certificate[512], key[512];
+    asyncio_ssl_context *context;
+    asyncio_server *server;
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", getenv("BENCH_TLS"));
+    snprintf(key, sizeof key, "%s/key.pem", getenv("BENCH_TLS"));
+    sure(asyncio_ssl_create_default_context(ASYNCIO_SSL_CLIENT_AUTH, &context));
+    sure(asyncio_ssl_context_load_cert_chain(context, certificate, key, NULL));
+    sure(asyncio_start_server(echo, "127.0.0.1", 0, &server, .backlog = 4096, .ssl = context));
     return serve_echo(server);
 }
 

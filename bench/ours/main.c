@@ -51,6 +51,7 @@ int main(int argc, char **argv)
         { "files", asyncio_coro(reading_files, count) },
         { "echo", asyncio_coro(echo_server) },
         { "echo_view", asyncio_coro(echo_view_server) },
+        { "tls", asyncio_coro(tls_server) },
         { "protocol", asyncio_coro(protocol_server) },
         { "buffered", asyncio_coro(buffered_server) },
         { "udp", asyncio_coro(udp_server) },

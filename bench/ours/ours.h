@@ -52,6 +52,7 @@ int reading_files(long count);
 /* echo.c */
 int echo_server(void);
 int echo_view_server(void);
+int tls_server(void);
 /* Prints the port, and serves. */
 int serve_echo(asyncio_server *server);
 

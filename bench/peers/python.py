@@ -5,11 +5,13 @@
 
 switch2, switch10k, spawn, spawn_batch, memory, timers_cancel, timers_fire, handover, lock, semaphore, queue, cancel_group,
 gather, threadsafe_post, threadsafe_roundtrip, offload_post, offload_roundtrip,
-echo (streams on asyncio; a Protocol on uvloop, its fastest).
+echo, tls (streams on asyncio; a Protocol on uvloop, its fastest).
 """
 import asyncio
 import gc
+import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -259,20 +261,25 @@ class Echo(asyncio.Protocol):
         self.transport.resume_reading()
 
 
-async def echo(protocol):
+def tls_context():
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(os.environ["BENCH_TLS"] + "/cert.pem", os.environ["BENCH_TLS"] + "/key.pem")
+    return context
+
+
+async def echo(protocol, context=None):
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     print("port", listener.getsockname()[1], flush=True)
     if protocol:
-        server = await asyncio.get_running_loop().create_server(Echo, sock=listener, backlog=4096)
+        server = await asyncio.get_running_loop().create_server(Echo, sock=listener, backlog=4096, ssl=context)
     else:
-        server = await asyncio.start_server(on_stream, sock=listener, backlog=4096)
+        server = await asyncio.start_server(on_stream, sock=listener, backlog=4096, ssl=context)
     await server.serve_forever()
 
 
 def end(unused=None):
     """Without unwinding: a million sleeping tasks are not worth collecting."""
     sys.stdout.flush()
-    import os
     os._exit(0)
 
 
@@ -301,6 +308,7 @@ def main():
         "offload_post": lambda: offload_post(count),
         "offload_roundtrip": lambda: offload_roundtrip(count),
         "echo": lambda: echo(kind == "uvloop"),
+        "tls": lambda: echo(kind == "uvloop", tls_context()),
     }
     asyncio.run(works[work]())
 

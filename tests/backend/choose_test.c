@@ -4,6 +4,9 @@
  * process. */
 #include "contract.h"
 
+#include "base/error.h"
+#include "support/failing.h"
+
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -25,6 +28,11 @@ static int choose(const char *wanted, char *ret_name, char *ret_reason)
     return 0;
 }
 
+static const char *said(int r)
+{
+    return record_of(r)->text;
+}
+
 static void by_name(void **state)
 {
     (void)state;
@@ -38,7 +46,10 @@ static void by_name(void **state)
     assert_string_equal(reason, "asked for by ASYNCIO_BACKEND");
     setenv("ASYNCIO_BACKEND", "no such thing", 1);
     assert_int_equal(choose(NULL, name, reason), -EINVAL);
+    assert_non_null(strstr(said(-EINVAL), "ASYNCIO_BACKEND: there is no backend no such thing"));
     assert_int_equal(choose("kqueue", name, reason), -EINVAL);
+    assert_non_null(strstr(said(-EINVAL), "there is no backend kqueue: there is "));
+    assert_non_null(strstr(said(-EINVAL), "epoll, sim"));
     setenv("ASYNCIO_BACKEND", "", 1);
     assert_int_equal(choose(NULL, name, reason), 0);
     assert_string_not_equal(name, "sim");
@@ -64,6 +75,7 @@ enum { CANNOT_TRY = 77 };
 static int child_without_io_uring(int error)
 {
     char name[100] = "", reason[100] = "";
+    asyncio__record_put(NULL);
     uint64_t live = asyncio__alloc_live();
     if (!forbid(SYS_io_uring_setup, error))
         return CANNOT_TRY;
@@ -78,6 +90,9 @@ static int child_without_io_uring(int error)
         return 4;
     if (choose("io_uring", name, reason) != -error)
         return 5;
+    if (error != ENOMEM && !strstr(said(-error), "no io_uring here: "))
+        return 7;
+    asyncio__record_put(NULL);
     return asyncio__alloc_live() == live ? 0 : 6;
 }
 

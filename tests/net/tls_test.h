@@ -35,7 +35,6 @@ static inline int client_context(asyncio_ssl_context **ret_context)
 /* OpenSSL keeps what it loads once, and what its threads need: so that blocks can be counted. */
 static inline void warm_up(void)
 {
-    signal(SIGPIPE, SIG_IGN);
     asyncio_ssl_context *context = NULL;
     assert_return_code(server_context(certificates()->server, &context), 0);
     asyncio_ssl_context_unref(context);

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -173,12 +174,20 @@ func serve(conn net.Conn) {
 	}
 }
 
-func echo() {
+func echo(secure bool) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	fmt.Printf("port %d\n", listener.Addr().(*net.TCPAddr).Port)
+	if secure {
+		folder := os.Getenv("BENCH_TLS")
+		pair, err := tls.LoadX509KeyPair(folder+"/cert.pem", folder+"/key.pem")
+		if err != nil {
+			panic(err)
+		}
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}})
+	}
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -215,7 +224,9 @@ func main() {
 	case "gather":
 		gather(count)
 	case "echo":
-		echo()
+		echo(false)
+	case "tls":
+		echo(true)
 	default:
 		os.Exit(2)
 	}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* The line readers, compiled once for each kind of vector: scan.c and lines_CPU.c include this with
+ *
+ *     LINES(name)                      the function's name in this variant
+ *     LINES_TARGET                     what the compiler may use
+ *     LINES_CLASS(name, class)         declares `name`, a class of bytes as the variant likes it
+ *     LINES_SCAN(data, p, end, name)   scan_bytes of that class; bytes from `data` on may be read
+ *     LINES_LEAVE()                    before a call of what was compiled without such vectors
+ *
+ * There is one text, so there is one grammar. */
+#include "wire/names_find.h"
+#include "wire/scan.h"
+
+/* The end of a line at `at`, where a byte stands that its text cannot have. */
+static inline __attribute__((always_inline)) LINES_TARGET int LINES(line_end)(
+    struct head *head, const char *data, const char *at, const char *end, const char **ret_next)
+{
+    if (__builtin_expect(*at == '\r', 1)) {
+        if (at + 1 == end)
+            return LINE_MORE;
+        if (at[1] != '\n')
+            return line_bad(head, data, at, 400, "CR without LF");
+        *ret_next = at + 2;
+        return LINE_DONE;
+    }
+    if (*at != '\n')
+        return line_bad(head, data, at, 400, "a byte that no line may have");
+    if ((head->lenient & LENIENT_BARE_LF) == 0)
+        return line_bad(head, data, at, 400, "LF without CR");
+    *ret_next = at + 1;
+    return LINE_DONE;
+}
+
+static inline __attribute__((always_inline)) LINES_TARGET int LINES(line_taken)(struct head *head,
+                                                                                const char *data,
+                                                                                const char *at,
+                                                                                const char *next)
+{
+    if (at - (data + head->next) > (ptrdiff_t)head->line_max ||
+        next - data > (ptrdiff_t)head->head_max)
+        return LINE_LONG;
+    head->next = (uint32_t)(next - data);
+    return LINE_DONE;
+}
+
+/* METHOD SP target SP version */
+static LINES_TARGET int LINES(request)(struct head *head, const char *data, size_t size)
+{
+    LINES_CLASS(token, &aiohttp__class_token);
+    LINES_CLASS(target_class, head->lenient & LENIENT_TARGET ? &aiohttp__class_target_lenient
+                                                             : &aiohttp__class_target);
+    const char *begin = data + head->next, *end = data + size;
+    const char *at = LINES_SCAN(data, begin, end, token);
+    if (at == end)
+        return LINE_MORE;
+    if (*at != ' ' || at == begin)
+        return line_bad(head, data, at, 400, "a method is a token with one space behind");
+    const char *target = at + 1;
+    head->method_at = (struct place){ (uint32_t)(begin - data), (uint32_t)(at - begin) };
+    at = LINES_SCAN(data, target, end, target_class);
+    if (at == end)
+        return LINE_MORE;
+    if (*at != ' ' || at == target)
+        return line_bad(head, data, at, 400, "no target with one space behind");
+    head->target = (struct place){ (uint32_t)(target - data), (uint32_t)(at - target) };
+    const char *next;
+    int r = line_version(head, data, at + 1, end, &at);
+    if (r != LINE_DONE)
+        return r;
+    if (at == end)
+        return LINE_MORE;
+    r = LINES(line_end)(head, data, at, end, &next);
+    return r == LINE_DONE ? LINES(line_taken)(head, data, at, next) : r;
+}
+
+/* version SP three digits SP reason */
+static LINES_TARGET int LINES(status)(struct head *head, const char *data, size_t size)
+{
+    LINES_CLASS(value_class, &aiohttp__class_value);
+    const char *end = data + size, *at, *next;
+    int r = line_version(head, data, data + head->next, end, &at);
+    if (r != LINE_DONE)
+        return r;
+    int code = 0;
+    for (int i = 0; i < 4; i++, at++) {
+        if (at == end)
+            return LINE_MORE;
+        if (i == 0 ? *at != ' ' : *at < (i == 1 ? '1' : '0') || *at > '9')
+            return line_bad(head, data, at, 400, "a status has three digits");
+        if (i > 0)
+            code = code * 10 + (*at - '0');
+    }
+    if (at == end)
+        return LINE_MORE;
+    const char *reason = at;
+    if (*at == ' ') {
+        reason = at + 1;
+        at = LINES_SCAN(data, reason, end, value_class);
+        if (at == end)
+            return LINE_MORE;
+    } else if ((head->lenient & LENIENT_NO_REASON) == 0 || (*at != '\r' && *at != '\n')) {
+        return line_bad(head, data, at, 400, "no space behind the status");
+    }
+    r = LINES(line_end)(head, data, at, end, &next);
+    if (r != LINE_DONE)
+        return r;
+    head->status_code = (uint16_t)code;
+    head->reason = (struct place){ (uint32_t)(reason - data), (uint32_t)(at - reason) };
+    return LINES(line_taken)(head, data, at, next);
+}
+
+static inline LINES_TARGET const char *LINES(skip_blanks)(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    return p;
+}
+
+/* Behind a name, where no colon stands: is it blanks and then one, and allowed? The colon, or NULL
+ * with *ret_result. */
+static inline LINES_TARGET const char *LINES(late_colon)(struct head *head, const char *data,
+                                                         const char *name, const char *at,
+                                                         const char *end, int *ret_result)
+{
+    const char *colon = at;
+    if (at > name && head->kind == HEAD_RESPONSE && (head->lenient & LENIENT_SPACE_BEFORE_COLON)) {
+        colon = LINES(skip_blanks)(at, end);
+        if (colon == end) {
+            *ret_result = LINE_MORE;
+            return NULL;
+        }
+        if (*colon == ':')
+            return colon;
+    }
+    *ret_result =
+        line_bad(head, data, colon, 400,
+                          at > name                    ? "a name is a token with a colon behind"
+                          : *at == ' ' || *at == '\t' ? "a folded line"
+                                                      : "a field has a name");
+    return NULL;
+}
+
+/* The field is in its place: what the rules say about it. */
+static inline __attribute__((always_inline)) LINES_TARGET int LINES(field_known)(
+    struct head *head, const char *data, struct head_field *field)
+{
+    unsigned id = field->id;
+    uint64_t bit = (uint64_t)1 << (id & 63), *seen = &head->seen.bits[id >> 6];
+    bool is_again = (*seen & head->once->bits[id >> 6] & bit) != 0;
+    *seen |= bit;
+    if (is_again || (head->watched->bits[id >> 6] & bit) != 0) {
+        LINES_LEAVE();
+        return aiohttp__head_rule(head, data, field, is_again);
+    }
+    return 0;
+}
+
+/* name ":" OWS value OWS, again and again, and the empty line */
+static LINES_TARGET int LINES(fields)(struct head *head, const char *data, size_t size)
+{
+    LINES_CLASS(token, &aiohttp__class_token);
+    LINES_CLASS(value_class, &aiohttp__class_value);
+    const char *end = data + size, *line = data + head->next, *next;
+    const ptrdiff_t field_max = (ptrdiff_t)head->field_max, head_max = (ptrdiff_t)head->head_max;
+    uint32_t count = head->field_count;
+    const uint32_t room =
+        head->field_capacity < head->field_count_max ? head->field_capacity : head->field_count_max;
+    int r = LINE_MORE;
+    for (; line < end; line = next) {
+        const char *at = LINES_SCAN(data, line, end, token), *colon = at;
+        if (at == end)
+            break;
+        if (__builtin_expect(*at != ':' || at == line, 0)) {
+            if (at == line && (*at == '\r' || *at == '\n')) {
+                r = LINES(line_end)(head, data, at, end, &next);
+                if (r == LINE_DONE && next - data > head_max)
+                    r = LINE_LONG;
+                else if (r == LINE_DONE)
+                    line = next;
+                break;
+            }
+            colon = LINES(late_colon)(head, data, line, at, end, &r);
+            if (colon == NULL)
+                break;
+        }
+        const char *value = colon + 1;
+        if (value < end && *value == ' ')
+            value++;
+        const char *stop = LINES_SCAN(data, value, end, value_class);
+        if (stop == end)
+            break;
+        r = LINES(line_end)(head, data, stop, end, &next);
+        if (r != LINE_DONE)
+            break;
+        r = LINE_LONG;
+        if (stop - line > field_max || next - data > head_max || at - line > UINT16_MAX)
+            break;
+        r = count < head->field_count_max ? LINE_FULL : LINE_COUNT;
+        if (count == room)
+            break;
+        const char *tail = stop;
+        while (value < tail && (*value == ' ' || *value == '\t'))
+            value++;
+        while (value < tail && (tail[-1] == ' ' || tail[-1] == '\t'))
+            tail--;
+        struct head_field *field = &head->fields[count];
+        *field = (struct head_field){ (uint32_t)(line - data), (uint32_t)(value - data),
+                                      (uint32_t)(tail - value), (uint16_t)(at - line),
+                                      (uint16_t)names_find(line, (size_t)(at - line)) };
+        if (field->id != HEADER_OTHER && (r = LINES(field_known)(head, data, field)) < 0)
+            break;
+        count++;
+        r = LINE_MORE;
+    }
+    head->field_count = count;
+    head->next = (uint32_t)(line - data);
+    return r;
+}
+
+static LINES_TARGET const char *LINES(scan)(const char *from, const char *p, const char *end,
+                                            const struct char_class *class)
+{
+    (void)from;
+    LINES_CLASS(any, class);
+    return LINES_SCAN(from, p, end, any);
+}

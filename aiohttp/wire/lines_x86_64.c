@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The line readers with vectors of x86-64: 16 bytes a step (SSE4.2's level), 32 with AVX2.
+ *
+ * A byte's halves look up the class's two tables (pshufb); where the entries share no bit, the byte
+ * is of the class. The last bytes before `end` are read with the ones before them, from `end` minus
+ * a vector: nothing behind `end` is touched, and nothing before `data`. */
+#include "wire/scan.h"
+
+#include <immintrin.h>
+
+/* --- 16 bytes --- */
+
+#define TARGET_SSE __attribute__((target("sse4.2")))
+
+struct class_sse {
+    __m128i low, high;
+    const struct char_class *class;
+};
+
+static inline __attribute__((always_inline)) TARGET_SSE unsigned ends_sse(const char *p,
+                                                                          struct class_sse c)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i half = _mm_set1_epi8(15);
+    __m128i low = _mm_shuffle_epi8(c.low, _mm_and_si128(bytes, half));
+    __m128i high = _mm_shuffle_epi8(c.high, _mm_and_si128(_mm_srli_epi16(bytes, 4), half));
+    __m128i is_of_class = _mm_cmpeq_epi8(_mm_and_si128(low, high), _mm_setzero_si128());
+    return (unsigned)_mm_movemask_epi8(is_of_class) ^ 0xffffu;
+}
+
+static inline __attribute__((always_inline)) TARGET_SSE const char *scan_of_sse(const char *data,
+                                                                                const char *p,
+                                                                                const char *end,
+                                                                                struct class_sse c)
+{
+    for (; end - p >= 16; p += 16) {
+        unsigned ends = ends_sse(p, c);
+        if (ends != 0)
+            return p + __builtin_ctz(ends);
+    }
+    if (p == end || end - data < 16)
+        return scan_bytes(p, end, c.class);
+    unsigned ends = ends_sse(end - 16, c) >> (16 - (end - p));
+    return ends != 0 ? p + __builtin_ctz(ends) : end;
+}
+
+static inline __attribute__((always_inline)) TARGET_SSE struct class_sse class_of_sse(
+    const struct char_class *class)
+{
+    return (struct class_sse){
+        _mm_loadu_si128((const __m128i *)(const void *)class->low),
+        _mm_loadu_si128((const __m128i *)(const void *)class->high),
+        class,
+    };
+}
+
+#define LINES(name) name##_sse
+#define LINES_TARGET TARGET_SSE
+#define LINES_CLASS(name, class) const struct class_sse name = class_of_sse(class)
+#define LINES_SCAN(data, p, end, name) scan_of_sse(data, p, end, name)
+#define LINES_LEAVE() (void)0
+#include "wire/lines.h"
+#undef LINES
+#undef LINES_TARGET
+#undef LINES_CLASS
+#undef LINES_SCAN
+#undef LINES_LEAVE
+
+static int is_sse_there(void)
+{
+    return __builtin_cpu_supports("sse4.2");
+}
+
+static const struct lines lines_sse = {
+    "sse4.2", is_sse_there, request_sse, status_sse, fields_sse, scan_sse,
+};
+
+/* --- 32 bytes --- */
+
+#define TARGET_AVX2 __attribute__((target("avx2,bmi")))
+
+struct class_avx2 {
+    __m256i low, high;
+    const struct char_class *class;
+};
+
+static inline __attribute__((always_inline)) TARGET_AVX2 uint32_t ends_avx2(const char *p,
+                                                                            struct class_avx2 c)
+{
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i half = _mm256_set1_epi8(15);
+    __m256i low = _mm256_shuffle_epi8(c.low, _mm256_and_si256(bytes, half));
+    __m256i high =
+        _mm256_shuffle_epi8(c.high, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half));
+    __m256i is_of_class = _mm256_cmpeq_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256());
+    return ~(uint32_t)_mm256_movemask_epi8(is_of_class);
+}
+
+static inline __attribute__((always_inline)) TARGET_AVX2 const char *scan_of_avx2(
+    const char *data, const char *p, const char *end, struct class_avx2 c)
+{
+    for (; end - p >= 32; p += 32) {
+        uint32_t ends = ends_avx2(p, c);
+        if (ends != 0)
+            return p + __builtin_ctz(ends);
+    }
+    if (p == end || end - data < 32)
+        return scan_bytes(p, end, c.class);
+    uint32_t ends = ends_avx2(end - 32, c) >> (32 - (end - p));
+    return ends != 0 ? p + __builtin_ctz(ends) : end;
+}
+
+static inline __attribute__((always_inline)) TARGET_AVX2 struct class_avx2 class_of_avx2(
+    const struct char_class *class)
+{
+    return (struct class_avx2){
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)class->low)),
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)class->high)),
+        class,
+    };
+}
+
+#define LINES(name) name##_avx2
+#define LINES_TARGET TARGET_AVX2
+#define LINES_CLASS(name, class) const struct class_avx2 name = class_of_avx2(class)
+#define LINES_SCAN(data, p, end, name) scan_of_avx2(data, p, end, name)
+#define LINES_LEAVE() _mm256_zeroupper()
+#include "wire/lines.h"
+
+static int is_avx2_there(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+}
+
+static const struct lines lines_avx2 = {
+    "avx2", is_avx2_there, request_avx2, status_avx2, fields_avx2, scan_avx2,
+};
+
+const struct lines *const aiohttp__lines_all[] = {
+    &aiohttp__lines_plain,
+    &lines_sse,
+    &lines_avx2,
+    NULL,
+};
