@@ -5,7 +5,8 @@
  *
  * READY    Each handle remembers what the kernel last said of it. A bit is set by an event, and
  *          cleared by -EAGAIN or, on TCP, by a transfer shorter than asked: then the next call
- *          would only say -EAGAIN, and the next edge is certain (but see READ_ON).
+ *          would only say -EAGAIN, and the next edge is certain (but see READ_ON). So by a receive
+ *          of fewer datagrams than asked for.
  * POLL     While an OP_POLL is armed the registration is level-triggered, for what is waited for
  *          and nothing else; changing a registration makes the kernel report again, so no edge is
  *          lost on the way.
@@ -71,10 +72,18 @@ static bool is_alive(const struct handle *handle, uint32_t generation)
     return handle->descriptor.entry.generation == generation;
 }
 
+/* Of a datagram socket the kernel tells that it can be written to whenever a datagram has left it:
+ * that is only asked for where one waits. */
+static uint32_t edges(const struct handle *handle)
+{
+    bool is_told = handle->descriptor.is_stream || !handle->descriptor.is_socket || handle->writer;
+    return is_told ? EDGE : EDGE & ~(uint32_t)EPOLLOUT;
+}
+
 static uint32_t interest(const struct handle *handle)
 {
     if (!handle->poll_in && !handle->poll_out)
-        return handle->is_edge ? EDGE : 0;
+        return handle->is_edge ? edges(handle) : 0;
     return (handle->poll_in || handle->reader ? EPOLLIN : 0U) |
            (handle->poll_out || handle->writer ? EPOLLOUT : 0U);
 }

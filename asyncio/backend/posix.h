@@ -35,6 +35,8 @@ struct descriptor {
     bool is_tcp;
     /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
     bool is_stream;
+    uint8_t burst;  /* datagrams that the last receive has brought */
+    int late_error; /* that came behind them, for the next receive */
 };
 
 /* What is known of a descriptor. READ_ON: hung up, an error or urgent data, after which there may

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams over real sockets: many by one system call. */
+/* Datagrams over real sockets: many by one system call.
+ *
+ * HOW MANY   are asked for grows and shrinks with what comes, twice the last time's: asking for
+ *            more than there are costs time for each. It is always one more than one, since a
+ *            receive that brings less than it was asked for says that nothing is left, and saves
+ *            asking again. */
 #include "backend/posix.h"
 
 #include <asyncio/datagram.h>
@@ -59,19 +64,47 @@ static int send_one(const struct descriptor *descriptor, const struct asyncio_da
     return n < 0 ? -1 : 1;
 }
 
-static int receive_many(const struct posix *posix, const struct descriptor *descriptor,
-                        struct op *op)
+/* One system call for the datagrams from the `first` on. An error that comes between two of them is
+ * kept by the system for the next call, and is an edge of its own. */
+static int receive_many(const struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                        struct op *op, unsigned first)
 {
     struct batch batch;
-    unsigned count = fill(posix, &batch, op->datagrams, op->datagram_count, false);
+    unsigned likely = descriptor->burst ? 2U * descriptor->burst : 2;
+    unsigned left = op->datagram_count - first;
+    unsigned count =
+        fill(posix, &batch, op->datagrams + first, left < likely ? left : likely, false);
     int n = recvmmsg(descriptor->number, batch.headers, count, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
-        struct asyncio_datagram *datagram = &op->datagrams[i];
+        struct asyncio_datagram *datagram = &op->datagrams[first + (unsigned)i];
         datagram->length = batch.headers[i].msg_len;
         datagram->address_size = batch.headers[i].msg_hdr.msg_namelen;
         datagram->is_truncated = (batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
     }
+    if (n > 0)
+        descriptor->burst = (uint8_t)n;
+    if (n > 0 && (unsigned)n < count && !(*ready & READ_ON))
+        *ready &= (uint8_t)~READY_IN;
     return n;
+}
+
+/* As many as there are, or as one call takes. */
+static int receive_all(const struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
+                       struct op *op)
+{
+    int n = receive_many(posix, descriptor, ready, op, 0);
+    if (n < 2 || posix_is_chopped(posix))
+        return n;
+    int done = n;
+    while (n > 0 && *ready & READY_IN && done < BATCH && (unsigned)done < op->datagram_count) {
+        n = receive_many(posix, descriptor, ready, op, (unsigned)done);
+        done += n > 0 ? n : 0;
+    }
+    if (n < 0 && errno == EAGAIN)
+        (void)asyncio__posix_recv_failed(ready, errno);
+    else if (n < 0 && errno != EINTR)
+        descriptor->late_error = errno;
+    return done;
 }
 
 static int send_many(const struct posix *posix, const struct descriptor *descriptor,
@@ -88,10 +121,13 @@ int asyncio__posix_recv_datagrams(struct posix *posix, struct descriptor *descri
 {
     if (!(*ready & READY_IN))
         return OP_PENDING;
-    int n;
+    int n = descriptor->late_error;
+    descriptor->late_error = 0;
+    if (n)
+        return -n;
     do
         n = op->datagram_count == 1 ? receive_one(descriptor, op->datagrams)
-                                    : receive_many(posix, descriptor, op);
+                                    : receive_all(posix, descriptor, ready, op);
     while (n < 0 && errno == EINTR);
     return n < 0 ? asyncio__posix_recv_failed(ready, errno) : n;
 }

@@ -4,8 +4,7 @@
  *   udp one      epoll, level-triggered; one recvfrom and one sendto an event
  *   udp many     epoll, edge-triggered; recvmmsg and sendmmsg of up to 32
  *   udp uring    multishot recvmsg into provided buffers; sendto at once
- *   udp poll     io_uring too, but a multishot poll, then recvfrom until there is none, and
- * sendto */
+ *   udp poll     io_uring too: a multishot poll, then recvfrom until there is none, and sendto */
 #include "../common.h"
 
 #include <liburing.h>
@@ -43,12 +42,13 @@ static void many(int fd)
     static struct mmsghdr headers[BATCH];
     static struct iovec pieces[BATCH];
     int n;
+    for (int i = 0; i < BATCH && !pieces[i].iov_base; i++)
+        headers[i].msg_hdr = (struct msghdr){ .msg_name = &from[i],
+                                              .msg_namelen = sizeof from[i],
+                                              .msg_iov = &pieces[i],
+                                              .msg_iovlen = 1 },
+        pieces[i] = (struct iovec){ room[i], BUFFER };
     do {
-        for (int i = 0; i < BATCH; i++) {
-            pieces[i] = (struct iovec){ room[i], BUFFER };
-            headers[i].msg_hdr =
-                (struct msghdr){ &from[i], sizeof from[i], &pieces[i], 1, 0, 0, 0 };
-        }
         if ((n = recvmmsg(fd, headers, BATCH, MSG_DONTWAIT, NULL)) < 0)
             return;
         for (int i = 0; i < n; i++)
@@ -56,6 +56,8 @@ static void many(int fd)
                 farewell();
         if (sendmmsg(fd, headers, (unsigned)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
             die("sendmmsg", errno);
+        for (int i = 0; i < n; i++)
+            pieces[i].iov_len = BUFFER;
     } while (n == BATCH);
 }
 

@@ -17,17 +17,19 @@ static int echo(asyncio_datagram_transport *udp)
 {
     static char memory[BATCH][BUFFER];
     static asyncio_datagram datagrams[BATCH];
+    for (int i = 0; i < BATCH; i++)
+        datagrams[i] = (asyncio_datagram){ .data = memory[i], .size = BUFFER };
     for (;;) {
-        int n;
-        for (int i = 0; i < BATCH; i++)
-            datagrams[i].data = memory[i], datagrams[i].size = BUFFER;
-        if ((n = asyncio_datagram_transport_receive(udp, datagrams, BATCH)) < 0)
-            return n;
-        for (int i = 0; i < n; i++)
+        int n, count;
+        if ((count = asyncio_datagram_transport_receive(udp, datagrams, BATCH)) < 0)
+            return count;
+        for (int i = 0; i < count; i++)
             if (!(datagrams[i].size = datagrams[i].length))
                 farewell();
-        if ((n = asyncio_datagram_transport_send(udp, datagrams, (size_t)n)) < 0)
+        if ((n = asyncio_datagram_transport_send(udp, datagrams, (size_t)count)) < 0)
             return n;
+        for (int i = 0; i < count; i++)
+            datagrams[i].size = BUFFER;
     }
 }
 
@@ -54,9 +56,9 @@ static void received(asyncio_datagram_protocol *protocol, const asyncio_datagram
 {
     if (!datagram->length)
         farewell();
-    (void)asyncio_datagram_transport_sendto(
+    sure(asyncio_datagram_transport_sendto(
         ((struct echo *)protocol)->transport, datagram->data, datagram->length,
-        (const struct sockaddr *)&datagram->address, datagram->address_size);
+        (const struct sockaddr *)&datagram->address, datagram->address_size));
 }
 
 static asyncio_datagram_protocol *make(void *data)

@@ -39,6 +39,42 @@ static int send_one(struct world *world, sock from, const struct sockaddr_storag
     return await(&send);
 }
 
+/* However many come at a time: all are had, and who waits for the next ones gets them. */
+TEST(bursts_of_any_length)
+{
+    enum { MOST = 40 };
+    static const int bursts[] = { 1, 3, 1, 2, MOST, 5, 1, 1, 33, 1 };
+    struct sockaddr_storage address;
+    sock a = open_bound(world, &address), b = SOCK_NONE;
+    assert_int_equal(world->type->socket(world->it, AF_INET, SOCK_DGRAM, 0, &b), 0);
+    asyncio_datagram in[MOST];
+    char got[MOST], next = 0;
+    for (int i = 0; i < MOST; i++)
+        in[i] = (asyncio_datagram){ .data = &got[i], .size = 1 };
+    for (size_t i = 0; i < sizeof bursts / sizeof bursts[0]; i++) {
+        struct probe recv = { 0 };
+        if (i % 2) { /* who waits before, and who comes later */
+            submit_datagrams(world, &recv, OP_RECV_DATAGRAMS, a, in, MOST);
+            assert_int_equal(recv.completed, 0);
+        }
+        for (int k = 0; k < bursts[i]; k++) {
+            char text[2] = { (char)('a' + (next + k) % 26), 0 };
+            assert_int_equal(send_one(world, b, &address, text), 1);
+        }
+        for (int count = 0; count < bursts[i];) {
+            if (count || i % 2 == 0)
+                submit_datagrams(world, &recv, OP_RECV_DATAGRAMS, a, in, MOST);
+            int n = await(&recv);
+            assert_in_range(n, 1, bursts[i] - count);
+            for (int k = 0; k < n; k++, next = (char)((next + 1) % 26))
+                assert_int_equal(got[k], 'a' + next);
+            count += n;
+        }
+    }
+    world_close(world, a);
+    world_close(world, b);
+}
+
 TEST(many_go_and_come)
 {
     enum { MANY = 75 }; /* more than a system call takes */
@@ -145,6 +181,7 @@ TEST(a_close_takes_back)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        RUN(bursts_of_any_length),
         RUN(many_go_and_come),
         RUN(a_cancel_is_done_at_once),
         RUN(errors_are_told),
