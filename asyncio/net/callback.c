@@ -3,8 +3,10 @@
  *
  * ORDER      Protocols are called from handles of their own, as CPython's are from callbacks of the
  *            loop: what came from the kernel waits its turn behind what was scheduled before, and
- *            each turn gives a connection what one receive brought. connection_made, the beginning
- *            of reading and the waking of who asked for the connection are three handles in a row.
+ *            each turn gives a connection what one receive brought. connection_made, the waking of
+ *            who asked for the connection and the beginning of reading are three handles in a row.
+ *            CPython has the last two the other way, but only asks the kernel in the next turn:
+ *            there, too, nothing is received before that task goes on.
  *            Only pause_writing comes from inside a call, as there.
  * READING    goes into memory that all share; what comes later than asked for is kept in `in`, a
  *            block of the floor's, until the protocol has had it. While it is there, or reading is
@@ -215,7 +217,7 @@ static void resume(struct handle *handle, asyncio_loop *loop)
     within_exit(within);
 }
 
-/* The third handle of the beginning: who asked for the connection goes on. */
+/* The second handle of the beginning: who asked for the connection goes on. */
 static void open_done(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_transport *transport = container_of(handle, asyncio_transport, resuming);
@@ -263,8 +265,8 @@ static void lose_connection(struct handle *handle, asyncio_loop *loop)
 static void begin(asyncio_transport *transport)
 {
     schedule(transport, &transport->making);
-    schedule(transport, &transport->reading);
     schedule(transport, &transport->resuming);
+    schedule(transport, &transport->reading);
 }
 
 /* ---- what the transport below tells ---- */

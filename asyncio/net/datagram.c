@@ -175,7 +175,16 @@ static void make_connection(asyncio_datagram_transport *transport)
     transport->is_made = true;
     if (protocol->methods->connection_made)
         protocol->methods->connection_made(protocol, transport);
-    if (!transport->is_shut)
+}
+
+static void run_start(struct handle *handle, asyncio_loop *loop)
+{
+    asyncio_datagram_transport *transport =
+        container_of(handle, struct asyncio_datagram_transport, starting);
+    if (!loop)
+        return;
+    asyncio__waiters_wake(&transport->waiters, 0);
+    if (!transport->is_closing)
         receive_more(transport);
 }
 
@@ -203,6 +212,8 @@ static void run_delivery(struct handle *handle, asyncio_loop *loop)
     else if (loop && has_protocol && transport->has_received && !transport->is_shut)
         deliver(transport);
     bool is_over = transport->is_shut && list_empty(&handle->link);
+    if (is_over)
+        list_remove(&transport->starting.link);
     if (is_over && has_protocol)
         lose_connection(transport, loop);
     within_exit(within);
@@ -516,7 +527,10 @@ void asyncio__datagram_begin(asyncio_datagram_transport *transport, sock socket)
     transport->reading.type = &reading_type;
     transport->writing.type = &writing_type;
     transport->delivery.run = run_delivery;
+    transport->starting.run = run_start;
     list_append(&transport->net->datagrams, &transport->link);
-    if (transport->protocol)
-        schedule(transport);
+    if (!transport->protocol)
+        return;
+    schedule(transport);
+    asyncio__loop_call(transport->net->loop, &transport->starting);
 }

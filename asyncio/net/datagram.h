@@ -7,6 +7,8 @@
  * SENDING    One operation at a time: of the task at the head of `senders`, or of the queue that
  *            sendto fills. Tasks and queue take turns in the order they came: who finds somebody
  *            before him waits.
+ * BEGINNING  connection_made, the waking of who asked for the endpoint and the first receive are as
+ *            CPython's in a row, so that nothing is received before that task goes on.
  * LIFE       `refs` are the user's; the last one closes. `holds` keep the memory: the open
  *            socket's, given back with connection_lost, which is a handle of its own turn, and one
  *            around each call that may run a callback. */
@@ -35,6 +37,8 @@ struct asyncio_datagram_transport {
     asyncio_datagram_protocol *protocol; /* NULL: by calls, or it is over */
     asyncio_context *context; /* what the protocol's methods run in */
     struct handle delivery; /* connection_made, what was received, connection_lost */
+    struct handle starting; /* after connection_made: who asked for it goes on, and receiving */
+    struct list waiters;    /* the task that asked */
     asyncio_datagram *batch; /* with a protocol */
     int received;            /* of the batch, not delivered yet; or an error */
     bool has_received;

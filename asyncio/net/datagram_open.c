@@ -223,6 +223,8 @@ static int make(struct net *net, bool has_protocol, struct opening **ret_opening
     transport->low = LOW;
     list_init(&transport->link);
     list_init(&transport->delivery.link);
+    list_init(&transport->starting.link);
+    list_init(&transport->waiters);
     list_init(&transport->senders);
     list_init(&transport->queue);
     opening->transport = transport;
@@ -238,6 +240,29 @@ static int make_protocol(asyncio_datagram_transport *transport,
     transport->protocol = factory(data);
     within_exit(within);
     return transport->protocol ? 0 : -ENOMEM;
+}
+
+struct held_endpoint {
+    struct held held;
+    asyncio_datagram_transport *transport;
+};
+
+static void drop_endpoint(struct held *held)
+{
+    asyncio_datagram_transport_unref(container_of(held, struct held_endpoint, held)->transport);
+}
+
+/* Until connection_made has been called. Who is cancelled leaves nothing. */
+static int wait_made(asyncio_datagram_transport *transport)
+{
+    asyncio_task *task = task_current();
+    struct held_endpoint held = { .transport = transport };
+    task_hold(task, &held.held, drop_endpoint);
+    int r = asyncio__waiters_wait(&transport->waiters, task);
+    task_let_go(task, &held.held);
+    if (r < 0)
+        asyncio_datagram_transport_unref(transport);
+    return r;
 }
 
 int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
@@ -268,14 +293,19 @@ int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
     if (r >= 0 && factory)
         r = make_protocol(opening->transport, factory, options->data);
     task_let_go(task, &opening->held);
+    asyncio_datagram_transport *transport = NULL;
     if (r >= 0) {
-        asyncio_datagram_transport *transport = opening->transport;
+        transport = opening->transport;
         opening->transport = NULL;
         asyncio__datagram_begin(transport, opening->socket);
-        *ret_transport = transport;
     }
     drop(&opening->held);
-    return r < 0 ? r : 0;
+    if (r >= 0 && factory)
+        r = wait_made(transport);
+    if (r < 0)
+        return r;
+    *ret_transport = transport;
+    return 0;
 }
 
 /* ---- the socket's own ---- */

@@ -88,7 +88,8 @@ typedef struct asyncio_loop_create_datagram_endpoint_options {
 } asyncio_loop_create_datagram_endpoint_options;
 
 /* Makes an endpoint for what `factory` makes (NULL: it is received and sent by calls). `loop` is
- * the running one. ret_transport returns new. -ASYNCIO_OTHER_LOOP, -ASYNCIO_RESOLVE, -EADDRINUSE,
+ * the running one. A factory's connection_made has been called when it returns. ret_transport
+ * returns new. -ASYNCIO_OTHER_LOOP, -ASYNCIO_RESOLVE, -EADDRINUSE,
  * -EACCES and so on, -ENOMEM, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_datagram_endpoint(
     asyncio_loop *loop, asyncio_datagram_protocol_factory *factory,

@@ -79,11 +79,13 @@ static asyncio_protocol *give(void *data)
     return new_teller(data, "");
 }
 
-static int connect_it(void)
+static int connect_with(const char *words)
 {
     int ends_of[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_of) < 0)
         return -errno;
+    if (words && send(ends_of[1], words, strlen(words), MSG_NOSIGNAL) < 0)
+        say("send failed");
     int r = asyncio_loop_create_connection(running(), give, NULL, 0, &transport,
                                            .sock = ends_of[0], .data = &tellers[0]);
     peer = ends_of[1];
@@ -94,6 +96,11 @@ static int connect_it(void)
     }
     say("connected");
     return 0;
+}
+
+static int connect_it(void)
+{
+    return connect_with(NULL);
 }
 
 static int leave(int result)
@@ -162,6 +169,17 @@ SCENARIO(data_comes_behind_what_was_scheduled)
     send_to_it("x");
     say_soon("scheduled before");
     r = asyncio_sleep(T);
+    asyncio_transport_abort(transport);
+    return leave(r < 0 ? r : asyncio_await(tellers[0].gone));
+}
+
+POLLING_SCENARIO(data_that_was_there_before)
+{
+    int r = connect_with("early");
+    if (r < 0)
+        return r;
+    r = asyncio_sleep(0);
+    say("a turn later");
     asyncio_transport_abort(transport);
     return leave(r < 0 ? r : asyncio_await(tellers[0].gone));
 }

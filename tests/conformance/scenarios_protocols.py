@@ -90,6 +90,19 @@ async def data_comes_behind_what_was_scheduled():
 
 
 @scenario
+async def data_that_was_there_before():
+    ours, peer = socket.socketpair()
+    peer.send(b"early")
+    transport, protocol = await asyncio.get_running_loop().create_connection(Teller, sock=ours)
+    say("connected")
+    await asyncio.sleep(0)
+    say("a turn later")
+    transport.abort()
+    await protocol.gone
+    peer.close()
+
+
+@scenario
 async def pause_writing_comes_from_inside_of_write():
     transport, protocol, peer = await connect()
     peer.setblocking(False)
