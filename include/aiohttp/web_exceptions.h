@@ -250,7 +250,7 @@ static inline int aiohttp_web_http_status(int result)
                : 0;
 }
 
-/* The usual reason of a status, "" when there is none. Static. */
+/* The usual reason of a status, "" when there is none. Lent until the thread's next call. */
 AIOHTTP_API const char *aiohttp_web_http_reason(int status);
 
 ASYNCIO_MUST_CHECK static inline int aiohttp__http_v(aiohttp_web_request *request, int status,

@@ -107,7 +107,7 @@ aiohttp_web_unix_site_new(aiohttp_web_runner *runner, const char *path, aiohttp_
 /* A bound stream socket, TCP or AF_UNIX: taken when the site starts. As tcp_site_new. Does not
  * suspend. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
-aiohttp_web_sock_site_new(aiohttp_web_runner *runner, int sock, aiohttp_web_site **ret_site,
+aiohttp_web_sock_site_new(aiohttp_web_runner *runner, int descriptor, aiohttp_web_site **ret_site,
                           const aiohttp_web_site_options *options);
 
 /* Listens. The errors of asyncio_start_server; -ASYNCIO_INVALID_STATE when it has started.
@@ -188,11 +188,12 @@ ASYNCIO_MUST_CHECK static inline int aiohttp__unix_site_v(aiohttp_web_runner *ru
 {
     return aiohttp_web_unix_site_new(runner, path, ret_site, &options);
 }
-ASYNCIO_MUST_CHECK static inline int aiohttp__sock_site_v(aiohttp_web_runner *runner, int sock,
+ASYNCIO_MUST_CHECK static inline int aiohttp__sock_site_v(aiohttp_web_runner *runner,
+                                                          int descriptor,
                                                           aiohttp_web_site **ret_site,
                                                           aiohttp_web_site_options options)
 {
-    return aiohttp_web_sock_site_new(runner, sock, ret_site, &options);
+    return aiohttp_web_sock_site_new(runner, descriptor, ret_site, &options);
 }
 ASYNCIO_MUST_CHECK static inline int aiohttp__run_app_v(aiohttp_web_application *app,
                                                         aiohttp_web_run_app_options options)

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* An exchange: one request and its answer, over whatever carries them. What client and server
+ * share.
+ *
+ * MODEL      A message comes in (its head is parsed, its body is read in pieces) and one goes out
+ *            (begin fixes its head, write sends parts of its body, end ends it). A server's
+ *            exchange receives a request and sends its answer, a client's the other way round; the
+ *            contract is one. `type` says what carries it: HTTP/1 (http1.h), or memory (tests).
+ * HEAD       What was received lies behind `text`: places of `head` count from there. It stays
+ *            where it is until exchange_read has to wait for more; from then on, and after settle,
+ *            it is a copy in the arena, which may be written to. So spans are made when they are
+ *            needed.
+ * OUT        Small parts are held back and go out with the next, at the end, before anything waits
+ *            for the peer, and when the loop gets to turn: one write for head and body, and one
+ *            for the answers to several requests that were sent ahead.
+ * OWNERSHIP  The carrier's. `arena` is the exchange's memory and ends with it.
+ * ERRORS     Of reading: -ECONNRESET, -ETIMEDOUT (too slow), -AIOHTTP_BAD_HTTP_MESSAGE (exchange
+ *            ->refused is the status to answer), -AIOHTTP_PAYLOAD (it ended too early),
+ *            -ECANCELED, -ENOMEM. After one of them the exchange is the last of its connection. */
+#pragma once
+
+#include "base/arena.h"
+#include "message/headers.h"
+#include "wire/head.h"
+
+#include <asyncio/stream.h>
+
+struct exchange;
+
+/* The head of an answer. What carries it adds what it needs: Date, Content-Length,
+ * Transfer-Encoding, Connection. */
+struct answer {
+    int status;
+    struct span reason;                    /* no data: the usual one */
+    struct span content_type;              /* no data: none, or among `headers` */
+    const struct aiohttp_headers *headers; /* NULL: none */
+    int64_t length;                        /* of the body; -1: not known */
+};
+
+struct exchange_type {
+    const char *name;
+    /* Lends the next piece of the body, until the next call: its size, 0 at the end. Suspends. */
+    int (*read)(struct exchange *exchange, const char **ret_data);
+    /* Copies the head into the arena, to write into it. 0, -ENOMEM. */
+    int (*settle)(struct exchange *exchange);
+    /* Fixes the head. Does not suspend, unless the answers before it are large. */
+    int (*begin)(struct exchange *exchange, const struct answer *answer);
+    /* Sends a part of the body, or holds it back if it may and there is room; what it points to is
+     * the caller's when it returns. -EMSGSIZE for more than was said. Suspends. */
+    int (*write)(struct exchange *exchange, const void *data, size_t size, bool may_hold);
+    /* Sends a piece of a file. -ASYNCIO_SENDFILE_NOT_AVAILABLE: nothing was sent, it has to be read
+     * and written. Suspends. */
+    int (*send_file)(struct exchange *exchange, int file, int64_t offset, int64_t size);
+    /* Ends the body. -EMSGSIZE for less than was said. */
+    int (*end)(struct exchange *exchange);
+    /* Sends what is held back. Suspends. */
+    int (*flush)(struct exchange *exchange);
+    /* "100 Continue", if that is waited for. Suspends. */
+    int (*go_on)(struct exchange *exchange);
+    /* After an answer 101 or to CONNECT: gives the stream away, which begins with what followed the
+     * request; nothing else is done with it. Suspends. */
+    int (*upgrade)(struct exchange *exchange, asyncio_stream **ret_stream);
+    /* Cancels the running task when the peer goes. 0, -ENOMEM. */
+    int (*watch)(struct exchange *exchange, bool is_on);
+};
+
+struct exchange {
+    const struct exchange_type *type;
+    struct head head;
+    const char *text;           /* of the head */
+    uint32_t head_size;
+    bool is_settled;            /* `text` is in the arena */
+    bool is_body_read;          /* to its end */
+    bool is_begun, is_ended;    /* the answer */
+    bool is_bodyless;           /* the answer has no body, whatever is written */
+    bool closes;                /* the connection ends with this exchange */
+    bool is_broken;             /* reading or writing has failed: nothing can be sent any more */
+    bool awaits_continue;       /* the peer waits for 100 Continue */
+    bool is_upgraded;
+    uint16_t refused;           /* the status to answer after a failed read, or 0 */
+    uint16_t status;            /* that was answered, or 0 */
+    uint64_t sent;              /* body bytes, before chunking */
+    asyncio_stream *stream;     /* for what can be asked of it; NULL: there is none */
+    struct arena arena;
+};
+
+static inline int exchange_read(struct exchange *exchange, const char **ret_data)
+{
+    return exchange->is_body_read ? 0 : exchange->type->read(exchange, ret_data);
+}
+
+static inline int exchange_settle(struct exchange *exchange)
+{
+    return exchange->is_settled ? 0 : exchange->type->settle(exchange);
+}
+
+/* A piece of the head, valid until exchange_read. */
+static inline struct span exchange_text(const struct exchange *exchange, struct place place)
+{
+    return head_text(exchange->text, place);
+}
+
+/* The value of the first field of a known name; without one .data is NULL. */
+static inline struct span exchange_field(const struct exchange *exchange, enum header_id id)
+{
+    const struct head_field *field = head_find(&exchange->head, id, NULL);
+    return field ? head_field_value(exchange->text, field) : (struct span){ NULL, 0 };
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP/1, what goes out: heads, and bodies by length, in chunks or until the end. */
+#include "conn/http1.h"
+
+#include <aiohttp/error.h>
+#include <asyncio/alloc.h>
+#include <asyncio/socket.h>
+#include <errno.h>
+#include <time.h>
+
+enum { FILE_SLICE = 262144 };
+
+static void told(struct http1 *http, enum http1_wait what)
+{
+    if (http->on_wait)
+        http->on_wait(http, what);
+}
+
+/* What the stream did not take is lost: nothing that is sent later would make sense. */
+static int sent(struct http1 *http, int result)
+{
+    told(http, WAIT_NONE);
+    if (result < 0 && result != -ECANCELED)
+        http->exchange.is_broken = http->exchange.closes = true;
+    return result;
+}
+
+/* A head that is larger than the room. */
+static int grow(struct out *out, size_t wanted)
+{
+    struct http1 *http = (struct http1 *)(void *)((char *)out - offsetof(struct http1, out));
+    size_t capacity = out->capacity * 2 > wanted ? out->capacity * 2 : wanted;
+    char *data = asyncio_mem_malloc(capacity);
+    if (!data)
+        return -ENOMEM;
+    memcpy(data, out->data, out->size);
+    if (out->data != http->room)
+        asyncio_mem_free(out->data);
+    out->data = data;
+    out->capacity = capacity;
+    return 0;
+}
+
+static void give_back(struct http1 *http, char *data)
+{
+    if (data != http->room)
+        asyncio_mem_free(data);
+}
+
+/* What is held back goes out, with `pieces` behind it (the first is left free for it). */
+static int send_pieces(struct http1 *http, struct iovec *pieces, size_t count)
+{
+    if (http->exchange.is_broken)
+        return -ECONNRESET;
+    char *data = http->out.data;
+    pieces[0] = (struct iovec){ data, http->out.size };
+    http->out = out_of(http->room, sizeof http->room);
+    told(http, WAIT_WRITE);
+    int r = count == 1 ? asyncio_stream_write(http->exchange.stream, data, pieces[0].iov_len)
+                       : asyncio_stream_writelines(http->exchange.stream, pieces, count);
+    give_back(http, data);
+    return sent(http, r);
+}
+
+int aiohttp__http1_flush(struct exchange *exchange)
+{
+    struct iovec piece;
+    struct http1 *http = http1_of(exchange);
+    return http->out.size ? send_pieces(http, &piece, 1) : exchange->is_broken ? -ECONNRESET : 0;
+}
+
+int aiohttp__http1_go_on(struct exchange *exchange)
+{
+    if (!exchange->awaits_continue)
+        return 0;
+    exchange->awaits_continue = false;
+    out_add(&http1_of(exchange)->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    return aiohttp__http1_flush(exchange);
+}
+
+/* Whether what the client still sends is worth waiting for. */
+static bool is_rest_small(const struct http1 *http)
+{
+    const struct exchange *exchange = &http->exchange;
+    if (exchange->is_body_read)
+        return true;
+    return !exchange->awaits_continue && !exchange->refused &&
+           (http->body.kind != BODY_LENGTH || http->body.left <= http->limits->lingering);
+}
+
+/* How the end of the body is told. */
+static void choose(struct http1 *http, const struct answer *answer)
+{
+    struct exchange *exchange = &http->exchange;
+    const struct head *head = &exchange->head;
+    http->left = 0;
+    exchange->is_bodyless = head->method == METHOD_HEAD || answer->status < 200 ||
+                            answer->status == 204 || answer->status == 304;
+    if (exchange->is_bodyless)
+        http->sends = SENDS_NOTHING;
+    else if (answer->length >= 0) {
+        http->sends = SENDS_LENGTH;
+        http->left = (uint64_t)answer->length;
+    } else
+        http->sends = head->version == 10 ? SENDS_UNTIL_CLOSE : SENDS_CHUNKS;
+    if (http->sends == SENDS_UNTIL_CLOSE || !is_rest_small(http))
+        exchange->closes = true;
+}
+
+struct written {
+    bool date, server, content_type, connection;
+};
+
+static void write_fields(struct http1 *http, const struct answer *answer, struct written *written)
+{
+    struct out *out = &http->out;
+    for (uint32_t i = 0; answer->headers && i < answer->headers->count; i++) {
+        const struct headers_field *field = &answer->headers->fields[i];
+        struct span name = { field->name, field->name_size };
+        struct span value = { field->value, field->value_size };
+        switch (aiohttp__header_id(name.data, name.size)) {
+        case HEADER_CONTENT_LENGTH:
+        case HEADER_TRANSFER_ENCODING:
+            out->result = -EINVAL; /* the length is said otherwise, and only once */
+            return;
+        case HEADER_DATE:
+            written->date = true;
+            break;
+        case HEADER_SERVER:
+            written->server = true;
+            break;
+        case HEADER_CONTENT_TYPE:
+            written->content_type = true;
+            break;
+        case HEADER_CONNECTION:
+            written->connection = true;
+            http->exchange.closes |= span_is_case(value, SPAN("close"));
+            break;
+        default:
+            break;
+        }
+        aiohttp__write_field(out, name, value);
+    }
+}
+
+static void write_own_fields(struct http1 *http, const struct answer *answer,
+                             const struct written *written)
+{
+    struct out *out = &http->out;
+    const struct head *head = &http->exchange.head;
+    if (answer->content_type.data && !written->content_type)
+        aiohttp__write_known(out, HEADER_CONTENT_TYPE, answer->content_type);
+    if (answer->length >= 0 && answer->status >= 200 && answer->status != 204 &&
+        answer->status != 304)
+        aiohttp__write_known_number(out, HEADER_CONTENT_LENGTH, (uint64_t)answer->length);
+    else if (http->sends == SENDS_CHUNKS)
+        out_add(out, SPAN("Transfer-Encoding: chunked\r\n"));
+    if (http->date && !written->date)
+        out_date(out, http->date, (int64_t)time(NULL));
+    if (!written->server)
+        out_add(out, http->server);
+    if (written->connection || answer->status < 200)
+        return;
+    if (http->exchange.closes)
+        out_add(out, SPAN("Connection: close\r\n"));
+    else if (head->flags & HEAD_SAID_KEEP_ALIVE && head->version == 10)
+        out_add(out, SPAN("Connection: keep-alive\r\n"));
+}
+
+static int begin(struct exchange *exchange, const struct answer *answer)
+{
+    struct http1 *http = http1_of(exchange);
+    if (exchange->is_begun)
+        return 0;
+    struct out *out = &http->out;
+    size_t before = out->size;
+    bool closes = exchange->closes;
+    struct written written = { .date = false };
+    choose(http, answer);
+    out->grow = grow;
+    /* 1.1 whatever was asked: it is what we speak. */
+    aiohttp__write_status_line(out, 11, answer->status, answer->reason);
+    write_fields(http, answer, &written);
+    write_own_fields(http, answer, &written);
+    aiohttp__write_end(out);
+    if (out->result < 0) {
+        int r = out->result;
+        out->result = 0;
+        out->size = before;
+        exchange->closes = closes;
+        return r;
+    }
+    exchange->is_begun = true;
+    exchange->status = (uint16_t)answer->status;
+    return 0;
+}
+
+static int write_part(struct exchange *exchange, const void *data, size_t size, bool may_hold)
+{
+    struct http1 *http = http1_of(exchange);
+    if (!exchange->is_begun || exchange->is_ended)
+        return -ASYNCIO_INVALID_STATE;
+    if (exchange->is_broken)
+        return -ECONNRESET;
+    if (http->sends == SENDS_NOTHING || size == 0)
+        return may_hold ? 0 : aiohttp__http1_flush(exchange);
+    if (http->sends == SENDS_LENGTH && size > http->left)
+        return -EMSGSIZE;
+    http->left -= http->sends == SENDS_LENGTH ? size : 0;
+    exchange->sent += size;
+    bool is_chunk = http->sends == SENDS_CHUNKS;
+    if (is_chunk)
+        aiohttp__write_chunk_head(&http->out, size);
+    struct span body = { data, size };
+    if (may_hold && http->out.capacity - http->out.size >= size + 2) {
+        out_add(&http->out, body);
+        if (is_chunk)
+            out_add(&http->out, SPAN("\r\n"));
+        return http->out.result;
+    }
+    if (http->out.result < 0)
+        return sent(http, http->out.result);
+    struct iovec pieces[3] = { { NULL, 0 },
+                               { (void *)(uintptr_t)data, size },
+                               { (void *)(uintptr_t) "\r\n", 2 } };
+    return send_pieces(http, pieces, is_chunk ? 3 : 2);
+}
+
+static int send_file(struct exchange *exchange, int file, int64_t offset, int64_t size)
+{
+    struct http1 *http = http1_of(exchange);
+    if (!exchange->is_begun || exchange->is_ended)
+        return -ASYNCIO_INVALID_STATE;
+    if (http->sends == SENDS_NOTHING)
+        return 0;
+    if (http->sends != SENDS_LENGTH)
+        return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
+    if ((uint64_t)size > http->left)
+        return -EMSGSIZE;
+    int r = aiohttp__http1_flush(exchange);
+    while (r >= 0 && size > 0) {
+        int64_t count = size < FILE_SLICE ? size : FILE_SLICE, done = 0;
+        told(http, WAIT_WRITE);
+        r = asyncio_loop_sendfile(asyncio_get_running_loop(), exchange->stream, file, &done,
+                                  .offset = offset, .count = count);
+        told(http, WAIT_NONE);
+        http->left -= (uint64_t)done;
+        exchange->sent += (uint64_t)done;
+        if (r >= 0 && done == 0)
+            r = -EMSGSIZE; /* it has become shorter */
+        offset += done;
+        size -= done;
+    }
+    if (r < 0)
+        exchange->is_broken = exchange->closes = true;
+    return r < 0 ? r : 0;
+}
+
+static int end(struct exchange *exchange)
+{
+    struct http1 *http = http1_of(exchange);
+    if (exchange->is_ended)
+        return 0;
+    if (!exchange->is_begun)
+        return -ASYNCIO_INVALID_STATE;
+    if (http->left) {
+        /* The peer would take the next answer for the rest of this one. */
+        exchange->is_ended = exchange->closes = true;
+        return -EMSGSIZE;
+    }
+    if (http->sends == SENDS_CHUNKS)
+        out_add(&http->out, SPAN("0\r\n\r\n"));
+    exchange->is_ended = true;
+    return http->out.result < 0 ? sent(http, http->out.result) : 0;
+}
+
+static int watch(struct exchange *exchange, bool is_on)
+{
+    struct http1 *http = http1_of(exchange);
+    return http->on_watch ? http->on_watch(http, is_on) : 0;
+}
+
+const struct exchange_type aiohttp__http1_type = {
+    .name = "HTTP/1",
+    .read = aiohttp__http1_read,
+    .settle = aiohttp__http1_settle,
+    .begin = begin,
+    .write = write_part,
+    .send_file = send_file,
+    .end = end,
+    .flush = aiohttp__http1_flush,
+    .go_on = aiohttp__http1_go_on,
+    .upgrade = aiohttp__http1_upgrade,
+    .watch = watch,
+};

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* One connection: requests one after the other, and the end. */
+#include "server/server.h"
+
+#include <aiohttp/error.h>
+#include <asyncio/alloc.h>
+#include <asyncio/exit_stack.h>
+#include <errno.h>
+#include <stdio.h>
+
+enum { POOL_MAX = 64 };
+
+/* Seconds that a peer has to read the last answer of a server that ends. */
+#define CLOSING_LINGER 1.0
+
+struct connection *aiohttp__connection_of(struct exchange *exchange)
+{
+    return exchange->type == &aiohttp__http1_type ? http1_of(exchange)->owner : NULL;
+}
+
+static int take_work(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct work *work = server->pool;
+    if (work) {
+        server->pool = work->next;
+        server->pooled--;
+    } else if (!(work = asyncio_mem_malloc(sizeof *work)))
+        return -ENOMEM;
+    struct http1 *http = &work->http;
+    aiohttp__http1_init(http, connection->stream, &server->limits);
+    http->on_wait = aiohttp__connection_wait;
+    http->on_watch = aiohttp__connection_watch;
+    http->owner = connection;
+    http->date = &server->date;
+    http->server = (struct span){ server->field, server->field_size };
+    connection->work = work;
+    server->stats.active++;
+    return 0;
+}
+
+static void give_work(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct work *work = connection->work;
+    if (!work)
+        return;
+    connection->work = NULL;
+    server->stats.active--;
+    aiohttp__http1_fini(&work->http);
+    if (server->pooled < POOL_MAX) {
+        work->next = server->pool;
+        server->pool = work;
+        server->pooled++;
+    } else
+        asyncio_mem_free(work);
+}
+
+/* Waits for the first byte of a request: 1; 0 at the end of the connection. */
+static int wait_idle(struct connection *connection)
+{
+    const char *data;
+    struct server *server = connection->server;
+    if (asyncio_stream_peek(connection->stream, &data))
+        return 1;
+    if (connection->work) {
+        int r = aiohttp__http1_flush(&connection->work->http.exchange);
+        give_work(connection);
+        if (r < 0)
+            return r;
+    }
+    if (server->is_closing)
+        return 0;
+    aiohttp__connection_deadline(connection, CONNECTION_IDLE,
+                                 connection->requests ? server->keep_alive_time
+                                                      : server->limits.head_time);
+    int r = asyncio_stream_fill(connection->stream, 1);
+    connection_goes_on(connection);
+    return r > 0 ? 1 : r;
+}
+
+/* What the loop calls when a handler waits while answers are held back. */
+static void flush_now(asyncio_loop *loop, void *data)
+{
+    struct http1 *http = data;
+    (void)loop;
+    asyncio_handle_unref(http->flush);
+    http->flush = NULL;
+    if (!http->out.size || http->exchange.is_broken)
+        return;
+    if (asyncio_stream_write_nowait(http->exchange.stream, http->out.data, http->out.size) < 0)
+        http->exchange.is_broken = true;
+    http->out.size = 0;
+}
+
+/* While there are more requests in the buffer their answers go out together. */
+static int flush_or_hold(struct connection *connection)
+{
+    struct http1 *http = &connection->work->http;
+    if (!http->exchange.closes && http->out.size && http->out.size < HTTP1_OUT / 2 &&
+        aiohttp__http1_is_ahead(http)) {
+        if (http->flush || asyncio_loop_call_soon(connection->server->loop, flush_now,
+                                                  &http->flush, .data = http) >= 0)
+            return 0;
+        http->flush = NULL;
+    }
+    return aiohttp__http1_flush(&http->exchange);
+}
+
+static void log_answer(struct connection *connection, int status, double began)
+{
+    struct server *server = connection->server;
+    aiohttp__access_log_write(server->log, &connection->work->http.exchange, status,
+                              asyncio_loop_time(server->loop) - began);
+}
+
+/* Reads and drops what the peer still sends, so that it gets to read our answer. */
+static void linger(struct connection *connection)
+{
+    const char *data;
+    const aiohttp_limits *limits = &connection->server->limits;
+    size_t size = asyncio_stream_peek(connection->stream, &data), dropped = 0;
+    if (asyncio_stream_can_write_eof(connection->stream) &&
+        asyncio_stream_write_eof(connection->stream) < 0)
+        return;
+    double seconds = limits->lingering_time;
+    if (connection->server->is_closing && (seconds > CLOSING_LINGER || seconds == ASYNCIO_NONE))
+        seconds = CLOSING_LINGER;
+    aiohttp__connection_deadline(connection, CONNECTION_LINGERS, seconds);
+    for (;;) {
+        dropped += size;
+        asyncio_stream_consume(connection->stream, size);
+        if (dropped > limits->lingering)
+            break;
+        int r = asyncio_stream_fill(connection->stream, 1);
+        if (r <= 0)
+            break;
+        size = (size_t)r;
+    }
+    connection_goes_on(connection);
+}
+
+/* Answers what is no request. */
+static int refuse(struct connection *connection)
+{
+    struct exchange *exchange = &connection->work->http.exchange;
+    int status = exchange->refused;
+    if (!status || exchange->is_begun)
+        return 0;
+    connection->server->stats.refused++;
+    char text[160];
+    struct span reason = aiohttp__reason(status);
+    int size =
+        snprintf(text, sizeof text, "%d: %.*s%s%s\n", status, (int)reason.size, reason.data,
+                 exchange->head.why ? "\n" : "", exchange->head.why ? exchange->head.why : "");
+    struct answer answer = { .status = status,
+                             .content_type = SPAN("text/plain; charset=utf-8"),
+                             .length = size };
+    exchange->closes = true;
+    int r = exchange->type->begin(exchange, &answer);
+    if (r >= 0)
+        r = exchange->type->write(exchange, text, (size_t)size, true);
+    if (r >= 0)
+        r = exchange->type->end(exchange);
+    return r >= 0 ? exchange->type->flush(exchange) : r;
+}
+
+/* One request, from behind its head to behind its answer. */
+static int serve_one(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct exchange *exchange = &connection->work->http.exchange;
+    double began = server->log ? asyncio_loop_time(server->loop) : 0;
+    connection->requests++;
+    connection->body_waited = 0;
+    server->stats.requests++;
+    if (server->is_closing || connection->requests >= server->limits.requests)
+        exchange->closes = true;
+    else if (connection->began != __builtin_inf() && connection->requests % 64 == 0 &&
+             asyncio_loop_time(server->loop) - connection->began > server->limits.connection_time)
+        exchange->closes = true;
+
+    asyncio_exit_stack stack;
+    int r = asyncio_exit_stack_enter(&stack);
+    connection->is_serving = true;
+    if (r >= 0)
+        r = server->serve(exchange, server->data);
+    connection->is_serving = false;
+    if (connection->watcher) {
+        int watched = aiohttp__connection_unwatch(connection);
+        r = watched < 0 ? watched : r;
+    }
+    r = asyncio_exit_stack_exit(&stack, r);
+    if (server->log)
+        log_answer(connection, exchange->status, began);
+    if (r < 0 || exchange->is_upgraded)
+        return r;
+    if ((r = flush_or_hold(connection)) < 0)
+        return r;
+    if (!exchange->is_body_read && !exchange->closes) {
+        aiohttp__connection_deadline(connection, CONNECTION_LINGERS, server->limits.lingering_time);
+        r = aiohttp__http1_drop_body(&connection->work->http);
+        connection_goes_on(connection);
+        if (r < 0) {
+            exchange->closes = true;
+            return r == -ECANCELED ? r : 0;
+        }
+    }
+    return 0;
+}
+
+/* All requests of a connection. */
+static int serve_all(struct connection *connection)
+{
+    for (;;) {
+        int r = wait_idle(connection);
+        if (r <= 0)
+            return r;
+        if (!connection->work && (r = take_work(connection)) < 0)
+            return r;
+        struct http1 *http = &connection->work->http;
+        connection->head_deadline = 0;
+        r = aiohttp__http1_read_request(http);
+        if (r == 0)
+            return aiohttp__http1_flush(&http->exchange);
+        bool is_refused = r < 0;
+        if (r < 0 && (!http->exchange.refused || (r = refuse(connection)) < 0))
+            return r;
+        if (!is_refused && (r = serve_one(connection)) < 0)
+            return r;
+        if (http->exchange.is_upgraded || http->exchange.is_broken)
+            return 0;
+        if (http->exchange.closes) {
+            if (is_refused || http->exchange.head.flags & HEAD_KEEP_ALIVE ||
+                !http->exchange.is_body_read || aiohttp__http1_is_ahead(http))
+                linger(connection);
+            return 0;
+        }
+        aiohttp__http1_finish(http);
+    }
+}
+
+static void link_in(struct connection *connection)
+{
+    struct server *server = connection->server;
+    connection->before = server->last;
+    if (server->last)
+        server->last->after = connection;
+    else
+        server->first = connection;
+    server->last = connection;
+    server->stats.connections++;
+    server->refs++;
+}
+
+static void unlink_from(struct connection *connection)
+{
+    struct server *server = connection->server;
+    if (connection->before)
+        connection->before->after = connection->after;
+    else
+        server->first = connection->after;
+    if (connection->after)
+        connection->after->before = connection->before;
+    else
+        server->last = connection->before;
+    if (--server->stats.connections == 0)
+        aiohttp__server_is_empty(server);
+    aiohttp__server_unref(server);
+}
+
+int aiohttp__server_handle(struct server *server, asyncio_stream *stream)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    if (server->first && server->loop != loop)
+        return -ASYNCIO_OTHER_LOOP;
+    struct connection *connection = asyncio_mem_calloc(1, sizeof *connection);
+    if (!connection)
+        return -ENOMEM;
+    server->loop = loop;
+    connection->server = server;
+    connection->stream = stream;
+    connection->task = asyncio_current_task();
+    connection->began = server->limits.connection_time == ASYNCIO_NONE ? __builtin_inf()
+                                                                       : asyncio_loop_time(loop);
+    connection_goes_on(connection);
+    link_in(connection);
+    int r = serve_all(connection);
+    give_work(connection);
+    unlink_from(connection);
+    asyncio_mem_free(connection);
+    /* That a peer has gone, or was too slow, or sent nonsense is no error of the server's. */
+    return r == -ECANCELED || r == -ENOMEM ? r : 0;
+}

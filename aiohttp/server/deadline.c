@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Deadlines of connections: one timer for all of a server. */
+#include "server/server.h"
+
+#include <asyncio/stream.h>
+
+/* Seconds between two looks: who is late by that much is not noticed. */
+#define REST 0.1
+
+static void check(asyncio_loop *loop, void *data);
+
+static void arm(struct server *server, double when)
+{
+    if (server->timer) {
+        asyncio_handle_cancel(server->timer);
+        asyncio_handle_unref(server->timer);
+        server->timer = NULL;
+    }
+    server->next_check = when;
+    /* Without memory the next deadline that is set tries again. */
+    if (asyncio_loop_call_at(server->loop, when, check, &server->timer, .data = server) < 0) {
+        server->timer = NULL;
+        server->next_check = __builtin_inf();
+    }
+}
+
+void aiohttp__server_stop_timer(struct server *server)
+{
+    if (!server->timer)
+        return;
+    asyncio_handle_cancel(server->timer);
+    asyncio_handle_unref(server->timer);
+    server->timer = NULL;
+    server->next_check = __builtin_inf();
+}
+
+static void set_deadline(struct connection *connection, double when)
+{
+    connection->deadline = when;
+    if (when < connection->server->next_check)
+        arm(connection->server, when);
+}
+
+void aiohttp__connection_deadline(struct connection *connection, enum connection_state state,
+                                  double seconds)
+{
+    connection->state = (uint8_t)state;
+    if (seconds == ASYNCIO_NONE) {
+        connection->deadline = __builtin_inf();
+        return;
+    }
+    connection->waits_since = asyncio_loop_time(connection->server->loop);
+    set_deadline(connection, connection->waits_since + seconds);
+}
+
+/* How long the body may have taken by now. */
+static double body_budget(const struct connection *connection)
+{
+    const aiohttp_limits *limits = &connection->server->limits;
+    const struct body *body = &connection->work->http.body;
+    if (limits->body_grace == ASYNCIO_NONE || limits->body_rate == 0)
+        return __builtin_inf();
+    return limits->body_grace + (double)body->total / (double)limits->body_rate;
+}
+
+void aiohttp__connection_wait(struct http1 *http, enum http1_wait what)
+{
+    struct connection *connection = http->owner;
+    const aiohttp_limits *limits = &connection->server->limits;
+    double now;
+    switch (what) {
+    case WAIT_NONE:
+        if (connection->state == CONNECTION_BODY)
+            connection->body_waited +=
+                asyncio_loop_time(connection->server->loop) - connection->waits_since;
+        if (connection->state != CONNECTION_LINGERS)
+            connection_goes_on(connection);
+        break;
+    case WAIT_HEAD:
+        if (limits->head_time == ASYNCIO_NONE)
+            break;
+        if (connection->head_deadline == 0)
+            connection->head_deadline =
+                asyncio_loop_time(connection->server->loop) + limits->head_time;
+        connection->state = CONNECTION_HEAD;
+        set_deadline(connection, connection->head_deadline);
+        break;
+    case WAIT_BODY:
+        if (connection->state == CONNECTION_LINGERS)
+            break;
+        connection->state = CONNECTION_BODY;
+        connection->waits_since = now = asyncio_loop_time(connection->server->loop);
+        set_deadline(connection, now + body_budget(connection) - connection->body_waited);
+        break;
+    case WAIT_WRITE:
+        if (connection->state == CONNECTION_LINGERS || limits->write_time == ASYNCIO_NONE)
+            break;
+        connection->state = CONNECTION_WRITE;
+        connection->unsent = SIZE_MAX;
+        /* A write that does not wait needs no clock: the first look begins the time. */
+        connection->deadline = connection->server->next_check;
+        if (connection->deadline == __builtin_inf())
+            aiohttp__connection_deadline(connection, CONNECTION_WRITE, limits->write_time);
+        break;
+    }
+}
+
+static void refuse_head(struct connection *connection)
+{
+    static const char text[] = "HTTP/1.1 408 Request Timeout\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Content-Length: 20\r\n"
+                               "Connection: close\r\n"
+                               "\r\n"
+                               "408: Request Timeout";
+    /* Whether it arrives is all the same. */
+    int r = asyncio_stream_write_nowait(connection->stream, text, sizeof text - 1);
+    (void)r;
+    asyncio_stream_close(connection->stream);
+}
+
+/* A deadline has passed: it is moved, or the connection ends. */
+static void expire(struct connection *connection, double now)
+{
+    size_t unsent;
+    switch (connection->state) {
+    case CONNECTION_WRITE:
+        unsent = asyncio_stream_get_write_buffer_size(connection->stream);
+        if (unsent < connection->unsent) {
+            connection->unsent = unsent;
+            connection->deadline = now + connection->server->limits.write_time;
+            return;
+        }
+        asyncio_stream_abort(connection->stream);
+        break;
+    case CONNECTION_HEAD:
+        refuse_head(connection);
+        break;
+    case CONNECTION_BODY:
+        if (!connection->work->http.exchange.is_begun)
+            refuse_head(connection);
+        else
+            asyncio_stream_abort(connection->stream);
+        break;
+    case CONNECTION_LINGERS:
+        asyncio_stream_abort(connection->stream);
+        break;
+    default:
+        asyncio_stream_close(connection->stream);
+        break;
+    }
+    connection->deadline = __builtin_inf();
+    connection->has_expired = true;
+    connection->server->stats.timed_out += connection->state != CONNECTION_IDLE;
+}
+
+static void check(asyncio_loop *loop, void *data)
+{
+    struct server *server = data;
+    double now = asyncio_loop_time(loop), next = __builtin_inf();
+    asyncio_handle_unref(server->timer);
+    server->timer = NULL;
+    server->next_check = __builtin_inf();
+    for (struct connection *at = server->first; at; at = at->after) {
+        if (at->deadline <= now)
+            expire(at, now);
+        if (at->deadline < next)
+            next = at->deadline;
+    }
+    if (next < __builtin_inf())
+        arm(server, next > now + REST ? next : now + REST);
+}

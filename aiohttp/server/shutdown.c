@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* How a server ends: first those that do nothing, then those that are done, then those that have
+ * been asked, then the rest. */
+#include "server/server.h"
+
+#include <asyncio/future.h>
+#include <asyncio/timeout.h>
+#include <errno.h>
+
+/* What cancelled handlers have for their cleanup. */
+#define CLEANUP_SECONDS 1.0
+
+void aiohttp__server_is_empty(struct server *server)
+{
+    aiohttp__server_stop_timer(server);
+    if (server->gone && !asyncio_future_done(server->gone))
+        asyncio_future_set_result(server->gone, 0);
+}
+
+void aiohttp__server_pre_shutdown(struct server *server)
+{
+    server->is_closing = true;
+    for (struct connection *at = server->first; at; at = at->after) {
+        if (at->work)
+            at->work->http.exchange.closes = true;
+        else
+            asyncio_stream_close(at->stream);
+    }
+}
+
+void aiohttp__server_abort(struct server *server)
+{
+    server->is_closing = true;
+    for (struct connection *at = server->first; at; at = at->after)
+        asyncio_stream_abort(at->stream);
+}
+
+/* Waits until there is no connection. 0, -ETIMEDOUT, -ECANCELED. */
+static int wait_until(struct server *server, double when)
+{
+    if (!server->first)
+        return 0;
+    int r = server->gone ? -EBUSY : asyncio_future_new(&server->gone);
+    if (r < 0)
+        return r;
+    asyncio_timeout limit;
+    asyncio_timeout_at_enter(&limit, when);
+    r = asyncio_timeout_exit(&limit, asyncio_await(server->gone));
+    asyncio_future_unref(server->gone);
+    server->gone = NULL;
+    return r;
+}
+
+int aiohttp__server_shutdown_at(struct server *server, double deadline)
+{
+    aiohttp__server_pre_shutdown(server);
+    int r = wait_until(server, deadline);
+    if (r != -ETIMEDOUT) {
+        if (r < 0)
+            aiohttp__server_abort(server);
+        return r;
+    }
+    for (struct connection *at = server->first; at; at = at->after)
+        if (at->task != asyncio_current_task())
+            asyncio_task_cancel(at->task);
+    r = wait_until(server, asyncio_loop_time(asyncio_get_running_loop()) + CLEANUP_SECONDS);
+    aiohttp__server_abort(server);
+    return r == -ECANCELED ? r : -ETIMEDOUT;
+}

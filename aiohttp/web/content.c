@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of a request: in pieces, or as a whole. */
+#include "web/request.h"
+
+#include <aiohttp/error.h>
+#include <aiohttp/limits.h>
+#include <asyncio/alloc.h>
+#include <errno.h>
+
+int aiohttp_web_request_set_client_max_size(aiohttp_web_request *request, size_t size)
+{
+    if (size == 0)
+        return -EINVAL;
+    request->max_size = size;
+    return 0;
+}
+
+/* What the exchange says, as what a handler may return. */
+static int failed(aiohttp_web_request *request, int result)
+{
+    const struct exchange *exchange = request->exchange;
+    if (exchange->refused)
+        result = -(AIOHTTP_HTTP + exchange->refused);
+    else if (result == -ETIMEDOUT)
+        result = -(AIOHTTP_HTTP + 408);
+    else if (result == -AIOHTTP_PAYLOAD)
+        result = -ECONNRESET; /* it has gone in the middle of it */
+    if (result != -ECANCELED && result != -ENOMEM)
+        request->error = result;
+    return result;
+}
+
+/* Gets a piece that is not given out yet: its size, 0 at the end of the body. */
+static int next_piece(aiohttp_web_request *request)
+{
+    if (request->piece_size)
+        return (int)request->piece_size;
+    if (request->error)
+        return request->error;
+    int r = exchange_read(request->exchange, &request->piece);
+    if (r < 0)
+        return failed(request, r);
+    request->piece_size = (size_t)r;
+    return r;
+}
+
+int aiohttp_web_request_can_read_body(const aiohttp_web_request *request)
+{
+    return request->piece_size || !request->exchange->is_body_read;
+}
+
+int aiohttp_web_request_content_read_view(aiohttp_web_request *request, const char **ret_data)
+{
+    int r = next_piece(request);
+    if (r > 0) {
+        *ret_data = request->piece;
+        request->piece_size = 0;
+    }
+    return r;
+}
+
+int aiohttp_web_request_content_read(aiohttp_web_request *request, void *buffer, size_t size)
+{
+    int r = size ? next_piece(request) : 0;
+    if (r <= 0)
+        return r;
+    size_t count = size < request->piece_size ? size : request->piece_size;
+    memcpy(buffer, request->piece, count);
+    request->piece += count;
+    request->piece_size -= count;
+    return (int)count;
+}
+
+/* Room for `more` bytes and a NUL. */
+static int make_room(aiohttp_web_request *request, size_t more)
+{
+    size_t wanted = request->body_size + more + 1;
+    if (wanted <= request->body_capacity)
+        return 0;
+    size_t capacity = request->body_capacity * 2 > wanted ? request->body_capacity * 2 : wanted;
+    char *body = asyncio_mem_realloc(request->body, capacity);
+    if (!body)
+        return -ENOMEM;
+    request->body = body;
+    request->body_capacity = capacity;
+    return 0;
+}
+
+int aiohttp_web_request_read(aiohttp_web_request *request, const char **ret_data, size_t *ret_size)
+{
+    const struct head *head = &request->exchange->head;
+    if (!request->is_read && head->body == BODY_LENGTH && head->content_length > request->max_size)
+        return -(AIOHTTP_HTTP + 413);
+    int r = 0;
+    while (!request->is_read) {
+        if ((r = next_piece(request)) < 0)
+            return r;
+        if (r == 0) {
+            if ((r = make_room(request, 0)) < 0)
+                return r;
+            request->is_read = true;
+            break;
+        }
+        if (request->piece_size > request->max_size - request->body_size)
+            return -(AIOHTTP_HTTP + 413);
+        if ((r = make_room(request, request->piece_size)) < 0)
+            return r;
+        memcpy(request->body + request->body_size, request->piece, request->piece_size);
+        request->body_size += request->piece_size;
+        request->piece_size = 0;
+    }
+    request->body[request->body_size] = '\0';
+    if (ret_data)
+        *ret_data = request->body;
+    if (ret_size)
+        *ret_size = request->body_size;
+    return 0;
+}
+
+/* Well-formed UTF-8 without NUL: 1. RFC 3629. */
+static bool is_utf8(const unsigned char *text, size_t size)
+{
+    for (size_t i = 0; i < size;) {
+        unsigned c = text[i++];
+        if (c == 0)
+            return false;
+        if (c < 0x80)
+            continue;
+        size_t more = c >= 0xc2 && c < 0xe0   ? 1
+                      : c >= 0xe0 && c < 0xf0 ? 2
+                      : c >= 0xf0 && c < 0xf5 ? 3
+                                              : 0;
+        if (!more || size - i < more)
+            return false;
+        unsigned second = text[i];
+        if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
+            (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
+            return false;
+        while (more--)
+            if ((text[i++] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
+/* ISO-8859-1 is what comes first in Unicode. */
+static int from_latin(aiohttp_web_request *request)
+{
+    size_t size = 0;
+    char *text = aiohttp__arena_alloc(&request->exchange->arena, request->body_size * 2 + 1);
+    if (!text)
+        return -ENOMEM;
+    for (size_t i = 0; i < request->body_size; i++) {
+        unsigned char c = (unsigned char)request->body[i];
+        if (c == 0)
+            return -(AIOHTTP_HTTP + 400);
+        if (c >= 0x80)
+            text[size++] = (char)(0xc0 | c >> 6);
+        text[size++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
+    }
+    text[size] = '\0';
+    request->text = text;
+    return 0;
+}
+
+int aiohttp_web_request_text(aiohttp_web_request *request, const char **ret_text)
+{
+    const char *data;
+    size_t size;
+    int r = aiohttp_web_request_read(request, &data, &size);
+    if (r < 0)
+        return r;
+    if (!request->text) {
+        const char *charset = aiohttp_web_request_charset(request);
+        struct span name = span_of(charset ? charset : "utf-8");
+        if (span_is_case(name, SPAN("iso-8859-1")) || span_is_case(name, SPAN("latin-1"))) {
+            if ((r = from_latin(request)) < 0)
+                return r;
+        } else if (!span_is_case(name, SPAN("utf-8")) && !span_is_case(name, SPAN("utf8")) &&
+                   !span_is_case(name, SPAN("us-ascii")))
+            return -(AIOHTTP_HTTP + 415);
+        else if (!is_utf8((const unsigned char *)data, size))
+            return -(AIOHTTP_HTTP + 400);
+        else
+            request->text = data;
+    }
+    *ret_text = request->text;
+    return 0;
+}
+
+int aiohttp_web_request_continue(aiohttp_web_request *request)
+{
+    return request->exchange->type->go_on(request->exchange);
+}
+
+void aiohttp__web_request_end(aiohttp_web_request *request)
+{
+    asyncio_mem_free(request->body);
+    request->body = NULL;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/* What a handler can ask of a request's head. */
+#include "web/request.h"
+
+#include "base/bytes.h"
+#include "wire/query.h"
+#include "wire/quote.h"
+
+#include <errno.h>
+
+aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t max_size)
+{
+    aiohttp_web_request *request = aiohttp__arena_calloc(&exchange->arena, 1, sizeof *request);
+    if (!request)
+        return NULL;
+    request->exchange = exchange;
+    request->max_size = max_size;
+    request->response.request = request;
+    request->response.length = -1;
+    request->response.file = -1;
+    return request;
+}
+
+struct web_match **aiohttp__web_request_match(const aiohttp_web_request *request)
+{
+    return &((aiohttp_web_request *)(uintptr_t)request)->match;
+}
+
+/* Path and query, as they were sent. */
+static struct span target_of(const aiohttp_web_request *request)
+{
+    const struct head *head = &request->exchange->head;
+    if (head->target_form == TARGET_ABSOLUTE && head->path.size == 0)
+        return SPAN("/");
+    if (head->path.size == 0)
+        return exchange_text(request->exchange, head->target);
+    return exchange_text(request->exchange, head->path);
+}
+
+struct span aiohttp__web_request_target(const aiohttp_web_request *request)
+{
+    struct span target = target_of(request);
+    const char *mark = target.size ? memchr(target.data, '?', target.size) : NULL;
+    if (mark)
+        target.size = (size_t)(mark - target.data);
+    /* Of http://host?query the path is '/'. */
+    return target.size ? target : SPAN("/");
+}
+
+struct arena *aiohttp__web_request_arena(aiohttp_web_request *request)
+{
+    return &request->exchange->arena;
+}
+
+/* A text that is made when it is first asked for. */
+static const char *kept(aiohttp_web_request *request, const char **place, struct span text)
+{
+    if (!*place)
+        *place = aiohttp__arena_text(&request->exchange->arena, text);
+    return *place;
+}
+
+const char *aiohttp_web_request_method(aiohttp_web_request *request)
+{
+    const struct head *head = &request->exchange->head;
+    struct span text = aiohttp__method_text(head->method);
+    if (text.size)
+        return text.data;
+    const char *method =
+        kept(request, &request->method, exchange_text(request->exchange, head->method_at));
+    return method ? method : "";
+}
+
+int aiohttp_web_request_version(const aiohttp_web_request *request)
+{
+    return request->exchange->head.version;
+}
+
+static const char *unquoted(aiohttp_web_request *request, struct span text, enum unquote_kind kind)
+{
+    char *room = aiohttp__arena_alloc(&request->exchange->arena, text.size * 3 + 1);
+    if (!room)
+        return NULL;
+    struct bytes out = bytes_in(room, text.size * 3);
+    aiohttp__unquote(&out, text, kind);
+    room[out.size] = '\0';
+    return room;
+}
+
+const char *aiohttp_web_request_path(aiohttp_web_request *request)
+{
+    if (!request->path)
+        request->path =
+            unquoted(request, aiohttp__web_request_target(request), UNQUOTE_PATH_SAFE);
+    return request->path;
+}
+
+const char *aiohttp_web_request_raw_path(aiohttp_web_request *request)
+{
+    return kept(request, &request->raw_path, aiohttp__web_request_target(request));
+}
+
+const char *aiohttp_web_request_path_qs(aiohttp_web_request *request)
+{
+    return kept(request, &request->path_qs, target_of(request));
+}
+
+static struct span query_of(const aiohttp_web_request *request)
+{
+    struct span target = target_of(request);
+    const char *mark = target.size ? memchr(target.data, '?', target.size) : NULL;
+    if (!mark)
+        return (struct span){ "", 0 };
+    return (struct span){ mark + 1, target.size - (size_t)(mark + 1 - target.data) };
+}
+
+const char *aiohttp_web_request_query_string(aiohttp_web_request *request)
+{
+    return kept(request, &request->query_string, query_of(request));
+}
+
+static int add_pair(aiohttp_web_request *request, struct web_pair ***end, const char *name,
+                    const char *value)
+{
+    struct web_pair *pair = aiohttp__arena_alloc(&request->exchange->arena, sizeof *pair);
+    if (!pair || !name || !value)
+        return -ENOMEM;
+    *pair = (struct web_pair){ NULL, name, value };
+    **end = pair;
+    *end = &pair->next;
+    return 0;
+}
+
+static int parse_query(aiohttp_web_request *request)
+{
+    if (request->has_query)
+        return 0;
+    struct span query = query_of(request), name, value;
+    struct web_pair *pairs = NULL, **end = &pairs;
+    size_t position = 0;
+    while (aiohttp__query_next(query, &position, &name, &value)) {
+        int r = add_pair(request, &end, unquoted(request, name, UNQUOTE_FORM),
+                         unquoted(request, value, UNQUOTE_FORM));
+        if (r < 0)
+            return r;
+    }
+    request->query = pairs;
+    request->has_query = true;
+    return 0;
+}
+
+static const char *value_of(const struct web_pair *pairs, const char *name)
+{
+    for (; pairs; pairs = pairs->next)
+        if (strcmp(pairs->name, name) == 0)
+            return pairs->value;
+    return NULL;
+}
+
+static int next_of(const struct web_pair *pairs, size_t *position, const char **ret_name,
+                   const char **ret_value)
+{
+    for (size_t i = 0; pairs && i < *position; i++)
+        pairs = pairs->next;
+    if (!pairs)
+        return 0;
+    ++*position;
+    if (ret_name)
+        *ret_name = pairs->name;
+    if (ret_value)
+        *ret_value = pairs->value;
+    return 1;
+}
+
+const char *aiohttp_web_request_query(aiohttp_web_request *request, const char *name)
+{
+    return parse_query(request) < 0 ? NULL : value_of(request->query, name);
+}
+
+int aiohttp_web_request_query_next(aiohttp_web_request *request, size_t *position,
+                                   const char **ret_name, const char **ret_value)
+{
+    int r = parse_query(request);
+    return r < 0 ? r : next_of(request->query, position, ret_name, ret_value);
+}
+
+const aiohttp_headers *aiohttp_web_request_headers(aiohttp_web_request *request)
+{
+    struct exchange *exchange = request->exchange;
+    const struct head *head = &exchange->head;
+    if (request->headers)
+        return request->headers;
+    struct aiohttp_headers *headers = aiohttp__arena_alloc(&exchange->arena, sizeof *headers);
+    if (!headers || exchange_settle(exchange) < 0)
+        return NULL;
+    aiohttp__headers_init(headers, &exchange->arena);
+    if (aiohttp__headers_reserve(headers, head->field_count) < 0)
+        return NULL;
+    char *text = (char *)(uintptr_t)exchange->text;
+    for (uint32_t i = 0; i < head->field_count; i++) {
+        const struct head_field *field = &head->fields[i];
+        aiohttp__headers_lend(headers, text + field->name, field->name_size, text + field->value,
+                              field->value_size);
+    }
+    return request->headers = headers;
+}
+
+const char *aiohttp_web_request_header(aiohttp_web_request *request, const char *name)
+{
+    const aiohttp_headers *headers = aiohttp_web_request_headers(request);
+    return headers ? aiohttp_headers_get(headers, name) : NULL;
+}
+
+static struct span trimmed(struct span text)
+{
+    while (text.size && (*text.data == ' ' || *text.data == '\t')) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
+        text.size--;
+    return text;
+}
+
+/* One Cookie field: name=value, divided by ';'. What has no '=' is none. */
+static int parse_cookie_field(aiohttp_web_request *request, struct span field,
+                              struct web_pair ***end)
+{
+    while (field.size) {
+        const char *mark = memchr(field.data, ';', field.size);
+        size_t size = mark ? (size_t)(mark - field.data) : field.size;
+        struct span piece = trimmed((struct span){ field.data, size });
+        const char *equal = piece.size ? memchr(piece.data, '=', piece.size) : NULL;
+        if (equal && equal > piece.data) {
+            struct span name = trimmed((struct span){ piece.data, (size_t)(equal - piece.data) });
+            struct span value = { equal + 1, piece.size - (size_t)(equal + 1 - piece.data) };
+            value = trimmed(value);
+            if (value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"')
+                value = (struct span){ value.data + 1, value.size - 2 };
+            int r = add_pair(request, end, aiohttp__arena_text(&request->exchange->arena, name),
+                             aiohttp__arena_text(&request->exchange->arena, value));
+            if (r < 0)
+                return r;
+        }
+        size += mark != NULL;
+        field = (struct span){ field.data + size, field.size - size };
+    }
+    return 0;
+}
+
+static int parse_cookies(aiohttp_web_request *request)
+{
+    if (request->has_cookies)
+        return 0;
+    struct web_pair *pairs = NULL, **end = &pairs;
+    const struct head_field *field = NULL;
+    while ((field = head_find(&request->exchange->head, HEADER_COOKIE, field))) {
+        int r = parse_cookie_field(request, head_field_value(request->exchange->text, field), &end);
+        if (r < 0)
+            return r;
+    }
+    request->cookies = pairs;
+    request->has_cookies = true;
+    return 0;
+}
+
+const char *aiohttp_web_request_cookie(aiohttp_web_request *request, const char *name)
+{
+    return parse_cookies(request) < 0 ? NULL : value_of(request->cookies, name);
+}
+
+int aiohttp_web_request_cookie_next(aiohttp_web_request *request, size_t *position,
+                                    const char **ret_name, const char **ret_value)
+{
+    int r = parse_cookies(request);
+    return r < 0 ? r : next_of(request->cookies, position, ret_name, ret_value);
+}
+
+const char *aiohttp_web_request_host(aiohttp_web_request *request)
+{
+    struct exchange *exchange = request->exchange;
+    struct span host = exchange_text(exchange, exchange->head.authority);
+    char own[128] = "";
+    if (!request->host && !host.size && exchange->stream &&
+        asyncio_stream_sockname(exchange->stream, own, sizeof own) >= 0)
+        host = span_of(own);
+    return kept(request, &request->host, host);
+}
+
+const char *aiohttp_web_request_remote(aiohttp_web_request *request)
+{
+    char text[128] = "";
+    struct span peer = { text, 0 };
+    if (!request->remote && request->exchange->stream &&
+        asyncio_stream_peername(request->exchange->stream, text, sizeof text) >= 0) {
+        const char *colon = strrchr(text, ':');
+        peer.size = colon ? (size_t)(colon - text) : strlen(text);
+        if (peer.size > 2 && text[0] == '[')
+            peer = (struct span){ text + 1, peer.size - 2 };
+    }
+    return kept(request, &request->remote, peer);
+}
+
+int aiohttp_web_request_secure(const aiohttp_web_request *request)
+{
+    char text[16];
+    return request->exchange->stream &&
+           asyncio_stream_get_extra_info(request->exchange->stream, "version", text,
+                                         sizeof text) >= 0;
+}
+
+const char *aiohttp_web_request_scheme(const aiohttp_web_request *request)
+{
+    return aiohttp_web_request_secure(request) ? "https" : "http";
+}
+
+int aiohttp_web_request_keep_alive(const aiohttp_web_request *request)
+{
+    return !request->exchange->closes;
+}
+
+const char *aiohttp_web_request_content_type(aiohttp_web_request *request)
+{
+    struct span type = web_request_field(request, HEADER_CONTENT_TYPE);
+    const char *end = type.size ? memchr(type.data, ';', type.size) : NULL;
+    if (end)
+        type.size = (size_t)(end - type.data);
+    type = trimmed(type);
+    return kept(request, &request->content_type,
+                type.size ? type : SPAN("application/octet-stream"));
+}
+
+const char *aiohttp_web_request_charset(aiohttp_web_request *request)
+{
+    struct span type = web_request_field(request, HEADER_CONTENT_TYPE);
+    if (request->charset)
+        return request->charset;
+    const char *at = type.size ? memchr(type.data, ';', type.size) : NULL;
+    while (at) {
+        at++;
+        struct span rest = { at, type.size - (size_t)(at - type.data) };
+        at = rest.size ? memchr(rest.data, ';', rest.size) : NULL;
+        if (at)
+            rest.size = (size_t)(at - rest.data);
+        rest = trimmed(rest);
+        if (rest.size > 8 && span_is_case((struct span){ rest.data, 8 }, SPAN("charset="))) {
+            rest = (struct span){ rest.data + 8, rest.size - 8 };
+            if (rest.size >= 2 && rest.data[0] == '"' && rest.data[rest.size - 1] == '"')
+                rest = (struct span){ rest.data + 1, rest.size - 2 };
+            return kept(request, &request->charset, rest);
+        }
+    }
+    return NULL;
+}
+
+int64_t aiohttp_web_request_content_length(const aiohttp_web_request *request)
+{
+    const struct head *head = &request->exchange->head;
+    if (head->flags & HEAD_CONTENT_LENGTH)
+        return head->content_length > INT64_MAX ? INT64_MAX : (int64_t)head->content_length;
+    return -1;
+}
+
+int aiohttp_web_request_body_exists(const aiohttp_web_request *request)
+{
+    return request->exchange->head.body != BODY_NONE;
+}
+
+int aiohttp_web_request_get_extra_info(const aiohttp_web_request *request, const char *name,
+                                       char *data, size_t size)
+{
+    return request->exchange->stream
+               ? asyncio_stream_get_extra_info(request->exchange->stream, name, data, size)
+               : -ENOENT;
+}
+
+int aiohttp_web_request_set_handler_cancellation(aiohttp_web_request *request, int enabled)
+{
+    return request->exchange->type->watch(request->exchange, enabled != 0);
+}
+
+aiohttp_web_response *aiohttp_web_request_response(aiohttp_web_request *request)
+{
+    return &request->response;
+}

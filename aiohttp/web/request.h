@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests and their answers, from the inside.
+ *
+ * MODEL      A request is a struct in the arena of its exchange: its own memory, and gone with it.
+ *            What is worked out once is kept in it: texts, headers, the body.
+ * ANSWER     Lies in its request. `status` is 0 until one is set. Sent once, by
+ *            aiohttp__web_request_send, or by the handler itself from prepare on.
+ * BODY       `piece` is what was read of the exchange and not yet given out. */
+#pragma once
+
+#include "conn/exchange.h"
+#include "web/dispatch.h"
+
+#include <aiohttp/web_request.h>
+#include <aiohttp/web_response.h>
+
+struct web_pair {
+    struct web_pair *next;
+    const char *name, *value;
+};
+
+struct web_cookie {
+    struct web_cookie *next;
+    const char *name;
+    struct span line;
+};
+
+struct compressor;
+
+struct aiohttp_web_response {
+    struct aiohttp_web_request *request;
+    int status;
+    bool is_prepared;   /* its head is fixed */
+    bool is_ended;
+    bool forces_close;
+    bool compresses;
+    bool has_body;
+    const char *reason;
+    const char *content_type;
+    const char *body;
+    size_t body_size;
+    int64_t length;               /* that was said; -1 */
+    aiohttp_headers *headers;     /* in the arena; NULL: none were asked for */
+    struct web_cookie *cookies;
+    int file;                     /* a piece of it is the body; -1: none */
+    int64_t file_offset, file_size;
+};
+
+struct aiohttp_web_request {
+    struct exchange *exchange;
+    struct aiohttp_web_response response;
+    struct web_match *match;
+    size_t max_size;
+    const char *method, *path, *raw_path, *path_qs, *query_string, *host, *remote, *content_type,
+        *charset;
+    aiohttp_headers *headers;
+    struct web_pair *query, *cookies;
+    bool has_query, has_cookies, has_charset;
+    bool is_read;                 /* `body` is all of it */
+    int error;                    /* what reading the body has failed with */
+    const char *piece;
+    size_t piece_size;
+    char *body;
+    size_t body_size, body_capacity;
+    const char *text;
+    struct json_t *json;
+    void *local_data;             /* of make_mocked_request */
+};
+
+/* Makes the request of an exchange, in its arena; NULL without memory. */
+aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t max_size);
+
+/* Gives back what is not in the arena. */
+void aiohttp__web_request_end(aiohttp_web_request *request);
+
+/* send.c: sends the answer that a handler has left behind, with its result. 0, or an error that
+ * ends the connection. Suspends. */
+int aiohttp__web_request_send(aiohttp_web_request *request, int result);
+
+/* As aiohttp_web_response_prepare, for a body of `length` bytes. Suspends. */
+int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t length);
+
+/* The first value of a known header; .data is NULL without one. Valid until the body is read. */
+static inline struct span web_request_field(const aiohttp_web_request *request, enum header_id id)
+{
+    return exchange_field(request->exchange, id);
+}
+
+/* response.c: sets headers out of name, value, ..., NULL. */
+int aiohttp__web_response_add_headers(struct aiohttp_web_response *response,
+                                      const char *const *headers);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* What an answer is: set, looked at, changed. How it is sent is in send.c. */
+#include "web/request.h"
+
+#include "wire/write.h"
+
+#include <aiohttp/web_exceptions.h>
+#include <asyncio/error.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define TEXT_PLAIN "text/plain; charset=utf-8"
+
+static struct arena *arena_of(struct aiohttp_web_response *response)
+{
+    return &response->request->exchange->arena;
+}
+
+static const char *copied(struct aiohttp_web_response *response, const char *text)
+{
+    return aiohttp__arena_text(arena_of(response), span_of(text));
+}
+
+int aiohttp_web_response_status(const aiohttp_web_response *response)
+{
+    return response->status;
+}
+
+const char *aiohttp_web_response_reason(const aiohttp_web_response *response)
+{
+    return response->reason ? response->reason : aiohttp_web_http_reason(response->status);
+}
+
+int aiohttp_web_response_set_status(aiohttp_web_response *response, int status, const char *reason)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    if (status < 101 || status > 599)
+        return asyncio_raise(-EINVAL, "%d is no status of an answer", status);
+    if (reason && !aiohttp__is_value(span_of(reason)))
+        return asyncio_raise(-EINVAL, "the reason has control characters");
+    const char *copy = reason ? copied(response, reason) : NULL;
+    if (reason && !copy)
+        return -ENOMEM;
+    response->status = status;
+    response->reason = copy;
+    return 0;
+}
+
+const void *aiohttp_web_response_body(const aiohttp_web_response *response, size_t *ret_size)
+{
+    if (ret_size)
+        *ret_size = response->has_body ? response->body_size : 0;
+    return response->has_body ? response->body : NULL;
+}
+
+static int set_body(struct aiohttp_web_response *response, const void *data, size_t size,
+                    bool is_lent)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    if (size > PTRDIFF_MAX)
+        return -EINVAL;
+    const char *body = data;
+    if (!is_lent && size && !(body = aiohttp__arena_text(arena_of(response),
+                                                         (struct span){ data, size })))
+        return -ENOMEM;
+    response->body = size ? body : "";
+    response->body_size = size;
+    response->has_body = true;
+    response->file = -1;
+    return 0;
+}
+
+int aiohttp_web_response_set_body(aiohttp_web_response *response, const void *data, size_t size)
+{
+    return set_body(response, data, size, false);
+}
+
+aiohttp_headers *aiohttp_web_response_headers(aiohttp_web_response *response)
+{
+    if (!response->headers) {
+        struct aiohttp_headers *headers =
+            aiohttp__arena_alloc(arena_of(response), sizeof *headers);
+        if (!headers)
+            return NULL;
+        aiohttp__headers_init(headers, arena_of(response));
+        response->headers = headers;
+    }
+    return response->headers;
+}
+
+int aiohttp_web_response_set_header(aiohttp_web_response *response, const char *name,
+                                    const char *value)
+{
+    if (!name || !value)
+        return -EINVAL;
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    aiohttp_headers *headers = aiohttp_web_response_headers(response);
+    return headers ? aiohttp_headers_set(headers, name, value) : -ENOMEM;
+}
+
+int aiohttp__web_response_add_headers(struct aiohttp_web_response *response,
+                                      const char *const *headers)
+{
+    int r = 0;
+    for (; headers && headers[0] && r >= 0; headers += 2)
+        r = headers[1] ? aiohttp_web_response_set_header(response, headers[0], headers[1])
+                       : asyncio_raise(-EINVAL, "the header %s has no value", headers[0]);
+    return r;
+}
+
+int aiohttp_web_response_set_content_type(aiohttp_web_response *response, const char *content_type)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    if (!content_type || !aiohttp__is_value(span_of(content_type)))
+        return asyncio_raise(-EINVAL, "this is no content type");
+    if (response->headers)
+        aiohttp_headers_remove(response->headers, "Content-Type");
+    const char *copy = copied(response, content_type);
+    if (!copy)
+        return -ENOMEM;
+    response->content_type = copy;
+    return 0;
+}
+
+int aiohttp_web_response_set_content_length(aiohttp_web_response *response, int64_t size)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    if (size < -1)
+        return -EINVAL;
+    response->length = size;
+    return 0;
+}
+
+void aiohttp_web_response_force_close(aiohttp_web_response *response)
+{
+    response->forces_close = true;
+    response->request->exchange->closes = true;
+}
+
+int aiohttp_web_response_prepared(const aiohttp_web_response *response)
+{
+    return response->is_prepared;
+}
+
+uint64_t aiohttp_web_response_body_length(const aiohttp_web_response *response)
+{
+    return response->request->exchange->sent;
+}
+
+int aiohttp_web_response_enable_compression(aiohttp_web_response *response)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    response->compresses = true;
+    return 0;
+}
+
+/* All but the body. Text of literals may be lent; who knows. */
+static int set_head(struct aiohttp_web_response *response,
+                    const aiohttp_web_response_options *options, const char *usual_type)
+{
+    int r = aiohttp_web_response_set_status(response, options->status, options->reason);
+    if (r >= 0 && options->status < 200)
+        r = asyncio_raise(-EINVAL, "%d is no status of an answer", options->status);
+    if (r < 0)
+        return r;
+    response->content_type = usual_type;
+    if (options->content_type)
+        r = aiohttp_web_response_set_content_type(response, options->content_type);
+    return r >= 0 && options->headers
+               ? aiohttp__web_response_add_headers(response, options->headers)
+               : r;
+}
+
+static const aiohttp_web_response_options usual = { .size = sizeof usual, .status = 200 };
+
+static int respond(aiohttp_web_request *request, const void *data, size_t size,
+                   const aiohttp_web_response_options *options, const char *usual_type)
+{
+    struct aiohttp_web_response *response = &request->response;
+    if (!options)
+        options = &usual;
+    int was = response->status;
+    int r = set_head(response, options, usual_type);
+    if (r >= 0)
+        r = set_body(response, data, size, options->is_lent);
+    if (r < 0 && !response->is_prepared)
+        response->status = was; /* half an answer is none */
+    return r;
+}
+
+int(aiohttp_web_respond)(aiohttp_web_request *request, const char *text,
+                         const aiohttp_web_response_options *options)
+{
+    return respond(request, text, text ? strlen(text) : 0, options, text ? TEXT_PLAIN : NULL);
+}
+
+int(aiohttp_web_respond_bytes)(aiohttp_web_request *request, const void *data, size_t size,
+                               const aiohttp_web_response_options *options)
+{
+    return respond(request, data, size, options, "application/octet-stream");
+}
+
+int aiohttp_web_respondf(aiohttp_web_request *request, const char *format, ...)
+{
+    char little[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(little, sizeof little, format, arguments);
+    va_end(arguments);
+    if (size < 0)
+        return -EINVAL;
+    if ((size_t)size < sizeof little)
+        return respond(request, little, (size_t)size, NULL, TEXT_PLAIN);
+    char *text = aiohttp__arena_alloc(&request->exchange->arena, (size_t)size + 1);
+    if (!text)
+        return -ENOMEM;
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+    aiohttp_web_response_options options = usual;
+    options.is_lent = 1;
+    return respond(request, text, (size_t)size, &options, TEXT_PLAIN);
+}

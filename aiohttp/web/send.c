@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: what becomes of a handler's answer and of its result; streams. */
+#include "web/request.h"
+
+#include <aiohttp/error.h>
+#include <aiohttp/web_exceptions.h>
+#include <asyncio/loop.h>
+#include <errno.h>
+
+#pragma weak aiohttp__web_match_prepare
+
+/* The Set-Cookie fields come last, since a cookie that is set again replaces the one before. */
+static int add_cookies(struct aiohttp_web_response *response)
+{
+    if (!response->cookies)
+        return 0;
+    struct aiohttp_headers *headers = aiohttp_web_response_headers(response);
+    int r = headers ? 0 : -ENOMEM;
+    for (struct web_cookie *at = response->cookies; at && r >= 0; at = at->next)
+        r = aiohttp__headers_add_lent(headers, SPAN("Set-Cookie"), at->line);
+    return r;
+}
+
+int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t length)
+{
+    aiohttp_web_request *request = response->request;
+    struct exchange *exchange = request->exchange;
+    if (response->is_prepared)
+        return 0;
+    if (!response->status)
+        response->status = 200;
+    int r = request->match ? aiohttp__web_match_prepare(request, request->match) : 0;
+    if (r >= 0)
+        r = add_cookies(response);
+    if (r < 0)
+        return r;
+    struct answer answer = { .status = response->status,
+                             .headers = response->headers,
+                             .length = length };
+    if (response->reason)
+        answer.reason = span_of(response->reason);
+    if (response->content_type)
+        answer.content_type = span_of(response->content_type);
+    r = exchange->type->begin(exchange, &answer);
+    if (r < 0)
+        return r;
+    response->is_prepared = true;
+    return 0;
+}
+
+int aiohttp_web_response_prepare(aiohttp_web_response *response)
+{
+    if (response->is_prepared)
+        return 0;
+    if (!response->content_type)
+        response->content_type = "application/octet-stream";
+    return aiohttp__web_response_begin(response, response->length);
+}
+
+int aiohttp_web_response_write(aiohttp_web_response *response, const void *data, size_t size)
+{
+    struct exchange *exchange = response->request->exchange;
+    if (!response->is_prepared || response->is_ended)
+        return -ASYNCIO_INVALID_STATE;
+    return exchange->type->write(exchange, data, size, false);
+}
+
+int aiohttp_web_response_write_eof(aiohttp_web_response *response)
+{
+    struct exchange *exchange = response->request->exchange;
+    if (!response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    if (response->is_ended)
+        return 0;
+    int r = exchange->type->end(exchange);
+    response->is_ended = true;
+    return r < 0 ? r : exchange->type->flush(exchange);
+}
+
+int aiohttp_web_response_flush(aiohttp_web_response *response)
+{
+    struct exchange *exchange = response->request->exchange;
+    return exchange->type->flush(exchange);
+}
+
+static int send_body(struct aiohttp_web_response *response)
+{
+    struct exchange *exchange = response->request->exchange;
+    int r = 0;
+    if (response->file >= 0)
+        r = exchange->type->send_file(exchange, response->file, response->file_offset,
+                                      response->file_size);
+    else if (response->body_size)
+        r = exchange->type->write(exchange, response->body, response->body_size, true);
+    if (r < 0)
+        return r;
+    response->is_ended = true;
+    return exchange->type->end(exchange);
+}
+
+/* Sends what was set. */
+static int send_set(struct aiohttp_web_response *response)
+{
+    size_t size = response->has_body ? response->body_size : 0;
+    int64_t length = response->file >= 0 ? response->file_size : (int64_t)size;
+    /* HEAD: how large it would be. */
+    if (!size && response->file < 0 && response->length >= 0 &&
+        response->request->exchange->head.method == METHOD_HEAD)
+        length = response->length;
+    int r = aiohttp__web_response_begin(response, length);
+    return r < 0 ? r : send_body(response);
+}
+
+static void report(int result, const char *message)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_exception_context context = { .size = sizeof context };
+    context.message = message;
+    context.exception = result;
+    context.error = asyncio_last_error(result);
+    context.task = asyncio_current_task();
+    (asyncio_loop_call_exception_handler)(loop, &context);
+}
+
+/* The answer when there is no other, of what is there without memory. */
+static int send_plain(struct aiohttp_web_response *response, int status)
+{
+    response->headers = NULL;
+    response->cookies = NULL;
+    response->reason = NULL;
+    response->status = status;
+    response->content_type = "text/plain; charset=utf-8";
+    response->file = -1;
+    response->has_body = true;
+    response->body = status == 500 ? "500: Internal Server Error\n" : "503: Service Unavailable\n";
+    response->body_size = strlen(response->body);
+    response->request->match = NULL;
+    return send_set(response);
+}
+
+/* An error, and what it means to the peer. */
+static void set_error(aiohttp_web_request *request, int result)
+{
+    struct aiohttp_web_response *response = &request->response;
+    int status = aiohttp_web_http_status(result);
+    if (result == -ETIMEDOUT)
+        status = 504;
+    if (status && response->status == status)
+        return;
+    if (!status) {
+        report(result, "Error handling request");
+        status = 500;
+    }
+    int r = aiohttp_web_http_exception(request, status);
+    if (r == -ENOMEM)
+        response->status = 0;
+}
+
+/* A stream that was begun: it can only be ended, or cut off. */
+static int end_stream(struct aiohttp_web_response *response, int result)
+{
+    struct exchange *exchange = response->request->exchange;
+    if (result >= 0 && (response->is_ended || (result = exchange->type->end(exchange)) >= 0)) {
+        response->is_ended = true;
+        return 0;
+    }
+    /* Cut off: the peer sees that the end is missing. */
+    exchange->is_ended = exchange->closes = true;
+    if (result != -ECONNRESET && result != -EPIPE && !aiohttp_web_http_status(result))
+        report(result, "Error in a stream response");
+    return 0;
+}
+
+int aiohttp__web_request_send(aiohttp_web_request *request, int result)
+{
+    struct aiohttp_web_response *response = &request->response;
+    struct exchange *exchange = request->exchange;
+    if (result == -ECANCELED && asyncio_task_cancelling(asyncio_current_task()) > 0)
+        return result;
+    if (response->is_prepared)
+        return end_stream(response, result);
+    if (exchange->is_broken)
+        return 0; /* nobody is there to be answered */
+    if (result < 0)
+        set_error(request, result);
+    else if (!response->status) {
+        report(-ASYNCIO_INVALID_STATE, "a handler returned without an answer");
+        set_error(request, -(AIOHTTP_HTTP + 500));
+    }
+    if (exchange->refused)
+        exchange->closes = true;
+    int r = response->status ? send_set(response) : -ENOMEM;
+    if (r == -ECANCELED || exchange->is_broken)
+        return r == -ECANCELED ? r : 0;
+    if (r < 0 && !response->is_prepared) {
+        report(r, "Error sending an answer");
+        r = send_plain(response, 500);
+    }
+    if (r < 0)
+        exchange->is_broken = exchange->closes = true;
+    return r == -ECANCELED ? r : 0;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Deadlines of a connection: idle, head, body, an answer that nobody takes, lingering. */
+#include "web/web_test.h"
+
+#include <aiohttp/limits.h>
+
+#define UNIT 0.2 /* seconds: a deadline is noticed at most a tenth later */
+
+static aiohttp_web_server_options quick(aiohttp_limits *limits)
+{
+    *limits = aiohttp_server_limits();
+    limits->head_time = UNIT;
+    limits->keep_alive_time = UNIT;
+    limits->body_grace = UNIT;
+    limits->body_rate = 100;
+    limits->write_time = UNIT;
+    limits->lingering_time = UNIT;
+    aiohttp_web_server_options options = { .size = sizeof options, .keepalive_timeout = -1 };
+    options.limits = limits;
+    return options;
+}
+
+static int handler(aiohttp_web_request *request, void *data)
+{
+    static char large[4000000];
+    const char *path = aiohttp_web_request_path(request);
+    (void)data;
+    if (path && strcmp(path, "/body") == 0) {
+        const char *body;
+        size_t size;
+        int r = aiohttp_web_request_read(request, &body, &size);
+        return r < 0 ? r : aiohttp_web_respond_bytes(request, body, size);
+    }
+    if (path && strcmp(path, "/slow") == 0) {
+        int r = asyncio_sleep(4 * UNIT); /* a handler may take its time */
+        return r < 0 ? r : aiohttp_web_respond(request, "slow");
+    }
+    if (path && strcmp(path, "/large") == 0)
+        return aiohttp_web_respond_bytes(request, large, sizeof large, .is_lent = 1);
+    return aiohttp_web_respond(request, "ok");
+}
+
+static double now(void)
+{
+    return asyncio_loop_time(asyncio_get_running_loop());
+}
+
+/* Sends a text and reads until the server ends the connection: how long that took. */
+static int wait_for_end(struct live *live, const char *text, char *answer, size_t room,
+                        double *ret_seconds)
+{
+    asyncio_stream *stream;
+    int r = live_open(live, &stream);
+    if (r < 0)
+        return r;
+    double begin = now();
+    r = *text ? asyncio_stream_write(stream, text, strlen(text)) : 0;
+    if (r >= 0)
+        r = read_all(stream, answer, room - 1);
+    if (r >= 0)
+        answer[r] = '\0';
+    *ret_seconds = now() - begin;
+    asyncio_stream_unref(stream);
+    return r;
+}
+
+/* Not before its time, and not long after. */
+static bool is_about(double seconds, double expected)
+{
+    return seconds > expected - 0.05 && (!world.is_sim || seconds < expected + 0.5);
+}
+
+static const struct {
+    const char *text, *begins;
+    double seconds;
+} waits[] = {
+    { "", "", UNIT },
+    { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", UNIT },
+    { "GET / HT", "HTTP/1.1 408 ", UNIT },
+    { "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", "HTTP/1.1 408 ", UNIT },
+    { "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 ", UNIT },
+    { "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", 5 * UNIT },
+    /* Refused: our side is ended at once, and theirs is waited for. */
+    { "NONSENSE\r\n\r\n", "HTTP/1.1 400 ", 0 },
+};
+
+static int deadlines(void *data)
+{
+    char answer[4096];
+    aiohttp_limits limits;
+    struct live live;
+    double seconds;
+    (void)data;
+    aiohttp_web_server_options options = quick(&limits);
+    int r = live_start_with(&live, handler, &options);
+    for (size_t i = 0; i < sizeof waits / sizeof *waits && r >= 0; i++) {
+        r = wait_for_end(&live, waits[i].text, answer, sizeof answer, &seconds);
+        if (r < 0)
+            break;
+        CHECK_BEGINS(answer, waits[i].begins);
+        if (!world.is_chopped && !is_about(seconds, waits[i].seconds)) {
+            print_error("\"%s\" took %.3f seconds\n", waits[i].text, seconds);
+            r = -EPROTO;
+        }
+    }
+    return live_end(&live, r);
+}
+
+/* A head that never stops coming, byte by byte, has a deadline from its first byte on. */
+static int trickle(void *data)
+{
+    char answer[4096];
+    aiohttp_limits limits;
+    struct live live;
+    asyncio_stream *stream = NULL;
+    (void)data;
+    aiohttp_web_server_options options = quick(&limits);
+    int r = live_start_with(&live, handler, &options);
+    if (r >= 0)
+        r = live_open(&live, &stream);
+    double begin = now();
+    for (int i = 0; r >= 0 && i < 100; i++) {
+        r = asyncio_stream_write(stream, "G", 1);
+        if (r >= 0)
+            r = asyncio_sleep(UNIT / 8);
+    }
+    /* It has gone on for 100/8 of the time, unless the connection was ended. */
+    bool is_late = now() - begin > 6 * UNIT && !world.is_chopped;
+    if (r == -EPIPE || r == -ECONNRESET)
+        r = 0;
+    if (r >= 0 && is_late)
+        r = -ETIME;
+    if (r >= 0 && read_all(stream, answer, sizeof answer) < 0)
+        answer[0] = '\0'; /* its answer may be lost by our writing on */
+    asyncio_stream_unref(stream);
+    aiohttp_web_server_stats stats;
+    aiohttp_web_server_get_stats(live.server, &stats);
+    if (r >= 0)
+        r = stats.timed_out == 1 ? 0 : -EPROTO;
+    return live_end(&live, r);
+}
+
+/* A peer that takes nothing of a large answer does not keep it for ever. */
+static int stuck(void *data)
+{
+    const char *request = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n";
+    aiohttp_limits limits;
+    struct live live;
+    asyncio_stream *stream = NULL;
+    aiohttp_web_server_stats stats = { .connections = 1 };
+    (void)data;
+    if (world.is_chopped)
+        return 0; /* four million writes */
+    aiohttp_web_server_options options = quick(&limits);
+    int r = live_start_with(&live, handler, &options);
+    if (r >= 0)
+        r = live_open(&live, &stream);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, request, strlen(request));
+    for (int i = 0; r >= 0 && (stats.connections || !stats.requests_count) && i < 50; i++) {
+        r = asyncio_sleep(UNIT / 2);
+        aiohttp_web_server_get_stats(live.server, &stats);
+    }
+    if (r >= 0 && (stats.connections || stats.timed_out != 1))
+        r = -EPROTO;
+    if (stream)
+        asyncio_stream_abort(stream);
+    asyncio_stream_unref(stream);
+    return live_end(&live, r);
+}
+
+#define CASE(name)                                                                                 \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_everywhere(name);                                                                      \
+    }
+CASE(deadlines)
+CASE(trickle)
+CASE(stuck)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_trickle),
+        cmocka_unit_test(test_stuck),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

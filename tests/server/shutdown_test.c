@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* How a server ends: idle connections at once, those at work after their answer, those that take
+ * too long by cancellation; and handlers whose peer has gone. */
+#include "web/web_test.h"
+
+static struct {
+    int entered, left, cancelled;
+} seen;
+
+static int handler(aiohttp_web_request *request, void *data)
+{
+    const char *path = aiohttp_web_request_path(request);
+    (void)data;
+    seen.entered++;
+    int r = 0;
+    if (path && strcmp(path, "/soon") == 0)
+        r = asyncio_sleep(0.1);
+    if (path && strcmp(path, "/never") == 0)
+        r = asyncio_sleep(1000);
+    if (path && strcmp(path, "/watched") == 0) {
+        r = aiohttp_web_request_set_handler_cancellation(request, 1);
+        if (r >= 0)
+            r = asyncio_sleep(1000);
+    }
+    seen.left++;
+    seen.cancelled += r == -ECANCELED;
+    return r < 0 ? r : aiohttp_web_respond(request, "done");
+}
+
+static int asking(struct live *live, const char *path, char *answer, size_t room)
+{
+    char request[128];
+    asyncio_stream *stream;
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    int r = live_open(live, &stream);
+    if (r < 0)
+        return r;
+    r = asyncio_stream_write(stream, request, strlen(request));
+    if (r >= 0)
+        r = read_all(stream, answer, room - 1);
+    if (r >= 0)
+        answer[r] = '\0';
+    asyncio_stream_unref(stream);
+    return r;
+}
+
+static int graceful(void *data)
+{
+    char idle[512], soon[512];
+    asyncio_task *a = NULL, *b = NULL;
+    struct live live;
+    (void)data;
+    memset(&seen, 0, sizeof seen);
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(asking, &live, "/", idle, sizeof idle), &a);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(asking, &live, "/soon", soon, sizeof soon), &b);
+    while (r >= 0 && (seen.entered < 2 || seen.left < 1))
+        r = asyncio_sleep(0.001);
+    r = live_end(&live, r);
+    if (r >= 0)
+        r = join(a);
+    if (r >= 0)
+        r = join(b);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(idle, "HTTP/1.1 200 ");
+    CHECK_BEGINS(soon, "HTTP/1.1 200 ");
+    CHECK_HAS(soon, "\r\nConnection: close\r\n");
+    CHECK_IS(seen.cancelled, 0);
+    return 0;
+}
+
+static int impatient(void *data)
+{
+    char answer[512];
+    asyncio_task *a = NULL;
+    struct live live;
+    (void)data;
+    memset(&seen, 0, sizeof seen);
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(asking, &live, "/never", answer, sizeof answer), &a);
+    while (r >= 0 && seen.entered < 1)
+        r = asyncio_sleep(0.001);
+    double begin = asyncio_loop_time(asyncio_get_running_loop());
+    if (r >= 0)
+        r = aiohttp_web_server_shutdown(live.server, 0.1);
+    CHECK_IS(r, -ETIMEDOUT);
+    CHECK(asyncio_loop_time(asyncio_get_running_loop()) - begin > 0.09);
+    CHECK_IS(seen.cancelled, 1);
+    r = live_end(&live, 0);
+    int asked = join(a);
+    CHECK(asked == 0 || asked == -ECONNRESET);
+    return r;
+}
+
+static int peer_goes(void *data)
+{
+    const char *request = "GET /watched HTTP/1.1\r\nHost: a\r\n\r\n";
+    asyncio_stream *stream = NULL;
+    struct live live;
+    (void)data;
+    memset(&seen, 0, sizeof seen);
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = live_open(&live, &stream);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, request, strlen(request));
+    while (r >= 0 && seen.entered < 1)
+        r = asyncio_sleep(0.001);
+    if (r >= 0)
+        r = asyncio_sleep(0.01);
+    CHECK_IS(seen.left, 0);
+    asyncio_stream_close(stream);
+    asyncio_stream_unref(stream);
+    for (int i = 0; r >= 0 && !seen.left && i < 1000; i++)
+        r = asyncio_sleep(0.001);
+    r = live_end(&live, r);
+    CHECK_IS(seen.cancelled, 1);
+    CHECK_IS(reports.count, 0);
+    return r;
+}
+
+/* What is sent ahead while a handler is watched is answered after it. */
+static int watched_ahead(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    int r = aiohttp_web_request_set_handler_cancellation(request, 1);
+    if (r >= 0)
+        r = asyncio_sleep(0.02);
+    return r < 0 ? r : aiohttp_web_respondf(request, "[%s]", aiohttp_web_request_path(request));
+}
+
+static int ahead(void *data)
+{
+    const char *request = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+                          "GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    char answer[1024];
+    asyncio_stream *stream = NULL;
+    struct live live;
+    (void)data;
+    int r = live_start(&live, watched_ahead);
+    if (r >= 0)
+        r = live_open(&live, &stream);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, request, strlen(request));
+    if (r >= 0)
+        r = read_all(stream, answer, sizeof answer - 1);
+    if (r >= 0)
+        answer[r] = '\0';
+    asyncio_stream_unref(stream);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_HAS(answer, "[/a]");
+    CHECK_HAS(answer, "[/b]");
+    return 0;
+}
+
+#define CASE(name)                                                                                 \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_everywhere(name);                                                                      \
+    }
+CASE(graceful)
+CASE(impatient)
+CASE(peer_goes)
+CASE(ahead)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_graceful),
+        cmocka_unit_test(test_impatient),
+        cmocka_unit_test(test_peer_goes),
+        cmocka_unit_test(test_ahead),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

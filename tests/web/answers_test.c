@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of what a handler does: answers, errors, nothing, streams, headers. */
+#include "web/web_test.h"
+
+static int set(aiohttp_web_request *request, const char *path)
+{
+    static const char *const fields[] = { "X-One", "1", "X-Two", "2", NULL };
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    if (strcmp(path, "/created") == 0)
+        return aiohttp_web_respond(request, "made", .status = 201, .reason = "Made",
+                                   .content_type = "text/html", .headers = fields);
+    if (strcmp(path, "/empty") == 0)
+        return aiohttp_web_respond(request, NULL);
+    if (strcmp(path, "/nothing") == 0)
+        return aiohttp_web_respond(request, "dropped", .status = 204);
+    if (strcmp(path, "/twice") == 0) {
+        int r = aiohttp_web_respond(request, "one", .status = 201);
+        return r < 0 ? r : aiohttp_web_respond(request, "two");
+    }
+    if (strcmp(path, "/changed") == 0) {
+        int r = aiohttp_web_respond(request, "one");
+        if (r >= 0)
+            r = aiohttp_web_response_set_status(response, 202, NULL);
+        if (r >= 0)
+            r = aiohttp_web_response_set_body(response, "changed", 7);
+        return r;
+    }
+    if (strcmp(path, "/split") == 0) {
+        int r = aiohttp_web_response_set_header(response, "X-A", "b\r\nX-C: d");
+        return r == -EINVAL ? aiohttp_web_respond(request, "refused") : -EPROTO;
+    }
+    if (strcmp(path, "/lengths") == 0) {
+        /* Said twice it could be said differently. */
+        int r = aiohttp_web_response_set_header(response, "Content-Length", "5");
+        return r < 0 ? r : aiohttp_web_respond(request, "hello");
+    }
+    return -ENOSYS;
+}
+
+static int fail_as(aiohttp_web_request *request, const char *path)
+{
+    if (strcmp(path, "/404") == 0)
+        return aiohttp_web_http_not_found(request);
+    if (strcmp(path, "/text") == 0)
+        return aiohttp_web_http_conflict(request, .text = "mine");
+    if (strcmp(path, "/found") == 0)
+        return aiohttp_web_http_found(request, "/there");
+    if (strcmp(path, "/405") == 0)
+        return aiohttp_web_http_method_not_allowed(request, "GET, HEAD");
+    if (strcmp(path, "/bare") == 0)
+        return -(AIOHTTP_HTTP + 403);
+    if (strcmp(path, "/enoent") == 0)
+        return -ENOENT;
+    if (strcmp(path, "/late") == 0)
+        return -ETIMEDOUT;
+    if (strcmp(path, "/nowhere") == 0)
+        return aiohttp_web_http_found(request, "/a\r\nX: b") == -EINVAL ? -EINVAL : -EPROTO;
+    return set(request, path);
+}
+
+static int stream(aiohttp_web_request *request, const char *path)
+{
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    int r = 0;
+    if (strcmp(path, "/short") == 0 || strcmp(path, "/exact") == 0 || strcmp(path, "/long") == 0)
+        r = aiohttp_web_response_set_content_length(response, 6);
+    if (r >= 0)
+        r = aiohttp_web_response_prepare(response);
+    if (r >= 0)
+        r = aiohttp_web_response_write(response, "one", 3);
+    if (r >= 0 && strcmp(path, "/error") == 0)
+        return -EIO;
+    if (r >= 0 && strcmp(path, "/short") != 0)
+        r = aiohttp_web_response_write(response, "two", 3);
+    if (r >= 0 && strcmp(path, "/long") == 0)
+        return aiohttp_web_response_write(response, "three", 5) == -EMSGSIZE ? 0 : -EPROTO;
+    if (r >= 0 && strcmp(path, "/eof") == 0)
+        r = aiohttp_web_response_write_eof(response);
+    return r;
+}
+
+static int handler(aiohttp_web_request *request, void *data)
+{
+    const char *path = aiohttp_web_request_path(request);
+    (void)data;
+    if (!path)
+        return -ENOMEM;
+    if (strcmp(path, "/none") == 0)
+        return 0;
+    if (strncmp(path, "/stream", 7) == 0)
+        return stream(request, path + 7);
+    return fail_as(request, path);
+}
+
+struct talk {
+    const char *path, *begins, *has, *body;
+    unsigned reported;
+    bool is_cut;
+};
+
+static const struct talk talks[] = {
+    { "/created", "HTTP/1.1 201 Made\r\n", "\r\nX-One: 1\r\nX-Two: 2\r\n", "made", 0, false },
+    { "/created", "HTTP/1.1 201 Made\r\n", "\r\nContent-Type: text/html\r\n", "made", 0, false },
+    { "/empty", "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 0\r\n", "", 0, false },
+    { "/nothing", "HTTP/1.1 204 No Content\r\n", "\r\n", "", 0, false },
+    { "/twice", "HTTP/1.1 200 OK\r\n", "\r\n", "two", 0, false },
+    { "/changed", "HTTP/1.1 202 Accepted\r\n", "\r\nContent-Length: 7\r\n", "changed", 0, false },
+    { "/split", "HTTP/1.1 200 OK\r\n", "\r\n", "refused", 0, false },
+    { "/lengths", "HTTP/1.1 500 ", "\r\n", NULL, 1, false },
+    { "/404", "HTTP/1.1 404 Not Found\r\n", "\r\n", "404: Not Found", 0, false },
+    { "/text", "HTTP/1.1 409 Conflict\r\n", "\r\n", "mine", 0, false },
+    { "/found", "HTTP/1.1 302 Found\r\n", "\r\nLocation: /there\r\n", "302: Found", 0, false },
+    { "/405", "HTTP/1.1 405 ", "\r\nAllow: GET, HEAD\r\n", NULL, 0, false },
+    { "/bare", "HTTP/1.1 403 Forbidden\r\n", "\r\n", "403: Forbidden", 0, false },
+    { "/enoent", "HTTP/1.1 500 ", "\r\n", "500: Internal Server Error", 1, false },
+    { "/late", "HTTP/1.1 504 ", "\r\n", NULL, 0, false },
+    { "/nowhere", "HTTP/1.1 500 ", "\r\n", NULL, 1, false },
+    { "/none", "HTTP/1.1 500 ", "\r\n", NULL, 1, false },
+    { "/stream/", "HTTP/1.1 200 ", "\r\nTransfer-Encoding: chunked\r\n",
+      "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n", 0, false },
+    { "/stream/eof", "HTTP/1.1 200 ", "\r\nTransfer-Encoding: chunked\r\n",
+      "3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n", 0, false },
+    { "/stream/exact", "HTTP/1.1 200 ", "\r\nContent-Length: 6\r\n", "onetwo", 0, false },
+    { "/stream/long", "HTTP/1.1 200 ", "\r\nContent-Length: 6\r\n", "onetwo", 0, false },
+    { "/stream/short", "HTTP/1.1 200 ", "\r\nContent-Length: 6\r\n", "one", 1, true },
+    { "/stream/error", "HTTP/1.1 200 ", "\r\nTransfer-Encoding: chunked\r\n", "3\r\none\r\n", 1,
+      true },
+};
+
+static int answers(void *data)
+{
+    char answer[4096], request[256];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    for (size_t i = 0; i < sizeof talks / sizeof *talks && r >= 0; i++) {
+        const struct talk *talk = &talks[i];
+        unsigned before = reports.count;
+        snprintf(request, sizeof request,
+                 "GET %s HTTP/1.1\r\nHost: a\r\n\r\nGET /empty HTTP/1.1\r\nHost: a\r\n\r\n",
+                 talk->path);
+        if ((r = live_ask(&live, request, answer, sizeof answer)) < 0)
+            break;
+        CHECK_BEGINS(answer, talk->begins);
+        CHECK_HAS(answer, talk->has);
+        /* The next request works, unless it could be taken for the rest of this answer. */
+        char *next = strstr(answer + 1, "HTTP/1.1 200 OK\r\n");
+        CHECK_IS(next == NULL, talk->is_cut);
+        if (next)
+            *next = '\0';
+        if (talk->body)
+            CHECK_TEXT(body_of(answer), talk->body);
+        CHECK_IS(reports.count - before, talk->reported);
+    }
+    return live_end(&live, r);
+}
+
+/* By HTTP/1.0 a stream ends with its connection. */
+static int old_stream(void *data)
+{
+    char answer[4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = live_ask(&live, "GET /stream/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", answer,
+                     sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_HAS(answer, "\r\nConnection: close\r\n");
+    CHECK(!strstr(answer, "chunked"));
+    CHECK_TEXT(body_of(answer), "onetwo");
+    return 0;
+}
+
+static int asked(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    const char *name, *value;
+    size_t at = 0;
+    char pairs[256] = "";
+    while (aiohttp_web_request_query_next(request, &at, &name, &value) > 0)
+        snprintf(pairs + strlen(pairs), sizeof pairs - strlen(pairs), "%s=%s;", name, value);
+    const char *cookie = aiohttp_web_request_cookie(request, "b");
+    const char *agent = aiohttp_web_request_header(request, "user-agent");
+    return aiohttp_web_respondf(
+        request, "%s %s %s %s %s %s %s %s %s %d %s", aiohttp_web_request_method(request),
+        aiohttp_web_request_path(request), aiohttp_web_request_raw_path(request),
+        aiohttp_web_request_query_string(request), pairs, cookie ? cookie : "-",
+        agent ? agent : "-", aiohttp_web_request_host(request),
+        aiohttp_web_request_scheme(request), aiohttp_web_request_version(request),
+        aiohttp_web_request_content_type(request));
+}
+
+static int accessors(void *data)
+{
+    char answer[4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, asked);
+    if (r >= 0)
+        r = live_ask(&live,
+                     "BREW /a%20b%2Fc?x=1%202&y=a+b&x HTTP/1.1\r\nHost: there:81\r\n"
+                     "Cookie: a=1; b=\"2\"\r\nUser-Agent: me\r\n"
+                     "Content-Type: text/html; charset=utf-8\r\n\r\n",
+                     answer, sizeof answer);
+    if (r >= 0) {
+        CHECK_TEXT(body_of(answer), "BREW /a b%2Fc /a%20b%2Fc x=1%202&y=a+b&x x=1 2;y=a b;x=; 2 me "
+                                    "there:81 http 11 text/html");
+        r = live_ask(&live, "GET http://other/x?y HTTP/1.1\r\nHost: other\r\n\r\n", answer,
+                     sizeof answer);
+    }
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_TEXT(body_of(answer), "GET /x /x y y=; - - other http 11 application/octet-stream");
+    return 0;
+}
+
+#define CASE(name)                                                                                 \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_everywhere(name);                                                                      \
+    }
+CASE(answers)
+CASE(old_stream)
+CASE(accessors)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_old_stream),
+        cmocka_unit_test(test_accessors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
