@@ -72,10 +72,10 @@ static inline void heads_same(const struct outcome *a, const struct outcome *b)
     assert_memory_equal(&a->head.reason, &b->head.reason, sizeof(struct place));
 }
 
-/* Large heads are split at some places only: all of the first and last, and every 61st. */
+/* Large heads are split at some places only: all of the first and last, and every 211th. */
 static inline size_t heads_next_split(size_t at, size_t size)
 {
-    return size <= 2000 || at < 100 || size - at < 100 ? at + 1 : at + 61;
+    return size <= 2000 || at < 100 || size - at < 100 ? at + 1 : at + 211;
 }
 
 static inline void heads_every_way(const struct heads *how, const char *text, size_t size,
