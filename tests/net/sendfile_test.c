@@ -108,6 +108,38 @@ static int part(struct pair *p)
     return 0;
 }
 
+static int count_sent(asyncio_stream *stream, int file, int64_t *ret_sent)
+{
+    int r = asyncio_loop_sendfile(asyncio_get_running_loop(), stream, file, ret_sent);
+    return r < 0 ? r : asyncio_stream_write_eof(stream);
+}
+
+/* The file becomes shorter while it is on its way: no byte is made up, and it is told how many
+ * went. */
+static int cut_meanwhile(struct pair *p)
+{
+    if (world.is_chopped)
+        return 0;
+    int file = make_file(large());
+    int64_t sent = -1;
+    char *back = malloc(large() + 1);
+    asyncio_task *sender;
+    START(sender, count_sent, p->a, file, &sent);
+    CHECK_IS(settle(), 0); /* the socket is full by now */
+    CHECK_IS(asyncio_task_done(sender), 0);
+    CHECK_IS(ftruncate(file, 1000), 0);
+    int got = read_all(p->b, back, large() + 1);
+    CHECK_IS(join(sender), 0);
+    CHECK_IS(got, sent);
+    CHECK(got >= 1000 && (size_t)got < large());
+    /* the kernel keeps no copies: of the last page it clears the rest */
+    for (int i = 0; i < got; i++)
+        CHECK(back[i] == content[i] || (back[i] == 0 && i >= 1000 && i < 65536));
+    free(back);
+    close(file);
+    return 0;
+}
+
 static int broken(struct pair *p)
 {
     int file = make_file(large());
@@ -159,6 +191,7 @@ static void test_streams(void **state)
     (void)state;
     with_pair(whole);
     with_pair(part);
+    with_pair(cut_meanwhile);
     with_pair(broken);
     with_pair(closed);
     with_pair(cancelled);
