@@ -49,7 +49,8 @@ struct trace_said {
 extern struct trace_said *trace_said;
 /* The loops of make_loop poll in every turn. */
 extern bool trace_polls;
-/* Nobody reads what is said, and calls that cannot fail may: play_points.c. */
+/* Nobody reads what is said, and calls that cannot fail may: play_points.c. (Where an allocation
+ * fails, failing.h, such a call ends the process instead: what it should give is not there.) */
 extern bool trace_is_swept;
 /* The main coroutine has ended: nobody counts turns any more. */
 extern bool trace_over;
