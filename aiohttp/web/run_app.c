@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 
-#pragma weak aiohttp_web_application_unref
 
 struct running {
     aiohttp_web_application *app;

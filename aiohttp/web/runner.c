@@ -8,12 +8,6 @@
 #include <math.h>
 
 /* Until there are applications. */
-#pragma weak aiohttp_web_application_ref
-#pragma weak aiohttp_web_application_unref
-#pragma weak aiohttp__web_application_handle
-#pragma weak aiohttp__web_application_startup
-#pragma weak aiohttp__web_application_shutdown
-#pragma weak aiohttp__web_application_cleanup
 
 static const aiohttp_web_runner_options usual = { .size = sizeof usual,
                                                   .shutdown_timeout =

@@ -7,7 +7,6 @@
 #include <asyncio/loop.h>
 #include <errno.h>
 
-#pragma weak aiohttp__web_match_prepare
 
 /* The Set-Cookie fields come last, since a cookie that is set again replaces the one before. */
 static int add_cookies(struct aiohttp_web_response *response)

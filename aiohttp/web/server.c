@@ -11,8 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#pragma weak aiohttp__web_application_handle
-#pragma weak aiohttp__web_match_end
 
 int aiohttp__web_refuse_expectation(aiohttp_web_request *request)
 {
