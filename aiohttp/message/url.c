@@ -227,8 +227,9 @@ static void make_path(struct maker *maker, const struct url_parts *parts)
 {
     struct bytes *out = &maker->text;
     bool is_absolute = parts->host.size > 0;
-    struct span path = is_absolute && parts->path.size == 0 ? SPAN("/") : parts->path;
-    put(maker, OWN_PATH, parts->path);
+    struct span own = parts->path.size > 0 ? parts->path : SPAN("");
+    struct span path = is_absolute && own.size == 0 ? SPAN("/") : own;
+    put(maker, OWN_PATH, own);
     put(maker, RAW_PATH, path);
     put_decoded(maker, PATH, RAW_PATH, path, UNQUOTE_ALL);
     put_decoded(maker, PATH_SAFE, RAW_PATH, path, UNQUOTE_PATH_SAFE);
@@ -245,10 +246,10 @@ static void make_path(struct maker *maker, const struct url_parts *parts)
         aiohttp__unquote(out, parts->query, UNQUOTE_QUERY);
     }
     end(maker, PATH_QS);
-    size_t name = parts->path.size;
-    while (name > 0 && parts->path.data[name - 1] != '/')
+    size_t name = own.size;
+    while (name > 0 && own.data[name - 1] != '/')
         name--;
-    struct span raw_name = { parts->path.data + name, parts->path.size - name };
+    struct span raw_name = { own.data + name, own.size - name };
     size_t dot = raw_name.size;
     while (dot > 0 && raw_name.data[dot - 1] != '.')
         dot--;
@@ -259,8 +260,8 @@ static void make_path(struct maker *maker, const struct url_parts *parts)
     put_decoded(maker, NAME, RAW_NAME, raw_name, UNQUOTE_ALL);
     put(maker, RAW_SUFFIX, suffix);
     put_decoded(maker, SUFFIX, RAW_SUFFIX, suffix, UNQUOTE_ALL);
-    write_parts(maker, RAW_PARTS, parts->path, is_absolute);
-    write_parts(maker, PARTS, parts->path, is_absolute);
+    write_parts(maker, RAW_PARTS, own, is_absolute);
+    write_parts(maker, PARTS, own, is_absolute);
 }
 
 int aiohttp__url_make(const struct url_parts *parts, aiohttp_url **ret_url)

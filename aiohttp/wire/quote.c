@@ -49,6 +49,8 @@ static void put_encoded(struct bytes *out, unsigned char byte)
 
 static void quote(struct bytes *out, struct span text, const struct rule *rule, bool again)
 {
+    if (text.size == 0)
+        return;
     const char *end = text.data + text.size;
     for (const char *at = text.data; at != end;) {
         const char *run = at;
@@ -112,6 +114,8 @@ static size_t decode_escapes(const char *at, const char *end, char decoded[4])
 void aiohttp__unquote(struct bytes *out, struct span text, enum unquote_kind kind)
 {
     bool plus = kind == UNQUOTE_QUERY || kind == UNQUOTE_FORM;
+    if (text.size == 0)
+        return;
     const char *end = text.data + text.size;
     for (const char *at = text.data; at != end;) {
         const char *run = at;
@@ -145,6 +149,8 @@ void aiohttp__unquote(struct bytes *out, struct span text, enum unquote_kind kin
 
 void aiohttp__unquote_bytes(struct bytes *out, struct span text)
 {
+    if (text.size == 0)
+        return;
     const char *end = text.data + text.size;
     for (const char *at = text.data; at != end;) {
         int byte = *at == '%' ? ascii_hex_pair(at + 1, end) : -1;

@@ -3,9 +3,9 @@
  *
  * MODEL    Quoting encodes every byte that the part of a URL may not have. Requoting takes text
  *          that is encoded already, as well as it is: what needs no encoding is decoded, digits
- *          become upper case, a lone % becomes %25; it does nothing to its own result. Unquoting
- *          decodes what is UTF-8 and leaves the rest encoded, %00 too: the result is text and has
- *          no NUL, so nothing ends early in it.
+ *          become upper case, a lone % becomes %25; it does nothing to its own result
+ *          (QUOTE_QUERY_PART is not for it). Unquoting decodes what is UTF-8 and leaves the rest
+ *          encoded, %00 too: the result is text and has no NUL, so nothing ends early in it.
  * QUERIES  In the query a blank is a +. */
 #pragma once
 

@@ -130,7 +130,7 @@ int aiohttp__url_split(struct span text, struct url *ret_url, struct url_error *
     for (size_t i = 0; i < text.size; i++)
         if (ascii_is_control(text.data[i]))
             return refuse(ret_error, i, "a control character");
-    struct span rest = text;
+    struct span rest = text.data ? text : SPAN("");
     while (rest.size > 0 && rest.data[0] == ' ')
         rest = (struct span){ rest.data + 1, rest.size - 1 };
     struct url url = { .port = -1 };
@@ -239,6 +239,8 @@ void aiohttp__url_write_host(struct bytes *out, struct span host, enum url_host 
 
 void aiohttp__url_remove_dots(struct bytes *out, struct span path)
 {
+    if (path.size == 0)
+        return;
     const char *at = path.data, *end = at + path.size;
     if (at != end && *at == '/')
         bytes_put(out, *at++);
