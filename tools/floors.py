@@ -36,6 +36,10 @@ ALLOWED = {
     ("asyncio/coro/guard.c", "open"): "reads vm.max_map_count, once, before any loop runs",
     ("asyncio/coro/guard.c", "read"): "reads vm.max_map_count, once, before any loop runs",
     ("asyncio/coro/guard.c", "close"): "of the above",
+    ("aiohttp/web/static_open.c", "syscall"): "openat2: asyncio_open knows no directory that a name may not leave",
+    ("aiohttp/web/static_open.c", "openat"): "the same, where there is no openat2",
+    ("aiohttp/web/static_open.c", "close"): "of the above",
+    ("aiohttp/web/static_open.c", "open"): "the root, once, before the server starts",
 }
 
 

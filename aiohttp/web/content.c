@@ -195,6 +195,7 @@ int aiohttp_web_request_continue(aiohttp_web_request *request)
 
 void aiohttp__web_request_end(aiohttp_web_request *request)
 {
+    aiohttp__web_response_drop_file(&request->response);
     asyncio_mem_free(request->body);
     request->body = NULL;
 }

@@ -25,7 +25,7 @@ struct web_cookie {
     struct span line;
 };
 
-struct compressor;
+struct web_part;
 
 struct aiohttp_web_response {
     struct aiohttp_web_request *request;
@@ -44,6 +44,7 @@ struct aiohttp_web_response {
     struct web_cookie *cookies;
     int file;                     /* a piece of it is the body; -1: none */
     int64_t file_offset, file_size;
+    struct web_part *parts;       /* of the file, in place of one */
 };
 
 struct aiohttp_web_request {
@@ -85,6 +86,9 @@ static inline struct span web_request_field(const aiohttp_web_request *request, 
 {
     return exchange_field(request->exchange, id);
 }
+
+/* Closes the file that would have been sent. */
+void aiohttp__web_response_drop_file(struct aiohttp_web_response *response);
 
 /* response.c: sets headers out of name, value, ..., NULL. */
 int aiohttp__web_response_add_headers(struct aiohttp_web_response *response,

@@ -6,6 +6,7 @@
 
 #include <aiohttp/web_exceptions.h>
 #include <asyncio/error.h>
+#include <asyncio/file.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -56,6 +57,14 @@ const void *aiohttp_web_response_body(const aiohttp_web_response *response, size
     return response->has_body ? response->body : NULL;
 }
 
+void aiohttp__web_response_drop_file(struct aiohttp_web_response *response)
+{
+    if (response->file >= 0)
+        asyncio_close(response->file);
+    response->file = -1;
+    response->parts = NULL;
+}
+
 static int set_body(struct aiohttp_web_response *response, const void *data, size_t size,
                     bool is_lent)
 {
@@ -70,7 +79,7 @@ static int set_body(struct aiohttp_web_response *response, const void *data, siz
     response->body = size ? body : "";
     response->body_size = size;
     response->has_body = true;
-    response->file = -1;
+    aiohttp__web_response_drop_file(response);
     return 0;
 }
 

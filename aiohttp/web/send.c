@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending: what becomes of a handler's answer and of its result; streams. */
-#include "web/request.h"
+#include "web/file.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/web_exceptions.h>
@@ -82,11 +82,26 @@ int aiohttp_web_response_flush(aiohttp_web_response *response)
     return exchange->type->flush(exchange);
 }
 
+/* Text and bytes of the file, in turns. */
+static int send_parts(struct aiohttp_web_response *response)
+{
+    struct exchange *exchange = response->request->exchange;
+    int r = 0;
+    for (struct web_part *at = response->parts; at && r >= 0; at = at->next) {
+        r = exchange->type->write(exchange, at->text.data, at->text.size, true);
+        if (r >= 0 && at->size)
+            r = exchange->type->send_file(exchange, response->file, at->offset, at->size);
+    }
+    return r;
+}
+
 static int send_body(struct aiohttp_web_response *response)
 {
     struct exchange *exchange = response->request->exchange;
     int r = 0;
-    if (response->file >= 0)
+    if (response->parts)
+        r = send_parts(response);
+    else if (response->file >= 0)
         r = exchange->type->send_file(exchange, response->file, response->file_offset,
                                       response->file_size);
     else if (response->body_size)
@@ -129,7 +144,7 @@ static int send_plain(struct aiohttp_web_response *response, int status)
     response->reason = NULL;
     response->status = status;
     response->content_type = "text/plain; charset=utf-8";
-    response->file = -1;
+    aiohttp__web_response_drop_file(response);
     response->has_body = true;
     response->body = status == 500 ? "500: Internal Server Error\n" : "503: Service Unavailable\n";
     response->body_size = strlen(response->body);

@@ -4,6 +4,7 @@
 
 #include <aiohttp/web_application.h>
 #include <aiohttp/web_exceptions.h>
+#include <aiohttp/web_file.h>
 #include <aiohttp/web_request.h>
 #include <aiohttp/web_response.h>
 #include <aiohttp/web_runner.h>

@@ -56,7 +56,8 @@ static int graceful(void *data)
         r = asyncio_create_task(asyncio_coro(asking, &live, "/", idle, sizeof idle), &a);
     if (r >= 0)
         r = asyncio_create_task(asyncio_coro(asking, &live, "/soon", soon, sizeof soon), &b);
-    while (r >= 0 && (seen.entered < 2 || seen.left < 1))
+    while (r >= 0 && (seen.entered < 2 || seen.left < 1) && !asyncio_task_done(a) &&
+           !asyncio_task_done(b))
         r = asyncio_sleep(0.001);
     r = live_end(&live, r);
     if (r >= 0)
@@ -82,7 +83,7 @@ static int impatient(void *data)
     int r = live_start(&live, handler);
     if (r >= 0)
         r = asyncio_create_task(asyncio_coro(asking, &live, "/never", answer, sizeof answer), &a);
-    while (r >= 0 && seen.entered < 1)
+    while (r >= 0 && seen.entered < 1 && !asyncio_task_done(a))
         r = asyncio_sleep(0.001);
     double begin = asyncio_loop_time(asyncio_get_running_loop());
     if (r >= 0)
@@ -108,7 +109,7 @@ static int peer_goes(void *data)
         r = live_open(&live, &stream);
     if (r >= 0)
         r = asyncio_stream_write(stream, request, strlen(request));
-    while (r >= 0 && seen.entered < 1)
+    for (int i = 0; r >= 0 && seen.entered < 1 && i < 1000; i++)
         r = asyncio_sleep(0.001);
     if (r >= 0)
         r = asyncio_sleep(0.01);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* What of a file is sent: conditions, ranges, headers. */
+#include "web/file.h"
+
+#include "base/bytes.h"
+#include "wire/date.h"
+#include "wire/etag.h"
+#include "wire/range.h"
+#include "wire/write.h"
+
+#include <aiohttp/error.h>
+#include <aiohttp/web_exceptions.h>
+#include <asyncio/file.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { RANGES_MAX = 16, TAG_SIZE = 40 };
+
+enum condition { GOES_ON, NOT_MODIFIED, FAILED };
+
+/* HTTP dates have no fractions: what was changed within a second was changed at its end. */
+static int64_t modified(const struct web_file *file)
+{
+    return file->status.st_mtim.tv_sec + (file->status.st_mtim.tv_nsec > 0);
+}
+
+static void tag_of(const struct web_file *file, char text[TAG_SIZE])
+{
+    uint64_t time = (uint64_t)file->status.st_mtim.tv_sec * 1000000000u +
+                    (uint64_t)file->status.st_mtim.tv_nsec;
+    snprintf(text, TAG_SIZE, "%" PRIx64 "-%" PRIx64, time, (uint64_t)file->status.st_size);
+}
+
+/* Whether the file has not changed since the date in a field; false for what is no date. */
+static bool is_unchanged(const struct web_file *file, struct span date)
+{
+    int64_t seconds;
+    return aiohttp__date_parse(date, (int64_t)time(NULL), &seconds) >= 0 &&
+           modified(file) <= seconds;
+}
+
+static enum condition judge(aiohttp_web_request *request, const struct web_file *file,
+                            const struct etag *tag)
+{
+    int64_t ignored;
+    struct span match = web_request_field(request, HEADER_IF_MATCH);
+    struct span since = web_request_field(request, HEADER_IF_UNMODIFIED_SINCE);
+    if (match.data) {
+        if (!aiohttp__etag_matches(match, tag, false))
+            return FAILED;
+    } else if (since.data && aiohttp__date_parse(since, (int64_t)time(NULL), &ignored) >= 0 &&
+               !is_unchanged(file, since))
+        return FAILED;
+    match = web_request_field(request, HEADER_IF_NONE_MATCH);
+    since = web_request_field(request, HEADER_IF_MODIFIED_SINCE);
+    if (match.data)
+        return aiohttp__etag_matches(match, tag, true) ? NOT_MODIFIED : GOES_ON;
+    return since.data && is_unchanged(file, since) ? NOT_MODIFIED : GOES_ON;
+}
+
+/* Whether If-Range lets the Range count. */
+static bool range_counts(aiohttp_web_request *request, const struct web_file *file,
+                         const struct etag *tag)
+{
+    struct etag wanted;
+    struct span text = web_request_field(request, HEADER_IF_RANGE);
+    if (!text.data)
+        return true;
+    switch (aiohttp__if_range_parse(text, &wanted)) {
+    case IF_RANGE_ETAG:
+        return !wanted.is_weak && span_is(wanted.value, tag->value);
+    case IF_RANGE_DATE:
+        return is_unchanged(file, text);
+    default:
+        return false;
+    }
+}
+
+/* One range after the other, with a head of its own each. */
+static int set_parts(aiohttp_web_request *request, const struct web_file *file,
+                     const struct range *ranges, size_t count)
+{
+    struct aiohttp_web_response *response = &request->response;
+    struct arena *arena = &request->exchange->arena;
+    char boundary[24], type[80];
+    struct web_part **end = &response->parts;
+    int64_t total = 0;
+    snprintf(boundary, sizeof boundary, "%016" PRIx64,
+             (uint64_t)(uintptr_t)request ^ (uint64_t)file->status.st_mtim.tv_nsec * 2654435761u);
+    for (size_t i = 0; i <= count; i++) {
+        struct web_part *part = aiohttp__arena_calloc(arena, 1, sizeof *part);
+        const char *text =
+            i == count
+                ? aiohttp__arena_printf(arena, "\r\n--%s--\r\n", boundary)
+                : aiohttp__arena_printf(arena,
+                                        "%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes "
+                                        "%" PRIu64 "-%" PRIu64 "/%" PRIu64 "\r\n\r\n",
+                                        i ? "\r\n" : "", boundary, file->type, ranges[i].first,
+                                        ranges[i].last, (uint64_t)file->status.st_size);
+        if (!part || !text)
+            return -ENOMEM;
+        part->text = span_of(text);
+        if (i < count) {
+            part->offset = (int64_t)ranges[i].first;
+            part->size = (int64_t)(ranges[i].last - ranges[i].first + 1);
+        }
+        total += (int64_t)part->text.size + part->size;
+        *end = part;
+        end = &part->next;
+    }
+    response->file_size = total;
+    snprintf(type, sizeof type, "multipart/byteranges; boundary=%s", boundary);
+    return aiohttp_web_response_set_content_type(response, type);
+}
+
+static int set_ranges(aiohttp_web_request *request, const struct web_file *file,
+                      const struct range *ranges, size_t count)
+{
+    char text[80];
+    struct aiohttp_web_response *response = &request->response;
+    response->status = 206;
+    if (count > 1)
+        return set_parts(request, file, ranges, count);
+    struct bytes out = bytes_in(text, sizeof text - 1);
+    aiohttp__content_range_write(&out, ranges, (uint64_t)file->status.st_size);
+    text[out.size] = '\0';
+    response->file_offset = (int64_t)ranges->first;
+    response->file_size = (int64_t)(ranges->last - ranges->first + 1);
+    return aiohttp_web_response_set_header(response, "Content-Range", text);
+}
+
+/* No range is in the file. */
+static int refuse_range(aiohttp_web_request *request, const struct web_file *file)
+{
+    char text[64];
+    snprintf(text, sizeof text, "bytes */%" PRIu64, (uint64_t)file->status.st_size);
+    int r = aiohttp_web_response_set_header(&request->response, "Content-Range", text);
+    return r < 0 ? r : aiohttp_web_http_request_range_not_satisfiable(request);
+}
+
+static int set_headers(aiohttp_web_request *request, const struct web_file *file,
+                       const struct etag *tag, const char *const *headers)
+{
+    struct aiohttp_web_response *response = &request->response;
+    char date[DATE_SIZE + 1], quoted[TAG_SIZE + 4];
+    aiohttp__date_text(modified(file), date);
+    date[DATE_SIZE] = '\0';
+    snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)tag->value.size, tag->value.data);
+    int r = aiohttp__web_response_add_headers(response, headers);
+    if (r >= 0)
+        r = aiohttp_web_response_set_header(response, "ETag", quoted);
+    if (r >= 0)
+        r = aiohttp_web_response_set_header(response, "Last-Modified", date);
+    if (r >= 0)
+        r = aiohttp_web_response_set_header(response, "Accept-Ranges", "bytes");
+    if (r >= 0 && file->varies)
+        r = aiohttp_web_response_set_header(response, "Vary", "Accept-Encoding");
+    if (r >= 0 && file->coding)
+        r = aiohttp_web_response_set_header(response, "Content-Encoding", file->coding);
+    return r;
+}
+
+static int set_file(aiohttp_web_request *request, struct web_file *file,
+                    const char *const *headers)
+{
+    char text[TAG_SIZE];
+    struct range ranges[RANGES_MAX];
+    struct aiohttp_web_response *response = &request->response;
+    tag_of(file, text);
+    struct etag tag = { .value = span_of(text) };
+    int r = set_headers(request, file, &tag, headers);
+    if (r < 0)
+        return r;
+    enum condition condition = judge(request, file, &tag);
+    if (condition == FAILED)
+        return aiohttp_web_http_precondition_failed(request);
+    if (condition == NOT_MODIFIED)
+        return aiohttp_web_respond(request, NULL, .status = 304);
+    struct span wanted = web_request_field(request, HEADER_RANGE);
+    int count = 0;
+    if (wanted.data && request->exchange->head.method == METHOD_GET &&
+        range_counts(request, file, &tag))
+        count = aiohttp__ranges_parse(wanted, (uint64_t)file->status.st_size, ranges, RANGES_MAX);
+    if (count < 0)
+        return refuse_range(request, file);
+    response->status = 200;
+    response->content_type = file->type;
+    response->file_offset = 0;
+    response->file_size = file->status.st_size;
+    response->parts = NULL;
+    r = count > 0 ? set_ranges(request, file, ranges, (size_t)count) : 0;
+    if (r < 0) {
+        response->status = 0;
+        return r;
+    }
+    response->file = file->descriptor;
+    file->descriptor = -1;
+    return 0;
+}
+
+int aiohttp__web_send_file(aiohttp_web_request *request, struct web_file *file,
+                           const char *const *headers)
+{
+    aiohttp__web_response_drop_file(&request->response);
+    int r = request->response.is_prepared ? -ASYNCIO_INVALID_STATE
+                                          : set_file(request, file, headers);
+    if (file->descriptor >= 0)
+        asyncio_close(file->descriptor);
+    return r;
+}
+
+static int open_path(struct web_opener *opener, const char *name)
+{
+    (void)opener;
+    return asyncio_open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+int(aiohttp_web_file_response)(aiohttp_web_request *request, const char *path,
+                               const aiohttp_web_file_options *options)
+{
+    static const aiohttp_web_file_options usual = { .size = sizeof usual };
+    struct web_opener opener = { .open = open_path };
+    struct web_file file;
+    if (!options)
+        options = &usual;
+    int r = path ? aiohttp__web_open_best(request, &opener, path, options->precompressed != 0,
+                                          &file)
+                 : -EINVAL;
+    if (r < 0)
+        return r == -EISDIR ? aiohttp_web_http_forbidden(request) : r;
+    if (options->content_type)
+        file.type = aiohttp__arena_text(&request->exchange->arena, span_of(options->content_type));
+    if (!file.type || !aiohttp__is_value(span_of(file.type))) {
+        asyncio_close(file.descriptor);
+        return file.type ? -EINVAL : -ENOMEM;
+    }
+    return aiohttp__web_send_file(request, &file, options->headers);
+}

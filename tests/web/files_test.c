@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers that are files: conditions, ranges, siblings, what is no file; cookies. */
+#include "web/web_test.h"
+
+#include <asyncio/exit_stack.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/aiohttp-files-XXXXXX";
+
+static void put(const char *name, const char *text, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, size), (ssize_t)size);
+    /* 1 January 2020, and no fraction. */
+    struct timespec times[2] = { { 1577836800, 0 }, { 1577836800, 0 } };
+    assert_int_equal(futimens(file, times), 0);
+    close(file);
+}
+
+static char large[300000];
+
+static int make_files(void **state)
+{
+    char path[128];
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = (char)('a' + i % 23);
+    put("a.txt", "0123456789", 10);
+    put("empty.html", "", 0);
+    put("large.bin", large, sizeof large);
+    put("c.css", "plain", 5);
+    put("c.css.gz", "gzipped", 7);
+    put("c.css.br", "brotli", 6);
+    snprintf(path, sizeof path, "%s/sub", folder);
+    assert_int_equal(mkdir(path, 0755), 0);
+    put("sub/b.txt", "below", 5);
+    put("sub/<b>", "strange", 7);
+    put(".hidden", "secret", 6);
+    snprintf(path, sizeof path, "%s/out", folder);
+    assert_int_equal(symlink("/etc/hostname", path), 0);
+    snprintf(path, sizeof path, "%s/in", folder);
+    assert_int_equal(symlink("a.txt", path), 0);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    char command[160];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) == 0 ? 0 : -1;
+}
+
+static int handler(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    const char *path = aiohttp_web_request_path(request);
+    char *file = asyncio_printf("%s%s", folder, path ? path : "");
+    if (!file)
+        return -ENOMEM;
+    if (path && strcmp(path, "/both") == 0) {
+        /* What is set later counts, and the file is closed. */
+        file = asyncio_printf("%s/a.txt", folder);
+        int r = file ? aiohttp_web_file_response(request, file) : -ENOMEM;
+        return r < 0 ? r : aiohttp_web_respond(request, "other");
+    }
+    return aiohttp_web_file_response(request, file, .precompressed = 1);
+}
+
+struct talk {
+    const char *path, *fields, *begins, *has, *body;
+};
+
+#define TAG "\"15e59a35b98a0000-a\"" /* of 1577836800 seconds and 10 bytes */
+
+static const struct talk talks[] = {
+    { "/a.txt", "", "HTTP/1.1 200 ", "\r\nContent-Length: 10\r\n", "0123456789" },
+    { "/a.txt", "", "HTTP/1.1 200 ", "\r\nContent-Type: text/plain; charset=utf-8\r\n", NULL },
+    { "/a.txt", "", "HTTP/1.1 200 ", "\r\nLast-Modified: Wed, 01 Jan 2020 00:00:00 GMT\r\n",
+      NULL },
+    { "/a.txt", "", "HTTP/1.1 200 ", "\r\nETag: " TAG "\r\n", NULL },
+    { "/empty.html", "", "HTTP/1.1 200 ", "\r\nContent-Length: 0\r\n", "" },
+    { "/both", "", "HTTP/1.1 200 ", "\r\nContent-Length: 5\r\n", "other" },
+    { "/none", "", "HTTP/1.1 404 ", "", "404: Not Found" },
+    { "/sub", "", "HTTP/1.1 403 ", "", "403: Forbidden" },
+    { "/a.txt/x", "", "HTTP/1.1 404 ", "", NULL },
+    /* conditions */
+    { "/a.txt", "If-None-Match: " TAG "\r\n", "HTTP/1.1 304 ", "\r\nETag: ", "" },
+    { "/a.txt", "If-None-Match: W/" TAG "\r\n", "HTTP/1.1 304 ", "", "" },
+    { "/a.txt", "If-None-Match: \"x\", *\r\n", "HTTP/1.1 ", "", NULL },
+    { "/a.txt", "If-None-Match: \"x\"\r\n", "HTTP/1.1 200 ", "", "0123456789" },
+    { "/a.txt", "If-Match: \"x\"\r\n", "HTTP/1.1 412 ", "", NULL },
+    { "/a.txt", "If-Match: W/" TAG "\r\n", "HTTP/1.1 412 ", "", NULL },
+    { "/a.txt", "If-Match: " TAG "\r\n", "HTTP/1.1 200 ", "", "0123456789" },
+    { "/a.txt", "If-Modified-Since: Wed, 01 Jan 2020 00:00:00 GMT\r\n", "HTTP/1.1 304 ", "", "" },
+    { "/a.txt", "If-Modified-Since: Tue, 31 Dec 2019 23:59:59 GMT\r\n", "HTTP/1.1 200 ", "",
+      NULL },
+    { "/a.txt", "If-Modified-Since: yesterday\r\n", "HTTP/1.1 200 ", "", NULL },
+    { "/a.txt", "If-Unmodified-Since: Tue, 31 Dec 2019 23:59:59 GMT\r\n", "HTTP/1.1 412 ", "",
+      NULL },
+    /* ranges */
+    { "/a.txt", "Range: bytes=2-4\r\n", "HTTP/1.1 206 ", "\r\nContent-Range: bytes 2-4/10\r\n",
+      "234" },
+    { "/a.txt", "Range: bytes=-3\r\n", "HTTP/1.1 206 ", "\r\nContent-Range: bytes 7-9/10\r\n",
+      "789" },
+    { "/a.txt", "Range: bytes=8-\r\n", "HTTP/1.1 206 ", "\r\nContent-Length: 2\r\n", "89" },
+    { "/a.txt", "Range: bytes=10-\r\n", "HTTP/1.1 416 ", "\r\nContent-Range: bytes */10\r\n",
+      NULL },
+    { "/a.txt", "Range: bytes=-0\r\n", "HTTP/1.1 416 ", "", NULL },
+    { "/a.txt", "Range: lines=1-2\r\n", "HTTP/1.1 200 ", "", "0123456789" },
+    { "/a.txt", "Range: bytes=2-4\r\nIf-Range: " TAG "\r\n", "HTTP/1.1 206 ", "", "234" },
+    { "/a.txt", "Range: bytes=2-4\r\nIf-Range: \"x\"\r\n", "HTTP/1.1 200 ", "", "0123456789" },
+    { "/a.txt", "Range: bytes=2-4\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n",
+      "HTTP/1.1 206 ", "", "234" },
+    { "/a.txt", "Range: bytes=0-1,5-6\r\n", "HTTP/1.1 206 ",
+      "\r\nContent-Type: multipart/byteranges; boundary=", NULL },
+    /* siblings */
+    { "/c.css", "", "HTTP/1.1 200 ", "\r\nVary: Accept-Encoding\r\n", "plain" },
+    { "/c.css", "Accept-Encoding: gzip\r\n", "HTTP/1.1 200 ", "\r\nContent-Encoding: gzip\r\n",
+      "gzipped" },
+    { "/c.css", "Accept-Encoding: gzip, br\r\n", "HTTP/1.1 200 ", "\r\nContent-Encoding: br\r\n",
+      "brotli" },
+    { "/c.css", "Accept-Encoding: gzip, br;q=0.5\r\n", "HTTP/1.1 200 ",
+      "\r\nContent-Type: text/css; charset=utf-8\r\n", "gzipped" },
+    { "/c.css", "Accept-Encoding: br;q=0\r\n", "HTTP/1.1 200 ", "", "plain" },
+};
+
+static int files(void *data)
+{
+    char answer[4096], request[512];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    for (size_t i = 0; i < sizeof talks / sizeof *talks && r >= 0; i++) {
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", talks[i].path,
+                 talks[i].fields);
+        if ((r = live_ask(&live, request, answer, sizeof answer)) < 0)
+            break;
+        CHECK_BEGINS(answer, talks[i].begins);
+        CHECK_HAS(answer, talks[i].has);
+        if (talks[i].body)
+            CHECK_TEXT(body_of(answer), talks[i].body);
+    }
+    return live_end(&live, r);
+}
+
+/* ---- add_static ---- */
+
+static const struct talk statics[] = {
+    { "/s/a.txt", "", "HTTP/1.1 200 ", "\r\nX-Own: 1\r\n", "0123456789" },
+    { "/s/sub/b.txt", "", "HTTP/1.1 200 ", "", "below" },
+    { "/s/c.css", "Accept-Encoding: br\r\n", "HTTP/1.1 200 ", "", "brotli" },
+    { "/s/none", "", "HTTP/1.1 404 ", "", NULL },
+    { "/s/.hidden", "", "HTTP/1.1 404 ", "", NULL },
+    { "/s/../files_test.c", "", "HTTP/1.1 40", "", NULL },
+    { "/s/%2e%2e/%2e%2e/etc/passwd", "", "HTTP/1.1 40", "", NULL },
+    { "/s/..%2f..%2fetc/passwd", "", "HTTP/1.1 40", "", NULL },
+    { "/s//etc/passwd", "", "HTTP/1.1 404 ", "", NULL },
+    { "/s/out", "", "HTTP/1.1 403 ", "", NULL },
+    { "/s/in", "", "HTTP/1.1 200 ", "", "0123456789" },
+    { "/s/sub", "", "HTTP/1.1 302 ", "\r\nLocation: /s/sub/\r\n", NULL },
+    { "/s/sub/", "", "HTTP/1.1 200 ", "<a href=\"./%3Cb%3E\">&lt;b&gt;</a>", NULL },
+    { "/i/", "", "HTTP/1.1 200 ", "", "0123456789" },
+    { "/i/sub/", "", "HTTP/1.1 404 ", "", NULL },
+    { "/p/", "", "HTTP/1.1 403 ", "", NULL },
+    { "/p/out", "", "HTTP/1.1 200 ", "", NULL },
+    { "/p/.hidden", "", "HTTP/1.1 200 ", "", "secret" },
+};
+
+static int statics_of(aiohttp_web_application *app)
+{
+    static const char *const own[] = { "X-Own", "1", NULL };
+    int r = aiohttp_web_application_add_static(app, "/s", folder, .show_index = 1,
+                                               .precompressed = 1, .headers = own);
+    if (r >= 0)
+        r = aiohttp_web_application_add_static(app, "/i/", folder, .index = "a.txt");
+    return r < 0 ? r
+                 : aiohttp_web_application_add_static(app, "/p", folder,
+                                                      .break_symlink_sandbox = 1, .dot_files = 1);
+}
+
+static int static_talks(int port)
+{
+    static char answer[65536];
+    char request[512];
+    struct live live = { .port = port };
+    int r = 0;
+    for (size_t i = 0; i < sizeof statics / sizeof *statics && r >= 0; i++) {
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n",
+                 statics[i].path, statics[i].fields);
+        if ((r = live_ask(&live, request, answer, sizeof answer)) < 0)
+            return r;
+        CHECK_BEGINS(answer, statics[i].begins);
+        CHECK_HAS(answer, statics[i].has);
+        if (statics[i].body)
+            CHECK_TEXT(body_of(answer), statics[i].body);
+    }
+    return r;
+}
+
+static int add_static(void *data)
+{
+    (void)data;
+    aiohttp_web_runner *runner = NULL;
+    aiohttp_web_site *site = NULL;
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    int r = statics_of(app);
+    int wrong = aiohttp_web_application_add_static(NULL, "/x", folder);
+    if (r >= 0)
+        r = aiohttp_web_app_runner_new(app, &runner);
+    if (r >= 0)
+        r = aiohttp_web_runner_setup(runner);
+    if (r >= 0)
+        r = aiohttp_web_tcp_site_new(runner, "127.0.0.1", 0, &site);
+    if (r >= 0)
+        r = aiohttp_web_site_start(site);
+    if (r >= 0)
+        r = static_talks(aiohttp_web_site_port(site));
+    int ended = runner ? aiohttp_web_runner_cleanup(runner) : 0;
+    aiohttp_web_site_unref(site);
+    aiohttp_web_runner_unref(runner);
+    aiohttp_web_application_unref(app);
+    int slept = asyncio_sleep(0);
+    if (r >= 0)
+        CHECK_IS(wrong, -ENOMEM); /* no application */
+    return r < 0 ? r : ended < 0 ? ended : slept;
+}
+
+static int several(void *data)
+{
+    char answer[4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = live_ask(&live,
+                     "GET /a.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1,5-6\r\n\r\n"
+                     "GET /none HTTP/1.1\r\nHost: a\r\n\r\n",
+                     answer, sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_HAS(answer, "\r\nContent-Range: bytes 0-1/10\r\n\r\n01\r\n--");
+    CHECK_HAS(answer, "\r\nContent-Range: bytes 5-6/10\r\n\r\n56\r\n--");
+    CHECK_HAS(answer, "--\r\nHTTP/1.1 404 "); /* its length was right */
+    return 0;
+}
+
+static int whole(void *data)
+{
+    static char answer[sizeof large + 4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = live_ask(&live, "GET /large.bin HTTP/1.1\r\nHost: a\r\n\r\n", answer, sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_HAS(answer, "\r\nContent-Length: 300000\r\n");
+    CHECK(memcmp(body_of(answer), large, sizeof large) == 0);
+    return 0;
+}
+
+static int baker(aiohttp_web_request *request, void *data)
+{
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    (void)data;
+    int r = aiohttp_web_response_set_cookie(response, "a", "1");
+    if (r >= 0)
+        r = aiohttp_web_response_set_cookie(response, "b", "2", .max_age = 60, .httponly = 1,
+                                            .samesite = "Lax");
+    if (r >= 0)
+        r = aiohttp_web_response_set_cookie(response, "a", "3", .path = "/x", .secure = 1);
+    if (r >= 0)
+        r = aiohttp_web_response_del_cookie(response, "c");
+    if (r >= 0)
+        r = aiohttp_web_response_set_cookie(response, "d", "1;\r\nX: y"); /* in quotes */
+    if (r >= 0 && aiohttp_web_response_set_cookie(response, "e f", "1") >= 0)
+        r = -EPROTO;
+    return r < 0 ? r : aiohttp_web_respond(request, "baked");
+}
+
+static int cookies(void *data)
+{
+    char answer[4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, baker);
+    if (r >= 0)
+        r = live_ask(&live, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", answer, sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 200 ");
+    CHECK_HAS(answer, "\r\nSet-Cookie: a=3;");
+    CHECK_HAS(answer, "\r\nSet-Cookie: b=2;");
+    CHECK_HAS(answer, "\r\nSet-Cookie: c=");
+    CHECK_HAS(answer, "Max-Age=0");
+    CHECK_HAS(answer, "SameSite=Lax");
+    CHECK(!strstr(answer, "a=1"));
+    CHECK(!strstr(answer, "\r\nX: y"));
+    return 0;
+}
+
+#define CASE(name)                                                                                 \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_everywhere(name);                                                                      \
+    }
+CASE(files)
+CASE(several)
+CASE(whole)
+CASE(cookies)
+CASE(add_static)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_cookies),
+        cmocka_unit_test(test_add_static),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
