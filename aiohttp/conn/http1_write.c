@@ -143,28 +143,71 @@ static void write_fields(struct http1 *http, const struct answer *answer, struct
     }
 }
 
+/* Bytes whose room has been made. */
+static char *put(char *at, const char *text, size_t size)
+{
+    memcpy(at, text, size);
+    return at + size;
+}
+
+#define PUT(at, literal) put(at, literal, sizeof(literal) - 1)
+
+static char *put_number(char *at, uint64_t number)
+{
+    char digits[20], *begin = digits + sizeof digits;
+    do
+        *--begin = (char)('0' + number % 10);
+    while (number /= 10);
+    return put(at, begin, (size_t)(digits + sizeof digits - begin));
+}
+
+/* What says how large the body is. */
+static char *put_length(const struct http1 *http, const struct answer *answer, char *at)
+{
+    if (answer->length >= 0 && answer->status >= 200 && answer->status != 204 &&
+        answer->status != 304) {
+        at = PUT(at, "Content-Length: ");
+        at = put_number(at, (uint64_t)answer->length);
+        return PUT(at, "\r\n");
+    }
+    return http->sends == SENDS_CHUNKS ? PUT(at, "Transfer-Encoding: chunked\r\n") : at;
+}
+
+/* Room for the fields of our own, but the content type. */
+enum { OWN_FIELDS = 512 };
+
+/* The last fields and the end of the head. Nothing here has to be checked: the content type was
+ * when it was set. */
 static void write_own_fields(struct http1 *http, const struct answer *answer,
                              const struct written *written)
 {
     struct out *out = &http->out;
     const struct head *head = &http->exchange.head;
-    if (answer->content_type.data && !written->content_type)
-        aiohttp__write_known(out, HEADER_CONTENT_TYPE, answer->content_type);
-    if (answer->length >= 0 && answer->status >= 200 && answer->status != 204 &&
-        answer->status != 304)
-        aiohttp__write_known_number(out, HEADER_CONTENT_LENGTH, (uint64_t)answer->length);
-    else if (http->sends == SENDS_CHUNKS)
-        out_add(out, SPAN("Transfer-Encoding: chunked\r\n"));
-    if (http->date && !written->date)
-        out_date(out, http->date, (int64_t)time(NULL));
-    if (!written->server)
-        out_add(out, http->server);
-    if (written->connection || answer->status < 200)
+    char *begin = out_room(out, OWN_FIELDS + answer->content_type.size), *at = begin;
+    if (!begin)
         return;
-    if (http->exchange.closes)
-        out_add(out, SPAN("Connection: close\r\n"));
-    else if (head->flags & HEAD_SAID_KEEP_ALIVE && head->version == 10)
-        out_add(out, SPAN("Connection: keep-alive\r\n"));
+    if (answer->content_type.data && !written->content_type) {
+        at = PUT(at, "Content-Type: ");
+        at = put(at, answer->content_type.data, answer->content_type.size);
+        at = PUT(at, "\r\n");
+    }
+    at = put_length(http, answer, at);
+    if (http->date && !written->date) {
+        int64_t now = (int64_t)time(NULL);
+        if (!http->date->is_valid || http->date->seconds != now)
+            aiohttp__date_line_set(http->date, now);
+        at = put(at, http->date->text, sizeof http->date->text);
+    }
+    if (!written->server)
+        at = put(at, http->server.data, http->server.size);
+    if (!written->connection && answer->status >= 200) {
+        if (http->exchange.closes)
+            at = PUT(at, "Connection: close\r\n");
+        else if (head->flags & HEAD_SAID_KEEP_ALIVE && head->version == 10)
+            at = PUT(at, "Connection: keep-alive\r\n");
+    }
+    at = PUT(at, "\r\n");
+    out->size += (size_t)(at - begin);
 }
 
 static int begin(struct exchange *exchange, const struct answer *answer)
@@ -182,7 +225,6 @@ static int begin(struct exchange *exchange, const struct answer *answer)
     aiohttp__write_status_line(out, 11, answer->status, answer->reason);
     write_fields(http, answer, &written);
     write_own_fields(http, answer, &written);
-    aiohttp__write_end(out);
     if (out->result < 0) {
         int r = out->result;
         out->result = 0;

@@ -35,7 +35,6 @@ static int take_work(struct connection *connection)
     http->date = &server->date;
     http->server = (struct span){ server->field, server->field_size };
     connection->work = work;
-    server->stats.active++;
     return 0;
 }
 
@@ -46,7 +45,6 @@ static void give_work(struct connection *connection)
     if (!work)
         return;
     connection->work = NULL;
-    server->stats.active--;
     aiohttp__http1_fini(&work->http);
     if (server->pooled < POOL_MAX) {
         work->next = server->pool;
@@ -56,7 +54,7 @@ static void give_work(struct connection *connection)
         asyncio_mem_free(work);
 }
 
-/* Waits for the first byte of a request: 1; 0 at the end of the connection. */
+/* Without a request, and able to take one, it is idle. Waits for the first byte: 1; 0 at the end of the connection. */
 static int wait_idle(struct connection *connection)
 {
     const char *data;
@@ -65,17 +63,21 @@ static int wait_idle(struct connection *connection)
         return 1;
     if (connection->work) {
         int r = aiohttp__http1_flush(&connection->work->http.exchange);
-        give_work(connection);
+        /* As many as the pool would keep stay where they are. */
+        if (server->stats.connections > POOL_MAX)
+            give_work(connection);
         if (r < 0)
             return r;
     }
     if (server->is_closing)
         return 0;
+    server->stats.active--;
     aiohttp__connection_deadline(connection, CONNECTION_IDLE,
                                  connection->requests ? server->keep_alive_time
                                                       : server->limits.head_time);
     int r = asyncio_stream_fill(connection->stream, 1);
     connection_goes_on(connection);
+    server->stats.active++;
     return r > 0 ? 1 : r;
 }
 
@@ -250,6 +252,7 @@ static void link_in(struct connection *connection)
         server->first = connection;
     server->last = connection;
     server->stats.connections++;
+    server->stats.active++;
     server->refs++;
 }
 
@@ -264,6 +267,7 @@ static void unlink_from(struct connection *connection)
         connection->after->before = connection->before;
     else
         server->last = connection->before;
+    server->stats.active--;
     if (--server->stats.connections == 0)
         aiohttp__server_is_empty(server);
     aiohttp__server_unref(server);

@@ -20,11 +20,13 @@ void aiohttp__server_is_empty(struct server *server)
 void aiohttp__server_pre_shutdown(struct server *server)
 {
     server->is_closing = true;
+    const char *data;
     for (struct connection *at = server->first; at; at = at->after) {
-        if (at->work)
-            at->work->http.exchange.closes = true;
-        else
+        /* One whose request has come, but not its turn, is served. */
+        if (at->state == CONNECTION_IDLE && !asyncio_stream_peek(at->stream, &data))
             asyncio_stream_close(at->stream);
+        else if (at->work)
+            at->work->http.exchange.closes = true;
     }
 }
 
