@@ -54,7 +54,8 @@ static void give_work(struct connection *connection)
         asyncio_mem_free(work);
 }
 
-/* Without a request, and able to take one, it is idle. Waits for the first byte: 1; 0 at the end of the connection. */
+/* Without a request, and able to take one, it is idle. Waits for the first byte: 1; 0 at the end
+ * of the connection. */
 static int wait_idle(struct connection *connection)
 {
     const char *data;
