@@ -6,6 +6,7 @@
 
 #include <aiohttp/error.h>
 #include <aiohttp/headers.h>
+#include <aiohttp/json.h>
 #include <aiohttp/limits.h>
 #include <aiohttp/macros.h>
 #include <aiohttp/multi_dict.h>

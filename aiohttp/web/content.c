@@ -198,4 +198,6 @@ void aiohttp__web_request_end(aiohttp_web_request *request)
     aiohttp__web_response_drop_file(&request->response);
     asyncio_mem_free(request->body);
     request->body = NULL;
+    if (request->json)
+        aiohttp__web_json_end(request);
 }

@@ -71,6 +71,9 @@ struct aiohttp_web_request {
 /* Makes the request of an exchange, in its arena; NULL without memory. */
 aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t max_size);
 
+/* json.c: gives back what aiohttp_web_request_json has read. */
+void aiohttp__web_json_end(aiohttp_web_request *request);
+
 /* Gives back what is not in the arena. */
 void aiohttp__web_request_end(aiohttp_web_request *request);
 
