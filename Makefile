@@ -3,6 +3,8 @@
 PREFIX = /usr/local
 DIR = docs
 PORT = 8080
+TARGET =
+TIME = 60
 WORK =
 INTO = install
 
@@ -20,6 +22,8 @@ sweeps:
 	@tools/setup run test full && tools/test sweeps $(if $(BUDGET),--budget $(BUDGET))
 asan tsan ubsan clang valgrind:
 	@tools/setup run test full && tools/test $@
+fuzz:
+	@tools/setup run test && tools/fuzz "$(TARGET)" "$(TIME)"
 bench:
 	@tools/setup run bench && bench/run $(WORK)
 install:
@@ -31,4 +35,4 @@ man:
 help:
 	@cat tools/help.txt
 
-.PHONY: build run test gate test-all sweeps asan tsan ubsan clang valgrind bench install man help
+.PHONY: build run test gate test-all sweeps asan tsan ubsan clang valgrind fuzz bench install man help

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Heads of kind request: see heads.h. */
+#include "heads.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_head(HEAD_REQUEST, data, size);
+}
