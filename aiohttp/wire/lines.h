@@ -5,6 +5,7 @@
  *     LINES_TARGET                     what the compiler may use
  *     LINES_CLASS(name, class)         declares `name`, a class of bytes as the variant likes it
  *     LINES_SCAN(data, p, end, name)   scan_bytes of that class; bytes from `data` on may be read
+ *     LINES_SCAN_LONG(...)             the same, where many bytes are likely
  *     LINES_LEAVE()                    before a call of what was compiled without such vectors
  *
  * There is one text, so there is one grammar. */
@@ -141,73 +142,93 @@ static inline LINES_TARGET const char *LINES(late_colon)(struct head *head, cons
 }
 
 /* The field is in its place: what the rules say about it. */
-static inline __attribute__((always_inline)) LINES_TARGET int LINES(field_known)(
-    struct head *head, const char *data, struct head_field *field)
+static inline __attribute__((always_inline)) LINES_TARGET int
+LINES(field_known)(struct head *head, const char *data, struct head_field *field)
 {
-    unsigned id = field->id;
-    uint64_t bit = (uint64_t)1 << (id & 63), *seen = &head->seen.bits[id >> 6];
-    bool is_again = (*seen & head->once->bits[id >> 6] & bit) != 0;
-    *seen |= bit;
-    if (is_again || (head->watched->bits[id >> 6] & bit) != 0) {
-        LINES_LEAVE();
-        return aiohttp__head_rule(head, data, field, is_again);
-    }
-    return 0;
+    unsigned id = field->id, word = id >> 6;
+    uint64_t bit = (uint64_t)1 << (id & 63), seen = head->seen.bits[word];
+    head->seen.bits[word] = seen | bit;
+    if (__builtin_expect((((seen & head->once->bits[word]) | head->watched->bits[word]) & bit) == 0,
+                         1))
+        return 0;
+    LINES_LEAVE();
+    return aiohttp__head_rule(head, data, field, (seen & head->once->bits[word] & bit) != 0);
 }
 
-/* name ":" OWS value OWS, again and again, and the empty line */
+/* The bytes end within a field: more are wanted, unless it is bad already. */
+static inline LINES_TARGET int LINES(field_cut)(struct head *head, const char *data,
+                                                const char *line, const char *at, const char *end)
+{
+    int r = LINE_MORE;
+    if (at < end && (*at != ':' || at == line))
+        LINES(late_colon)(head, data, line, at, end, &r);
+    return r;
+}
+
+/* The empty line, which ends at `at`, or what looks like one. */
+static inline LINES_TARGET int LINES(fields_end)(struct head *head, const char *data,
+                                                 const char *at, const char *end,
+                                                 const char **ret_next)
+{
+    int r = LINES(line_end)(head, data, at, end, ret_next);
+    return r == LINE_DONE && *ret_next - data > (ptrdiff_t)head->head_max ? LINE_LONG : r;
+}
+
+/* name ":" OWS value OWS, again and again, and the empty line. A line's end is looked for from its
+ * begin, since a name has no byte that ends one: so where the next line begins is known without
+ * waiting for this one's colon, and the processor works on both at once. */
 static LINES_TARGET int LINES(fields)(struct head *head, const char *data, size_t size)
 {
     LINES_CLASS(token, &aiohttp__class_token);
     LINES_CLASS(value_class, &aiohttp__class_value);
     const char *end = data + size, *line = data + head->next, *next;
-    const ptrdiff_t field_max = (ptrdiff_t)head->field_max, head_max = (ptrdiff_t)head->head_max;
+    const char *head_end = data + head->head_max;
+    const ptrdiff_t field_max = head->field_max < UINT16_MAX ? head->field_max : UINT16_MAX;
     uint32_t count = head->field_count;
     const uint32_t room =
         head->field_capacity < head->field_count_max ? head->field_capacity : head->field_count_max;
     int r = LINE_MORE;
     for (; line < end; line = next) {
+        const char *stop = LINES_SCAN_LONG(data, line, end, value_class);
         const char *at = LINES_SCAN(data, line, end, token), *colon = at;
-        if (at == end)
+        if (__builtin_expect(stop == end, 0)) {
+            r = LINES(field_cut)(head, data, line, at, end);
             break;
+        }
         if (__builtin_expect(*at != ':' || at == line, 0)) {
-            if (at == line && (*at == '\r' || *at == '\n')) {
-                r = LINES(line_end)(head, data, at, end, &next);
-                if (r == LINE_DONE && next - data > head_max)
-                    r = LINE_LONG;
-                else if (r == LINE_DONE)
-                    line = next;
+            if (stop == line) {
+                r = LINES(fields_end)(head, data, stop, end, &next);
+                line = r == LINE_DONE ? next : line;
                 break;
             }
             colon = LINES(late_colon)(head, data, line, at, end, &r);
             if (colon == NULL)
                 break;
         }
-        const char *value = colon + 1;
-        if (value < end && *value == ' ')
-            value++;
-        const char *stop = LINES_SCAN(data, value, end, value_class);
-        if (stop == end)
-            break;
         r = LINES(line_end)(head, data, stop, end, &next);
         if (r != LINE_DONE)
             break;
-        r = LINE_LONG;
-        if (stop - line > field_max || next - data > head_max || at - line > UINT16_MAX)
+        if (__builtin_expect(stop - line > field_max || next > head_end, 0) &&
+            (stop - line > (ptrdiff_t)head->field_max || next > head_end ||
+             at - line > UINT16_MAX)) {
+            r = LINE_LONG;
             break;
-        r = count < head->field_count_max ? LINE_FULL : LINE_COUNT;
-        if (count == room)
+        }
+        if (__builtin_expect(count == room, 0)) {
+            r = count < head->field_count_max ? LINE_FULL : LINE_COUNT;
             break;
-        const char *tail = stop;
+        }
+        const char *value = colon + 1, *tail = stop;
         while (value < tail && (*value == ' ' || *value == '\t'))
             value++;
         while (value < tail && (tail[-1] == ' ' || tail[-1] == '\t'))
             tail--;
+        enum header_id id = names_find(line, (size_t)(at - line));
         struct head_field *field = &head->fields[count];
         *field = (struct head_field){ (uint32_t)(line - data), (uint32_t)(value - data),
                                       (uint32_t)(tail - value), (uint16_t)(at - line),
-                                      (uint16_t)names_find(line, (size_t)(at - line)) };
-        if (field->id != HEADER_OTHER && (r = LINES(field_known)(head, data, field)) < 0)
+                                      (uint16_t)id };
+        if (id != HEADER_OTHER && (r = LINES(field_known)(head, data, field)) < 0)
             break;
         count++;
         r = LINE_MORE;

@@ -46,6 +46,7 @@ static inline __attribute__((always_inline)) struct class_neon class_of_neon(
 #define LINES_TARGET
 #define LINES_CLASS(name, class) const struct class_neon name = class_of_neon(class)
 #define LINES_SCAN(data, p, end, name) scan_of_neon(data, p, end, name)
+#define LINES_SCAN_LONG(data, p, end, name) scan_of_neon(data, p, end, name)
 #define LINES_LEAVE() (void)0
 #include "wire/lines.h"
 

@@ -82,6 +82,7 @@ const struct lines *aiohttp__lines_choose(void)
 #define LINES_TARGET
 #define LINES_CLASS(name, class) const struct char_class *const name = (class)
 #define LINES_SCAN(data, p, end, name) scan_bytes(p, end, name)
+#define LINES_SCAN_LONG(data, p, end, name) scan_bytes(p, end, name)
 #define LINES_LEAVE() (void)0
 #include "wire/lines.h"
 
