@@ -99,6 +99,15 @@ class Builder:
             self.fail("ours", f"no {archive}")
             return
         self.ours("ours", archive)
+        self.parser(archive)
+
+    def parser(self, archive):
+        """libaiohttp's parser of heads, from the inside; the peer is in Debian's libh2o."""
+        wire = self.libdir / "libaiohttp.a"
+        self.c("picohttpparser", ["http/picohttpparser.c"], ["-lh2o"], depends=[HERE / "http/requests.h"])
+        if self.call("parse", ["ninja", "-C", str(self.libdir), "libaiohttp.a"]):
+            self.c("parse", ["http/ours.c"], [str(wire), str(archive), *self.libraries(archive)],
+                   ["-I", str(ROOT / "aiohttp"), "-I", str(ROOT / "include")], [wire, HERE / "http/requests.h"])
 
     def ours(self, name, archive):
         headers = list((ROOT / "include").rglob("*.h"))

@@ -74,6 +74,7 @@ WORKS = [
     Work("offload_roundtrip", cores=(0, 1), **TRIPS),
     Work("subprocess", 2_000, 2_000, 50),
     Work("files", 10_000, 10_000, 500, cores=(0, 1)),
+    Work("http_parse", 200_000, 20_000, 20_000),
 ]
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
 CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n in
@@ -128,7 +129,10 @@ def everybody(out, python, missing):
             for backend in ("io_uring", "epoll")]
     # ours, of a library that knows no debug mode
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
+    # A parser waits for nothing: the same on both backends.
+    ours += [Who("io_uring", "ours", [path("parse")], ("http_parse",), fixed=True)]
     peers = [
+        Who("picohttpparser", "peer", [path("picohttpparser")], ("http_parse",), fixed=True),
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire") + ECHOES + THREADS, calls=BY_CALLBACKS),
         Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire") + ECHOES,
             calls=BY_CALLBACKS),
