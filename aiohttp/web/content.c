@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a request: in pieces, or as a whole. */
-#include "web/request.h"
+#include "web/compress.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/limits.h>
@@ -196,6 +196,7 @@ int aiohttp_web_request_continue(aiohttp_web_request *request)
 void aiohttp__web_request_end(aiohttp_web_request *request)
 {
     aiohttp__web_response_drop_file(&request->response);
+    aiohttp__web_compress_end(&request->response);
     asyncio_mem_free(request->body);
     request->body = NULL;
     if (request->json)

@@ -26,6 +26,7 @@ struct web_cookie {
 };
 
 struct web_part;
+struct encoder;
 
 struct aiohttp_web_response {
     struct aiohttp_web_request *request;
@@ -45,6 +46,8 @@ struct aiohttp_web_response {
     int file;                     /* a piece of it is the body; -1: none */
     int64_t file_offset, file_size;
     struct web_part *parts;       /* of the file, in place of one */
+    struct encoder *encoder;      /* of a stream that is compressed */
+    uint8_t coding;               /* enum coding, of a body as a whole */
 };
 
 struct aiohttp_web_request {

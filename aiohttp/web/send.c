@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending: what becomes of a handler's answer and of its result; streams. */
+#include "message/coding.h"
+#include "web/compress.h"
 #include "web/file.h"
 
 #include <aiohttp/error.h>
@@ -53,7 +55,10 @@ int aiohttp_web_response_prepare(aiohttp_web_response *response)
         return 0;
     if (!response->content_type)
         response->content_type = "application/octet-stream";
-    return aiohttp__web_response_begin(response, response->length);
+    if (!response->status)
+        response->status = 200;
+    int r = response->compresses ? aiohttp__web_compress_begin(response, -1) : 0;
+    return r < 0 ? r : aiohttp__web_response_begin(response, r > 0 ? -1 : response->length);
 }
 
 int aiohttp_web_response_write(aiohttp_web_response *response, const void *data, size_t size)
@@ -61,7 +66,21 @@ int aiohttp_web_response_write(aiohttp_web_response *response, const void *data,
     struct exchange *exchange = response->request->exchange;
     if (!response->is_prepared || response->is_ended)
         return -ASYNCIO_INVALID_STATE;
+    if (response->encoder)
+        return aiohttp__web_compress_write(response, data, size, ENCODE_MORE);
     return exchange->type->write(exchange, data, size, false);
+}
+
+/* What the encoder has kept, and the end. */
+static int end_body(struct aiohttp_web_response *response)
+{
+    struct exchange *exchange = response->request->exchange;
+    int r = 0;
+    if (response->encoder) {
+        r = aiohttp__web_compress_write(response, NULL, 0, ENCODE_FINISH);
+        aiohttp__web_compress_end(response);
+    }
+    return r < 0 ? r : exchange->type->end(exchange);
 }
 
 int aiohttp_web_response_write_eof(aiohttp_web_response *response)
@@ -71,7 +90,7 @@ int aiohttp_web_response_write_eof(aiohttp_web_response *response)
         return -ASYNCIO_INVALID_STATE;
     if (response->is_ended)
         return 0;
-    int r = exchange->type->end(exchange);
+    int r = end_body(response);
     response->is_ended = true;
     return r < 0 ? r : exchange->type->flush(exchange);
 }
@@ -79,7 +98,10 @@ int aiohttp_web_response_write_eof(aiohttp_web_response *response)
 int aiohttp_web_response_flush(aiohttp_web_response *response)
 {
     struct exchange *exchange = response->request->exchange;
-    return exchange->type->flush(exchange);
+    int r = response->encoder
+                ? aiohttp__web_compress_write(response, NULL, 0, ENCODE_FLUSH)
+                : 0;
+    return r < 0 ? r : exchange->type->flush(exchange);
 }
 
 /* Text and bytes of the file, in turns. */
@@ -115,6 +137,11 @@ static int send_body(struct aiohttp_web_response *response)
 /* Sends what was set. */
 static int send_set(struct aiohttp_web_response *response)
 {
+    int compressed = response->compresses && response->has_body && response->file < 0
+                         ? aiohttp__web_compress_body(response)
+                         : 0;
+    if (compressed < 0)
+        return compressed;
     size_t size = response->has_body ? response->body_size : 0;
     int64_t length = response->file >= 0 ? response->file_size : (int64_t)size;
     /* HEAD: how large it would be. */
@@ -139,6 +166,7 @@ static void report(int result, const char *message)
 /* The answer when there is no other, of what is there without memory. */
 static int send_plain(struct aiohttp_web_response *response, int status)
 {
+    response->compresses = false;
     response->headers = NULL;
     response->cookies = NULL;
     response->reason = NULL;
@@ -174,7 +202,7 @@ static void set_error(aiohttp_web_request *request, int result)
 static int end_stream(struct aiohttp_web_response *response, int result)
 {
     struct exchange *exchange = response->request->exchange;
-    if (result >= 0 && (response->is_ended || (result = exchange->type->end(exchange)) >= 0)) {
+    if (result >= 0 && (response->is_ended || (result = end_body(response)) >= 0)) {
         response->is_ended = true;
         return 0;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <aiohttp/web_application.h>
+#include <aiohttp/web_event_source.h>
 #include <aiohttp/web_exceptions.h>
 #include <aiohttp/web_file.h>
 #include <aiohttp/web_request.h>
