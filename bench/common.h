@@ -46,11 +46,12 @@ static UNUSED __attribute__((noreturn)) void die(const char *what, int error)
     exit(1);
 }
 
-/* Bytes this process holds in memory, its page tables counted: what VmRSS alone does not show. */
-static UNUSED int64_t memory(void)
+/* Bytes a process holds in memory, its page tables counted: what VmRSS alone does not show. */
+static UNUSED int64_t memory_of(int pid)
 {
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[256];
+    char name[64], line[256];
+    snprintf(name, sizeof name, "/proc/%d/status", pid);
+    FILE *file = fopen(name, "r");
     long kib, sum = 0;
     while (file && fgets(line, sizeof line, file))
         if (sscanf(line, "VmRSS: %ld", &kib) == 1 || sscanf(line, "VmPTE: %ld", &kib) == 1)
@@ -59,6 +60,8 @@ static UNUSED int64_t memory(void)
         fclose(file);
     return (int64_t)sum * 1024;
 }
+
+static UNUSED int64_t memory(void) { return memory_of(getpid()); }
 
 static UNUSED long argument(int argc, char **argv, int index, long otherwise)
 {

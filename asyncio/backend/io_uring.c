@@ -45,19 +45,23 @@ static uint64_t data_of(struct handle *handle, enum request request)
     return (uintptr_t)handle | (uint64_t)request;
 }
 
+/* Several pieces by one request, or, for want of memory, the first alone. */
 static void prepare_send(struct uring *uring, struct handle *handle, struct io_uring_sqe *sqe)
 {
     struct op *op = handle->writer;
     int number = handle->descriptor.number;
-    if (op->iov_count == 1 || posix_is_chopped(&uring->posix)) {
+    bool is_one = op->iov_count == 1 || posix_is_chopped(&uring->posix);
+    if (!is_one && !handle->header)
+        handle->header = asyncio__malloc(sizeof *handle->header);
+    if (is_one || !handle->header) {
         size_t size = op->iov->iov_len < uring->posix.chop ? op->iov->iov_len : uring->posix.chop;
         io_uring_prep_send(sqe, number, op->iov->iov_base, size, MSG_NOSIGNAL | MSG_WAITALL);
         return;
     }
-    handle->header =
+    *handle->header =
         (struct msghdr){ .msg_iov = op->iov,
                          .msg_iovlen = op->iov_count < IOV_MAX ? op->iov_count : IOV_MAX };
-    io_uring_prep_sendmsg(sqe, number, &handle->header, MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_sendmsg(sqe, number, handle->header, MSG_NOSIGNAL | MSG_WAITALL);
 }
 
 static void prepare(struct uring *uring, struct handle *handle, enum request request,
@@ -282,7 +286,9 @@ static void end_handle(struct uring *uring, struct handle *handle)
         close(handle->descriptor.number);
     }
     asyncio__free(handle->spill);
+    asyncio__free(handle->header);
     handle->spill = NULL;
+    handle->header = NULL;
     handle->is_closing = false;
     table_release(&uring->posix.table, &handle->descriptor.entry);
 }

@@ -32,7 +32,7 @@ struct handle {
     int recv_error; /* told after the spill */
     char *spill;
     uint32_t spill_head, spill_count, spill_capacity;
-    struct msghdr header; /* of the send in the kernel */
+    struct msghdr *header; /* of the send in the kernel, once that had several pieces */
 };
 
 struct uring {

@@ -29,14 +29,15 @@ struct posix {
 struct descriptor {
     struct entry entry;
     int number;
-    bool is_socket;
-    bool is_prepared; /* is non-blocking and close-on-exec */
+    /* There may be a hundred thousand of these: nothing is padded. */
+    bool is_socket : 1;
+    bool is_prepared : 1; /* is non-blocking and close-on-exec */
     /* a short transfer means: nothing left, or no room left, at that moment */
-    bool is_tcp;
+    bool is_tcp : 1;
     /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
-    bool is_stream;
-    uint8_t burst;  /* datagrams that the last receive has brought */
-    int late_error; /* that came behind them, for the next receive */
+    bool is_stream : 1;
+    uint8_t burst;      /* datagrams that the last receive has brought */
+    int16_t late_error; /* an errno that came behind them, for the next receive */
 };
 
 /* What is known of a descriptor. READ_ON: hung up, an error or urgent data, after which there may

@@ -103,7 +103,7 @@ static int receive_all(const struct posix *posix, struct descriptor *descriptor,
     if (n < 0 && errno == EAGAIN)
         (void)asyncio__posix_recv_failed(ready, errno);
     else if (n < 0 && errno != EINTR)
-        descriptor->late_error = errno;
+        descriptor->late_error = (int16_t)errno;
     return done;
 }
 

@@ -32,15 +32,17 @@ struct asyncio_stream {
     struct buffer in;
     uint32_t chunk;              /* room that a fill asks for: as much as comes at a time */
     int gone, lost_by;
-    bool is_open;
-    bool is_accepted;       /* a server's: its side of TLS */
-    bool is_parked;         /* the server has no task for it yet */
-    bool is_dismissed;      /* by the server: no news to its handler's author */
-    bool has_eof;           /* the peer sends no more */
-    bool has_sent_eof;
-    bool is_sending_file;   /* so has_sent_eof is set, for who may not write meanwhile */
-    bool is_read_cancelled; /* the wait of `reader` was, and its receive still completes */
-    bool is_diverted;       /* the receive under way stores in the scratch */
+    bool is_open : 1;
+    bool is_accepted : 1;   /* a server's: its side of TLS */
+    bool is_parked : 1;     /* the server has no task for it yet */
+    bool is_dismissed : 1;  /* by the server: no news to its handler's author */
+    bool has_eof : 1;       /* the peer sends no more */
+    bool has_sent_eof : 1;
+    /* so has_sent_eof is set, for who may not write meanwhile */
+    bool is_sending_file : 1;
+    /* the wait of `reader` was, and its receive still completes */
+    bool is_read_cancelled : 1;
+    bool is_diverted : 1;   /* the receive under way stores in the scratch */
     uint32_t refs;
     size_t limit;
     struct list link; /* in the server's streams, or the floor's */

@@ -15,13 +15,13 @@ struct tcp {
     struct buffer queued;           /* behind it */
     int error;
     bool is_receiving, is_sending;  /* in, out are pending */
-    bool is_watching;               /* in is, for the end of a pipe that is written to */
+    bool is_watching : 1;           /* in is, for the end of a pipe that is written to */
     /* out was cancelled, to be submitted again up to a nearer end */
-    bool is_split;
-    bool wants_eof, has_sent_eof;
+    bool is_split : 1;
+    bool wants_eof : 1, has_sent_eof : 1;
     /* shut: the socket is closed, at most completions are waited for */
-    bool is_closing, is_shut;
-    bool is_telling;                /* of the end of reading: `lost` waits for that */
+    bool is_closing : 1, is_shut : 1;
+    bool is_telling : 1;            /* of the end of reading: `lost` waits for that */
 };
 
 enum { TCP_HIGH = 65536, TCP_LOW = 16384 };

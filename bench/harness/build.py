@@ -138,6 +138,7 @@ class Builder:
     def everything(self):
         self.certificate()
         self.c("load", ["load.c"])
+        self.c("idle", ["idle.c"])
         self.c("loadtls", ["loadtls.c"], ["-lssl", "-lcrypto"])
         self.c("tls", ["limits/tls.c"], ["-lssl", "-lcrypto"])
         self.c("switch", ["limits/switch.c"])

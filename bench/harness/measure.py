@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Runs one participant at one work, pinned, and returns its figures."""
+import contextlib
 import ctypes
 import os
 import random
@@ -96,6 +97,24 @@ def run_echo(load, who, cell, seconds):
     with Server(who, cell) as server:
         time.sleep(0.02)
         return server.load(load, cell, seconds, 30 + 3 * seconds)
+
+
+def run_idle(load, who, idle, connections):
+    """Bytes for each connection. As many servers as it takes where a process may not have so many descriptors; all of
+    them at the same time, each with a load of its own."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100
+    parts = -(-connections // limit)
+    sizes = [connections // parts + (i < connections % parts) for i in range(parts)]
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Server(who, idle)) for _ in sizes]
+        loads = [subprocess.Popen([str(load.with_name("idle")), server.port, str(size), str(idle.exchanges),
+                                   str(server.process.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, preexec_fn=place((1,)))
+                 for server, size in zip(servers, sizes)]
+        grown = [one.stdout.readline().split()[1:] for one in loads]
+        for one in loads:
+            finish(f"{who.name}, load", one, 30)
+        return {"bytes": sum(float(figure[0]) for figure in grown if figure) / connections}
 
 
 CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")

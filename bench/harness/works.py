@@ -52,6 +52,19 @@ class Echo:
         return f"udp:{port}" if self.way.startswith("udp") else port
 
 
+@dataclass(frozen=True)
+class Idle:
+    """Connections that have been used, and are kept: what the server's memory has grown by, for each."""
+    way: str
+    connections: int = 100_000
+    quick_connections: int = 500
+    exchanges: int = 100
+
+    @property
+    def name(self):
+        return self.way
+
+
 TRIPS = dict(count=20000, slow_count=3000, quick_count=2000)
 WORKS = [
     Work("switch2", 5_000_000, 200_000, 300_000),
@@ -81,6 +94,7 @@ CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n
           ((64, 1), (64, 64), (64, 1000), (4096, 64), (65536, 1), (65536, 64))]
 CELLS += [Echo(size, n, way=way) for way in ("udp", "udp_protocol") for size, n in ((64, 1), (64, 64), (1400, 64))]
 CELLS += [Echo(0, 1, way="tls"), Echo(65536, 1, way="tls"), Echo(65536, 64, way="tls")]
+IDLE = [Idle("idle_stream"), Idle("idle_protocol")]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
            Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol"), Echo(64, 1, way="udp"), Echo(64, 64, way="udp"), Echo(64, 1, way="udp_protocol")]
@@ -97,6 +111,7 @@ SYSTEM = ("subprocess", "files")
 CALLBACKS = ("protocol", "buffered")
 ECHOES = ("echo",) + CALLBACKS
 UDP = ("udp", "udp_protocol")
+IDLE_WAYS = {"idle_stream": "echo_view", "idle_protocol": "protocol"}
 BY_CALLBACKS = dict.fromkeys(CALLBACKS, "echo")    # theirs has no other kind
 
 
@@ -114,10 +129,10 @@ class Who:
     missing: str = ""                           # why it cannot take part
 
     def does(self, work):
-        return (work.way if isinstance(work, Echo) else work.name) in self.works
+        return (work.way if isinstance(work, (Echo, Idle)) else work.name) in self.works
 
     def argv(self, work, count):
-        if isinstance(work, Echo):
+        if isinstance(work, (Echo, Idle)):
             return self.command + ([] if self.fixed else [self.calls.get(work.way, work.way)])
         return self.command + ([] if self.fixed else [work.name]) + [str(count)]
 
@@ -125,8 +140,9 @@ class Who:
 def everybody(out, python, missing):
     """All who could take part, with their programs under `out`."""
     path = lambda name: str(out / name)
-    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES + UDP + ("tls",), {"ASYNCIO_BACKEND": backend})
-            for backend in ("io_uring", "epoll")]
+    ours = [Who(backend, "ours", [path("ours")], TASKS + SYNC + THREADS + SYSTEM + ECHOES + UDP +
+                ("tls",) + tuple(IDLE_WAYS), {"ASYNCIO_BACKEND": backend},
+                calls=IDLE_WAYS) for backend in ("io_uring", "epoll")]
     # ours, of a library that knows no debug mode
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
     # A parser waits for nothing: the same on both backends.
@@ -154,7 +170,7 @@ def everybody(out, python, missing):
         Who("raw-epoll-many", "limit", [path("udp"), "many"], UDP, fixed=True),
         Who("raw-io_uring-multishot", "limit", [path("udp"), "uring"], UDP, fixed=True),
         Who("raw-io_uring-poll", "limit", [path("udp"), "poll"], UDP, fixed=True),
-        Who("raw-epoll", "limit", [path("epoll")], ECHOES, fixed=True),
+        Who("raw-epoll", "limit", [path("epoll")], ECHOES + tuple(IDLE_WAYS), fixed=True),
         Who("raw-io_uring-8k", "limit", [path("uring"), "8192", "4096"], ECHOES, fixed=True),
         Who("raw-io_uring-64k", "limit", [path("uring"), "65536", "512"], ECHOES, fixed=True),
         Who("raw-io_uring-inc", "limit", [path("uring"), "65536", "64", "inc", "direct"], ECHOES, fixed=True),

@@ -67,9 +67,11 @@ int tls_server(void)
     return serve_echo(server);
 }
 
+/* Its handler wants little, and a hundred thousand of them are to be idle. */
 int echo_view_server(void)
 {
     asyncio_server *server;
-    sure(asyncio_start_server(echo_view, "127.0.0.1", 0, &server, .backlog = 4096));
+    sure(asyncio_start_server(echo_view, "127.0.0.1", 0, &server, .backlog = 4096,
+                              .stack_size = 16 * 1024));
     return serve_echo(server);
 }
