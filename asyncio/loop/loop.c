@@ -45,8 +45,11 @@ static void after_fork_in_parent(void)
     (void)pthread_mutex_unlock(&loops_mutex);
 }
 
+/* Who asks an inherited loop for something is told so. */
 static void after_fork_in_child(void)
 {
+    for (struct list *node = asyncio__loops.next; node != &asyncio__loops; node = node->next)
+        atomic_store(&container_of(node, asyncio_loop, all)->wants_check, true);
     (void)pthread_mutex_unlock(&loops_mutex);
     asyncio__thread.loop = NULL;
     asyncio__thread.task = NULL;
@@ -249,7 +252,8 @@ int asyncio_loop_is_closed(const asyncio_loop *loop)
 void asyncio_loop_set_debug(asyncio_loop *loop, int enabled)
 {
     loop->debug = enabled != 0;
-    atomic_store(&loop->wants_check, loop_debugs(loop) || atomic_load(&loop->closed));
+    atomic_store(&loop->wants_check, loop_debugs(loop) || atomic_load(&loop->closed) ||
+                                         asyncio__is_inherited(loop->forks));
 }
 
 int asyncio_loop_get_debug(const asyncio_loop *loop)
@@ -274,6 +278,8 @@ int asyncio__loop_check_slow(asyncio_loop *loop)
 {
     if (atomic_load_explicit(&loop->closed, memory_order_relaxed))
         return -ASYNCIO_LOOP_CLOSED;
+    if (asyncio__is_inherited(loop->forks))
+        return -ASYNCIO_FORKED;
     if (asyncio__loop_is_elsewhere(loop))
         return asyncio_raise(-ASYNCIO_WRONG_THREAD,
                              "a call that is not thread-safe, from another thread than the loop's");

@@ -89,7 +89,7 @@ struct asyncio_loop {
     /* one was armed for a time that had come: the next turn looks at the clock */
     bool timer_due;
     atomic_bool closed;
-    atomic_bool wants_check;          /* closed, or in debug mode: one look for both */
+    atomic_bool wants_check;          /* closed, inherited, in debug mode: one look for all */
     bool had_posts;                   /* in this turn */
     struct spin spin;
     struct timers timers;
@@ -320,7 +320,7 @@ int asyncio__loop_turn(asyncio_loop *loop, bool wait);
 int asyncio__loop_enter(asyncio_loop *loop);
 void asyncio__loop_leave(asyncio_loop *loop);
 
-/* 0 when `loop` may be used from here: open and (debug mode) in its thread. */
+/* 0 when `loop` may be used from here: open, of this process and (debug mode) in its thread. */
 int asyncio__loop_check_slow(asyncio_loop *loop);
 static inline bool asyncio__loop_wants_check(const asyncio_loop *loop)
 {

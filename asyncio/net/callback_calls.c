@@ -71,14 +71,14 @@ int asyncio_transport_can_write_eof(const asyncio_transport *transport)
 }
 
 /* Harmless when it is closing, and refused in another thread. */
-static bool may_end(asyncio_transport *transport)
+static bool may_change(asyncio_transport *transport)
 {
     return !transport->is_lost && !net_is_other_thread(transport->tcp.net);
 }
 
 void asyncio_transport_close(asyncio_transport *transport)
 {
-    if (transport->is_closing || !may_end(transport))
+    if (transport->is_closing || !may_change(transport))
         return;
     transport->is_closing = true;
     asyncio__buffer_release(&transport->in, &transport->tcp.net->blocks);
@@ -87,7 +87,7 @@ void asyncio_transport_close(asyncio_transport *transport)
 
 void asyncio_transport_abort(asyncio_transport *transport)
 {
-    if (!may_end(transport))
+    if (!may_change(transport))
         return;
     transport->is_closing = true;
     transport->top->type->abort(transport->top, true);
@@ -100,12 +100,13 @@ int asyncio_transport_is_closing(const asyncio_transport *transport)
 
 void asyncio_transport_pause_reading(asyncio_transport *transport)
 {
-    transport->is_reading_paused = true;
+    if (may_change(transport))
+        transport->is_reading_paused = true;
 }
 
 void asyncio_transport_resume_reading(asyncio_transport *transport)
 {
-    if (!transport->is_reading_paused)
+    if (!transport->is_reading_paused || !may_change(transport))
         return;
     transport->is_reading_paused = false;
     if (transport->is_closing || !transport->is_made)

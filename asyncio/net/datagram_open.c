@@ -334,6 +334,9 @@ static int change_group(asyncio_datagram_transport *transport, const char *group
     struct ipv6_mreq six = { .ipv6mr_interface = 0 };
     if (transport->is_shut)
         return -ECONNRESET;
+    int r = asyncio__loop_check(transport->net->loop);
+    if (r < 0)
+        return r;
     if (group && inet_pton(AF_INET, group, &four.imr_multiaddr) == 1) {
         if (interface && inet_pton(AF_INET, interface, &four.imr_interface) != 1)
             return -EINVAL;
@@ -369,6 +372,8 @@ int asyncio_datagram_transport_set_multicast(asyncio_datagram_transport *transpo
 {
     struct sockaddr_storage address;
     int r = asyncio_datagram_transport_sockname(transport, &address, NULL);
+    if (r >= 0)
+        r = asyncio__loop_check(transport->net->loop);
     if (r < 0)
         return r;
     struct backend *backend = transport->net->backend;

@@ -6,19 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The net floor of `loop`, which has to be the running task's. */
-static int floor_of(asyncio_loop *loop, struct net **ret_net)
-{
-    struct net *net;
-    int r = asyncio__net_of_task(&net);
-    if (r < 0)
-        return r;
-    if (net->loop != loop)
-        return asyncio_raise(-ASYNCIO_OTHER_LOOP, "the running task's loop is another one");
-    *ret_net = net;
-    return 0;
-}
-
 /* One block: the structs, then the addresses, then the canonical name. */
 static struct addrinfo *list_of(const struct answer *answer)
 {
@@ -85,7 +72,7 @@ int(asyncio_loop_getaddrinfo)(asyncio_loop *loop, const char *host, const char *
         query.flags = options->flags;
     }
     struct net *net = NULL;
-    int r = floor_of(loop, &net);
+    int r = asyncio__net_of_running(loop, &net);
     if (r < 0)
         return r;
     if (!query.host && !port)
@@ -114,7 +101,7 @@ int(asyncio_loop_getnameinfo)(asyncio_loop *loop, const struct sockaddr *address
     net_check_scopes(NET_CALLER());
     int flags = options ? options->flags : 0, gai;
     struct net *net = NULL;
-    int r = floor_of(loop, &net);
+    int r = asyncio__net_of_running(loop, &net);
     if (r < 0)
         return r;
     if (size < sizeof address->sa_family || size > sizeof(struct sockaddr_storage))

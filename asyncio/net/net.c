@@ -142,7 +142,9 @@ int asyncio__net_of_task(struct net **ret_net)
 
 int asyncio__net_of_running(asyncio_loop *loop, struct net **ret_net)
 {
-    int r = asyncio__net_of_task(ret_net);
+    int r = asyncio__loop_check(loop);
+    if (r >= 0)
+        r = asyncio__net_of_task(ret_net);
     if (r < 0)
         return r;
     if ((*ret_net)->loop != loop)

@@ -106,11 +106,17 @@ bool asyncio__servers_are_pending(const struct net *net)
     return false;
 }
 
+/* Outside of tasks; one that is closed may have outlived its loop. */
+static int no_task(const asyncio_server *server)
+{
+    return server->is_closed ? -ASYNCIO_NO_TASK : asyncio__net_refuses(server->net);
+}
+
 int asyncio_server_wait_closed(asyncio_server *server)
 {
     net_check_scopes(NET_CALLER());
     if (!task_current())
-        return -ASYNCIO_NO_TASK;
+        return no_task(server);
     if (server->is_closed && server->connections == 0)
         return 0;
     int r = net_check_task(server->net);
@@ -121,7 +127,7 @@ int asyncio_server_serve_forever(asyncio_server *server)
 {
     net_check_scopes(NET_CALLER());
     if (!task_current())
-        return -ASYNCIO_NO_TASK;
+        return no_task(server);
     if (server->is_closed)
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "server is closed");
     int r = net_check_task(server->net);
@@ -185,7 +191,7 @@ int asyncio_server_shutdown(asyncio_server *server, double timeout)
 {
     net_check_scopes(NET_CALLER());
     if (!task_current())
-        return -ASYNCIO_NO_TASK;
+        return no_task(server);
     int r = net_check_task(server->net);
     if (r < 0)
         return r;

@@ -157,7 +157,7 @@ int asyncio_stream_wait_closed(asyncio_stream *stream)
 {
     net_check_scopes(NET_CALLER());
     if (!task_current())
-        return -ASYNCIO_NO_TASK;
+        return stream->is_open ? asyncio__net_refuses(stream->tcp.net) : -ASYNCIO_NO_TASK;
     if (!stream->is_open)
         return asyncio__stream_error(stream, stream->lost_by);
     int r = net_check_task(stream->tcp.net);
