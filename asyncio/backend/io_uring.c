@@ -283,6 +283,9 @@ static void end_handle(struct uring *uring, struct handle *handle)
             !backend_is_inherited(&uring->posix.backend))
             setsockopt(handle->descriptor.number, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
                        sizeof(struct linger));
+        if (handle->is_held && handle->descriptor.is_tcp &&
+            !backend_is_inherited(&uring->posix.backend))
+            asyncio__uring_shut_held(handle);
         close(handle->descriptor.number);
     }
     asyncio__free(handle->spill);
@@ -320,7 +323,7 @@ static int dispatch(struct uring *uring, struct handle *handle, const struct io_
     return 0;
 }
 
-static int on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
+int asyncio__uring_on_completion(struct uring *uring, const struct io_uring_cqe *cqe)
 {
     if (cqe->user_data == DATA_IGNORED)
         return 0;
@@ -354,7 +357,7 @@ static int handle_completions(struct uring *uring)
     unsigned i = 0, count = ring_completions(&uring->ring);
     uring->received = 0;
     for (; i < count && uring->received < POLL_BYTES && ring_take(&uring->ring, &cqe); i++) {
-        completed += on_completion(uring, &cqe);
+        completed += asyncio__uring_on_completion(uring, &cqe);
     }
     for (unsigned ahead = 0; uring->levels && i + ahead < count; ahead++) {
         struct io_uring_cqe *later = ring_ahead(&uring->ring, ahead);
@@ -363,9 +366,21 @@ static int handle_completions(struct uring *uring)
             continue;
         cqe = *later;
         later->user_data = DATA_IGNORED;
-        completed += on_completion(uring, &cqe);
+        completed += asyncio__uring_on_completion(uring, &cqe);
     }
     return completed;
+}
+
+/* The ring has been forbidden. What has come is handled, then it goes on without. */
+static int __attribute__((noinline))
+go_on_without(struct uring *uring, int64_t timeout_ns)
+{
+    int completed = 0;
+    while (ring_completions(&uring->ring))
+        completed += handle_completions(uring);
+    completed += asyncio__uring_forbidden(uring);
+    int r = asyncio__uring_poll_without(uring, completed ? 0 : timeout_ns);
+    return r < 0 && !completed ? r : completed + (r > 0 ? r : 0);
 }
 
 static int backend_poll(struct backend *backend, int64_t timeout_ns)
@@ -374,8 +389,10 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
     int r = 0;
     if (backend_is_inherited(backend))
         return -EBADF;
+    if (__builtin_expect(uring->is_without, 0))
+        return asyncio__uring_poll_without(uring, timeout_ns);
     if (!uring->ring.is_enabled && (r = asyncio__ring_enable(&uring->ring)) < 0)
-        return r;
+        return asyncio__uring_is_forbidden(r) ? go_on_without(uring, timeout_ns) : r;
     flush(uring);
     bool is_empty = ring_completions(&uring->ring) == 0;
     bool waits = timeout_ns != 0 && is_empty && list_empty(&uring->dirty) &&
@@ -390,13 +407,15 @@ static int backend_poll(struct backend *backend, int64_t timeout_ns)
         uring->put_off = 0;
     }
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY)
-        return r;
+        return asyncio__uring_is_forbidden(r) ? go_on_without(uring, timeout_ns) : r;
     return handle_completions(uring);
 }
 
 static bool backend_ready(struct backend *backend)
 {
     struct uring *uring = uring_of(backend);
+    if (uring->is_without)
+        return !list_empty(&uring->dirty);
     return ring_completions(&uring->ring) || ring_has_deferred(&uring->ring);
 }
 
@@ -410,7 +429,8 @@ static void backend_wake(struct backend *backend)
 
 static int backend_fileno(struct backend *backend)
 {
-    return uring_of(backend)->ring.uring.ring_fd;
+    const struct uring *uring = uring_of(backend);
+    return uring->is_without ? -EPERM : uring->ring.uring.ring_fd;
 }
 
 /* ---- handles ---- */
@@ -462,7 +482,7 @@ static void forget(struct uring *uring, struct handle *handle)
  * say is told there nevertheless. */
 static void hand_in_now(struct uring *uring)
 {
-    if (backend_is_inherited(&uring->posix.backend))
+    if (backend_is_inherited(&uring->posix.backend) || uring->is_without)
         return;
     flush(uring);
     asyncio__ring_enter(&uring->ring, 0, 0);
@@ -479,7 +499,9 @@ static int backend_close(struct backend *backend, sock socket)
     if (!is_listening)
         return 0;
     hand_in_now(uring); /* the port is free from here on */
-    if (ring_unsubmitted(&uring->ring) == 0) {
+    if (uring->is_without || ring_unsubmitted(&uring->ring) == 0) {
+        if (handle->is_held && handle->descriptor.is_tcp)
+            asyncio__uring_shut_held(handle);
         close(handle->descriptor.number);
         handle->descriptor.number = -1;
     }
@@ -674,6 +696,7 @@ static int backend_init(struct backend *backend, const struct backend_limits *li
     asyncio__posix_init(&uring->posix, limits, sizeof(struct handle));
     list_init(&uring->dirty);
     list_init(&uring->files);
+    list_init(&uring->files_in_kernel);
     uring->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (uring->wake < 0)
         return -errno;
@@ -712,9 +735,10 @@ static void take_back(struct uring *uring)
 static void backend_fini(struct backend *backend)
 {
     struct uring *uring = uring_of(backend);
-    if (uring->ring.is_enabled && !backend_is_inherited(backend))
+    if (uring->ring.is_enabled && !backend_is_inherited(backend) && !uring->is_without)
         take_back(uring);
-    asyncio__ring_fini(&uring->ring);
+    if (!uring->is_without)
+        asyncio__ring_fini(&uring->ring);
     for (uint32_t i = 0; i < uring->posix.table.count; i++) {
         struct handle *handle = (struct handle *)(void *)table_at(&uring->posix.table, i);
         if (entry_is_live(&handle->descriptor.entry))
@@ -723,6 +747,7 @@ static void backend_fini(struct backend *backend)
             continue;
         end_handle(uring, handle);
     }
+    asyncio__uring_without_fini(uring);
     asyncio__posix_fini(&uring->posix);
     close(uring->wake);
 }

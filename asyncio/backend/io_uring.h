@@ -28,6 +28,7 @@ struct handle {
     /* a completion is being handled: closing leaves the end to that */
     bool is_running;
     bool is_closing;
+    bool is_held; /* the kernel may keep its file open: io_uring_without.c */
     bool has_eof;
     int recv_error; /* told after the spill */
     char *spill;
@@ -35,11 +36,24 @@ struct handle {
     struct msghdr *header; /* of the send in the kernel, once that had several pieces */
 };
 
+enum { POLLED_FEW = 16 };
+
+/* What is polled when there is no ring; the first is the wake. */
+struct without {
+    struct pollfd few_polled[POLLED_FEW], *polled;
+    struct handle *few_handles[POLLED_FEW], **handles;
+    size_t count, capacity;
+    uint32_t first; /* of the table: where the next round begins */
+};
+
 struct uring {
     struct posix posix;
     struct ring ring;
     struct list dirty;  /* handles with requests to hand in or to take back */
     struct list files;  /* struct file_op, likewise */
+    struct list files_in_kernel;
+    bool is_without; /* io_uring_without.c: the ring is gone */
+    struct without without;
     size_t received;    /* bytes, in this poll */
     unsigned in_kernel; /* requests */
     unsigned levels;    /* of these, WATCH_IN and WATCH_OUT */
@@ -108,3 +122,18 @@ void asyncio__uring_flush_files(struct uring *uring);
 int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe);
 /* Goes on with a pending OP_RECV, as far as bytes are there. */
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle);
+/* Gives back to the list what was never handed in; ends what the kernel has, by an error; does what
+ * is in the list: how many completed. */
+void asyncio__uring_file_again(struct uring *uring, struct file_op *op);
+int asyncio__uring_end_files(struct uring *uring);
+int asyncio__uring_run_files(struct uring *uring);
+/* io_uring.c */
+int asyncio__uring_on_completion(struct uring *uring, const struct io_uring_cqe *cqe);
+/* io_uring_without.c: whether an error of the ring is for ever; giving it up (how many completed);
+ * poll from then on. */
+bool asyncio__uring_is_forbidden(int error);
+int asyncio__uring_forbidden(struct uring *uring);
+int asyncio__uring_poll_without(struct uring *uring, int64_t timeout_ns);
+/* Has the peer hear of the end although the kernel keeps the socket open. */
+void asyncio__uring_shut_held(const struct handle *handle);
+void asyncio__uring_without_fini(struct uring *uring);

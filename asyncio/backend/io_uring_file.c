@@ -48,7 +48,7 @@ static void prepare(struct file_op *op, struct io_uring_sqe *sqe)
 int asyncio__uring_file(struct backend *backend, struct file_op *op)
 {
     struct uring *uring = uring_of(backend);
-    if (op->kind == FILE_LIST || op->kind == FILE_TRUNCATE)
+    if (op->kind == FILE_LIST || op->kind == FILE_TRUNCATE || uring->is_without)
         return -EOPNOTSUPP;
     op->state = FILE_QUEUED;
     list_append(&uring->files, &op->link);
@@ -68,10 +68,12 @@ void asyncio__uring_flush_files(struct uring *uring)
             prepare(op, sqe);
             op->state = FILE_IN_KERNEL;
             uring->in_kernel++;
+            list_append(&uring->files_in_kernel, &op->link);
         } else {
             io_uring_prep_cancel64(sqe, (uintptr_t)op | REQUEST_FILE, 0);
             sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
             sqe->user_data = DATA_IGNORED;
+            list_append(&uring->files_in_kernel, &op->link);
         }
     }
 }
@@ -86,6 +88,7 @@ int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op)
     }
     if (op->state == FILE_IN_KERNEL) {
         op->state = FILE_CANCELLED;
+        list_remove(&op->link);
         list_append(&uring->files, &op->link);
     }
     return op->state == FILE_IDLE;
@@ -107,4 +110,41 @@ int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe)
         asyncio__file_status(&op->extended, op->status);
     op->complete(op, result);
     return 1;
+}
+
+/* ---- without a ring ---- */
+
+void asyncio__uring_file_again(struct uring *uring, struct file_op *op)
+{
+    list_remove(&op->link);
+    list_append(&uring->files, &op->link);
+    if (op->state == FILE_IN_KERNEL)
+        op->state = FILE_QUEUED;
+}
+
+static int end(struct file_op *op, int result)
+{
+    bool was_cancelled = op->state == FILE_CANCELLED;
+    list_remove(&op->link);
+    op->state = FILE_IDLE;
+    op->complete(op, was_cancelled ? -ECANCELED : result);
+    return 1;
+}
+
+int asyncio__uring_end_files(struct uring *uring)
+{
+    int completed = 0;
+    while (!list_empty(&uring->files_in_kernel))
+        completed += end(container_of(uring->files_in_kernel.next, struct file_op, link), -EIO);
+    return completed;
+}
+
+int asyncio__uring_run_files(struct uring *uring)
+{
+    int completed = 0;
+    while (!list_empty(&uring->files)) {
+        struct file_op *op = container_of(uring->files.next, struct file_op, link);
+        completed += end(op, op->state == FILE_CANCELLED ? 0 : asyncio__file_run(op));
+    }
+    return completed;
 }

@@ -466,6 +466,8 @@ TEST(descriptors_are_not_inherited)
 /* The descriptor for foreign loops is readable exactly when poll(0) has something to do. */
 TEST(a_foreign_loop_can_wait_for_us)
 {
+    if (world->enters)
+        return; /* what it would wait for is gone with the ring */
     if (!world->type->fileno)
         return;
     sock client, server;

@@ -280,6 +280,8 @@ static const struct fault faults[] = {
     { CALL_io_uring_enter2, EAGAIN, true, 3 },
     { CALL_io_uring_enter2, EBUSY, true, 3 },
     { CALL_io_uring_enter2, EBADR, false, 1 },
+    { CALL_io_uring_enter2, EPERM, false, FOR_EVER }, /* it goes on without a ring */
+    { CALL_io_uring_enter2, ENOSYS, false, FOR_EVER },
 };
 
 /* ---- the parts ---- */
@@ -359,12 +361,15 @@ static int by_tcp(void)
 
 static int by_unix(void)
 {
+    static unsigned times; /* without a ring the kernel lets go of a listener a moment later */
     asyncio_server *server;
     asyncio_stream *stream;
-    int r = asyncio_start_unix_server(echo_much, "@calls", &server);
+    char name[32];
+    snprintf(name, sizeof name, "@calls-%u", times++);
+    int r = asyncio_start_unix_server(echo_much, name, &server);
     if (r < 0)
         return r;
-    r = asyncio_open_unix_connection("@calls", &stream);
+    r = asyncio_open_unix_connection(name, &stream);
     if (r >= 0) {
         r = talk(stream);
         asyncio_stream_unref(stream);
