@@ -171,7 +171,8 @@ static void cause_is_the_error_before_of_another_code(void **state)
     (void)state;
     asyncio_raise(-ENOENT, "first");
     asyncio_raise(-EINVAL, "second");
-    const asyncio_error *error = asyncio_last_error(-EINVAL);
+    const asyncio_error *error = record_of(-EINVAL);
+    assert_non_null(error->cause);
     assert_string_equal(error->cause->text, "first");
     asyncio_raise(-EINVAL, "tried again");
     assert_null(record_of(-EINVAL)->cause);
@@ -236,12 +237,14 @@ static void group_lists_members_in_order(void **state)
     struct error_record *members[3] = { make(-EIO, "disk"), NULL, make(-EPERM, "door") };
     int codes[3] = { -EIO, -ETIMEDOUT, -EPERM };
     struct error_record *group = asyncio__record_group(-EIO, "three", members, codes, 3);
+    assert_non_null(group);
     asyncio__record_unref(members[0]);
     asyncio__record_unref(members[2]);
     const asyncio_error *view = asyncio__record_view(group);
     assert_int_equal(view->code, -EIO);
     assert_string_equal(view->text, "three");
     assert_int_equal(view->error_count, 3);
+    assert_non_null(view->errors);
     assert_string_equal(view->errors[0]->text, "disk");
     assert_int_equal(view->errors[1]->code, -ETIMEDOUT);
     assert_string_equal(view->errors[1]->text, asyncio_error_text(-ETIMEDOUT));
@@ -249,11 +252,13 @@ static void group_lists_members_in_order(void **state)
     asyncio__record_unref(group);
 
     group = asyncio__record_group(-EIO, NULL, NULL, codes, 2);
+    assert_non_null(group);
     assert_string_equal(asyncio__record_view(group)->text, asyncio_error_text(-EIO));
     assert_int_equal(asyncio__record_view(group)->errors[1]->code, -ETIMEDOUT);
     asyncio__record_unref(group);
 
     group = asyncio__record_group(-EIO, "none", NULL, NULL, 0);
+    assert_non_null(group);
     assert_null(asyncio__record_view(group)->errors);
     asyncio__record_unref(group);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams, as scenarios_streams.py. The peer is a descriptor outside of the loop, so not in the
  * sim. */
-/* TEST: backends io_uring epoll; timeout 120 */
+/* TEST: backends io_uring epoll; timeout 120; not one-byte */
+/* The traces tell what each read was given. */
 #include "support/trace.h"
 
 #include <errno.h>

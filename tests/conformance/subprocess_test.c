@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Subprocesses by callbacks, as scenarios_subprocess.py. */
-/* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 */
+/* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 one-byte */
 /* These emulate a kernel, and know no child that shares its parent's memory. Real processes have no
  * place in a virtual clock. */
 #include "support/trace.h"

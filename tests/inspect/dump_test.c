@@ -2,6 +2,7 @@
 /* asyncio_loop_dump_tasks, by a call and by a signal. */
 /* TEST: timeout 60 */
 #include <asyncio.h>
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -234,14 +235,24 @@ static void check_stuck(void)
     assert_null(strstr(said + 1, "Loop 0x"));
 }
 
+/* Static functions are named by the debug information, which needs libdw on the machine. */
+static void expect_frame(const char *text)
+{
+    static int has_names = -1;
+    if (has_names < 0)
+        has_names = dlopen("libdw.so.1", RTLD_LAZY) != NULL;
+    if (has_names)
+        expect(text);
+}
+
 static void test_when_a_task_is_stuck(void **state)
 {
     (void)state;
     assert_int_equal(asyncio_run(asyncio_coro(when_stuck, 0)), 0);
     expect(", stuck in a task's step, 5 tasks\n");
     expect("Task 'Task-1', running\n  File \"");
-    expect("in blocks\n");
-    expect("in culprit\n");
+    expect_frame("in blocks\n");
+    expect_frame("in culprit\n");
     check_stuck();
 }
 
@@ -252,7 +263,7 @@ static void test_when_a_callback_is_stuck(void **state)
     expect(", stuck in a callback, 5 tasks\n");
     expect("Task 'Task-1', ready\n  File \"");
     expect("Callback\n  File \"");
-    expect("in blocks\n");
+    expect_frame("in blocks\n");
     check_stuck();
 }
 

@@ -103,7 +103,7 @@ static int found_and_not(void *data)
     CHECK_IS(look_up("one.test"), 0); /* kept */
     CHECK_IS(questions, asked);
     CHECK_IS(look_up("none.test"), -ASYNCIO_RESOLVE);
-    CHECK(strncmp(asyncio_last_error(-ASYNCIO_RESOLVE)->text, "none.test: ", 11) == 0);
+    CHECK(strncmp(record_of(-ASYNCIO_RESOLVE)->text, "none.test: ", 11) == 0);
     CHECK_IS(asyncio_open_connection("one.test", 1, &stream), -ECONNREFUSED);
     CHECK_IS(asyncio_open_connection("none.test", 1, &stream), -ASYNCIO_RESOLVE);
     return 0;

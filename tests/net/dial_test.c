@@ -157,10 +157,10 @@ static int all_errors(void *data)
     }
     int r = asyncio_open_connection("8.8.8.8", port, &stream);
     CHECK_IS(r, -ENETUNREACH);
-    CHECK(asyncio_last_error(r)->error_count == 0); /* one error is itself */
+    CHECK(record_of(r)->error_count == 0); /* one error is itself */
     r = asyncio_open_connection("127.0.0.1,::1", port, &stream, .local_addr = { "127.0.0.2", 0 });
     CHECK_IS(r, -EADDRNOTAVAIL); /* of the second, whose family it is not */
-    CHECK_IS(asyncio_last_error(r)->errors[0]->code, -ECONNREFUSED);
+    CHECK_IS(record_of(r)->errors[0]->code, -ECONNREFUSED);
     return 0;
 }
 
@@ -232,6 +232,7 @@ static void expect_order(const char *from, size_t first, const char *expected)
 {
     struct addresses list = { asyncio__calloc(8, sizeof *list.items), strlen(from) };
     char got[16] = "";
+    assert_non_null(list.items);
     for (size_t i = 0; i < list.count; i++) {
         bool is_six = from[i] < 'a';
         asyncio__address_of_none(is_six ? AF_INET6 : AF_INET, true, (uint16_t)from[i],

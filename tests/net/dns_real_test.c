@@ -198,7 +198,7 @@ static int found(void *data)
     asyncio_freeaddrinfo(infos);
     CHECK_IS(look_up("many.test"), MANY); /* by TCP: no datagram holds them */
     CHECK_IS(look_up("nobody.test"), -ASYNCIO_RESOLVE);
-    CHECK(strncmp(asyncio_last_error(-ASYNCIO_RESOLVE)->text, "nobody.test: ", 13) == 0);
+    CHECK(strncmp(record_of(-ASYNCIO_RESOLVE)->text, "nobody.test: ", 13) == 0);
     CHECK_IS(asyncio_start_server(greet, "127.0.0.7", 0, &greeter), 0);
     CHECK_IS(asyncio_open_connection("alias.test", asyncio_server_port(greeter), &stream), 0);
     CHECK_IS(asyncio_stream_readexactly(stream, text, 5, NULL), 0);

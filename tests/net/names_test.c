@@ -175,7 +175,7 @@ static int names(void *data)
     CHECK_IS(asyncio_loop_getaddrinfo(loop, NULL, "http", &infos, .type = SOCK_STREAM), 0);
     asyncio_freeaddrinfo(infos);
     CHECK_IS(only_look_up("nobody"), -ASYNCIO_RESOLVE);
-    CHECK(strncmp(asyncio_last_error(-ASYNCIO_RESOLVE)->text, "nobody: ", 8) == 0);
+    CHECK(strncmp(record_of(-ASYNCIO_RESOLVE)->text, "nobody: ", 8) == 0);
     memset(longest, 'x', sizeof longest);
     longest[sizeof longest - 1] = '\0';
     if (world.is_sim)
@@ -199,9 +199,9 @@ static int errors(void *data)
 {
     (void)data;
     CHECK_IS(only_look_up("again"), -ASYNCIO_RESOLVE);
-    CHECK(strstr(asyncio_last_error(-ASYNCIO_RESOLVE)->text, gai_strerror(EAI_AGAIN)));
+    CHECK(strstr(record_of(-ASYNCIO_RESOLVE)->text, gai_strerror(EAI_AGAIN)));
     CHECK_IS(only_look_up("fail"), -ASYNCIO_RESOLVE);
-    CHECK(strstr(asyncio_last_error(-ASYNCIO_RESOLVE)->text, gai_strerror(EAI_FAIL)));
+    CHECK(strstr(record_of(-ASYNCIO_RESOLVE)->text, gai_strerror(EAI_FAIL)));
     CHECK_IS(only_look_up("memory"), -ENOMEM);
     CHECK_IS(only_look_up("system"), -EMFILE);
     CHECK_IS(only_look_up("empty"), -ASYNCIO_RESOLVE);

@@ -222,6 +222,8 @@ static inline int pair_run(void *data)
     int r = pair_open(&pair, what->limit);
     if (r >= 0)
         r = what->body(&pair);
+    if (r < 0)
+        check_failed();
     return pair_close(&pair, r);
 }
 

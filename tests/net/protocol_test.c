@@ -163,7 +163,9 @@ static int open_two(struct two *two, const asyncio_protocol_methods *methods, bo
                                             .data = &two->a, .ssl = two->client_side),
              0);
     CHECK(strcmp(two->a.log, "m") == 0);
-    return await_letter(&two->b, 'm');
+    int r = await_letter(&two->b, 'm');
+    CHECK(two->a.transport); /* a server without memory drops it */
+    return r;
 }
 
 static int close_two(struct two *two)

@@ -507,10 +507,10 @@ static int bad_arguments(void *data)
              0);
     int r = asyncio_start_server(echo, "127.0.0.1", asyncio_server_port(server), &other);
     CHECK_IS(r, -EADDRINUSE);
-    CHECK(asyncio_last_error(r) && strstr(record_of(r)->text, "127.0.0.1:"));
+    CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "127.0.0.1:"));
     r = asyncio_start_server(echo, "192.0.2.1", 0, &other);
     CHECK_IS(r, -EADDRNOTAVAIL);
-    CHECK(asyncio_last_error(r) && strstr(record_of(r)->text, "192.0.2.1:0"));
+    CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "192.0.2.1:0"));
     return end_server(server);
 }
 

@@ -3,6 +3,7 @@
  * point on, and inside of TLS; and misuse. */
 /* TEST: timeout 120 */
 #include "net/tls_test.h"
+#include "support/failing.h"
 
 #include <openssl/x509.h>
 
@@ -138,7 +139,7 @@ static int sni(void *data)
     CHECK_IS(asyncio_open_connection("127.0.0.1", ends.port, &stream, .ssl = ends.client,
                                      .server_hostname = "nobody.example.org"),
              -ASYNCIO_SSL);
-    CHECK(strstr(asyncio_last_error(-ASYNCIO_SSL)->text, "unrecognized name"));
+    CHECK(strstr(record_of(-ASYNCIO_SSL)->text, "unrecognized name"));
     CHECK_IS(close_ends(&ends), 0);
     CHECK_IS(names.destroyed, 1);
     asyncio_ssl_context_unref(names.other);

@@ -2,6 +2,8 @@
 /* Executors of the user's own: at once, later, in threads; that refuse, give back, are shut down or
  * are gone. */
 /* TEST: timeout 120 */
+#include "support/failing.h"
+
 #include <asyncio.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -129,7 +131,7 @@ static int at_once(void)
     assert_false(asyncio_future_done(good)); /* it comes back through the loop */
     assert_int_equal(asyncio_await(good), 5);
     assert_int_equal(asyncio_await(bad), -EIO);
-    assert_string_equal(asyncio_last_error(-EIO)->text, "it failed");
+    assert_string_equal(record_of(-EIO)->text, "it failed");
     assert_int_equal(closed, 2);
     asyncio_executor_unref(executor);
     assert_int_equal(mine.shutdowns, 1);
@@ -248,7 +250,7 @@ static void is_gone(asyncio_executor *executor)
 {
     int closed = 0;
     assert_int_equal(try_it(executor, &closed), -ASYNCIO_EXECUTOR_SHUT_DOWN);
-    assert_non_null(strstr(asyncio_last_error(-ASYNCIO_EXECUTOR_SHUT_DOWN)->text, "shut"));
+    assert_non_null(strstr(record_of(-ASYNCIO_EXECUTOR_SHUT_DOWN)->text, "shut"));
     assert_int_equal(closed, 1);
 }
 
@@ -362,9 +364,9 @@ static void wrong_types(void **state)
     asyncio_executor *executor;
     assert_int_equal(asyncio_executor_new(NULL, NULL, &executor), -EINVAL);
     assert_int_equal(asyncio_executor_new(&no_size, NULL, &executor), -EINVAL);
-    assert_non_null(strstr(asyncio_last_error(-EINVAL)->text, "sizeof"));
+    assert_non_null(strstr(record_of(-EINVAL)->text, "sizeof"));
     assert_int_equal(asyncio_executor_new(&none, NULL, &executor), -EINVAL);
-    assert_non_null(strstr(asyncio_last_error(-EINVAL)->text, "submit"));
+    assert_non_null(strstr(record_of(-EINVAL)->text, "submit"));
 }
 
 int main(void)

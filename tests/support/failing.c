@@ -33,7 +33,7 @@
 
 #include <cmocka.h>
 
-enum { REFUSED = 77, FOUND = 99, PATIENCE = 60, ONE_BY_ONE = 100 };
+enum { REFUSED = 77, FOUND = 99, PATIENCE = 300, ONE_BY_ONE = 100 };
 
 /* What a child tells. */
 struct told {

@@ -25,6 +25,7 @@ static int fails(void)
 static const asyncio_error *cause_of_another(void)
 {
     int r = asyncio_raise(-EPERM, "no");
+    assert_non_null(record_of(r)->cause); /* not so without memory */
     return record_of(r)->cause;
 }
 

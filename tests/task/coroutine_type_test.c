@@ -3,6 +3,7 @@
  * every way that a table of functions can be. */
 /* TEST: timeout 120 */
 #include "inspect/creation.h"
+#include "support/failing.h"
 
 #include <asyncio.h>
 #include <setjmp.h>
@@ -315,12 +316,12 @@ static int wrong_types(void)
                                         no_size = { .resume = resume_script };
     struct script script = { .count = 0 };
     assert_int_equal(asyncio_create_task(asyncio_coro_of(&none, &script), NULL), -EINVAL);
-    assert_non_null(strstr(asyncio_last_error(-EINVAL)->text, "without a resume"));
+    assert_non_null(strstr(record_of(-EINVAL)->text, "without a resume"));
     assert_int_equal(script.destroyed, 1);
     assert_int_equal(asyncio_await(asyncio_coro_of(&none, &script)), -EINVAL);
     assert_int_equal(script.destroyed, 2);
     assert_int_equal(asyncio_create_task(asyncio_coro_of(&no_size, &script), NULL), -EINVAL);
-    assert_non_null(strstr(asyncio_last_error(-EINVAL)->text, "of 0 bytes"));
+    assert_non_null(strstr(record_of(-EINVAL)->text, "of 0 bytes"));
     assert_int_equal(asyncio_await(asyncio_coro_of(&no_size, &script)), -EINVAL);
     assert_int_equal(asyncio_create_task(asyncio_coro_of(NULL, &script), NULL), -EINVAL);
     assert_int_equal(asyncio_to_thread(asyncio_coro_of(&script_type, &script)), -EINVAL);
@@ -392,7 +393,7 @@ static int nothing(void)
 static void refused(int r)
 {
     assert_string_equal(asyncio_error_name(r), "ASYNCIO_NO_TASK");
-    assert_non_null(strstr(asyncio_last_error(r)->text, "has no stack to wait on"));
+    assert_non_null(strstr(record_of(r)->text, "has no stack to wait on"));
     calls++;
 }
 

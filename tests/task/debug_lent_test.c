@@ -146,8 +146,8 @@ static int stands_deeper(void)
 {
     asyncio_task *task;
     int r = covers(2, &task);
-    if (r >= 0)
-        r = covers(9, NULL);
+    assert_return_code(r, 0);
+    r = covers(9, NULL);
     assert_int_equal(told, can_tell);
     int ended = asyncio_await(task);
     asyncio_task_unref(task);
@@ -450,8 +450,8 @@ static int what_is_no_frame(void)
 {
     asyncio_task *task;
     int r = gives_memory(&task);
-    if (r >= 0)
-        r = asyncio_gather(asyncio_coro(number_only, 1), asyncio_coro(number_only, 2));
+    assert_return_code(r, 0);
+    r = asyncio_gather(asyncio_coro(number_only, 1), asyncio_coro(number_only, 2));
     int ended = asyncio_await(task);
     asyncio_task_unref(task);
     return r < 0 ? r : ended;

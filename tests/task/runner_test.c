@@ -4,6 +4,7 @@
 /* TEST: timeout 120 */
 #include "base/sanitize.h"
 #include "inspect/creation.h"
+#include "support/failing.h"
 
 #include <asyncio.h>
 #include <pthread.h>
@@ -307,7 +308,7 @@ static void a_loop_factory_that_returns_nothing(void **state)
     int result = 0;
     assert_int_equal(asyncio_run(asyncio_coro(nothing), .loop_factory = makes_nothing,
                                  .loop_factory_data = &result), -EINVAL);
-    assert_non_null(strstr(asyncio_last_error(-EINVAL)->text, "returned no loop"));
+    assert_non_null(strstr(record_of(-EINVAL)->text, "returned no loop"));
     result = -EMFILE;
     assert_int_equal(asyncio_run(asyncio_coro(nothing), .loop_factory = makes_nothing,
                                  .loop_factory_data = &result), -EMFILE);
@@ -344,7 +345,7 @@ static void a_runner_before_and_after(void **state)
     assert_int_equal(asyncio_runner_exit(&runner, 3), 3); /* never used: nothing to end */
     assert_int_equal(asyncio_runner_exit(&runner, 4), 4); /* twice is harmless */
     assert_int_equal(asyncio_runner_run(&runner, asyncio_coro(nothing)), -ASYNCIO_INVALID_STATE);
-    assert_string_equal(asyncio_last_error(-ASYNCIO_INVALID_STATE)->text, "Runner is closed");
+    assert_string_equal(record_of(-ASYNCIO_INVALID_STATE)->text, "Runner is closed");
     assert_int_equal(asyncio_runner_get_loop(&runner, &loop), -ASYNCIO_INVALID_STATE);
     assert_return_code(asyncio_runner_enter(&runner), 0); /* and it may be used again */
     assert_return_code(asyncio_runner_get_loop(&runner, &loop), 0);

@@ -2,6 +2,8 @@
 /* Scopes used wrongly: entered twice, left twice or by another task, left open in memory that is
  * no stack. And a group's errors: the whole tree, walked and printed. */
 /* TEST: timeout 120 */
+#include "support/failing.h"
+
 #include <asyncio.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -407,7 +409,7 @@ static void a_groups_errors_walked_and_printed(void **state)
     /* the tree travels with the result of a run */
     int r = asyncio_run(asyncio_coro(outer_group));
     assert_int_equal(r, -ENOENT);
-    assert_int_equal(asyncio_last_error(r)->error_count, 3);
+    assert_int_equal(record_of(r)->error_count, 3);
 }
 
 /* --- an inner one left by a return, then the group's exit, which suspends --- */
