@@ -60,8 +60,12 @@ enum encode {
  * on the fly. -ENOTSUP for one that is not built in, -EINVAL, -ENOMEM. */
 int aiohttp__encoder_new(enum coding coding, int level, struct encoder **ret_encoder);
 
+/* The least room for a flush. */
+#define ENCODE_FLUSH_ROOM 64
+
 /* Encodes what is in *in, and moves it on. The bytes that were written to `out`; as many as `size`:
- * call it again with the same `how`. -ENOMEM. */
+ * call it again with the same `how`. -EINVAL for a flush into less than ENCODE_FLUSH_ROOM;
+ * -ENOMEM. */
 int aiohttp__encoder_step(struct encoder *encoder, struct span *in, enum encode how, char *out,
                           size_t size);
 

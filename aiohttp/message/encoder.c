@@ -34,6 +34,9 @@ int aiohttp__encoder_step(struct encoder *encoder, struct span *in, enum encode 
 {
     if (encoder->is_finished || !size)
         return 0;
+    /* zlib marks the end of a flush once more for each call that begins with little room */
+    if (how == ENCODE_FLUSH && size < ENCODE_FLUSH_ROOM)
+        return -EINVAL;
     size_t room = size > INT_MAX ? INT_MAX : size, all = room;
     for (;;) {
         size_t before = in->size, room_before = room;
