@@ -6,6 +6,7 @@
  *     LINES_CLASS(name, class)         declares `name`, a class of bytes as the variant likes it
  *     LINES_SCAN(data, p, end, name)   scan_bytes of that class; bytes from `data` on may be read
  *     LINES_SCAN_LONG(...)             the same, where many bytes are likely
+ *     LINES_DIFFER(name, text, size)   names_differ; NAMES_LONGEST bytes may be read of both
  *     LINES_LEAVE()                    before a call of what was compiled without such vectors
  *
  * There is one text, so there is one grammar. */
@@ -155,6 +156,18 @@ LINES(field_known)(struct head *head, const char *data, struct head_field *field
     return aiohttp__head_rule(head, data, field, (seen & head->once->bits[word] & bit) != 0);
 }
 
+static inline __attribute__((always_inline)) LINES_TARGET unsigned
+LINES(name_of)(const char *name, size_t size, const char *end)
+{
+    unsigned id = names_guess(name, size);
+    if (id == HEADER_OTHER)
+        return id;
+    const char *text = aiohttp__names.text[id];
+    bool differs = end - name >= NAMES_LONGEST ? LINES_DIFFER(name, text, size)
+                                               : names_differ(name, text, size);
+    return differs ? HEADER_OTHER : id;
+}
+
 /* The bytes end within a field: more are wanted, unless it is bad already. */
 static inline LINES_TARGET int LINES(field_cut)(struct head *head, const char *data,
                                                 const char *line, const char *at, const char *end)
@@ -223,7 +236,7 @@ static LINES_TARGET int LINES(fields)(struct head *head, const char *data, size_
             value++;
         while (value < tail && (tail[-1] == ' ' || tail[-1] == '\t'))
             tail--;
-        enum header_id id = names_find(line, (size_t)(at - line));
+        unsigned id = LINES(name_of)(line, (size_t)(at - line), end);
         struct head_field *field = &head->fields[count];
         *field = (struct head_field){ (uint32_t)(line - data), (uint32_t)(value - data),
                                       (uint32_t)(tail - value), (uint16_t)(at - line),

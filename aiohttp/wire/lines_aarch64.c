@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The line readers with NEON, 16 bytes a step: as lines_x86_64.c does it, with tbl for pshufb.
  * Every AArch64 has it. */
+#include "wire/names_find.h"
 #include "wire/scan.h"
 
 #include <arm_neon.h>
@@ -47,6 +48,7 @@ static inline __attribute__((always_inline)) struct class_neon class_of_neon(
 #define LINES_CLASS(name, class) const struct class_neon name = class_of_neon(class)
 #define LINES_SCAN(data, p, end, name) scan_of_neon(data, p, end, name)
 #define LINES_SCAN_LONG(data, p, end, name) scan_of_neon(data, p, end, name)
+#define LINES_DIFFER(name, text, size) names_differ(name, text, size)
 #define LINES_LEAVE() (void)0
 #include "wire/lines.h"
 

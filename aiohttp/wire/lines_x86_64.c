@@ -4,6 +4,7 @@
  * A byte's halves look up the class's two tables (pshufb); where the entries share no bit, the byte
  * is of the class. The last bytes before `end` are read with the ones before them, from `end` minus
  * a vector: nothing behind `end` is touched, and nothing before `data`. */
+#include "wire/names_find.h"
 #include "wire/scan.h"
 
 #include <immintrin.h>
@@ -54,11 +55,29 @@ static inline __attribute__((always_inline)) TARGET_SSE struct class_sse class_o
     };
 }
 
+static inline __attribute__((always_inline)) TARGET_SSE uint32_t same_sse(const char *a,
+                                                                          const char *b)
+{
+    __m128i small = _mm_set1_epi8(0x20);
+    __m128i x = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)a), small);
+    __m128i y = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)b), small);
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(x, y));
+}
+
+/* Whether two names of 1 to 32 bytes differ; 32 are read of both. */
+static inline __attribute__((always_inline)) TARGET_SSE bool differ_sse(const char *a,
+                                                                        const char *b, size_t size)
+{
+    uint32_t same = same_sse(a, b) | same_sse(a + 16, b + 16) << 16;
+    return (~same << (32 - size)) != 0;
+}
+
 #define LINES(name) name##_sse
 #define LINES_TARGET TARGET_SSE
 #define LINES_CLASS(name, class) const struct class_sse name = class_of_sse(class)
 #define LINES_SCAN(data, p, end, name) scan_of_sse(data, p, end, name)
 #define LINES_SCAN_LONG(data, p, end, name) scan_of_sse(data, p, end, name)
+#define LINES_DIFFER(name, text, size) differ_sse(name, text, size)
 #define LINES_LEAVE() (void)0
 #include "wire/lines.h"
 #undef LINES
@@ -67,6 +86,7 @@ static inline __attribute__((always_inline)) TARGET_SSE struct class_sse class_o
 #undef LINES_SCAN
 #undef LINES_SCAN_LONG
 #undef LINES_LEAVE
+#undef LINES_DIFFER
 
 static int is_sse_there(void)
 {
@@ -135,11 +155,22 @@ static inline __attribute__((always_inline)) TARGET_AVX2 struct class_avx2 class
     };
 }
 
+static inline __attribute__((always_inline)) TARGET_AVX2 bool differ_avx2(const char *a,
+                                                                          const char *b,
+                                                                          size_t size)
+{
+    __m256i small = _mm256_set1_epi8(0x20);
+    __m256i x = _mm256_or_si256(_mm256_loadu_si256((const __m256i *)(const void *)a), small);
+    __m256i y = _mm256_or_si256(_mm256_loadu_si256((const __m256i *)(const void *)b), small);
+    return (~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, y)) << (32 - size)) != 0;
+}
+
 #define LINES(name) name##_avx2
 #define LINES_TARGET TARGET_AVX2
 #define LINES_CLASS(name, class) const struct class_avx2 name = class_of_avx2(class)
 #define LINES_SCAN(data, p, end, name) scan_of_avx2(data, p, end, name)
 #define LINES_SCAN_LONG(data, p, end, name) scan_long_avx2(data, p, end, name)
+#define LINES_DIFFER(name, text, size) differ_avx2(name, text, size)
 #define LINES_LEAVE() _mm256_zeroupper()
 #include "wire/lines.h"
 

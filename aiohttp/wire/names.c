@@ -18,7 +18,10 @@ const struct names aiohttp__names = {
 
 enum header_id aiohttp__header_id(const char *name, size_t size)
 {
-    return names_find(name, size);
+    unsigned id = names_guess(name, size);
+    return id != HEADER_OTHER && !names_differ(name, aiohttp__names.text[id], size)
+               ? (enum header_id)id
+               : HEADER_OTHER;
 }
 
 struct span aiohttp__header_text(enum header_id id)

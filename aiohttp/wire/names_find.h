@@ -46,8 +46,8 @@ static inline __attribute__((always_inline)) bool names_differ(const char *a, co
             (names_load(a + size - 2, 2) ^ names_load(b + size - 2, 2))) != 0;
 }
 
-static inline __attribute__((always_inline)) enum header_id names_find(const char *name,
-                                                                       size_t size)
+/* The only known name that it can be. */
+static inline __attribute__((always_inline)) unsigned names_guess(const char *name, size_t size)
 {
     if (size < 2 || size > NAMES_LONGEST)
         return HEADER_OTHER;
@@ -56,7 +56,5 @@ static inline __attribute__((always_inline)) enum header_id names_find(const cha
     uint32_t last = ((uint32_t)at[size - 2] | (uint32_t)at[size - 1] << 8) | 0x2020u;
     uint32_t hash = (uint32_t)size * NAMES_SIZE + first * NAMES_FIRST + last * NAMES_LAST;
     unsigned id = aiohttp__names.slots[hash >> NAMES_SHIFT & (NAMES_SLOTS - 1)];
-    if (aiohttp__names.size[id] != size || names_differ(name, aiohttp__names.text[id], size))
-        return HEADER_OTHER;
-    return (enum header_id)id;
+    return aiohttp__names.size[id] == size ? id : HEADER_OTHER;
 }

@@ -83,6 +83,7 @@ const struct lines *aiohttp__lines_choose(void)
 #define LINES_CLASS(name, class) const struct char_class *const name = (class)
 #define LINES_SCAN(data, p, end, name) scan_bytes(p, end, name)
 #define LINES_SCAN_LONG(data, p, end, name) scan_bytes(p, end, name)
+#define LINES_DIFFER(name, text, size) names_differ(name, text, size)
 #define LINES_LEAVE() (void)0
 #include "wire/lines.h"
 
