@@ -5,9 +5,11 @@
 #include <asyncio.h>
 
 #include <aiohttp/error.h>
+#include <aiohttp/form.h>
 #include <aiohttp/headers.h>
 #include <aiohttp/json.h>
 #include <aiohttp/limits.h>
 #include <aiohttp/macros.h>
 #include <aiohttp/multi_dict.h>
+#include <aiohttp/multipart.h>
 #include <aiohttp/url.h>

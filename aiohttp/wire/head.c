@@ -33,7 +33,7 @@ static uint32_t limit_of(size_t limit)
 void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_limits *limits,
                          unsigned lenient, struct head_field *fields, uint32_t capacity)
 {
-    bool is_trailer = kind == HEAD_TRAILERS;
+    bool is_trailer = kind == HEAD_TRAILERS, is_part = kind == HEAD_PART;
     static const struct place nowhere;
     head->fields = fields;
     head->field_capacity = capacity;
@@ -48,15 +48,19 @@ void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_l
     head->status = 0;
     head->why = NULL;
     head->kind = (uint8_t)kind;
-    head->state = is_trailer ? STATE_FIELDS : STATE_BEGIN;
+    head->state = is_trailer || is_part ? STATE_FIELDS : STATE_BEGIN;
     head->lenient = (uint8_t)lenient;
     head->request_method = METHOD_GET;
     head->result = 0;
     head->next = head->scanned = 0;
     head->line_max = limit_of(limits->line);
     head->field_max = limit_of(limits->field);
-    head->head_max = limit_of(is_trailer ? limits->trailer : limits->head);
-    head->field_count_max = limit_of(is_trailer ? limits->trailers : limits->headers);
+    head->head_max = limit_of(is_part      ? limits->part_head :
+                              is_trailer ? limits->trailer :
+                                           limits->head);
+    head->field_count_max = limit_of(is_part      ? limits->part_headers :
+                                     is_trailer ? limits->trailers :
+                                                  limits->headers);
     head->empty_lines_left = kind == HEAD_REQUEST ? limit_of(limits->empty_lines) : 0;
     head->once = aiohttp__head_once(kind);
     head->watched = aiohttp__head_watched(kind);

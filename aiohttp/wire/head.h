@@ -32,7 +32,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum head_kind { HEAD_REQUEST, HEAD_RESPONSE, HEAD_TRAILERS };
+/* HEAD_PART: of a part of a multipart body. */
+enum head_kind { HEAD_REQUEST, HEAD_RESPONSE, HEAD_TRAILERS, HEAD_PART };
 
 /* Case counts in methods: `get` is METHOD_OTHER. */
 #define METHODS(X)                                                                                 \

@@ -27,6 +27,9 @@
     X(ORIGIN) X(ETAG) X(SERVER) X(EXPECT) X(SEC_WEBSOCKET_KEY) X(SEC_WEBSOCKET_VERSION)
 #define ONCE_IN_RESPONSES(X)                                                                       \
     X(CONTENT_LENGTH) X(TRANSFER_ENCODING) X(CONTENT_RANGE) X(LOCATION) X(SEC_WEBSOCKET_ACCEPT)
+#define ONCE_IN_PARTS(X)                                                                           \
+    X(CONTENT_DISPOSITION) X(CONTENT_TYPE) X(CONTENT_LENGTH) X(CONTENT_ENCODING)                   \
+    X(CONTENT_TRANSFER_ENCODING)
 #define WATCHED_IN_REQUESTS(X)                                                                     \
     X(HOST) X(CONTENT_LENGTH) X(TRANSFER_ENCODING) X(CONNECTION) X(EXPECT)
 #define WATCHED_IN_RESPONSES(X) X(CONTENT_LENGTH) X(TRANSFER_ENCODING) X(CONNECTION)
@@ -40,12 +43,14 @@ static const struct header_set once[] = {
     [HEAD_REQUEST] = SET_OF(ONCE_IN_REQUESTS),
     [HEAD_RESPONSE] = SET_OF(ONCE_IN_RESPONSES),
     [HEAD_TRAILERS] = { { 0, 0 } },
+    [HEAD_PART] = SET_OF(ONCE_IN_PARTS),
 };
 
 static const struct header_set watched[] = {
     [HEAD_REQUEST] = SET_OF(WATCHED_IN_REQUESTS),
     [HEAD_RESPONSE] = SET_OF(WATCHED_IN_RESPONSES),
     [HEAD_TRAILERS] = SET_OF(WATCHED_IN_TRAILERS),
+    [HEAD_PART] = { { 0, 0 } },
 };
 
 const struct header_set *aiohttp__head_once(enum head_kind kind)
@@ -287,6 +292,8 @@ int aiohttp__head_rule(struct head *head, const char *data, const struct head_fi
 {
     if (head->kind == HEAD_TRAILERS)
         return bad(head, field->name, 400, "this field cannot be a trailer");
+    if (head->kind == HEAD_PART)
+        return bad(head, field->name, 400, "a field twice that can be there once");
     if (field->id == HEADER_CONTENT_LENGTH)
         return rule_content_length(head, data, field, is_again);
     if (is_again)
@@ -330,7 +337,7 @@ static enum body_kind body_of_request(const struct head *head)
 
 int aiohttp__head_rule_end(struct head *head)
 {
-    if (head->kind == HEAD_TRAILERS)
+    if (head->kind == HEAD_TRAILERS || head->kind == HEAD_PART)
         return 0;
     bool is_request = head->kind == HEAD_REQUEST;
     if (is_request && head->version == 11 && !head_has(head, HEADER_HOST))
