@@ -45,10 +45,22 @@ static void prepare(struct file_op *op, struct io_uring_sqe *sqe)
     sqe->user_data = (uintptr_t)op | REQUEST_FILE;
 }
 
+static bool has(const struct uring *uring, enum file_kind kind)
+{
+    static const uint8_t opcodes[] = {
+        [FILE_OPEN] = IORING_OP_OPENAT,     [FILE_CLOSE] = IORING_OP_CLOSE,
+        [FILE_READ] = IORING_OP_READ,       [FILE_WRITE] = IORING_OP_WRITE,
+        [FILE_FSYNC] = IORING_OP_FSYNC,     [FILE_STAT] = IORING_OP_STATX,
+        [FILE_RENAME] = IORING_OP_RENAMEAT, [FILE_UNLINK] = IORING_OP_UNLINKAT,
+        [FILE_MKDIR] = IORING_OP_MKDIRAT,
+    };
+    return kind != FILE_LIST && kind != FILE_TRUNCATE && ring_has(&uring->ring, opcodes[kind]);
+}
+
 int asyncio__uring_file(struct backend *backend, struct file_op *op)
 {
     struct uring *uring = uring_of(backend);
-    if (op->kind == FILE_LIST || op->kind == FILE_TRUNCATE || uring->is_without)
+    if (!has(uring, op->kind) || uring->is_without)
         return -EOPNOTSUPP;
     op->state = FILE_QUEUED;
     list_append(&uring->files, &op->link);

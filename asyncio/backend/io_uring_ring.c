@@ -89,6 +89,31 @@ static int init_buffers(struct ring *ring, unsigned count, unsigned size)
     return r;
 }
 
+/* Which operations there are: all that sockets need, or none of this is of use. Those on files are
+ * looked at one by one. */
+static int look_up_opcodes(struct ring *ring)
+{
+    enum { OPCODES = 64 };
+    static const uint8_t needed[] = { IORING_OP_POLL_ADD, IORING_OP_SENDMSG, IORING_OP_ACCEPT,
+                                      IORING_OP_CONNECT,  IORING_OP_SEND,    IORING_OP_RECV,
+                                      IORING_OP_ASYNC_CANCEL };
+    union {
+        struct io_uring_probe head;
+        char room[sizeof(struct io_uring_probe) + OPCODES * sizeof(struct io_uring_probe_op)];
+    } probe;
+    memset(&probe, 0, sizeof probe);
+    int r = io_uring_register_probe(&ring->uring, &probe.head, OPCODES);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < probe.head.ops_len && i < OPCODES; i++)
+        if (probe.head.ops[i].flags & IO_URING_OP_SUPPORTED)
+            ring->opcodes |= UINT64_C(1) << probe.head.ops[i].op;
+    for (size_t i = 0; i < sizeof needed; i++)
+        if (!ring_has(ring, needed[i]))
+            return -EINVAL;
+    return 0;
+}
+
 int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size)
 {
     *ring = (struct ring){ .uring.ring_fd = -1 };
@@ -109,7 +134,9 @@ int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, un
     }
     for (unsigned i = 0; i < ring->uring.sq.ring_entries; i++)
         ring->uring.sq.array[i] = i;
-    r = init_buffers(ring, buffers, buffer_size);
+    r = look_up_opcodes(ring);
+    if (r >= 0)
+        r = init_buffers(ring, buffers, buffer_size);
     if (r < 0)
         asyncio__ring_fini(ring);
     return r;

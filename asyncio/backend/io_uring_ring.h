@@ -34,6 +34,7 @@ struct ring {
     struct io_uring uring;
     bool is_enabled;
     bool is_incremental;
+    uint64_t opcodes; /* a bit for each operation that the kernel has */
     unsigned enter_flags; /* IORING_ENTER_REGISTERED_RING, once that is so */
     struct io_uring_buf_ring *buffer_ring;
     char *buffers;
@@ -42,8 +43,8 @@ struct ring {
     size_t mapping_size;
 };
 
-/* `entries`, `buffers`, `buffer_size`: 0 is the default. -ENOSYS, -EPERM, -EINVAL (too old): not
- * on this machine. */
+/* `entries`, `buffers`, `buffer_size`: 0 is the default. -ENOSYS, -EPERM, -EINVAL (too old, or an
+ * operation on sockets is missing): not on this machine. */
 int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size);
 void asyncio__ring_fini(struct ring *ring);
 
@@ -57,6 +58,11 @@ struct io_uring_sqe *asyncio__ring_request(struct ring *ring);
 /* Hands in all requests and, with wait_count, waits until so many completions are there or the
  * time is over (negative: no limit). */
 int asyncio__ring_enter(struct ring *ring, unsigned wait_count, int64_t timeout_ns);
+
+static inline bool ring_has(const struct ring *ring, unsigned opcode)
+{
+    return ring->opcodes >> opcode & 1;
+}
 
 /* Requests that are filled and not yet handed in. */
 static inline unsigned ring_unsubmitted(const struct ring *ring)

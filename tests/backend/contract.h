@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <limits.h>
+#include <signal.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -51,11 +52,11 @@ struct probe {
 static unsigned enters_left = UINT_MAX;
 
 int io_uring_enter2(unsigned number, unsigned submitted, unsigned completed, unsigned flags,
-                    void *argument, size_t size);
+                    sigset_t *argument, size_t size);
 int io_uring_enter2(unsigned number, unsigned submitted, unsigned completed, unsigned flags,
-                    void *argument, size_t size)
+                    sigset_t *argument, size_t size)
 {
-    static int (*liburing)(unsigned, unsigned, unsigned, unsigned, void *, size_t);
+    static int (*liburing)(unsigned, unsigned, unsigned, unsigned, sigset_t *, size_t);
     if (!liburing) {
         void *found = dlsym(RTLD_NEXT, "io_uring_enter2");
         memcpy(&liburing, &found, sizeof found);
