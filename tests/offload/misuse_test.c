@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,6 +92,8 @@ static void an_executor_in_a_forked_child(void **state)
 #if defined(ASYNCIO__SANITIZE_THREAD)
     skip(); /* it lets no child of a process with threads have threads of its own */
 #endif
+    if (getenv("ASYNCIO_TEST_EMULATED"))
+        skip(); /* nor does qemu */
     asyncio_executor *executor;
     assert_return_code(asyncio_thread_pool_executor_new(2, &executor), 0);
     assert_int_equal(
