@@ -65,6 +65,7 @@ static int drain_all(asyncio_stream *stream)
     if (stream->is_open && stream->transport == transport) {
         transport->high = high;
         transport->low = low;
+        transport->type->limits_changed(transport); /* they are also those below */
     }
     return r < 0 ? r : stream->gone;
 }

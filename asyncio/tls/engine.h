@@ -9,6 +9,17 @@
  *            middle of the protocol, it is fatal.
  * ERRORS     A fatal error stays, with its sentence: nothing but asyncio__tls_fini makes sense
  *            then, and sending `out`, which has the alert.
+ * KERNEL TLS is not used, and this is how it could be. With SSL_OP_ENABLE_KTLS OpenSSL offers the
+ *            keys to any BIO, this one too, in the kernel's own struct, by the control that its
+ *            bio.h names BIO_CTRL_SET_KTLS_SEND and calls internal, after a BIO_flush; refused, it
+ *            goes on as before. So the engine could stay free of I/O and hand them up, for a TCP
+ *            transport with nothing unsent to set by TCP_ULP. For sending only: what is received
+ *            goes into memory ahead of the engine. Then the application's bytes are written as
+ *            they are and sendfile(2) works; but each alert, ticket and key update is a sendmsg(2)
+ *            of its own kind, in its order among bytes that may still be stored: the contract's
+ *            write and TCP's queue would have to know of records, for all who use them. New keys
+ *            need a newer kernel than TLS itself does. It is worth that where files are sent by
+ *            TLS; nothing of it may be half there, and it wants a kernel to be tried on.
  * FLOODS     Messages after the handshake (tickets, key updates) cost more than they bring: only
  *            so many come between bytes of the application. */
 #pragma once

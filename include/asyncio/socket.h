@@ -62,7 +62,8 @@ typedef struct asyncio_sendfile_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_sendfile_options));
     int64_t offset ASYNCIO__0;                      /* bytes: where to begin */
     int64_t count ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_COUNT); /* bytes; -1: to the end of the file */
-    /* by reading and writing where the system cannot; 0: -ASYNCIO_SENDFILE_NOT_AVAILABLE then */
+    /* by reading and writing where the system cannot, as over TLS; 0: then it is
+     * -ASYNCIO_SENDFILE_NOT_AVAILABLE */
     int fallback ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_FALLBACK);
 } asyncio_sendfile_options;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files through streams and sockets: every way, slow readers, broken ones, what is no file. */
 /* TEST: timeout 60 */
-#include "net/net_test.h"
+#include "net/tls_test.h"
 
 #include "support/sweep.h"
 
@@ -70,6 +70,43 @@ static int whole(struct pair *p)
     CHECK(memcmp(back, "before ", 7) == 0 && memcmp(back + 7, content, size) == 0 &&
           memcmp(back + size + 7, " after", 6) == 0);
     CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, NULL), -EPIPE);
+    free(back);
+    close(file);
+    return 0;
+}
+
+/* By TLS the kernel cannot: it is read and encrypted, piece by piece. */
+static int by_tls(struct pair *p)
+{
+    size_t size = world.is_chopped ? 20000 : world.is_sim ? 100000 : 3000000;
+    int file = make_file(size);
+    CHECK(file >= 0);
+    int64_t sent = 7;
+    char *back = malloc(size + 20);
+    asyncio_task *sender;
+    CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, &sent, .fallback = 0),
+             -ASYNCIO_SENDFILE_NOT_AVAILABLE);
+    CHECK_IS(lseek(file, 0, SEEK_SET), 0);
+    CHECK_IS(asyncio_stream_write_nowait(p->a, "before ", 7), 0);
+    START(sender, send_it, p->a, file, NULL);
+    CHECK_IS(settle(), 0);
+    if (!asyncio_task_done(sender)) { /* nobody else writes meanwhile */
+        CHECK_IS(asyncio_stream_write(p->a, "x", 1), -EBUSY);
+        CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, NULL), -EBUSY);
+    }
+    CHECK_IS(read_all(p->b, back, size + 7), (int)size + 7);
+    CHECK_IS(join(sender), 0);
+    /* the marks are what they were, down to the socket */
+    CHECK(p->a->tcp.base.high == TCP_HIGH && p->a->tcp.base.low == TCP_LOW);
+    CHECK_IS(asyncio_stream_write(p->a, " after", 6), 0);
+    CHECK_IS(read_all(p->b, back + size + 7, 6), 6);
+    CHECK(memcmp(back, "before ", 7) == 0 && memcmp(back + 7, content, size) == 0 &&
+          memcmp(back + size + 7, " after", 6) == 0);
+    CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, &sent, .offset = 10,
+                                   .count = 5), 0);
+    CHECK_IS(sent, 5);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 5, NULL), 0);
+    CHECK(memcmp(back, content + 10, 5) == 0);
     free(back);
     close(file);
     return 0;
@@ -197,6 +234,16 @@ static void test_streams(void **state)
     with_pair(cancelled);
 }
 
+static void test_tls(void **state)
+{
+    (void)state;
+    warm_up();
+    with_tls_pair(by_tls);
+    with_tls_pair(broken);
+    with_tls_pair(closed);
+    with_tls_pair(cancelled);
+}
+
 static int to_socket(int socket, int file)
 {
     int64_t sent;
@@ -280,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_sweep),
     };
