@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <asyncio.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 typedef asyncio_datagram_transport udp;
@@ -545,10 +546,47 @@ static int groups(void *data)
     return asyncio_sleep(0);
 }
 
+/* By IPv6 an interface is a number, of the group's address, too. */
+static int groups_of_six(void *data)
+{
+    (void)data;
+    udp *a, *b;
+    char text[16], number[16];
+    struct sockaddr_in6 group = { .sin6_family = AF_INET6,
+                                  .sin6_scope_id = if_nametoindex("lo") };
+    snprintf(number, sizeof number, "%u", group.sin6_scope_id);
+    inet_pton(AF_INET6, "ff01::4d", &group.sin6_addr);
+    if (world.is_sim ||
+        asyncio_loop_create_datagram_endpoint(loop(), NULL, &a, .local_host = "::1") < 0)
+        return 0; /* a host without IPv6 */
+    asyncio_datagram_transport_unref(a);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), NULL, &a, .local_host = "::",
+                                                   .family = AF_INET6),
+             0);
+    CHECK_IS(asyncio_datagram_transport_join_group(a, "ff01::4d", "lo"), -EINVAL);
+    CHECK_IS(asyncio_datagram_transport_join_group(a, "ff01::4d", number), 0);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), NULL, &b, .local_host = "::",
+                                                   .family = AF_INET6),
+             0);
+    CHECK_IS(asyncio_datagram_transport_set_multicast(b, 1, 1), 0);
+    group.sin6_port = htons((uint16_t)port_of(a));
+    int r = asyncio_datagram_transport_sendto(b, "six", 3, (struct sockaddr *)&group, sizeof group);
+    if (r != -ENETUNREACH && r != -EADDRNOTAVAIL) { /* a host without a route */
+        CHECK_IS(r, 0);
+        CHECK_IS(receive_text(a, text, sizeof text), 3);
+    }
+    CHECK_IS(asyncio_datagram_transport_leave_group(a, "ff01::4d", number), 0);
+    CHECK_IS(asyncio_datagram_transport_leave_group(a, "ff01::4d", number), -EADDRNOTAVAIL);
+    asyncio_datagram_transport_unref(a);
+    asyncio_datagram_transport_unref(b);
+    return asyncio_sleep(0);
+}
+
 static void test_groups(void **state)
 {
     (void)state;
     run_everywhere(groups);
+    run_everywhere(groups_of_six);
 }
 
 /* ---- sweeps ---- */
