@@ -66,6 +66,7 @@ struct exchange_type {
 
 struct exchange {
     const struct exchange_type *type;
+    const aiohttp_limits *limits;
     struct head head;
     const char *text;           /* of the head */
     uint32_t head_size;

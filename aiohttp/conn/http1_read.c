@@ -11,7 +11,7 @@ void aiohttp__http1_init(struct http1 *http, asyncio_stream *stream, const aioht
     memset(http, 0, offsetof(struct http1, fields));
     http->exchange.type = &aiohttp__http1_type;
     http->exchange.stream = stream;
-    http->limits = limits;
+    http->limits = http->exchange.limits = limits;
     http->out = out_of(http->room, sizeof http->room);
     aiohttp__arena_init(&http->exchange.arena, http->arena, sizeof http->arena);
 }

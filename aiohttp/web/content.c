@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a request: in pieces, or as a whole. */
+#include "message/coding.h"
 #include "web/compress.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/limits.h>
 #include <asyncio/alloc.h>
 #include <errno.h>
+
+enum { DECODED = 16384 };
 
 int aiohttp_web_request_set_client_max_size(aiohttp_web_request *request, size_t size)
 {
@@ -30,6 +33,49 @@ static int failed(aiohttp_web_request *request, int result)
     return result;
 }
 
+/* What decodes the body, if it is encoded. */
+static int find_decoder(aiohttp_web_request *request)
+{
+    struct exchange *exchange = request->exchange;
+    const struct head_field *field = head_find(&exchange->head, HEADER_CONTENT_ENCODING, NULL);
+    request->has_decoder = true;
+    if (!field)
+        return 0;
+    if (head_find(&exchange->head, HEADER_CONTENT_ENCODING, field))
+        return -(AIOHTTP_HTTP + 415);
+    int r = aiohttp__decoder_new(head_field_value(exchange->text, field), exchange->limits,
+                                 &request->decoder);
+    if (r >= 0 && request->decoder && !(request->decoded = asyncio_mem_malloc(DECODED)))
+        r = -ENOMEM;
+    return r;
+}
+
+static int decode_failed(int result)
+{
+    return result == -AIOHTTP_CONTENT_ENCODING ? -(AIOHTTP_HTTP + 400)
+           : result == -AIOHTTP_BODY_TOO_LARGE ? -(AIOHTTP_HTTP + 413)
+                                               : result;
+}
+
+/* Reads on until something has been decoded. */
+static int next_decoded(aiohttp_web_request *request)
+{
+    for (;;) {
+        int r = aiohttp__decoder_step(request->decoder, &request->encoded, request->decoded,
+                                      DECODED);
+        if (r != 0) {
+            request->piece = request->decoded;
+            return r < 0 ? decode_failed(r) : r;
+        }
+        r = exchange_read(request->exchange, &request->encoded.data);
+        if (r < 0)
+            return r;
+        request->encoded.size = (size_t)r;
+        if (r == 0)
+            return decode_failed(aiohttp__decoder_finish(request->decoder));
+    }
+}
+
 /* Gets a piece that is not given out yet: its size, 0 at the end of the body. */
 static int next_piece(aiohttp_web_request *request)
 {
@@ -37,7 +83,10 @@ static int next_piece(aiohttp_web_request *request)
         return (int)request->piece_size;
     if (request->error)
         return request->error;
-    int r = exchange_read(request->exchange, &request->piece);
+    int r = request->has_decoder ? 0 : find_decoder(request);
+    if (r >= 0)
+        r = request->decoder ? next_decoded(request)
+                             : exchange_read(request->exchange, &request->piece);
     if (r < 0)
         return failed(request, r);
     request->piece_size = (size_t)r;
@@ -46,7 +95,7 @@ static int next_piece(aiohttp_web_request *request)
 
 int aiohttp_web_request_can_read_body(const aiohttp_web_request *request)
 {
-    return request->piece_size || !request->exchange->is_body_read;
+    return request->piece_size || request->encoded.size || !request->exchange->is_body_read;
 }
 
 int aiohttp_web_request_content_read_view(aiohttp_web_request *request, const char **ret_data)
@@ -197,6 +246,11 @@ void aiohttp__web_request_end(aiohttp_web_request *request)
 {
     aiohttp__web_response_drop_file(&request->response);
     aiohttp__web_compress_end(&request->response);
+    aiohttp__web_json_end(request);
+    aiohttp__decoder_free(request->decoder);
+    asyncio_mem_free(request->decoded);
+    request->decoder = NULL;
+    request->decoded = NULL;
     asyncio_mem_free(request->body);
     request->body = NULL;
     if (request->json)

@@ -193,6 +193,7 @@ int(aiohttp_make_mocked_request)(const char *method, const char *path,
         return -ENOMEM;
     mocked->exchange.type = &memory;
     mocked->limits = aiohttp_server_limits();
+    mocked->exchange.limits = &mocked->limits;
     mocked->wire = bytes_up_to(TEST_BODY_MAX);
     test_answer_init(&mocked->answer);
     int r = aiohttp__test_write_request(&mocked->wire, method, path, options ? options : &usual);

@@ -26,6 +26,7 @@ struct web_cookie {
 };
 
 struct web_part;
+struct decoder;
 struct encoder;
 
 struct aiohttp_web_response {
@@ -59,16 +60,19 @@ struct aiohttp_web_request {
         *charset;
     aiohttp_headers *headers;
     struct web_pair *query, *cookies;
-    bool has_query, has_cookies, has_charset;
+    bool has_query, has_cookies;
     bool is_read;                 /* `body` is all of it */
     int error;                    /* what reading the body has failed with */
     const char *piece;
     size_t piece_size;
+    struct decoder *decoder;      /* of Content-Encoding; NULL: there is none */
+    bool has_decoder;             /* it has been looked for */
+    struct span encoded;          /* what it has not taken yet */
+    char *decoded;                /* where it writes to */
     char *body;
     size_t body_size, body_capacity;
     const char *text;
     struct json_t *json;
-    void *local_data;             /* of make_mocked_request */
 };
 
 /* Makes the request of an exchange, in its arena; NULL without memory. */
@@ -79,6 +83,9 @@ void aiohttp__web_json_end(aiohttp_web_request *request);
 
 /* Gives back what is not in the arena. */
 void aiohttp__web_request_end(aiohttp_web_request *request);
+
+/* json.c */
+void aiohttp__web_json_end(aiohttp_web_request *request);
 
 /* send.c: sends the answer that a handler has left behind, with its result. 0, or an error that
  * ends the connection. Suspends. */

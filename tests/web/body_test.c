@@ -3,6 +3,10 @@
  * cut off; Expect. */
 #include "web/web_test.h"
 
+#include "../aiohttp/message/coding.h"
+
+#include <jansson.h>
+
 static void add_to(char *all, size_t size, const char *piece, int count)
 {
     size_t have = strlen(all);
@@ -27,6 +31,18 @@ static int mirror(aiohttp_web_request *request, void *data)
     if (strcmp(path, "/text") == 0) {
         int r = aiohttp_web_request_text(request, &body);
         return r < 0 ? r : aiohttp_web_respond(request, body);
+    }
+    if (strcmp(path, "/json") == 0) {
+        json_t *json, *answer;
+        int r = aiohttp_web_request_json(request, &json);
+        if (r >= 0)
+            r = aiohttp_web_request_json(request, &json); /* again: the same */
+        if (r < 0)
+            return r;
+        answer = json_pack("{s:O}", "got", json);
+        r = answer ? aiohttp_web_respond_json(request, answer) : -ENOMEM;
+        json_decref(answer);
+        return r;
     }
     if (strcmp(path, "/pieces") == 0) {
         int n;
@@ -88,6 +104,11 @@ static const struct talk good[] = {
     { POST "/text" HOST LENGTH(2) "\xe4!", "HTTP/1.1 400 ", NULL },
     { POST "/text" HOST "Content-Type: text/plain; charset=koi8-r\r\n" LENGTH(2) "a!",
       "HTTP/1.1 415 ", NULL },
+    { POST "/json" HOST LENGTH(7) "[1,{}] ", "HTTP/1.1 200 ", "{\"got\":[1,{}]}" },
+    { POST "/json" HOST LENGTH(3) "[1,", "HTTP/1.1 400 ", NULL },
+    { POST "/read" HOST "Content-Encoding: rot13\r\n" LENGTH(3) "abc", "HTTP/1.1 415 ", NULL },
+    { POST "/read" HOST "Content-Encoding: gzip\r\n" LENGTH(3) "abc", "HTTP/1.1 400 ", NULL },
+    { POST "/read" HOST "Content-Encoding: identity\r\n" LENGTH(3) "abc", "HTTP/1.1 200 ", "abc" },
     { POST "/read" HOST CHUNKED "x\r\nhello\r\n", "HTTP/1.1 400 ", NULL },
     { POST "/read" HOST CHUNKED "5\r\nhelloX\r\n0\r\n\r\n", "HTTP/1.1 400 ", NULL },
     { POST "/read" HOST CHUNKED "5\r\nhello\r\n0\r\nX Y: z\r\n\r\n", "HTTP/1.1 400 ", NULL },
@@ -101,6 +122,35 @@ static int bodies(void *data)
     if (r >= 0)
         r = talk_all(&live, good, sizeof good / sizeof *good);
     return live_end(&live, r);
+}
+
+/* Compressed bodies are decoded as they are read; bombs are not. */
+static int encoded(void *data)
+{
+    static char plain[100000], packed[2048], request[4096], answer[4096];
+    struct encoder *encoder;
+    struct live live;
+    (void)data;
+    struct span in = { plain, 500 };
+    memset(plain, 'a', sizeof plain);
+    int r = aiohttp__encoder_new(CODING_GZIP, -1, &encoder);
+    if (r < 0)
+        return r;
+    int size = aiohttp__encoder_step(encoder, &in, ENCODE_FINISH, packed, sizeof packed);
+    aiohttp__encoder_free(encoder);
+    int head = snprintf(request, sizeof request,
+                        POST "/read" HOST "Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n",
+                        size);
+    memcpy(request + head, packed, (size_t)size);
+    r = live_start(&live, mirror);
+    if (r >= 0)
+        r = live_ask_bytes(&live, request, (size_t)(head + size), answer, sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 200 ");
+    plain[500] = '\0';
+    CHECK_TEXT(body_of(answer), plain);
+    return 0;
 }
 
 /* What was not read is dropped, and the next request is found behind it. */
@@ -236,6 +286,7 @@ static int expect(void *data)
     }
 CASE(bodies)
 CASE(unread)
+CASE(encoded)
 CASE(too_large)
 CASE(cut_off)
 CASE(expect)
@@ -244,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies),  cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_encoded),
         cmocka_unit_test(test_too_large), cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_expect),
     };
