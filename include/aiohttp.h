@@ -13,3 +13,4 @@
 #include <aiohttp/multi_dict.h>
 #include <aiohttp/multipart.h>
 #include <aiohttp/url.h>
+#include <aiohttp/web.h>

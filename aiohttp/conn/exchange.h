@@ -78,6 +78,7 @@ struct exchange {
     bool is_broken;             /* reading or writing has failed: nothing can be sent any more */
     bool awaits_continue;       /* the peer waits for 100 Continue */
     bool is_upgraded;
+    bool wants_watch;           /* once the body has been read */
     uint16_t refused;           /* the status to answer after a failed read, or 0 */
     uint16_t status;            /* that was answered, or 0 */
     uint64_t sent;              /* body bytes, before chunking */

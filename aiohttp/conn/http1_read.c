@@ -250,7 +250,7 @@ void aiohttp__http1_finish(struct http1 *http)
     http->more_fields = NULL;
     aiohttp__arena_reset(&exchange->arena);
     exchange->is_settled = exchange->is_begun = exchange->is_ended = exchange->is_bodyless = false;
-    exchange->awaits_continue = exchange->is_upgraded = false;
+    exchange->awaits_continue = exchange->is_upgraded = exchange->wants_watch = false;
     exchange->refused = exchange->status = 0;
     exchange->sent = 0;
 }

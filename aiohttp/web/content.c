@@ -90,6 +90,8 @@ static int next_piece(aiohttp_web_request *request)
     if (r < 0)
         return failed(request, r);
     request->piece_size = (size_t)r;
+    if (r == 0 && request->exchange->wants_watch)
+        r = request->exchange->type->watch(request->exchange, true);
     return r;
 }
 

@@ -376,6 +376,7 @@ int aiohttp_web_request_get_extra_info(const aiohttp_web_request *request, const
 
 int aiohttp_web_request_set_handler_cancellation(aiohttp_web_request *request, int enabled)
 {
+    request->exchange->wants_watch = enabled;
     return request->exchange->type->watch(request->exchange, enabled != 0);
 }
 

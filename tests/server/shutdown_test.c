@@ -18,7 +18,11 @@ static int handler(aiohttp_web_request *request, void *data)
     if (path && strcmp(path, "/never") == 0)
         r = asyncio_sleep(1000);
     if (path && strcmp(path, "/watched") == 0) {
+        const char *body;
+        size_t size;
         r = aiohttp_web_request_set_handler_cancellation(request, 1);
+        if (r >= 0)
+            r = aiohttp_web_request_read(request, &body, &size);
         if (r >= 0)
             r = asyncio_sleep(1000);
     }
@@ -97,12 +101,10 @@ static int impatient(void *data)
     return r;
 }
 
-static int peer_goes(void *data)
+static int goes(const char *request)
 {
-    const char *request = "GET /watched HTTP/1.1\r\nHost: a\r\n\r\n";
     asyncio_stream *stream = NULL;
     struct live live;
-    (void)data;
     memset(&seen, 0, sizeof seen);
     int r = live_start(&live, handler);
     if (r >= 0)
@@ -122,6 +124,14 @@ static int peer_goes(void *data)
     CHECK_IS(seen.cancelled, 1);
     CHECK_IS(reports.count, 0);
     return r;
+}
+
+static int peer_goes(void *data)
+{
+    (void)data;
+    int r = goes("GET /watched HTTP/1.1\r\nHost: a\r\n\r\n");
+    return r < 0 ? r
+                 : goes("POST /watched HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
 }
 
 /* What is sent ahead while a handler is watched is answered after it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole exchange with a server, with each suspension of each task cancelled in turn, and each
  * allocation failed. */
+/* TEST: timeout 120; not allocations */
 #include "web/web_test.h"
 
 #include "support/sweep.h"
