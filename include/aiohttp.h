@@ -12,5 +12,6 @@
 #include <aiohttp/macros.h>
 #include <aiohttp/multi_dict.h>
 #include <aiohttp/multipart.h>
+#include <aiohttp/payload.h>
 #include <aiohttp/url.h>
 #include <aiohttp/web.h>

@@ -3,6 +3,7 @@
 #include "message/headers.h"
 
 #include "base/error.h"
+#include "wire/write.h"
 
 #include <asyncio/alloc.h>
 
@@ -13,28 +14,15 @@ struct own {
     _Alignas(ARENA_ALIGN) char text[512];
 };
 
-static const unsigned char token[256] = {
-    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1,         ['*'] = 1,
-    ['+'] = 1, ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1,          ['|'] = 1,
-    ['~'] = 1, ['0' ... '9'] = 1,    ['A' ... 'Z'] = 1,    ['a' ... 'z'] = 1,
-};
-
+/* The grammar is wire's, where it is checked once more when it is written. */
 bool aiohttp__headers_is_name(struct span name)
 {
-    for (size_t i = 0; i < name.size; i++)
-        if (!token[(unsigned char)name.data[i]])
-            return false;
-    return name.size != 0 && name.size <= UINT16_MAX;
+    return name.size <= UINT16_MAX && aiohttp__is_token(name);
 }
 
 bool aiohttp__headers_is_value(struct span value)
 {
-    for (size_t i = 0; i < value.size; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return value.size < INT32_MAX;
+    return value.size < INT32_MAX && aiohttp__is_value(value);
 }
 
 aiohttp_headers *aiohttp_headers_new(void)
