@@ -10,7 +10,8 @@
  *            Only pause_writing comes from inside a call, as there.
  * READING    goes into memory that all share; what comes later than asked for is kept in `in`, a
  *            block of the floor's, until the protocol has had it. While it is there, or reading is
- *            paused, no more is asked for.
+ *            paused, no more is asked for. A few transports on which much comes read into a block
+ *            of their own, so that it need not be copied.
  * LIFE       connection_lost is scheduled when the one below says that it has ended. A reference of
  *            the transport's own is given back when that has returned (or the loop closes and it
  *            never will), and the kernel has let go of the last operation. */
@@ -67,16 +68,61 @@ static bool may_receive(const asyncio_transport *transport)
            !transport->in.count;
 }
 
+enum {
+    BULK_SIZE = 8192,   /* what is better not copied */
+    OWN_BLOCKS_MAX = 8, /* of a loop: idle connections hold no more than these */
+};
+
+_Static_assert((int)SCRATCH_SIZE == (int)BLOCK_MAX, "a block of its own takes as much");
+
+/* Where the next receive goes; NULL without memory. */
+static char *memory_for(asyncio_transport *transport)
+{
+    struct net *net = transport->tcp.net;
+    size_t capacity;
+    if (transport->is_bulk && net->own_blocks < OWN_BLOCKS_MAX &&
+        (transport->own = asyncio__blocks_get(&net->blocks, BLOCK_MAX, &capacity))) {
+        net->own_blocks++;
+        return transport->own;
+    }
+    if (!net->scratch)
+        net->scratch = asyncio__malloc(SCRATCH_SIZE);
+    return net->scratch;
+}
+
+/* No receive goes into it any more. */
+static char *take_own(asyncio_transport *transport)
+{
+    char *block = transport->own;
+    transport->tcp.net->own_blocks -= block != NULL;
+    transport->own = NULL;
+    return block;
+}
+
+static void drop_own(asyncio_transport *transport)
+{
+    char *block = take_own(transport);
+    if (block)
+        asyncio__blocks_put(&transport->tcp.net->blocks, block, BLOCK_MAX);
+}
+
 /* Keeps what a receive has given until its turn comes. */
 static void keep(asyncio_transport *transport, int result)
 {
     struct net *net = transport->tcp.net;
-    if (result > 0 &&
-        asyncio__buffer_reserve(&transport->in, &net->blocks, (size_t)result) < 0)
+    transport->is_bulk = result >= BULK_SIZE;
+    if (result > 0 && transport->own) {
+        transport->in = (struct buffer){ .data = take_own(transport),
+                                         .count = (size_t)result,
+                                         .capacity = BLOCK_MAX };
+    } else if (result > 0 &&
+               asyncio__buffer_reserve(&transport->in, &net->blocks, (size_t)result) < 0) {
         result = -ENOMEM;
-    if (result > 0) {
+    } else if (result > 0) {
         asyncio__buffer_add(&transport->in, net->scratch, (size_t)result);
-    } else {
+    }
+    drop_own(transport);
+    if (result <= 0) {
         transport->has_result = true;
         transport->result = result;
     }
@@ -168,7 +214,6 @@ static void read_on(struct handle *handle, asyncio_loop *loop)
     if (!loop || transport->is_closing || transport->is_reading_paused ||
         transport->is_shaking_hands)
         return;
-    struct net *net = transport->tcp.net;
     transport->refs++;
     if (transport->in.count) {
         give(transport);
@@ -180,13 +225,15 @@ static void read_on(struct handle *handle, asyncio_loop *loop)
             fail(transport, transport->result);
     }
     if (may_receive(transport)) {
-        int r = -ENOMEM;
-        if (net->scratch || (net->scratch = asyncio__malloc(SCRATCH_SIZE)))
-            r = transport->top->type->receive(transport->top, net->scratch, SCRATCH_SIZE);
+        char *memory = memory_for(transport);
+        int r = memory ? transport->top->type->receive(transport->top, memory, SCRATCH_SIZE)
+                       : -ENOMEM;
         if (r == OP_PENDING)
             transport->is_receiving = true;
         else if (!transport->is_closing)
             keep(transport, r);
+        else
+            drop_own(transport);
     }
     release(transport);
 }
@@ -275,7 +322,9 @@ static void received(struct transport *top, int result)
 {
     asyncio_transport *transport = top->user;
     transport->is_receiving = false;
-    if (!transport->is_closing)
+    if (transport->is_closing)
+        drop_own(transport);
+    else
         keep(transport, result);
 }
 
@@ -300,6 +349,7 @@ static void lost(struct transport *top, int error)
     asyncio_transport *transport = top->user;
     (void)error; /* `ended` has told */
     transport->is_lost = true;
+    drop_own(transport);
     asyncio__buffer_release(&transport->in, &transport->tcp.net->blocks);
     list_remove(&transport->link);
     part(transport);
@@ -415,6 +465,7 @@ int asyncio__transport_secure(asyncio_transport *transport, const struct secure 
     }
     if (r < 0)
         return r;
+    drop_own(transport); /* the receive goes elsewhere now */
     transport->top = &tls->base;
     transport->is_receiving = false;
     transport->is_shaking_hands = true;

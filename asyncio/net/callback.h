@@ -13,6 +13,7 @@ struct asyncio_transport {
     asyncio_protocol *protocol;
     asyncio_context *context;        /* what the protocol's methods run in */
     struct buffer in;                /* came, and was not given to the protocol yet */
+    char *own;                       /* a block of its own that the receive under way goes into */
     struct handle making;            /* connection_made */
     struct handle reading;           /* what came goes to the protocol, and reading goes on */
     struct handle resuming;          /* first wakes who asked for it, later resume_writing */
@@ -28,6 +29,7 @@ struct asyncio_transport {
     bool is_over;                    /* connection_lost has returned, or never will be called */
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_reading_paused, is_receiving;
+    bool is_bulk;                    /* the last receive brought much */
     bool is_shaking_hands;           /* TLS began later than the connection */
     bool is_pipe;                    /* its end is that of one direction */
     bool is_part;                    /* of another transport, whose the protocol is */

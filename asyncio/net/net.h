@@ -52,6 +52,7 @@ struct net {
     struct list connects;             /* attempts under way */
     struct blocks blocks;
     char *scratch;                    /* where reads of all streams with nothing buffered go */
+    unsigned own_blocks;              /* transports that receive into one of their own instead */
     char *ciphertext;                 /* where those of all TLS transports go */
     struct names names;
 };

@@ -612,6 +612,72 @@ static void test_start_tls(void **state)
     run_everywhere(start_tls);
 }
 
+/* ---- much at a time: the first few connections receive into blocks of their own ---- */
+
+enum { BULK_PAIRS = 10, BULK = 300000 };
+#define BYTE_AT(offset) ((char)((offset) * 7 % 251))
+static void check_bytes(asyncio_protocol *protocol, const void *data, size_t size)
+{
+    struct peer *peer = peer_of(protocol);
+    for (size_t i = 0; i < size; i++)
+        if (((const char *)data)[i] != BYTE_AT(peer->total + i)) {
+            asyncio_transport_abort(peer->transport);
+            size = 0; /* so the total is never reached */
+        }
+    peer->total += size;
+    note(peer, 'd');
+}
+
+static const asyncio_protocol_methods checking = { .connection_made = made,
+                                                   .data_received = check_bytes,
+                                                   .connection_lost = lost,
+                                                   .destroy = destroy };
+static int send_to_all(struct two *pairs, size_t *from, size_t size)
+{
+    static char bytes[BULK];
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = BYTE_AT(*from + i);
+    for (int i = 0; i < BULK_PAIRS; i++)
+        CHECK_IS(asyncio_transport_write(pairs[i].a.transport, bytes, size), 0);
+    *from += size;
+    for (int i = 0; i < BULK_PAIRS; i++)
+        CHECK(wait_for_total(&pairs[i].b, *from) == 0 && pairs[i].b.total == *from);
+    return 0;
+}
+
+static int bulk(void *data)
+{
+    static struct two pairs[BULK_PAIRS];
+    (void)data;
+    for (int i = 0; i < BULK_PAIRS; i++)
+        CHECK_IS(open_two(&pairs[i], &checking, false), 0);
+    size_t from = 0, much = world.is_chopped ? 2000 : BULK;
+    CHECK_IS(send_to_all(pairs, &from, much), 0);
+    CHECK_IS(send_to_all(pairs, &from, 10), 0);
+    CHECK_IS(send_to_all(pairs, &from, much), 0);
+    struct two *first = pairs;
+    CHECK_IS(server_context(certificates()->server, &first->server_side), 0);
+    CHECK_IS(client_context(&first->client_side), 0);
+    asyncio_task *other;
+    START(other, secure_side, first, first->server_side);
+    CHECK_IS(asyncio_loop_start_tls(asyncio_get_running_loop(), first->a.transport,
+                                    first->client_side, .server_hostname = "localhost"),
+             0);
+    CHECK_IS(join(other), 0);
+    CHECK_IS(send_to_all(pairs, &from, much), 0);
+    for (int i = 0; i < BULK_PAIRS; i++) {
+        (i % 2 ? asyncio_transport_abort : asyncio_transport_close)(pairs[i].b.transport);
+        CHECK_IS(close_two(&pairs[i]), 0);
+    }
+    return 0;
+}
+
+static void test_bulk(void **state)
+{
+    (void)state;
+    run_everywhere(bulk);
+}
+
 /* ---- misuse, memory, cancellation ---- */
 
 static asyncio_protocol *no_protocol(void *data)
@@ -726,7 +792,7 @@ int main(int count, char **words)
         cmocka_unit_test(test_reset),        cmocka_unit_test(test_by_server),
         cmocka_unit_test(test_close_inside), cmocka_unit_test(test_left_open),
         cmocka_unit_test(test_replaced),     cmocka_unit_test(test_misuse),
-        cmocka_unit_test(test_start_tls),
+        cmocka_unit_test(test_start_tls),    cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_allocations),  cmocka_unit_test(test_cancellations),
     };
     warm_up();
