@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* WebSocket frames: see ws.h. */
+#include "wire/ws.h"
+
+#include <string.h>
+
+void aiohttp__ws_reader_init(struct ws_reader *reader, const aiohttp_limits *limits,
+                             bool from_client, bool has_deflate)
+{
+    *reader = (struct ws_reader){
+        .frame_max = limits->frame,
+        .message_max = limits->message,
+        .fragments_max = limits->fragments,
+        .from_client = from_client,
+        .has_deflate = has_deflate,
+    };
+}
+
+/* The two bytes that every frame has: 0, or the code to close with. */
+static int judge(const struct ws_reader *reader, uint8_t first, uint8_t second)
+{
+    unsigned opcode = first & 15;
+    bool is_final = (first & 0x80) != 0, is_control = opcode >= 8;
+    if ((first & 0x30) != 0 || opcode > WS_PONG || (opcode > WS_BINARY && !is_control))
+        return WS_CLOSE_PROTOCOL;
+    bool may_deflate = reader->has_deflate && (opcode == WS_TEXT || opcode == WS_BINARY);
+    if ((first & 0x40) != 0 && !may_deflate)
+        return WS_CLOSE_PROTOCOL;
+    if (((second & 0x80) != 0) != reader->from_client)
+        return WS_CLOSE_PROTOCOL;
+    if (is_control)
+        return is_final && (second & 0x7f) <= 125 ? 0 : WS_CLOSE_PROTOCOL;
+    return (opcode == WS_CONTINUATION) == reader->in_message ? 0 : WS_CLOSE_PROTOCOL;
+}
+
+static uint64_t big_endian(const uint8_t *at, int size)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < size; i++)
+        number = number << 8 | at[i];
+    return number;
+}
+
+int aiohttp__ws_read_header(struct ws_reader *reader, const void *data, size_t size,
+                            struct ws_frame *ret_frame)
+{
+    const uint8_t *at = data;
+    if (size < 2)
+        return 0;
+    int code = judge(reader, at[0], at[1]);
+    if (code != 0)
+        return -code;
+    uint64_t length = at[1] & 0x7f;
+    int more = length == 126 ? 2 : length == 127 ? 8 : 0;
+    size_t header = 2 + (size_t)more + (reader->from_client ? 4 : 0);
+    if (size < 2 + (size_t)more)
+        return 0;
+    if (more > 0) {
+        length = big_endian(at + 2, more);
+        if (length < (more == 2 ? 126 : 65536) || length > (uint64_t)INT64_MAX)
+            return -WS_CLOSE_PROTOCOL;
+    }
+    bool is_control = (at[0] & 8) != 0;
+    if (!is_control) {
+        bool is_first = !reader->in_message;
+        uint64_t before = is_first ? 0 : reader->message;
+        size_t fragments = is_first ? 0 : reader->fragments;
+        if (length > reader->frame_max || before > reader->message_max ||
+            length > reader->message_max - before || fragments >= reader->fragments_max)
+            return -WS_CLOSE_TOO_BIG;
+        if (size < header)
+            return 0;
+        reader->message = before + length;
+        reader->fragments = fragments + 1;
+        reader->in_message = (at[0] & 0x80) == 0;
+    }
+    if (size < header)
+        return 0;
+    *ret_frame = (struct ws_frame){
+        .size = length,
+        .opcode = at[0] & 15,
+        .is_final = (at[0] & 0x80) != 0,
+        .is_deflated = (at[0] & 0x40) != 0,
+        .is_masked = reader->from_client,
+    };
+    if (reader->from_client)
+        memcpy(ret_frame->mask, at + header - 4, 4);
+    return (int)header;
+}
+
+size_t aiohttp__ws_write_header(char header[WS_HEADER_MAX], const struct ws_frame *frame)
+{
+    uint8_t text[WS_HEADER_MAX];
+    size_t size = 2;
+    int more = frame->size < 126 ? 0 : frame->size < 65536 ? 2 : 8;
+    text[0] = (uint8_t)((frame->is_final ? 0x80 : 0) | (frame->is_deflated ? 0x40 : 0) |
+                        (frame->opcode & 15));
+    text[1] = (uint8_t)((frame->is_masked ? 0x80 : 0) |
+                        (more == 0 ? (uint8_t)frame->size : more == 2 ? 126 : 127));
+    for (int i = more - 1; i >= 0; i--)
+        text[size++] = (uint8_t)(frame->size >> 8 * i);
+    if (frame->is_masked) {
+        memcpy(text + size, frame->mask, 4);
+        size += 4;
+    }
+    memcpy(header, text, size);
+    return size;
+}
+
+void aiohttp__ws_mask(char *data, size_t size, const uint8_t mask[4], uint64_t at)
+{
+    uint8_t turned[16];
+    size_t i = 0;
+    for (size_t k = 0; k < sizeof turned; k++)
+        turned[k] = mask[(at + k) & 3];
+    uint64_t low, high;
+    memcpy(&low, turned, 8);
+    memcpy(&high, turned + 8, 8);
+    for (; size - i >= 16; i += 16) { /* compilers make vectors of it */
+        uint64_t a, b;
+        memcpy(&a, data + i, 8);
+        memcpy(&b, data + i + 8, 8);
+        a ^= low;
+        b ^= high;
+        memcpy(data + i, &a, 8);
+        memcpy(data + i + 8, &b, 8);
+    }
+    for (size_t k = 0; i < size; i++, k++)
+        data[i] = (char)((uint8_t)data[i] ^ turned[k]);
+}
+
+/* The state holds how many bytes of a character are still to come (low byte), and the least and the
+ * greatest that the next one may be: only the second byte is ever bounded more than 80 to BF, which
+ * keeps out overlong forms, surrogates, and what is beyond U+10FFFF. */
+#define UTF8(left, least, greatest)                                                                \
+    ((uint32_t)(left) | (uint32_t)(least) << 8 | (uint32_t)(greatest) << 16)
+
+static uint32_t utf8_first(uint8_t byte)
+{
+    if (byte < 0xc2 || byte > 0xf4)
+        return 0;
+    if (byte < 0xe0)
+        return UTF8(1, 0x80, 0xbf);
+    if (byte < 0xf0)
+        return UTF8(2, byte == 0xe0 ? 0xa0 : 0x80, byte == 0xed ? 0x9f : 0xbf);
+    return UTF8(3, byte == 0xf0 ? 0x90 : 0x80, byte == 0xf4 ? 0x8f : 0xbf);
+}
+
+bool aiohttp__utf8_step(uint32_t *state, const char *data, size_t size)
+{
+    uint32_t now = *state;
+    for (size_t i = 0; i < size; i++) {
+        uint64_t eight;
+        if (now == 0 && size - i >= 8) { /* ASCII, eight at once */
+            memcpy(&eight, data + i, 8);
+            if ((eight & 0x8080808080808080u) == 0) {
+                i += 7;
+                continue;
+            }
+        }
+        uint8_t byte = (uint8_t)data[i];
+        if (now == 0) {
+            if (byte >= 0x80 && (now = utf8_first(byte)) == 0)
+                return false;
+            continue;
+        }
+        if (byte < (now >> 8 & 255) || byte > (now >> 16 & 255))
+            return false;
+        now = (now & 255) > 1 ? UTF8((now & 255) - 1, 0x80, 0xbf) : 0;
+    }
+    *state = now;
+    return true;
+}
+
+bool aiohttp__ws_close_code_is_valid(unsigned code)
+{
+    if (code >= 3000 && code <= 4999)
+        return true;
+    return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
+}
+
+int aiohttp__ws_read_close(const char *data, size_t size, struct span *ret_reason)
+{
+    uint32_t state = 0;
+    if (size == 1)
+        return -WS_CLOSE_PROTOCOL;
+    if (size == 0) {
+        *ret_reason = (struct span){ data, 0 };
+        return WS_CLOSE_NO_CODE;
+    }
+    unsigned code = (unsigned)big_endian((const uint8_t *)data, 2);
+    if (!aiohttp__ws_close_code_is_valid(code))
+        return -WS_CLOSE_PROTOCOL;
+    if (!aiohttp__utf8_step(&state, data + 2, size - 2) || state != 0)
+        return -WS_CLOSE_INVALID;
+    *ret_reason = (struct span){ data + 2, size - 2 };
+    return (int)code;
+}
