@@ -124,8 +124,9 @@ static void write_str(struct bytes *out, const struct url_parts *parts)
     bytes_add(out, parts->scheme);
     if (parts->scheme.size > 0)
         bytes_put(out, ':');
-    /* a path that begins with // would be read as a host */
-    if (parts->host.size > 0 || span_is(parts->scheme, SPAN("file")) ||
+    /* a path that begins with // would be read as a host, and one of no / behind file:// */
+    bool is_rooted = path.size == 0 || path.data[0] == '/';
+    if (parts->host.size > 0 || (span_is(parts->scheme, SPAN("file")) && is_rooted) ||
         (path.size >= 2 && path.data[0] == '/' && path.data[1] == '/'))
         bytes_text(out, "//");
     if (parts->host.size > 0) {

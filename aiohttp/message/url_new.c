@@ -319,7 +319,8 @@ char *aiohttp_url_human_repr(const aiohttp_url *url)
     if (aiohttp_url_absolute(url)) {
         bytes_text(&out, "//");
         human_authority(&out, url);
-    } else if (strcmp(aiohttp_url_scheme(url), "file") == 0 || strncmp(path.data, "//", 2) == 0) {
+    } else if ((strcmp(aiohttp_url_scheme(url), "file") == 0 && strchr("/", *path.data)) ||
+               strncmp(path.data, "//", 2) == 0) {
         bytes_text(&out, "//");
     }
     human(&out, path, "#?");

@@ -124,6 +124,8 @@ static void written_in_one_form(void **state)
         { "//h/x", "//h/x" },
         { "////x", "////x" },
         { "file:/x", "file:///x" },
+        { "file:x", "file:x" }, /* and not the host x */
+        { "file:", "file://" },
         { "./a:b", "./a:b" },
         { "", "" },
         { "http://h/a\\b", "http://h/a%5Cb" },
