@@ -255,6 +255,27 @@ static int files(void *data)
     return 0;
 }
 
+/* Standard input as it is, by its number. */
+static int standard_input(void *data)
+{
+    (void)data;
+    asyncio_stream *stream;
+    char text[8];
+    int ends[2], saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+    CHECK(saved >= 0 && pipe2(ends, O_CLOEXEC) == 0);
+    CHECK(dup2(ends[0], 0) == 0 && close(ends[0]) == 0);
+    CHECK_IS(write(ends[1], "typed\n", 6), 6);
+    CHECK_IS(asyncio_connect_read_pipe(0, &stream), 0);
+    CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 6);
+    close(ends[1]);
+    CHECK_IS(asyncio_stream_readline(stream, text, sizeof text), 0);
+    asyncio_stream_unref(stream);
+    CHECK_IS(settle(), 0);
+    CHECK(fcntl(0, F_GETFD) < 0); /* it was taken, and is closed */
+    CHECK(dup2(saved, 0) == 0 && close(saved) == 0);
+    return 0;
+}
+
 static int devices(void *data)
 {
     (void)data;
@@ -284,6 +305,7 @@ static void test_others(void **state)
     run_everywhere(refused);
     run_everywhere(files);
     run_everywhere(devices);
+    run_everywhere(standard_input);
 }
 
 static int talk(void)

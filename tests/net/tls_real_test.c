@@ -238,6 +238,56 @@ static void test_their_client(void **state)
     enter_world("plain", false, 0);
 }
 
+/* TLS 1.1, which their programs speak with each other when they are told to: neither our server nor
+ * our client does. */
+static int old_client(void *data)
+{
+    (void)data;
+    struct child child;
+    struct conversation ends = { .server = NULL };
+    siginfo_t info = { .si_pid = 0 };
+    CHECK_IS(converse(&ends), 0);
+    const char *words[] = { "openssl", "s_client", "-connect",        ends.address, "-tls1_1",
+                            "-cipher", "ALL:@SECLEVEL=0", NULL };
+    CHECK_IS(start(&child, words), 0);
+    while (!info.si_pid) { /* it ends by itself */
+        CHECK_IS(asyncio_sleep(0.01), 0);
+        CHECK(waitid(P_PID, (id_t)child.number, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
+    }
+    CHECK(info.si_code == CLD_EXITED && info.si_status == 1);
+    CHECK(!asyncio_future_done(ends.served.done));
+    return end_conversation(&ends, &child);
+}
+
+static int old_server(void *data)
+{
+    (void)data;
+    asyncio_ssl_context *context;
+    asyncio_stream *stream = NULL;
+    struct child child;
+    char port[8];
+    int number = free_port();
+    snprintf(port, sizeof port, "%d", number);
+    CHECK_IS(client_context(&context), 0);
+    const char *words[] = { "openssl", "s_server",        "-accept", port,
+                            "-cert",   certificates()->server, "-key", certificates()->server,
+                            "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", NULL };
+    CHECK_IS(start(&child, words), 0);
+    CHECK_IS(connect_when_up(number, context, &stream), -ASYNCIO_SSL);
+    CHECK(!stream && strstr(asyncio_last_error(-ASYNCIO_SSL)->text, "protocol"));
+    CHECK_IS(stop(&child), 0);
+    asyncio_ssl_context_unref(context);
+    return 0;
+}
+
+static void test_old_versions(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    assert_return_code(run_once(old_client, NULL), 0);
+    assert_return_code(run_once(old_server, NULL), 0);
+}
+
 /* Renegotiation: their client asks for it ("R"), and does not get it. */
 static int renegotiation(void *data)
 {
@@ -272,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_their_server),
         cmocka_unit_test(test_their_client),
         cmocka_unit_test(test_renegotiation),
+        cmocka_unit_test(test_old_versions),
     };
     warm_up();
     return cmocka_run_group_tests(tests, NULL, NULL);
