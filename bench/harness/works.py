@@ -86,7 +86,7 @@ WORKS = [
     Work("offload_post", 200_000, 10_000, 10_000, cores=(0, 1)),
     Work("offload_roundtrip", cores=(0, 1), **TRIPS),
     Work("subprocess", 2_000, 2_000, 50),
-    Work("files", 10_000, 10_000, 500, cores=(0, 1)),
+    Work("files", 10_000, 10_000, 500),
     Work("http_parse", 200_000, 20_000, 20_000),
 ]
 CELLS = [Echo(size, n) for size in (64, 4096, 65536) for n in (1, 64, 1000)] + [Echo(64, 64, 16)]
