@@ -356,7 +356,11 @@ int(aiohttp_web_application_set)(aiohttp_web_application *app, const aiohttp_web
             destroy(value);
         return -ENOMEM;
     }
-    int r = aiohttp__stored_set(&app->stored, &app->arena, app->is_frozen, key, value, destroy);
+    const aiohttp_web_application *root = app;
+    while (root->parent)
+        root = root->parent;
+    bool is_fixed = app->is_frozen && !root->is_starting;
+    int r = aiohttp__stored_set(&app->stored, &app->arena, is_fixed, key, value, destroy);
     return r == -ENOMEM ? aiohttp__application_failed(app, r, "no memory for \"%s\"", key->name) :
                           r;
 }

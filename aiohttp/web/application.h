@@ -77,6 +77,7 @@ struct stored {
 struct aiohttp_web_application {
     int references;
     bool is_frozen, is_started;
+    bool is_starting; /* of the outermost: contexts and on_startup run, which may store */
     int error; /* the first one of putting together */
     char why[200];
     size_t client_max_size;

@@ -311,7 +311,9 @@ int aiohttp__web_application_startup(aiohttp_web_application *app)
     if (r >= 0)
         r = aiohttp__application_freeze(app);
     if (r >= 0) {
+        app->is_starting = true;
         r = start(app);
+        app->is_starting = false;
         if (r < 0)
             unwind(app);
     }

@@ -263,17 +263,18 @@ typedef struct aiohttp_web_app_key {
 } aiohttp_web_app_key;
 
 /* Defines a key for pointers to T: `static AIOHTTP_WEB_APP_KEY(pool_key, struct pool);`. The
- * compiler then checks what is put in and knows what comes out. */
+ * compiler then checks what is put in and knows what comes out. T may be opaque. */
 #define AIOHTTP_WEB_APP_KEY(key, T)                                                                \
     const struct {                                                                                 \
         const char *name;                                                                          \
-        T *const *type;                                                                            \
+        T **type;                                                                                  \
     } key = { #key, 0 }
 
 /* Stores `value` (NULL: removes it) under a key. `destroy(value)` (NULL: nothing) is called once:
  * when it is replaced, when the application goes, or at once when this fails. -ENOMEM;
- * -ASYNCIO_INVALID_STATE once frozen, unless something is stored under the key. Does not
- * suspend. */
+ * -ASYNCIO_INVALID_STATE once it has started, unless something is stored under the key: what is
+ * only there while it runs (a pool, a task) is stored by a cleanup context or on_startup, as in
+ * Python. Does not suspend. */
 AIOHTTP_API int aiohttp_web_application_set(aiohttp_web_application *app,
                                             const aiohttp_web_app_key *key, void *value,
                                             void (*destroy)(void *value));
@@ -430,6 +431,10 @@ ASYNCIO__END
 #define AIOHTTP__SIGNAL(fn)                                                                        \
     ASYNCIO__CALLBACK(aiohttp_web_signal, fn, int (*)(aiohttp_web_application *, void *),          \
                       int (*)(aiohttp_web_application *))
+/* NULL, too. */
+#define AIOHTTP__EXIT_SIGNAL(fn)                                                                   \
+    ASYNCIO__CALLBACK(aiohttp_web_signal, fn, int (*)(aiohttp_web_application *, void *),          \
+                      int (*)(aiohttp_web_application *), void *)
 #define AIOHTTP__MIDDLEWARE(fn)                                                                    \
     ASYNCIO__CALLBACK(aiohttp_web_middleware, fn,                                                  \
                       int (*)(aiohttp_web_request *, aiohttp_web_next *, void *),                  \
@@ -450,13 +455,13 @@ ASYNCIO__END
 #define aiohttp_web_application_on_response_prepare(...) aiohttp__web_prepare_m(__VA_ARGS__, )
 #define aiohttp_web_application_cleanup_ctx(...) aiohttp__web_cleanup_ctx_m(__VA_ARGS__, )
 #define aiohttp__web_cleanup_ctx_m(app, enter, leave, ...)                                         \
-    aiohttp__web_cleanup_ctx_v(app, AIOHTTP__SIGNAL(enter), AIOHTTP__SIGNAL(leave),                \
+    aiohttp__web_cleanup_ctx_v(app, AIOHTTP__SIGNAL(enter), AIOHTTP__EXIT_SIGNAL(leave),           \
                                AIOHTTP__CALLBACK_OPTIONS(__VA_ARGS__))
 
 /* The value is of the key's type, or the compiler says so. */
 #define AIOHTTP__KEY(key) ((const aiohttp_web_app_key *)(const void *)(key))
 #define AIOHTTP__TYPED(key, value) ((void)sizeof((value) == *(key)->type), (value))
-#define AIOHTTP__AS(key, value) ((__typeof__(*(key)->type + 0))(value))
+#define AIOHTTP__AS(key, value) ((__typeof__(*(key)->type))(value))
 #define aiohttp_web_application_set(app, key, value, destroy)                                      \
     aiohttp_web_application_set(app, AIOHTTP__KEY(key), AIOHTTP__TYPED(key, value), destroy)
 #define aiohttp_web_application_get(app, key)                                                      \

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS_MAX = 4096 };
@@ -39,9 +40,19 @@ static void *counting_reallocate(void *old, size_t size, void *data)
     return memory;
 }
 
+/* Libraries, and the program, are kept open by libdw once functions were named. */
+static bool has_names(int descriptor)
+{
+    char link[64], target[4096] = "", program[4096] = "";
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    return readlink(link, target, sizeof target - 1) > 0 &&
+           readlink("/proc/self/exe", program, sizeof program - 1) > 0 &&
+           (strstr(target, ".so") || strcmp(target, program) == 0);
+}
+
 static bool is_open(int descriptor)
 {
-    return fcntl(descriptor, F_GETFD) >= 0;
+    return fcntl(descriptor, F_GETFD) >= 0 && !has_names(descriptor);
 }
 
 static int threads(void)

@@ -233,6 +233,43 @@ static void frozen_once_it_runs(void **state)
     assert_int_equal(asyncio_run(asyncio_coro(aiohttp__web_application_startup, NULL)), -ENOMEM);
 }
 
+static AIOHTTP_WEB_APP_KEY(pool_key, char);
+static AIOHTTP_WEB_APP_KEY(late_key, struct nowhere_defined); /* opaque types are usual */
+
+static int store(aiohttp_web_application *app, void *data)
+{
+    return aiohttp_web_application_set(app, &pool_key, (char *)data, NULL);
+}
+
+static int storing(aiohttp_web_application *app, aiohttp_web_application *sub)
+{
+    int r = aiohttp__web_application_startup(app);
+    if (r < 0)
+        return r;
+    const char *outer = aiohttp_web_application_get(app, &pool_key);
+    const char *inner = aiohttp_web_application_get(sub, &pool_key);
+    int late = aiohttp_web_application_set(sub, &late_key, (struct nowhere_defined *)app, NULL);
+    r = aiohttp__web_application_cleanup(app);
+    bool is_right = outer && inner && !strcmp(outer, "a") && !strcmp(inner, "b") &&
+                    late == -ASYNCIO_INVALID_STATE &&
+                    aiohttp_web_application_get(sub, &late_key) == NULL;
+    return r < 0 ? r : is_right ? 0 : -EBADMSG;
+}
+
+/* A pool is made where a loop runs, and handlers find it in the application. */
+static void stores_while_it_starts(void **state)
+{
+    (void)state;
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    aiohttp_web_application *sub = aiohttp_web_application_new();
+    (void)aiohttp_web_application_cleanup_ctx(app, store, NULL, DATA("a"));
+    (void)aiohttp_web_application_on_startup(sub, store, DATA("b"));
+    (void)aiohttp_web_application_add_subapp(app, "/s", sub);
+    int r = asyncio_run(asyncio_coro(storing, app, sub));
+    aiohttp_web_application_unref(app);
+    assert_int_equal(r, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +280,7 @@ int main(void)
         cmocka_unit_test(all_are_left_whatever_fails),
         cmocka_unit_test(cancelled_while_it_starts),
         cmocka_unit_test(frozen_once_it_runs),
+        cmocka_unit_test(stores_while_it_starts),
     };
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
 }

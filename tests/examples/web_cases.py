@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""What the examples on libaiohttp have to do: the hello of the first page, the JSON API, and the live site, which Chromium
+looks at too, where there is one."""
+import fcntl
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import tempfile
+import threading
+import time
+
+import browser
+from cases import connect, is_refused, read_to_end
+from program import PATIENCE, Program, Skipped, check
+
+GOODBYE = r"stopped after (\d+) answers; left behind: 0 tasks, 0 descriptors, 0 bytes\n\Z"
+TOKEN = {"Authorization": "Bearer secret"}
+
+
+def ask(port, method, path, body=None, headers=None):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    client.request(method, path, body, headers or {})
+    answer = client.getresponse()
+    data = answer.read()
+    client.close()
+    return answer, data
+
+
+# ---- hello ----
+
+def web_hello_answers_by_name(path, backend):
+    # Its port is in it, so one case at a time, and none where somebody else has it.
+    with open(os.path.join(tempfile.gettempdir(), "asyncio-port-8080"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_refused(8080):
+            raise Skipped("somebody listens on port 8080")
+        with Program(path) as run:
+            until = time.monotonic() + PATIENCE
+            while is_refused(8080):
+                check(time.monotonic() < until and run.process.poll() is None, "it does not listen:\n" + run.errors)
+                time.sleep(0.02)
+            answer, data = ask(8080, "GET", "/w%C3%B6rld")
+            check(answer.status == 200 and data == "Hello, wörld\n".encode(), f"{answer.status} {data}")
+            check(answer.headers["Content-Type"] == "text/plain; charset=utf-8", f"{answer.headers}")
+            check(ask(8080, "GET", "/")[0].status == 404, "a name of no bytes")
+            answer, _ = ask(8080, "POST", "/x")
+            check(answer.status == 405 and answer.headers["Allow"] == "GET, HEAD", f"{answer.status} {answer.headers}")
+            run.interrupt()
+            run.end(0)
+
+
+# ---- the API ----
+
+class Api:
+    def __init__(self, path):
+        self.run = Program(path, 0)
+        self.port = int(self.run.wait_for(r"^serving on http://127\.0\.0\.1:(\d+)$")[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.run.__exit__()
+
+    def json(self, status, method, path, body=None, headers=None):
+        answer, data = ask(self.port, method, path, body, headers)
+        check(answer.status == status, f"{method} {path}: {answer.status}, not {status}: {data}")
+        return (json.loads(data) if data else None), answer.headers
+
+    def stop(self, number=signal.SIGINT):
+        self.run.interrupt(number)
+        self.run.end(0)
+
+
+def web_api_adds_reads_and_deletes(path, backend):
+    with Api(path) as api:
+        check(api.json(200, "GET", "/notes")[0] == {}, "notes at the start")
+        text = "mi\"lk \N{CHEESE WEDGE}"
+        note, headers = api.json(201, "POST", "/notes", json.dumps({"text": text}), TOKEN)
+        check(note["id"] == 1 and note["text"] == text and headers["Location"] == "/notes/1", f"{note} {headers}")
+        check(api.json(200, "GET", headers["Location"])[0] == note, "another note")
+        api.json(201, "POST", "/notes", '{"text": "bread"}', TOKEN)
+        check(list(api.json(200, "GET", "/notes")[0]) == ["1", "2"], "not both")
+        api.json(204, "DELETE", "/notes/1", None, TOKEN)
+        check(list(api.json(200, "GET", "/notes")[0]) == ["2"], "it is still there")
+        api.stop(signal.SIGTERM)
+
+
+def web_api_errors_are_json(path, backend):
+    with Api(path) as api:
+        for status, method, url, body, headers in (
+                (401, "POST", "/notes", '{"text": "x"}', {}), (401, "DELETE", "/notes/1", None, {"Authorization": "Bearer x"}),
+                (404, "GET", "/notes/7", None, {}), (404, "GET", "/notes/x", None, {}), (404, "GET", "/", None, {}),
+                (404, "DELETE", "/notes/7", None, TOKEN), (405, "PUT", "/notes", "x", TOKEN),
+                (400, "POST", "/notes", "{", TOKEN), (422, "POST", "/notes", "[]", TOKEN), (422, "POST", "/notes", '{"text": 1}', TOKEN),
+                (413, "POST", "/notes", json.dumps({"text": "x" * 70000}), TOKEN)):
+            found, _ = api.json(status, method, url, body, headers)
+            check(found["status"] == status and found["error"], f"{method} {url}: {found}")
+        check(api.json(200, "GET", "/notes")[0] == {}, "something was added")
+        api.stop()
+
+
+# ---- the live site ----
+
+class Live:
+    def __init__(self, path, folder="docs"):
+        self.run = Program(path, folder, 0)
+        self.port = int(self.run.wait_for(r"^Serving \S+ on http://127\.0\.0\.1:(\d+)/ ")[1])
+        self.run.wait_for("^Ctrl-C ends it\\.$")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.run.__exit__()
+
+    def get(self, path):
+        return ask(self.port, "GET", path)
+
+    def say(self, name, text, status=204, headers=None):
+        answer, data = ask(self.port, "POST", f"/live/chat/say?name={name}", text, headers)
+        check(answer.status == status, f"{name} says {text[:20]}: {answer.status}, not {status}: {data}")
+
+    def goodbye(self):
+        output = self.run.end(0)
+        check(re.search(GOODBYE, output), f"it does not say that nothing is left:\n{output}")
+        check(is_refused(self.port), "it still listens")
+
+    def stop(self):
+        self.run.interrupt()
+        self.goodbye()
+
+
+class Events:
+    """A stream of events, read in the background."""
+
+    def __init__(self, port, path, last=None):
+        self.peer, self.text = connect(port), ""
+        more = f"Last-Event-ID: {last}\r\n" if last else ""
+        self.peer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        while data := self.peer.recv(65536):
+            self.text += data.decode()
+
+    def close(self):
+        self.peer.shutdown(socket.SHUT_RDWR)
+        self.reader.join(PATIENCE)
+        self.peer.close()
+
+    def wait_for(self, pattern):
+        until = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self.text)):
+            check(time.monotonic() < until, f"no {pattern!r} in:\n{self.text}")
+            time.sleep(0.01)
+        return found
+
+    def ended(self):
+        self.reader.join(PATIENCE)
+        check(not self.reader.is_alive(), "the stream goes on")
+        check(self.text.endswith("\r\n0\r\n\r\n"), "the stream is cut, not ended: ..." + self.text[-40:])
+        self.peer.close()
+
+
+def live_measures_itself_and_serves_the_docs(path, backend):
+    with Live(path) as site:
+        check(re.search(r"^    failures +0$", site.run.output, re.M), f"failures:\n{site.run.output}")
+        for url in ("/", "/live/folder"):
+            answer, _ = site.get(url)
+            check(answer.status == 302 and answer.headers["Location"] == ("/live/" if url == "/" else "/docs/"), f"{url}: {answer.status}")
+        for url, text in (("/docs/", "libasyncio"), ("/docs/tasks.html", "Tasks"), ("/live/", "A small live site"), ("/live/live.css", ":root")):
+            answer, data = site.get(url)
+            check(answer.status == 200 and text in data.decode(), f"{url}: {answer.status}")
+        check(site.get("/docs/../examples/live.c")[0].status == 404, "a way out of the folder")
+        site.stop()
+
+
+def live_serves_another_folder(path, backend):
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "a file.txt"), "w", encoding="utf-8") as file:
+            file.write("words")
+        with Live(path, folder) as site:
+            check(site.get("/a%20file.txt")[1] == b"words", "another file")
+            check("a%20file.txt" in site.get("/")[1].decode(), "no list of files")
+            check(site.get("/live/folder")[0].headers["Location"] == "/", "the link leads elsewhere")
+            check(site.get("/live/chat.html")[0].status == 200, "no chat")
+            site.stop()
+
+
+def live_chat_reaches_all(path, backend):
+    with Live(path) as site:
+        site.say("Ada", "before")
+        streams = [Events(site.port, "/live/chat/events") for _ in range(5)]
+        for stream in streams:
+            stream.wait_for(r'event: people\r?\ndata: \{"people": 5\}')
+        site.say("Grace", 'say "hi"\nto <b>all</b>')
+        for stream in streams:
+            stream.wait_for(r'"text": "before"')
+            stream.wait_for(r'id: 2\n(?:event: message\n)?data: .*"name": "Grace", "text": "say \\"hi\\"\\u000ato <b>all</b>"')
+        late = Events(site.port, "/live/chat/events", last=1)
+        check("before" not in late.wait_for(r"(?s).*Grace")[0], "it is told what it has seen")
+        late.close()                       # and the others hear of it
+        streams[0].wait_for(r'(?s)"people": 6.*"people": 5')
+        for text, status, headers in (("", 400, None), (" \n", 400, None), ("x" * 1001, 413, None), (b"\xff", 400, None),
+                                      ("x", 403, {"Sec-Fetch-Site": "cross-site"})):
+            site.say("Ada", text, status, headers)
+        for name in ("", "x" * 41):
+            site.say(name, "text", 400)
+        site.run.interrupt()
+        site.run.wait_for("^stopping$")
+        for stream in streams:
+            stream.ended()
+        site.goodbye()
+
+
+def live_shows_its_loop(path, backend):
+    with Live(path) as site:
+        stream = Events(site.port, "/live/loop/events")
+        stream.wait_for(r"(?s)event: picture\ndata: .*event: picture\ndata: .*\n\n")
+        picture = json.loads(site.get("/live/loop.json")[1])
+        tasks = {task["name"]: task for task in picture["tasks"]}
+        names = {task["id"]: name for name, task in tasks.items()}
+        check({"kitchen", "waiter", "cook 1", "cook 2", "cook 3", "dinner", "soup"} & set(tasks) >= {"kitchen", "waiter", "dinner"}, f"{set(tasks)}")
+        for name, by in (("waiter", "kitchen"), ("cook 1", "kitchen"), ("dinner", "kitchen"), ("dessert", "dinner")):
+            check([names.get(of) for of in tasks[name]["awaited_by"]] == [by], f"{name} is not awaited by {by} alone: {tasks[name]}")
+        check(picture["tasks_alive"] == len(picture["tasks"]) and sum(task["running"] for task in picture["tasks"]) == 1, "other tasks")
+        check(any(frame[0] == "waiter" for frame in tasks["waiter"]["frames"]), f"no frame of its own: {tasks['waiter']}")
+        check(picture["backend"].startswith(backend) and picture["requests"] > 1000 and sum(picture["lag"]) > 0, f"{picture}")
+        stream.close()
+        site.stop()
+
+
+def live_in_a_browser(path, backend):
+    with browser.Browser() as page, Live(path) as site:
+        at = f"http://127.0.0.1:{site.port}"
+        page.go(at + "/")
+        check(page.wait_for("document.querySelector('h1')?.textContent") == "A small live site", "another start page")
+        page.go(at + "/live/folder")
+        check(page.wait_for("location.pathname == '/docs/' && document.querySelector('h1').textContent"), "no docs")
+        page.go(at + "/live/chat.html?name=Ada")
+        page.wait_for("document.getElementById('state').textContent == 'only you are here'")
+        site.say("Grace", "<b>hello</b>")
+        page.run("document.getElementById('text').value = 'hi, Grace'; document.querySelector('form button').click()")
+        said = page.wait_for("(t => t.length == 2 && t)([...document.querySelectorAll('#said li')].map(li =>"
+                             " [li.querySelector('b').textContent, li.lastChild.textContent, li.className]))")
+        check(said == [["Grace", "<b>hello</b>", ""], ["Ada", "hi, Grace", "mine"]], f"it shows {said}")
+        page.go(at + "/live/loop.html")
+        page.wait_for("[...document.querySelectorAll('#tree b')].some(b => b.textContent == 'cook 2')")
+        check(page.run("document.querySelectorAll('#tree > li > ul > li > ul > li').length") >= 1, "no courses below dinner below kitchen")
+        page.wait_for("/^[\\d,.]+$/.test([...document.querySelectorAll('#figures div')].find(d =>"
+                      " d.firstChild.textContent == 'Steps').children[1].textContent)")
+        for width in (1200, 360):
+            page.resize(width, 800)
+            check(page.run("document.documentElement.scrollWidth") <= width, f"wider than a window of {width}")
+        site.run.interrupt()
+        page.wait_for("document.getElementById('state').textContent.startsWith('the server is gone')")
+        site.goodbye()
+        check(not page.complaints, f"the pages complain: {page.complaints}")
+
+
+def live_second_ctrl_c_does_not_wait(path, backend):
+    with Live(path) as site, connect(site.port) as half:
+        half.sendall(b"POST /live/chat/say?name=x HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        time.sleep(0.2)
+        site.run.interrupt()
+        site.run.wait_for("^stopping$")
+        site.run.interrupt()
+        site.run.end(130)
+        read_to_end(half)
+
+
+def live_says_what_is_wrong(path, backend):
+    for arguments, text in ((("/nowhere/at/all", 0), r"live: cannot serve the folder /nowhere/at/all: No such file or directory\n"),
+                            (("/etc/passwd", 0), r"live: cannot serve the folder /etc/passwd: Not a directory\n"),
+                            (("docs", "http"), r"live: http is not a port: 0 \(any\) to 65535\n"),
+                            (("docs", 0, "192.0.2.1"), r"live: 192\.0\.2\.1 is no address of this machine\n")):
+        with Program(path, *arguments) as run:
+            check(run.end(1, rf"\A{text}\Z", kept=1024) == "", "it prints something all the same")
