@@ -29,6 +29,13 @@ static int set(aiohttp_web_request *request, const char *path)
         int r = aiohttp_web_response_set_header(response, "X-A", "b\r\nX-C: d");
         return r == -EINVAL ? aiohttp_web_respond(request, "refused") : -EPROTO;
     }
+    if (strcmp(path, "/wide") == 0) {
+        /* More than what is held back at most. */
+        static char wide[6001];
+        memset(wide, 'w', sizeof wide - 1);
+        int r = aiohttp_web_response_set_header(response, "X-Wide", wide);
+        return r < 0 ? r : aiohttp_web_respond(request, "wide");
+    }
     if (strcmp(path, "/lengths") == 0) {
         /* Said twice it could be said differently. */
         int r = aiohttp_web_response_set_header(response, "Content-Length", "5");
@@ -107,6 +114,7 @@ static const struct talk talks[] = {
     { "/changed", "HTTP/1.1 202 Accepted\r\n", "\r\nContent-Length: 7\r\n", "changed", 0, false },
     { "/split", "HTTP/1.1 200 OK\r\n", "\r\n", "refused", 0, false },
     { "/lengths", "HTTP/1.1 500 ", "\r\n", NULL, 1, false },
+    { "/wide", "HTTP/1.1 200 OK\r\n", "wwww\r\nContent-Type: ", "wide", 0, false },
     { "/404", "HTTP/1.1 404 Not Found\r\n", "\r\n", "404: Not Found", 0, false },
     { "/text", "HTTP/1.1 409 Conflict\r\n", "\r\n", "mine", 0, false },
     { "/found", "HTTP/1.1 302 Found\r\n", "\r\nLocation: /there\r\n", "302: Found", 0, false },
@@ -129,7 +137,7 @@ static const struct talk talks[] = {
 
 static int answers(void *data)
 {
-    char answer[4096], request[256];
+    char answer[16384], request[256];
     struct live live;
     (void)data;
     int r = live_start(&live, handler);
