@@ -770,15 +770,10 @@ static int swept(void)
     return end_swept(server, r, transport);
 }
 
-static void test_allocations(void **state)
+static void test_sweep(void **state)
 {
     (void)state;
     assert_true(sweep_allocations("protocols", swept) > 10);
-}
-
-static void test_cancellations(void **state)
-{
-    (void)state;
     assert_true(sweep_cancellations("protocols", swept) > 5);
 }
 
@@ -793,7 +788,7 @@ int main(int count, char **words)
         cmocka_unit_test(test_close_inside), cmocka_unit_test(test_left_open),
         cmocka_unit_test(test_replaced),     cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_start_tls),    cmocka_unit_test(test_bulk),
-        cmocka_unit_test(test_allocations),  cmocka_unit_test(test_cancellations),
+        cmocka_unit_test(test_sweep),
     };
     warm_up();
     if (count > 1)
