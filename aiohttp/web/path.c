@@ -139,6 +139,8 @@ static int make_pattern(struct maker *maker)
     size_t names = 0;
     for (size_t i = 0; i < maker->path->count; i++) {
         const struct path_part *part = &maker->path->parts[i];
+        if (!part->name && !i)
+            continue; /* is compared before the machine runs */
         if (!part->name)
             aiohttp__pattern_literal(&pattern, part->literal);
         else if (!part->has_pattern && ++names)
@@ -165,7 +167,10 @@ static void make_key(struct route_path *path)
             key.size--;
     while (key.size && key.data[key.size - 1] == '/')
         key.size--;
+    path->is_key = !path->names && path->count && path->parts[0].literal.size == key.size;
     path->key = key.size ? key : SPAN("/");
+    if (!key.size)
+        path->is_key = !path->names && path->count && span_is(path->parts[0].literal, path->key);
 }
 
 static int make_canonical(struct maker *maker, const char *text)
@@ -227,8 +232,14 @@ int aiohttp__path_make(struct arena *arena, const char *text, struct route_path 
 int aiohttp__path_match(const struct route_path *self, struct span path, struct arena *arena,
                         struct span *values)
 {
-    if (self->pattern)
+    if (self->pattern) {
+        struct span first = self->parts[0].literal;
+        if (path.size < first.size ||
+            (first.size && memcmp(path.data, first.data, first.size) != 0))
+            return 0;
+        path = (struct span){ path.data + first.size, path.size - first.size };
         return aiohttp__pattern_match(self->pattern, path, arena, values);
+    }
     size_t at = 0;
     for (size_t i = 0; i < self->count; i++) {
         const struct path_part *part = &self->parts[i];

@@ -22,7 +22,8 @@ struct route_path {
     struct span key;         /* its literal beginning, up to but not with the last '/'; or "/" */
     struct path_part *parts;
     size_t count, names;
-    const struct pattern *pattern; /* NULL: by parts */
+    bool is_key;                   /* there is nothing but the key */
+    const struct pattern *pattern; /* of what follows a first literal; NULL: by parts */
 };
 
 /* 0; -EINVAL and *ret_why a sentence; -ENOMEM. */

@@ -86,10 +86,13 @@ struct search {
 static const struct route *route_of(const aiohttp_web_resource *resource, struct span method)
 {
     const struct route *any = NULL;
+    if (!method.size)
+        return NULL;
     for (const struct route *route = resource->routes; route; route = route->next) {
-        if (span_is(route->method, method))
+        if (route->method.size == method.size && route->method.data[0] == method.data[0] &&
+            memcmp(route->method.data, method.data, method.size) == 0)
             return route;
-        if (span_is(route->method, SPAN("*")))
+        if (route->method.data[0] == '*')
             any = route;
     }
     return any;
@@ -135,7 +138,12 @@ static int try_resource(const aiohttp_web_resource *resource, struct search *sea
         int r = resolve(resource->sub, search);
         return r < 0 ? r : 1;
     }
-    int r = aiohttp__path_match(&resource->path, path, search->arena, search->match->values);
+    /* a literal path that was found by all of it is equal already ("/" is tried for every path) */
+    bool is_equal = resource->path.is_key && path.size == resource->path.key.size &&
+                    path.data[0] == '/';
+    int r = is_equal ? 1 :
+                       aiohttp__path_match(&resource->path, path, search->arena,
+                                           search->match->values);
     if (r <= 0)
         return r;
     const struct route *route = route_of(resource, search->method);
