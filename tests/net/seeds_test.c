@@ -290,7 +290,8 @@ static void test_seeds(void **state)
                 (story.done > seeds / 2 && story.cut > seeds / 20));
 }
 
-/* OpenSSL's chance is the world's, too: the length of a signature depends on it. */
+/* OpenSSL's chance is the world's, too: the length of a signature depends on it. (Certificates are
+ * new in each process, so there a world with TLS may differ by a byte; the others never do.) */
 static int world_bytes(unsigned char *bytes, int count)
 {
     for (int i = 0; i < count; i++) {
