@@ -36,6 +36,26 @@ static bool is_program(const char *path)
     return access(path, X_OK) == 0 && !strchr(name, '.') && strcmp(name, "_points") != 0;
 }
 
+/* Its source says on which backends it can be played; nothing of them: on all. */
+static bool is_for_sim(const char *program)
+{
+    char path[4096], text[2048];
+    const char *root = getenv("SOURCE_ROOT"), *topic = strstr(program, "test_conformance_");
+    assert_non_null(root);
+    assert_non_null(topic);
+    snprintf(path, sizeof path, "%s/tests/conformance/%s_test.c", root,
+             topic + strlen("test_conformance_"));
+    FILE *source = fopen(path, "r");
+    assert_non_null(source);
+    text[fread(text, 1, sizeof text - 1, source)] = '\0';
+    fclose(source);
+    char *backends = strstr(text, "/* TEST: backends ");
+    if (!backends)
+        return true;
+    backends[strcspn(backends, ";\n")] = '\0';
+    return strstr(backends, " sim") != NULL;
+}
+
 static int play_all_points(const char *program)
 {
     fflush(NULL);
@@ -61,7 +81,7 @@ static void every_topic(void **state)
     assert_int_equal(setenv("SWEEP_STRIDE", "1", 1), 0);
     for (size_t i = 0; i < topics.gl_pathc; i++) {
         const char *program = topics.gl_pathv[i];
-        if (!is_program(program))
+        if (!is_program(program) || !is_for_sim(program))
             continue;
         played++;
         if (play_all_points(program) != 0) {
