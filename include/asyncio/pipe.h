@@ -45,8 +45,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_connect_write_pipe(
     int descriptor, asyncio_stream **ret_stream, const asyncio_connect_pipe_options *options);
 
 #define asyncio_connect_read_pipe(...) asyncio__connect_read_pipe_m(__VA_ARGS__, )
-#define asyncio__connect_read_pipe_m(descriptor, ret_stream, ...)                            \
-    asyncio__connect_read_pipe_v(descriptor, ret_stream,                                     \
+#define asyncio__connect_read_pipe_m(descriptor, ret_stream, ...)                                  \
+    asyncio__connect_read_pipe_v(descriptor, ret_stream,                                           \
                                  ASYNCIO__OPTIONS(asyncio_connect_pipe_options,                    \
                                                   (.limit = ASYNCIO__DEFAULT_LIMIT, ),             \
                                                   __VA_ARGS__))
@@ -56,8 +56,8 @@ ASYNCIO_MUST_CHECK static inline int asyncio__connect_read_pipe_v(
     return (asyncio_connect_read_pipe)(descriptor, ret_stream, &options);
 }
 #define asyncio_connect_write_pipe(...) asyncio__connect_write_pipe_m(__VA_ARGS__, )
-#define asyncio__connect_write_pipe_m(descriptor, ret_stream, ...)                           \
-    asyncio__connect_write_pipe_v(descriptor, ret_stream,                                    \
+#define asyncio__connect_write_pipe_m(descriptor, ret_stream, ...)                                 \
+    asyncio__connect_write_pipe_v(descriptor, ret_stream,                                          \
                                   ASYNCIO__OPTIONS(asyncio_connect_pipe_options,                   \
                                                    (.limit = ASYNCIO__DEFAULT_LIMIT, ),            \
                                                    __VA_ARGS__))
@@ -89,9 +89,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_connect_write_pipe(
     asyncio_transport **ret_transport, const asyncio_loop_connect_pipe_options *options);
 
 #define asyncio_loop_connect_read_pipe(...) asyncio__loop_connect_read_pipe_m(__VA_ARGS__, )
-#define asyncio__loop_connect_read_pipe_m(loop, factory, descriptor, ret_transport, ...) \
-    asyncio__loop_connect_read_pipe_v( \
-        loop, factory, descriptor, ret_transport, \
+#define asyncio__loop_connect_read_pipe_m(loop, factory, descriptor, ret_transport, ...)           \
+    asyncio__loop_connect_read_pipe_v(                                                             \
+        loop, factory, descriptor, ret_transport,                                                  \
         ASYNCIO__OPTIONS(asyncio_loop_connect_pipe_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__loop_connect_read_pipe_v(
     asyncio_loop *loop, asyncio_protocol_factory *factory, int descriptor,
@@ -100,9 +100,9 @@ ASYNCIO_MUST_CHECK static inline int asyncio__loop_connect_read_pipe_v(
     return (asyncio_loop_connect_read_pipe)(loop, factory, descriptor, ret_transport, &options);
 }
 #define asyncio_loop_connect_write_pipe(...) asyncio__loop_connect_write_pipe_m(__VA_ARGS__, )
-#define asyncio__loop_connect_write_pipe_m(loop, factory, descriptor, ret_transport, ...) \
-    asyncio__loop_connect_write_pipe_v( \
-        loop, factory, descriptor, ret_transport, \
+#define asyncio__loop_connect_write_pipe_m(loop, factory, descriptor, ret_transport, ...)          \
+    asyncio__loop_connect_write_pipe_v(                                                            \
+        loop, factory, descriptor, ret_transport,                                                  \
         ASYNCIO__OPTIONS(asyncio_loop_connect_pipe_options, (), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__loop_connect_write_pipe_v(
     asyncio_loop *loop, asyncio_protocol_factory *factory, int descriptor,

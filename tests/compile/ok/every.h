@@ -98,10 +98,16 @@ static int every_connection(struct every *it)
     r |= asyncio_loop_create_unix_server(loop, no_protocol, "/x", &it->server, .backlog = 1);
     r |= asyncio_loop_create_datagram_endpoint(loop, NULL, &it->datagrams);
     r |= asyncio_loop_create_datagram_endpoint(loop, NULL, &it->datagrams, .reuse_port = 1);
-    r |= asyncio_loop_connect_read_pipe(loop, 0, &it->stream);
-    r |= asyncio_loop_connect_read_pipe(loop, 0, &it->stream, .limit = 100);
-    r |= asyncio_loop_connect_write_pipe(loop, 1, &it->stream);
-    r |= asyncio_loop_connect_write_pipe(loop, 1, &it->stream, .limit = 100);
+    r |= asyncio_loop_connect_accepted_socket(loop, no_protocol, 1, &it->transport);
+    r |= asyncio_loop_connect_accepted_socket(loop, no_protocol, 1, NULL, .data = it);
+    r |= asyncio_connect_read_pipe(0, &it->stream);
+    r |= asyncio_connect_read_pipe(0, &it->stream, .limit = 100);
+    r |= asyncio_connect_write_pipe(1, &it->stream);
+    r |= asyncio_connect_write_pipe(1, &it->stream, .limit = 100);
+    r |= asyncio_loop_connect_read_pipe(loop, no_protocol, 0, &it->transport);
+    r |= asyncio_loop_connect_read_pipe(loop, no_protocol, 0, NULL, .data = it);
+    r |= asyncio_loop_connect_write_pipe(loop, no_protocol, 1, &it->transport);
+    r |= asyncio_loop_connect_write_pipe(loop, no_protocol, 1, NULL, .data = it);
     return r;
 }
 
