@@ -3,82 +3,12 @@
  * loop, so not in the sim. */
 /* TEST: backends io_uring epoll; timeout 120; not one-byte */
 /* The traces tell what each read was given. */
-#include "support/trace.h"
+#include "conformance/teller.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { MUCH = 4 << 20 };
-
-struct teller {
-    asyncio_protocol protocol; /* first */
-    const char *who;
-    int stays_open;
-    asyncio_future *gone;
-};
-
-/* Of the scenario: it ends when both are gone. */
-static struct teller tellers[2];
-static asyncio_transport *transport;
-static int peer;
-
-static struct teller *teller(asyncio_protocol *protocol)
-{
-    return (struct teller *)(void *)protocol;
-}
-
-static void made(asyncio_protocol *protocol, asyncio_transport *made_transport)
-{
-    (void)made_transport;
-    say("%smade", teller(protocol)->who);
-}
-
-static void received(asyncio_protocol *protocol, const void *data, size_t size)
-{
-    say("%sdata %.*s", teller(protocol)->who, (int)size, (const char *)data);
-}
-
-static int eof_received(asyncio_protocol *protocol)
-{
-    say("%seof", teller(protocol)->who);
-    return teller(protocol)->stays_open;
-}
-
-static void lost(asyncio_protocol *protocol, int error)
-{
-    say("%slost %s", teller(protocol)->who, name(error));
-    ok(asyncio_future_set_result(teller(protocol)->gone, 0));
-}
-
-static void pause_writing(asyncio_protocol *protocol)
-{
-    say("%spause", teller(protocol)->who);
-}
-
-static void resume_writing(asyncio_protocol *protocol)
-{
-    say("%sresume", teller(protocol)->who);
-}
-
-static const asyncio_protocol_methods methods = { .connection_made = made,
-                                                  .data_received = received,
-                                                  .eof_received = eof_received,
-                                                  .connection_lost = lost,
-                                                  .pause_writing = pause_writing,
-                                                  .resume_writing = resume_writing };
-
-static asyncio_protocol *new_teller(struct teller *one, const char *who)
-{
-    *one = (struct teller){ .protocol = { &methods }, .who = who, .gone = new_future() };
-    return &one->protocol;
-}
-
-static asyncio_protocol *give(void *data)
-{
-    return new_teller(data, "");
-}
 
 static int connect_with(const char *words)
 {
@@ -104,24 +34,10 @@ static int connect_it(void)
     return connect_with(NULL);
 }
 
-static int leave(int result)
-{
-    asyncio_transport_unref(transport);
-    if (peer >= 0)
-        close(peer);
-    return result;
-}
-
 static void send_to_it(const char *words)
 {
     if (send(peer, words, strlen(words), MSG_NOSIGNAL) < 0)
         say("send failed");
-}
-
-static void hang_up(void)
-{
-    close(peer);
-    peer = -1;
 }
 
 SCENARIO(made_data_eof_lost)

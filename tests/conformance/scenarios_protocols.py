@@ -6,37 +6,7 @@ import asyncio
 import socket
 
 from support import *
-
-MUCH = 4 << 20
-
-
-class Teller(asyncio.Protocol):
-    def __init__(self, who=""):
-        self.who = who
-        self.stays_open = False
-        self.gone = asyncio.get_running_loop().create_future()
-        self.transport = None
-
-    def connection_made(self, transport):
-        self.transport = transport
-        say(f"{self.who}made")
-
-    def data_received(self, data):
-        say(f"{self.who}data {data.decode()}")
-
-    def eof_received(self):
-        say(f"{self.who}eof")
-        return self.stays_open
-
-    def connection_lost(self, error):
-        say(f"{self.who}lost {name(error)}")
-        self.gone.set_result(None)
-
-    def pause_writing(self):
-        say(f"{self.who}pause")
-
-    def resume_writing(self):
-        say(f"{self.who}resume")
+from teller import MUCH, Teller
 
 
 async def connect():
