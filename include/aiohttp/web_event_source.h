@@ -11,7 +11,8 @@
  *         message goes out at once. The page comes back by itself when the connection ends, and
  *         says in the header Last-Event-ID which message it had last.
  * END     The handler returns when the peer has gone: send gives -ECONNRESET then. One that waits
- *         long for news asks for handler cancellation, or sends a ping now and then.
+ *         long for news asks for handler cancellation, or sends a ping now and then. A shutdown
+ *         waits for handlers as long as it may: an on_shutdown that wakes them ends it at once.
  * SOURCE  The HTML standard, 9.2. */
 #pragma once
 

@@ -12,6 +12,8 @@
  * THREADS    A loop belongs to the thread that runs it. From other threads only:
  *            asyncio_loop_call_soon_threadsafe, asyncio_run_coroutine_threadsafe,
  *            asyncio_loop_time, is_running, is_closed, ref and unref.
+ * RIGHTS     On io_uring requests are made with the credentials that the process had when the loop
+ *            was made: drop privileges before.
  * SOURCE     CPython's Lib/asyncio/base_events.py, one iteration in its exact order. */
 #pragma once
 
@@ -368,7 +370,8 @@ ASYNCIO_API double asyncio_loop_slow_callback_duration(const asyncio_loop *loop)
 
 /* A descriptor that becomes readable when asyncio_loop_step has something to do, for a foreign
  * loop (GTK, Qt, epoll) that drives this one; lent. Watch it level-triggered, and call step after
- * asyncio_loop_timeout seconds at the latest. -ASYNCIO_LOOP_CLOSED, -ENOSYS. */
+ * asyncio_loop_timeout seconds at the latest. -ASYNCIO_LOOP_CLOSED, -ENOSYS; -EPERM when io_uring
+ * has been forbidden to the process meanwhile: the loop goes on, but cannot be waited for. */
 ASYNCIO_API int asyncio_loop_fileno(asyncio_loop *loop);
 
 /* Seconds until step has something to do by the clock: 0 now, ASYNCIO_NONE never. */
