@@ -364,8 +364,8 @@ static int by_unix(void)
     static unsigned times; /* without a ring the kernel lets go of a listener a moment later */
     asyncio_server *server;
     asyncio_stream *stream;
-    char name[32];
-    snprintf(name, sizeof name, "@calls-%u", times++);
+    char name[100];
+    snprintf(name, sizeof name, "%s-%u", abstract("calls"), times++);
     int r = asyncio_start_unix_server(echo_much, name, &server);
     if (r < 0)
         return r;

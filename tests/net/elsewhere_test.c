@@ -158,11 +158,11 @@ static void ask_for_connections(void)
     asyncio_datagram_transport *udp;
     NO_TASK(asyncio_open_connection("127.0.0.1", 9, &stream));
     NO_TASK(asyncio_open_connection("127.0.0.1", 9, &stream, .ssl = all.tls.client));
-    NO_TASK(asyncio_open_unix_connection("@nobody", &stream));
+    NO_TASK(asyncio_open_unix_connection(abstract("nobody"), &stream));
     NO_TASK(asyncio_connect_accepted_socket(all.far_end, &stream));
     NO_TASK(asyncio_connect_read_pipe(all.far_pipe, &stream));
     NO_TASK(asyncio_start_server(pair_handler, "127.0.0.1", 0, &server));
-    NO_TASK(asyncio_start_unix_server(pair_handler, "@fork_test", &server));
+    NO_TASK(asyncio_start_unix_server(pair_handler, abstract("fork_test"), &server));
     REFUSED(asyncio_loop_create_connection(all.loop, give, "127.0.0.1", 9, &transport));
     REFUSED(asyncio_loop_create_server(all.loop, give, "127.0.0.1", 0, &server));
     REFUSED(asyncio_loop_connect_read_pipe(all.loop, give, all.far_pipe, &transport));

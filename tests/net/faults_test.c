@@ -291,7 +291,7 @@ static int obtain_server(asyncio_server **ret_server)
 
 static int obtain_unix(asyncio_stream **ret_stream)
 {
-    return asyncio_open_unix_connection("@faults", ret_stream);
+    return asyncio_open_unix_connection(abstract("faults"), ret_stream);
 }
 
 static int obtain_tcp(asyncio_stream **ret_stream, int port)
@@ -306,7 +306,7 @@ static int cancelled_at_completion(void *data)
     (void)data;
     asyncio_server *server, *local;
     CHECK_IS(asyncio_start_server(nobody, "127.0.0.1", 0, &server), 0);
-    CHECK_IS(asyncio_start_unix_server(nobody, "@faults", &local), 0);
+    CHECK_IS(asyncio_start_unix_server(nobody, abstract("faults"), &local), 0);
     for (int kind = 0; kind < 3; kind++) {
         for (int turns = 0; turns < 14; turns++) {
             asyncio_server *got_server = NULL;

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SEEDS = 12 };
 
@@ -116,6 +117,17 @@ static inline void run_everywhere_with(program *body, void *data)
 static inline void run_everywhere(program *body)
 {
     run_everywhere_with(body, NULL);
+}
+
+/* An abstract AF_UNIX name of this program's own: it may run on two backends at the same time. */
+static inline const char *abstract(const char *name)
+{
+    static char text[80];
+    static int number;
+    if (!number) /* also in a child: the parent's */
+        number = (int)getpid();
+    snprintf(text, sizeof text, "@%s-%d", name, number);
+    return text;
 }
 
 /* ---- inside programs: a check that fails ends the program with a code that names its line ---- */

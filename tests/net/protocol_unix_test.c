@@ -122,7 +122,7 @@ static int conversations(void *data)
     (void)data;
     CHECK_IS(conversation(path), 0);
     CHECK_IS(access(path, F_OK), -1);
-    CHECK_IS(conversation("@protocol_unix_test"), 0);
+    CHECK_IS(conversation(abstract("protocol_unix_test")), 0);
     return 0;
 }
 
@@ -262,10 +262,10 @@ static int swept(void)
 {
     asyncio_server *server;
     asyncio_transport *transport = NULL;
-    int r = asyncio_loop_create_unix_server(loop(), new_echo, "@swept", &server);
+    int r = asyncio_loop_create_unix_server(loop(), new_echo, abstract("swept"), &server);
     if (r < 0)
         return r;
-    r = asyncio_loop_create_unix_connection(loop(), new_echo, "@swept", &transport);
+    r = asyncio_loop_create_unix_connection(loop(), new_echo, abstract("swept"), &transport);
     return end_swept(server, r, transport);
 }
 

@@ -153,7 +153,7 @@ static int open_one(struct client *client, asyncio_stream **ret_stream)
     static const char *const hosts[] = { "127.0.0.1", "localhost", "192.0.2.1,127.0.0.1",
                                          "8.8.8.8,192.0.2.1,127.0.0.1" };
     if (client->how < 0)
-        return asyncio_open_unix_connection("@seeds", ret_stream, .limit = 1 + draw(5000));
+        return asyncio_open_unix_connection(abstract("seeds"), ret_stream, .limit = 1 + draw(5000));
     return asyncio_open_connection(hosts[client->how], asyncio_server_port(client->server),
                                    ret_stream, .limit = 1 + draw(5000),
                                    .happy_eyeballs_delay = draw(20) / 1000.0,
@@ -190,7 +190,7 @@ static int start_one(bool is_unix, asyncio_server **ret_server)
 {
     int r = -EMFILE;
     for (int i = 0; i < 100 && r < 0 && (i == 0 || is_fault(r)); i++)
-        r = is_unix ? asyncio_start_unix_server(serve, "@seeds", ret_server)
+        r = is_unix ? asyncio_start_unix_server(serve, abstract("seeds"), ret_server)
                     : asyncio_start_server(serve, "127.0.0.1", 0, ret_server,
                                            .max_connections = draw(3),
                                            .ssl = is_tls ? of_server : NULL);

@@ -38,18 +38,20 @@ static int over_unix(struct contexts *contexts)
 {
     asyncio_server *server;
     asyncio_stream *stream;
-    CHECK_IS(asyncio_start_unix_server(echo_line, "@tls places", &server, .ssl = contexts->server),
+    CHECK_IS(asyncio_start_unix_server(echo_line, abstract("tls places"), &server,
+                                       .ssl = contexts->server),
              0);
-    CHECK_IS(asyncio_open_unix_connection("@tls places", &stream, .ssl = contexts->client),
+    CHECK_IS(asyncio_open_unix_connection(abstract("tls places"), &stream, .ssl = contexts->client),
              -EINVAL); /* whose certificate? */
-    CHECK_IS(asyncio_open_unix_connection("@tls places", &stream, .server_hostname = "localhost"),
+    CHECK_IS(asyncio_open_unix_connection(abstract("tls places"), &stream,
+                                          .server_hostname = "localhost"),
              -EINVAL);
-    CHECK_IS(asyncio_open_unix_connection("@tls places", &stream, .ssl = contexts->client,
+    CHECK_IS(asyncio_open_unix_connection(abstract("tls places"), &stream, .ssl = contexts->client,
                                           .server_hostname = "localhost"),
              0);
     CHECK_IS(ask(stream), 0);
     asyncio_stream_unref(stream);
-    CHECK(asyncio_open_unix_connection("@tls places", &stream, .ssl = contexts->client,
+    CHECK(asyncio_open_unix_connection(abstract("tls places"), &stream, .ssl = contexts->client,
                                        .server_hostname = "elsewhere.org") < 0);
     return shut_down(server);
 }

@@ -70,7 +70,7 @@ static int streams(void *data)
     (void)data;
     CHECK_IS(names_of(path), 0);
     CHECK_IS(is_socket(path), 0);
-    CHECK_IS(names_of("@asyncio unix_test"), 0);
+    CHECK_IS(names_of(abstract("asyncio unix_test")), 0);
     return 0;
 }
 
