@@ -186,7 +186,7 @@ int asyncio_concurrent_future_set_exception(asyncio_concurrent_future *future, i
 
 static struct timespec deadline_of(double timeout)
 {
-    return clock_deadline((int64_t)(fmin(fmax(timeout, 0), 1e9) * NS_PER_SECOND));
+    return clock_deadline((int64_t)(fmin(fmax(timeout, 0), 1e9) * (double)NS_PER_SECOND));
 }
 
 int asyncio_concurrent_future_result(asyncio_concurrent_future *future, double timeout)
