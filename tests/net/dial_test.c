@@ -160,6 +160,7 @@ static int all_errors(void *data)
     CHECK(record_of(r)->error_count == 0); /* one error is itself */
     r = asyncio_open_connection("127.0.0.1,::1", port, &stream, .local_addr = { "127.0.0.2", 0 });
     CHECK_IS(r, -EADDRNOTAVAIL); /* of the second, whose family it is not */
+    CHECK(record_of(r)->errors); /* not so without memory */
     CHECK_IS(record_of(r)->errors[0]->code, -ECONNREFUSED);
     return 0;
 }
