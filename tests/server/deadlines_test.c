@@ -133,6 +133,7 @@ static int trickle(void *data)
     if (r >= 0 && read_all(stream, answer, sizeof answer) < 0)
         answer[0] = '\0'; /* its answer may be lost by our writing on */
     asyncio_stream_unref(stream);
+    CHECK(live.server);
     aiohttp_web_server_stats stats;
     aiohttp_web_server_get_stats(live.server, &stats);
     if (r >= 0)

@@ -116,6 +116,7 @@ static int goes(const char *request)
     if (r >= 0)
         r = asyncio_sleep(0.01);
     CHECK_IS(seen.left, 0);
+    CHECK(stream);
     asyncio_stream_close(stream);
     asyncio_stream_unref(stream);
     for (int i = 0; r >= 0 && !seen.left && i < 1000; i++)

@@ -99,7 +99,7 @@ static void a_fresh_error(void **state)
     (void)state;
     assert_return_code(asyncio_run(asyncio_coro(at_once)), 0);
     assert_int_equal(asyncio_run(asyncio_coro(fails)), -EIO); /* what main reports came of it */
-    assert_string_equal(cause_of_another()->text, "the disk is gone");
+    assert_string_equal(there(cause_of_another())->text, "the disk is gone");
 }
 
 static void an_error_of_long_ago(void **state)
