@@ -41,8 +41,6 @@ struct exchange_type {
     const char *name;
     /* Lends the next piece of the body, until the next call: its size, 0 at the end. Suspends. */
     int (*read)(struct exchange *exchange, const char **ret_data);
-    /* Copies the head into the arena, to write into it. 0, -ENOMEM. */
-    int (*settle)(struct exchange *exchange);
     /* Fixes the head. Does not suspend, unless the answers before it are large. */
     int (*begin)(struct exchange *exchange, const struct answer *answer);
     /* Sends a part of the body, or holds it back if it may and there is room; what it points to is
@@ -91,9 +89,12 @@ static inline int exchange_read(struct exchange *exchange, const char **ret_data
     return exchange->is_body_read ? 0 : exchange->type->read(exchange, ret_data);
 }
 
+/* Copies the head into the arena, to write into it. 0, -ENOMEM. */
+int aiohttp__exchange_settle(struct exchange *exchange);
+
 static inline int exchange_settle(struct exchange *exchange)
 {
-    return exchange->is_settled ? 0 : exchange->type->settle(exchange);
+    return exchange->is_settled ? 0 : aiohttp__exchange_settle(exchange);
 }
 
 /* A piece of the head, valid until exchange_read. */

@@ -81,7 +81,6 @@ bool aiohttp__http1_is_ahead(const struct http1 *http);
 
 /* What http1_read.c and http1_write.c give to one another. */
 int aiohttp__http1_read(struct exchange *exchange, const char **ret_data);
-int aiohttp__http1_settle(struct exchange *exchange);
 int aiohttp__http1_upgrade(struct exchange *exchange, asyncio_stream **ret_stream);
 int aiohttp__http1_flush(struct exchange *exchange);
 int aiohttp__http1_go_on(struct exchange *exchange);

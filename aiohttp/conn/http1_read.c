@@ -122,17 +122,6 @@ bool aiohttp__http1_is_ahead(const struct http1 *http)
     return asyncio_stream_peek(http->exchange.stream, &data) > http->used;
 }
 
-int aiohttp__http1_settle(struct exchange *exchange)
-{
-    char *copy = aiohttp__arena_text(&exchange->arena,
-                                     (struct span){ exchange->text, exchange->head_size });
-    if (!copy)
-        return -ENOMEM;
-    exchange->text = copy;
-    exchange->is_settled = true;
-    return 0;
-}
-
 /* More trailer fields than usual: room for them ends with the exchange. */
 static int grow_trailers(struct http1 *http, struct head *trailers)
 {

@@ -325,7 +325,6 @@ static int watch(struct exchange *exchange, bool is_on)
 const struct exchange_type aiohttp__http1_type = {
     .name = "HTTP/1",
     .read = aiohttp__http1_read,
-    .settle = aiohttp__http1_settle,
     .begin = begin,
     .write = write_part,
     .send_file = send_file,

@@ -54,17 +54,6 @@ static int read_body(struct exchange *exchange, const char **ret_data)
     }
 }
 
-static int settle(struct exchange *exchange)
-{
-    char *copy = aiohttp__arena_text(&exchange->arena,
-                                     (struct span){ exchange->text, exchange->head_size });
-    if (!copy)
-        return -ENOMEM;
-    exchange->text = copy;
-    exchange->is_settled = true;
-    return 0;
-}
-
 static int add_header(struct test_answer *answer, struct span name, struct span value)
 {
     return aiohttp__headers_add(answer->headers, name, value);
@@ -153,7 +142,6 @@ static int watch(struct exchange *exchange, bool is_on)
 static const struct exchange_type memory = {
     .name = "memory",
     .read = read_body,
-    .settle = settle,
     .begin = begin,
     .write = write_part,
     .send_file = send_file,
