@@ -49,6 +49,15 @@ typedef int transport_begin(asyncio_transport *transport, const struct secure *s
  * is the caller's when it succeeds. */
 int asyncio__transport_wait_open(asyncio_transport *transport, transport_begin *begin,
                                  const struct secure *secure);
+/* Gives the caller's reference to *ret_transport, or back when that is NULL. */
+static inline void transport_hand_over(asyncio_transport *transport,
+                                       asyncio_transport **ret_transport)
+{
+    if (ret_transport)
+        *ret_transport = transport;
+    else
+        asyncio_transport_unref(transport);
+}
 /* Before it has begun: nothing is left of it but its socket, the caller's again. */
 void asyncio__transport_undo(asyncio_transport *transport);
 /* connection_made is called soon, by TLS after the handshake. */

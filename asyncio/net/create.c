@@ -58,13 +58,10 @@ static int connect_protocol(struct net *net, struct connected connected,
         return r;
     }
     r = asyncio__transport_wait_open(asyncio_transport_ref(transport), asyncio__transport_begin,
-                  secure->context ? secure : NULL);
+                                     secure->context ? secure : NULL);
     if (r < 0)
         return r;
-    if (ret_transport)
-        *ret_transport = transport;
-    else
-        asyncio_transport_unref(transport);
+    transport_hand_over(transport, ret_transport);
     return 0;
 }
 

@@ -50,10 +50,7 @@ static int connect_pipe(asyncio_loop *loop, asyncio_protocol_factory *factory, i
         r = asyncio__transport_wait_open(transport, asyncio__transport_begin, NULL);
     if (r < 0)
         return r;
-    if (ret_transport)
-        *ret_transport = transport;
-    else
-        asyncio_transport_unref(transport);
+    transport_hand_over(transport, ret_transport);
     return 0;
 }
 
