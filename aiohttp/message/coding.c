@@ -4,6 +4,7 @@
 
 #include "message/coding_stage.h"
 #include "wire/ascii.h"
+#include "wire/fields.h"
 
 static const struct span names[CODING_COUNT] = {
     [CODING_IDENTITY] = { "identity", 8 }, [CODING_DEFLATE] = { "deflate", 7 },
@@ -69,35 +70,13 @@ struct span aiohttp__coding_accept(void)
 #endif
 }
 
-/* The next piece between commas, without the blanks around it. */
-static bool next_item(struct span *list, struct span *ret_item)
-{
-    if (!list->data)
-        return false;
-    const char *comma = list->size ? memchr(list->data, ',', list->size) : NULL;
-    size_t size = comma ? (size_t)(comma - list->data) : list->size;
-    *ret_item = ascii_trim((struct span){ list->data, size });
-    *list = comma ? (struct span){ comma + 1, list->size - size - 1 } : (struct span){ NULL, 0 };
-    return true;
-}
-
 /* "q=0.5" in thousandths; what is no weight is 0: not wanted. */
 static int weight_of(struct span text)
 {
     if (text.size < 3 || ascii_lower(text.data[0]) != 'q' || text.data[1] != '=')
         return 0;
-    const char *at = text.data + 2, *end = text.data + text.size;
-    if (*at != '0' && *at != '1')
-        return 0;
-    int weight = (*at - '0') * 1000, step = 100;
-    if (++at < end && *at++ != '.')
-        return 0;
-    for (; at < end; at++, step /= 10) {
-        if (!ascii_is_digit(*at) || !step)
-            return 0;
-        weight += (*at - '0') * step;
-    }
-    return weight > 1000 ? 0 : weight;
+    int weight = aiohttp__quality((struct span){ text.data + 2, text.size - 2 });
+    return weight < 0 ? 0 : weight;
 }
 
 enum coding aiohttp__coding_choose(struct span accept, unsigned allowed)
@@ -106,8 +85,8 @@ enum coding aiohttp__coding_choose(struct span accept, unsigned allowed)
     struct span item;
     for (int i = 0; i < CODING_COUNT; i++)
         weights[i] = -1;
-    while (next_item(&accept, &item)) {
-        const char *semicolon = item.size ? memchr(item.data, ';', item.size) : NULL;
+    for (size_t position = 0; aiohttp__list_next(accept, &position, &item);) {
+        const char *semicolon = memchr(item.data, ';', item.size);
         size_t size = semicolon ? (size_t)(semicolon - item.data) : item.size;
         struct span name = ascii_trim((struct span){ item.data, size });
         int weight = semicolon ? weight_of(ascii_trim(

@@ -2,6 +2,7 @@
 /* The body of a request: in pieces, or as a whole. */
 #include "message/coding.h"
 #include "web/compress.h"
+#include "wire/utf8.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/limits.h>
@@ -168,28 +169,14 @@ int aiohttp_web_request_read(aiohttp_web_request *request, const char **ret_data
     return 0;
 }
 
-/* Well-formed UTF-8 without NUL: 1. RFC 3629. */
-static bool is_utf8(const unsigned char *text, size_t size)
+/* Well-formed UTF-8 without NUL. */
+static bool is_utf8(struct span text)
 {
-    for (size_t i = 0; i < size;) {
-        unsigned c = text[i++];
-        if (c == 0)
+    while (text.size > 0) {
+        size_t bad, size = *text.data ? utf8_next(text, &bad) : 0;
+        if (size == 0)
             return false;
-        if (c < 0x80)
-            continue;
-        size_t more = c >= 0xc2 && c < 0xe0   ? 1
-                      : c >= 0xe0 && c < 0xf0 ? 2
-                      : c >= 0xf0 && c < 0xf5 ? 3
-                                              : 0;
-        if (!more || size - i < more)
-            return false;
-        unsigned second = text[i];
-        if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
-            (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
-            return false;
-        while (more--)
-            if ((text[i++] & 0xc0) != 0x80)
-                return false;
+        text = (struct span){ text.data + size, text.size - size };
     }
     return true;
 }
@@ -230,7 +217,7 @@ int aiohttp_web_request_text(aiohttp_web_request *request, const char **ret_text
         } else if (!span_is_case(name, SPAN("utf-8")) && !span_is_case(name, SPAN("utf8")) &&
                    !span_is_case(name, SPAN("us-ascii")))
             return -(AIOHTTP_HTTP + 415);
-        else if (!is_utf8((const unsigned char *)data, size))
+        else if (!is_utf8((struct span){ data, size }))
             return -(AIOHTTP_HTTP + 400);
         else
             request->text = data;

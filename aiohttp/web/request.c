@@ -3,6 +3,7 @@
 #include "web/request.h"
 
 #include "base/bytes.h"
+#include "wire/ascii.h"
 #include "wire/query.h"
 #include "wire/quote.h"
 
@@ -211,17 +212,6 @@ const char *aiohttp_web_request_header(aiohttp_web_request *request, const char 
     return headers ? aiohttp_headers_get(headers, name) : NULL;
 }
 
-static struct span trimmed(struct span text)
-{
-    while (text.size && (*text.data == ' ' || *text.data == '\t')) {
-        text.data++;
-        text.size--;
-    }
-    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
-}
-
 /* One Cookie field: name=value, divided by ';'. What has no '=' is none. */
 static int parse_cookie_field(aiohttp_web_request *request, struct span field,
                               struct web_pair ***end)
@@ -229,12 +219,13 @@ static int parse_cookie_field(aiohttp_web_request *request, struct span field,
     while (field.size) {
         const char *mark = memchr(field.data, ';', field.size);
         size_t size = mark ? (size_t)(mark - field.data) : field.size;
-        struct span piece = trimmed((struct span){ field.data, size });
+        struct span piece = ascii_trim((struct span){ field.data, size });
         const char *equal = piece.size ? memchr(piece.data, '=', piece.size) : NULL;
         if (equal && equal > piece.data) {
-            struct span name = trimmed((struct span){ piece.data, (size_t)(equal - piece.data) });
+            struct span name =
+                ascii_trim((struct span){ piece.data, (size_t)(equal - piece.data) });
             struct span value = { equal + 1, piece.size - (size_t)(equal + 1 - piece.data) };
-            value = trimmed(value);
+            value = ascii_trim(value);
             if (value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"')
                 value = (struct span){ value.data + 1, value.size - 2 };
             int r = add_pair(request, end, aiohttp__arena_text(&request->exchange->arena, name),
@@ -325,7 +316,7 @@ const char *aiohttp_web_request_content_type(aiohttp_web_request *request)
     const char *end = type.size ? memchr(type.data, ';', type.size) : NULL;
     if (end)
         type.size = (size_t)(end - type.data);
-    type = trimmed(type);
+    type = ascii_trim(type);
     return kept(request, &request->content_type,
                 type.size ? type : SPAN("application/octet-stream"));
 }
@@ -342,7 +333,7 @@ const char *aiohttp_web_request_charset(aiohttp_web_request *request)
         at = rest.size ? memchr(rest.data, ';', rest.size) : NULL;
         if (at)
             rest.size = (size_t)(at - rest.data);
-        rest = trimmed(rest);
+        rest = ascii_trim(rest);
         if (rest.size > 8 && span_is_case((struct span){ rest.data, 8 }, SPAN("charset="))) {
             rest = (struct span){ rest.data + 8, rest.size - 8 };
             if (rest.size >= 2 && rest.data[0] == '"' && rest.data[rest.size - 1] == '"')
