@@ -23,7 +23,29 @@ ASYNCIO__BEGIN
     X(BODY_TOO_LARGE, 8195, "HTTPRequestEntityTooLarge", "the body is larger than allowed")        \
     X(PAYLOAD, 8196, "ClientPayloadError", "the body ended before it was complete")                \
     X(INVALID_URL, 8197, "InvalidURL", "this is no URL")                                           \
-    X(CONTENT_ENCODING, 8198, "ContentEncodingError", "the body could not be decompressed")
+    X(CONTENT_ENCODING, 8198, "ContentEncodingError", "the body could not be decompressed")        \
+    X(PROXY, 8240, "ClientHttpProxyError", "the proxy did not connect us to the target")           \
+    X(PROXY_CLOSED, 8241, "ClientProxyConnectionError",                                            \
+      "the proxy hung up before it had answered")                                                  \
+    X(SOCKS_PROTOCOL, 8242, "ClientProxyConnectionError", "the proxy does not speak SOCKS5")       \
+    X(SOCKS_NO_METHOD, 8243, "ClientProxyConnectionError",                                         \
+      "the proxy wants another way to log in")                                                     \
+    X(SOCKS_AUTH, 8244, "ClientProxyConnectionError", "the proxy refused user and password")       \
+    X(SOCKS_FAILURE, 8245, "ClientProxyConnectionError", "the proxy failed")                       \
+    X(SOCKS_NOT_ALLOWED, 8246, "ClientProxyConnectionError",                                       \
+      "the proxy's rules do not allow the target")                                                 \
+    X(SOCKS_NETWORK_UNREACHABLE, 8247, "ClientProxyConnectionError",                               \
+      "the proxy cannot reach the network")                                                        \
+    X(SOCKS_HOST_UNREACHABLE, 8248, "ClientProxyConnectionError",                                  \
+      "the proxy cannot reach the target")                                                         \
+    X(SOCKS_REFUSED, 8249, "ClientProxyConnectionError",                                           \
+      "the target refused the proxy's connection")                                                 \
+    X(SOCKS_TTL_EXPIRED, 8250, "ClientProxyConnectionError",                                       \
+      "the target did not answer the proxy")                                                       \
+    X(SOCKS_COMMAND, 8251, "ClientProxyConnectionError", "the proxy does not connect")             \
+    X(SOCKS_ADDRESS, 8252, "ClientProxyConnectionError",                                           \
+      "the proxy does not know this kind of address")                                              \
+    X(FINGERPRINT, 8253, "ServerFingerprintMismatch", "the server has another certificate")
 
 enum aiohttp_error_code {
 #define AIOHTTP__CODE(name, code, python, sentence) AIOHTTP_##name = code,
