@@ -117,7 +117,8 @@ static void log_answer(struct connection *connection, int status, double began)
                               asyncio_loop_time(server->loop) - began);
 }
 
-/* Reads and drops what the peer still sends, so that it gets to read our answer. */
+/* Reads and drops what the peer still sends, so that it gets to read our answer. What is there
+ * already costs nothing and does not count. */
 static void linger(struct connection *connection)
 {
     const char *data;
@@ -130,15 +131,13 @@ static void linger(struct connection *connection)
     if (connection->server->is_closing && (seconds > CLOSING_LINGER || seconds == ASYNCIO_NONE))
         seconds = CLOSING_LINGER;
     aiohttp__connection_deadline(connection, CONNECTION_LINGERS, seconds);
-    for (;;) {
-        dropped += size;
+    while (dropped <= limits->lingering) {
         asyncio_stream_consume(connection->stream, size);
-        if (dropped > limits->lingering)
-            break;
         int r = asyncio_stream_fill(connection->stream, 1);
         if (r <= 0)
             break;
         size = (size_t)r;
+        dropped += size;
     }
     connection_goes_on(connection);
 }

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* Each amount of aiohttp_limits that a server looks at, at one below, at, and one above it, in
+ * every way that the bytes may come: the right status, and whether the connection lives on. */
+/* TEST: timeout 180; not allocations */
+#include "server/delivered.h"
+
+#include <aiohttp/limits.h>
+#include <zlib.h>
+
+/* --- requests of a certain amount of something --- */
+
+#define GET_HEAD "GET / HTTP/1.1\r\nHost: a\r\n"
+#define POST_HEAD "POST /read HTTP/1.1\r\nHost: a\r\n"
+#define CHUNKED POST_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+
+static void a_line(struct request_text *text, size_t amount)
+{
+    text_add(text, "GET /");
+    text_fill(text, 'x', amount - strlen("GET / HTTP/1.1"));
+    text_add(text, " HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
+static void a_field(struct request_text *text, size_t amount)
+{
+    text_add(text, GET_HEAD "Name: ");
+    text_fill(text, 'v', amount - 6);
+    text_add(text, "\r\n\r\n");
+}
+
+static void many_fields(struct request_text *text, size_t amount)
+{
+    text_add(text, GET_HEAD);
+    for (size_t i = 1; i < amount; i++)
+        text_add(text, "A: b\r\n");
+    text_add(text, "\r\n");
+}
+
+static void a_head(struct request_text *text, size_t amount)
+{
+    text_add(text, GET_HEAD);
+    while (amount - text->size > 2) {
+        size_t step = amount - text->size - 2;
+        step = step > 8000 ? 7000 : step;
+        text_add(text, "N: ");
+        text_fill(text, 'v', step - 5);
+        text_add(text, "\r\n");
+    }
+    text_add(text, "\r\n");
+}
+
+static void empty_lines(struct request_text *text, size_t amount)
+{
+    for (size_t i = 0; i < amount; i++)
+        text_add(text, "\r\n");
+    text_add(text, GET_HEAD "\r\n");
+}
+
+static void a_body(struct request_text *text, size_t amount)
+{
+    char length[64];
+    text_add(text, POST_HEAD);
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", amount);
+    text_add(text, length);
+    text_fill(text, 'b', amount);
+}
+
+static void a_body_in_chunks(struct request_text *text, size_t amount)
+{
+    text_add(text, CHUNKED);
+    for (size_t i = 0; i < amount; i += 4) {
+        char head[16];
+        size_t size = amount - i < 4 ? amount - i : 4;
+        snprintf(head, sizeof head, "%zx\r\n", size);
+        text_add(text, head);
+        text_fill(text, 'b', size);
+        text_add(text, "\r\n");
+    }
+    text_add(text, "0\r\n\r\n");
+}
+
+/* Some of them at the first chunk, the rest at the last one. */
+static void extensions(struct request_text *text, size_t amount)
+{
+    text_add(text, CHUNKED "3;");
+    text_fill(text, 'e', amount / 2 - 1);
+    text_add(text, "\r\nabc\r\n0;");
+    text_fill(text, 'e', amount - amount / 2 - 1);
+    text_add(text, "\r\n\r\n");
+}
+
+static void many_trailers(struct request_text *text, size_t amount)
+{
+    text_add(text, CHUNKED "3\r\nabc\r\n0\r\n");
+    for (size_t i = 0; i < amount; i++)
+        text_add(text, "A: b\r\n");
+    text_add(text, "\r\n");
+}
+
+static void a_trailer(struct request_text *text, size_t amount)
+{
+    text_add(text, CHUNKED "3\r\nabc\r\n0\r\n");
+    for (amount -= 2; amount > 0;) {
+        size_t step = amount > 8000 ? 7000 : amount;
+        text_add(text, "N: ");
+        text_fill(text, 'v', step - 5);
+        text_add(text, "\r\n");
+        amount -= step;
+    }
+    text_add(text, "\r\n");
+}
+
+/* One gzip member of `size` bytes, behind `out`. */
+static size_t gzip_member(char *out, size_t room, size_t size)
+{
+    static char plain[40000];
+    z_stream z = { .avail_in = (unsigned)size, .avail_out = (unsigned)room };
+    z.next_in = (unsigned char *)plain;
+    z.next_out = (unsigned char *)out;
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return room - z.avail_out;
+}
+
+static void encoded(struct request_text *text, const char *codings, const char *data, size_t size)
+{
+    char head[128];
+    snprintf(head, sizeof head, "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", codings,
+             size);
+    text_add(text, POST_HEAD);
+    text_add(text, head);
+    assert_true(text->size + size < sizeof text->data);
+    memcpy(text->data + text->size, data, size);
+    text->size += size;
+    text->data[text->size] = '\0';
+}
+
+static void gzip_members(struct request_text *text, size_t amount)
+{
+    static char data[30000];
+    size_t size = 0;
+    for (size_t i = 0; i < amount; i++)
+        size += gzip_member(data + size, sizeof data - size, 1);
+    encoded(text, "gzip", data, size);
+}
+
+static void codings(struct request_text *text, size_t amount)
+{
+    static char data[2][1000];
+    char names[64] = "";
+    const char *plain = "abc";
+    size_t size = strlen(plain);
+    memcpy(data[0], plain, size);
+    for (size_t i = 0; i < amount; i++) {
+        z_stream z = { .avail_in = (unsigned)size, .avail_out = sizeof data[0] };
+        z.next_in = (unsigned char *)data[i % 2];
+        z.next_out = (unsigned char *)data[1 - i % 2];
+        assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+        deflateEnd(&z);
+        size = sizeof data[0] - z.avail_out;
+        snprintf(names + strlen(names), sizeof names - strlen(names), i > 0 ? ", gzip" : "gzip");
+    }
+    encoded(text, amount > 0 ? names : "identity", data[amount % 2], size);
+}
+
+/* So many bytes come out of what is there. */
+static void inflated(struct request_text *text, size_t amount)
+{
+    static char data[1000];
+    encoded(text, "gzip", data, gzip_member(data, sizeof data, amount));
+}
+
+/* --- the table --- */
+
+#define LIMIT(field) #field, offsetof(aiohttp_limits, field)
+
+/* At the limit the first answer is 200 and the connection lives on. */
+static const struct row {
+    const char *name;
+    size_t field;
+    void (*make)(struct request_text *text, size_t amount);
+    size_t small;      /* a limit at which every split can be tried; 0: only the default */
+    bool at_default;   /* and the default is tried, too */
+    int status;        /* above the limit */
+    bool closes;
+} rows[] = {
+    { LIMIT(line), a_line, 40, true, 414, true },
+    { LIMIT(field), a_field, 40, true, 431, true },
+    { LIMIT(headers), many_fields, 5, true, 431, true },
+    { LIMIT(head), a_head, 60, true, 431, true },
+    { LIMIT(empty_lines), empty_lines, 2, true, 400, true },
+    { LIMIT(empty_lines), empty_lines, 4, true, 400, true },
+    /* what is left of such a body is so little that it is read and dropped */
+    { LIMIT(body), a_body, 20, false, 413, false },
+    { LIMIT(body), a_body_in_chunks, 20, false, 413, false },
+    { LIMIT(chunk_extensions), extensions, 12, true, 400, true },
+    { LIMIT(trailers), many_trailers, 3, true, 431, true },
+    { LIMIT(trailer), a_trailer, 30, true, 431, true },
+    { LIMIT(gzip_members), gzip_members, 3, true, 400, false },
+    { LIMIT(codings), codings, 1, true, 415, false },
+    { LIMIT(inflate_ratio_from), inflated, 30000, false, 413, false },
+};
+
+static int handler(aiohttp_web_request *request, void *data)
+{
+    const char *path = aiohttp_web_request_path(request), *body;
+    size_t size;
+    (void)data;
+    if (path && strcmp(path, "/behind") == 0)
+        return aiohttp_web_respond(request, "behind");
+    int r = aiohttp_web_request_read(request, &body, &size);
+    return r < 0 ? r : aiohttp_web_respondf(request, "%zu", size);
+}
+
+static aiohttp_web_server_options options_of(const aiohttp_limits *limits)
+{
+    aiohttp_web_server_options options = { .size = sizeof options, .keepalive_timeout = -1 };
+    options.limits = limits;
+    return options;
+}
+
+static int at_limit(const struct row *row, size_t limit, const aiohttp_limits *limits)
+{
+    static struct request_text text;
+    struct live live;
+    aiohttp_web_server_options options = options_of(limits);
+    int r = live_start_with(&live, handler, &options);
+    for (size_t more = 0; more < 3 && r >= 0; more++) {
+        bool is_above = more == 2;
+        text.size = 0;
+        row->make(&text, limit - 1 + more);
+        r = deliver_every_way(&live, row->name, &text, is_above ? row->status : 200,
+                              is_above && row->closes);
+    }
+    return live_end(&live, r);
+}
+
+static int each_limit(void *data)
+{
+    (void)data;
+    int r = 0;
+    for (const struct row *row = rows; row < rows + sizeof rows / sizeof *rows && r >= 0; row++) {
+        aiohttp_limits limits = aiohttp_server_limits();
+        size_t *field = (size_t *)(void *)((char *)&limits + row->field);
+        limits.inflate_ratio = 10; /* counts from inflate_ratio_from on */
+        if (row->at_default)
+            r = at_limit(row, *field, &limits);
+        *field = row->small;
+        if (row->small && r >= 0)
+            r = at_limit(row, row->small, &limits);
+    }
+    return r;
+}
+
+#define CASE(name)                                                                                 \
+    static void test_##name(void **state)                                                          \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_everywhere(name);                                                                      \
+    }
+CASE(each_limit)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
