@@ -4,6 +4,8 @@
 
 #include <asyncio.h>
 
+#include <aiohttp/client.h>
+#include <aiohttp/connector.h>
 #include <aiohttp/error.h>
 #include <aiohttp/form.h>
 #include <aiohttp/headers.h>
@@ -13,5 +15,6 @@
 #include <aiohttp/multi_dict.h>
 #include <aiohttp/multipart.h>
 #include <aiohttp/payload.h>
+#include <aiohttp/tracing.h>
 #include <aiohttp/url.h>
 #include <aiohttp/web.h>

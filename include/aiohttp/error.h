@@ -45,7 +45,20 @@ ASYNCIO__BEGIN
     X(SOCKS_COMMAND, 8251, "ClientProxyConnectionError", "the proxy does not connect")             \
     X(SOCKS_ADDRESS, 8252, "ClientProxyConnectionError",                                           \
       "the proxy does not know this kind of address")                                              \
-    X(FINGERPRINT, 8253, "ServerFingerprintMismatch", "the server has another certificate")
+    X(FINGERPRINT, 8253, "ServerFingerprintMismatch", "the server has another certificate")    \
+    X(SERVER_DISCONNECTED, 8210, "ServerDisconnectedError",                                        \
+      "the server closed the connection without an answer")                                        \
+    X(NON_HTTP_URL, 8211, "NonHttpUrlClientError", "the URL is neither http nor https")            \
+    X(NON_HTTP_URL_REDIRECT, 8212, "NonHttpUrlRedirectClientError",                                \
+      "the server redirects to a URL that is neither http nor https")                              \
+    X(INVALID_URL_REDIRECT, 8213, "InvalidUrlRedirectClientError",                                 \
+      "the server redirects to what is no URL")                                                    \
+    X(TOO_MANY_REDIRECTS, 8214, "TooManyRedirects", "the server redirects too often")              \
+    X(BODY_SENT, 8215, "ClientPayloadError",                                                       \
+      "the body of the request cannot be sent a second time")                                      \
+    X(CONTENT_TYPE, 8216, "ContentTypeError", "the answer is of another type")                     \
+    X(SESSION_CLOSED, 8217, "RuntimeError", "the session is closed")                               \
+    X(WS_HANDSHAKE, 8220, "WSServerHandshakeError", "the server did not agree to a WebSocket")
 
 enum aiohttp_error_code {
 #define AIOHTTP__CODE(name, code, python, sentence) AIOHTTP_##name = code,
