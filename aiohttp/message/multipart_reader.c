@@ -7,7 +7,7 @@
  *        it.
  * NESTED A reader within a part has the part for its source, counts parts and kept bytes where its
  *        outermost parent does, and knows by a number when that part has gone. */
-#include <aiohttp/multipart.h>
+#include "message/multipart_reader.h"
 
 #include "base/error.h"
 #include "message/headers.h"
@@ -52,6 +52,7 @@ struct aiohttp_multipart_reader {
     char *buffer;
     size_t first, end, capacity; /* of the buffer: what is not consumed */
     bool is_end;                 /* the source has */
+    bool answers;                /* errors are HTTP statuses */
     int error;                   /* of the grammar, for ever */
     struct aiohttp_body_part_reader part;
 };
@@ -138,8 +139,15 @@ int(aiohttp_multipart_reader_new)(const char *content_type, aiohttp_multipart_so
     return 0;
 }
 
+void aiohttp__multipart_reader_answers(aiohttp_multipart_reader *reader)
+{
+    reader->answers = true;
+}
+
 static int refuse(aiohttp_multipart_reader *reader, int code, const char *why)
 {
+    if (reader->answers)
+        code = -(AIOHTTP_HTTP + (code == -AIOHTTP_BODY_TOO_LARGE ? 413 : 400));
     reader->error = code;
     return asyncio_raise(code, "multipart: %s", why);
 }
@@ -377,13 +385,15 @@ int aiohttp_body_part_reader_multipart(aiohttp_body_part_reader *part,
         return r;
     if (parent->depth >= parent->limits.part_depth) {
         aiohttp_multipart_reader_unref(reader);
-        return asyncio_raise(-AIOHTTP_BAD_HTTP_MESSAGE, "multipart: too deep");
+        return asyncio_raise(parent->answers ? -(AIOHTTP_HTTP + 400) : -AIOHTTP_BAD_HTTP_MESSAGE,
+                             "multipart: too deep");
     }
     parent->references++;
     reader->parent = parent;
     reader->parent_part = part->number;
     reader->depth = parent->depth + 1;
     reader->counted = parent->counted;
+    reader->answers = parent->answers;
     *ret_reader = reader;
     return 0;
 }

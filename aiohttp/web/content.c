@@ -104,6 +104,7 @@ int aiohttp_web_request_can_read_body(const aiohttp_web_request *request)
 int aiohttp_web_request_content_read_view(aiohttp_web_request *request, const char **ret_data)
 {
     int r = next_piece(request);
+    request->is_in_pieces = true;
     if (r > 0) {
         *ret_data = request->piece;
         request->piece_size = 0;
@@ -114,6 +115,7 @@ int aiohttp_web_request_content_read_view(aiohttp_web_request *request, const ch
 int aiohttp_web_request_content_read(aiohttp_web_request *request, void *buffer, size_t size)
 {
     int r = size ? next_piece(request) : 0;
+    request->is_in_pieces = true;
     if (r <= 0)
         return r;
     size_t count = size < request->piece_size ? size : request->piece_size;
@@ -182,46 +184,50 @@ static bool is_utf8(struct span text)
 }
 
 /* ISO-8859-1 is what comes first in Unicode. */
-static int from_latin(aiohttp_web_request *request)
+static int from_latin(struct arena *arena, struct span text, struct span *ret_text)
 {
     size_t size = 0;
-    char *text = aiohttp__arena_alloc(&request->exchange->arena, request->body_size * 2 + 1);
-    if (!text)
+    char *out = aiohttp__arena_alloc(arena, text.size * 2 + 1);
+    if (!out)
         return -ENOMEM;
-    for (size_t i = 0; i < request->body_size; i++) {
-        unsigned char c = (unsigned char)request->body[i];
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
         if (c == 0)
             return -(AIOHTTP_HTTP + 400);
         if (c >= 0x80)
-            text[size++] = (char)(0xc0 | c >> 6);
-        text[size++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
+            out[size++] = (char)(0xc0 | c >> 6);
+        out[size++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
     }
-    text[size] = '\0';
-    request->text = text;
+    out[size] = '\0';
+    *ret_text = (struct span){ out, size };
     return 0;
+}
+
+int aiohttp__web_text(struct arena *arena, struct span charset, struct span text,
+                      struct span *ret_text)
+{
+    if (span_is_case(charset, SPAN("iso-8859-1")) || span_is_case(charset, SPAN("latin-1")))
+        return from_latin(arena, text, ret_text);
+    if (!span_is_case(charset, SPAN("utf-8")) && !span_is_case(charset, SPAN("utf8")) &&
+        !span_is_case(charset, SPAN("us-ascii")))
+        return -(AIOHTTP_HTTP + 415);
+    *ret_text = text;
+    return is_utf8(text) ? 0 : -(AIOHTTP_HTTP + 400);
 }
 
 int aiohttp_web_request_text(aiohttp_web_request *request, const char **ret_text)
 {
-    const char *data;
-    size_t size;
-    int r = aiohttp_web_request_read(request, &data, &size);
+    struct span text;
+    int r = aiohttp_web_request_read(request, &text.data, &text.size);
+    if (r >= 0 && !request->text) {
+        const char *charset = aiohttp_web_request_charset(request);
+        r = aiohttp__web_text(&request->exchange->arena, span_of(charset ? charset : "utf-8"),
+                              text, &text);
+        if (r >= 0)
+            request->text = text.data;
+    }
     if (r < 0)
         return r;
-    if (!request->text) {
-        const char *charset = aiohttp_web_request_charset(request);
-        struct span name = span_of(charset ? charset : "utf-8");
-        if (span_is_case(name, SPAN("iso-8859-1")) || span_is_case(name, SPAN("latin-1"))) {
-            if ((r = from_latin(request)) < 0)
-                return r;
-        } else if (!span_is_case(name, SPAN("utf-8")) && !span_is_case(name, SPAN("utf8")) &&
-                   !span_is_case(name, SPAN("us-ascii")))
-            return -(AIOHTTP_HTTP + 415);
-        else if (!is_utf8((struct span){ data, size }))
-            return -(AIOHTTP_HTTP + 400);
-        else
-            request->text = data;
-    }
     *ret_text = request->text;
     return 0;
 }
@@ -235,13 +241,14 @@ void aiohttp__web_request_end(aiohttp_web_request *request)
 {
     aiohttp__web_response_drop_file(&request->response);
     aiohttp__web_compress_end(&request->response);
-    aiohttp__web_json_end(request);
+    if (request->json)
+        aiohttp__web_json_end(request);
+    if (request->form)
+        aiohttp__web_form_end(request->form);
     aiohttp__decoder_free(request->decoder);
     asyncio_mem_free(request->decoded);
     request->decoder = NULL;
     request->decoded = NULL;
     asyncio_mem_free(request->body);
     request->body = NULL;
-    if (request->json)
-        aiohttp__web_json_end(request);
 }

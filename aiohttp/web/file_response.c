@@ -18,8 +18,6 @@
 
 enum { RANGES_MAX = 16, TAG_SIZE = 40 };
 
-enum condition { GOES_ON, NOT_MODIFIED, FAILED };
-
 /* HTTP dates have no fractions: what was changed within a second was changed at its end. */
 static int64_t modified(const struct web_file *file)
 {
@@ -39,25 +37,6 @@ static bool is_unchanged(const struct web_file *file, struct span date)
     int64_t seconds;
     return aiohttp__date_parse(date, (int64_t)time(NULL), &seconds) >= 0 &&
            modified(file) <= seconds;
-}
-
-static enum condition judge(aiohttp_web_request *request, const struct web_file *file,
-                            const struct etag *tag)
-{
-    int64_t ignored;
-    struct span match = web_request_field(request, HEADER_IF_MATCH);
-    struct span since = web_request_field(request, HEADER_IF_UNMODIFIED_SINCE);
-    if (match.data) {
-        if (!aiohttp__etag_matches(match, tag, false))
-            return FAILED;
-    } else if (since.data && aiohttp__date_parse(since, (int64_t)time(NULL), &ignored) >= 0 &&
-               !is_unchanged(file, since))
-        return FAILED;
-    match = web_request_field(request, HEADER_IF_NONE_MATCH);
-    since = web_request_field(request, HEADER_IF_MODIFIED_SINCE);
-    if (match.data)
-        return aiohttp__etag_matches(match, tag, true) ? NOT_MODIFIED : GOES_ON;
-    return since.data && is_unchanged(file, since) ? NOT_MODIFIED : GOES_ON;
 }
 
 /* Whether If-Range lets the Range count. */
@@ -173,10 +152,11 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
     int r = set_headers(request, file, &tag, headers);
     if (r < 0)
         return r;
-    enum condition condition = judge(request, file, &tag);
-    if (condition == FAILED)
+    int64_t changed = modified(file);
+    enum web_condition condition = aiohttp__web_condition(request, &tag, &changed);
+    if (condition == WEB_FAILED)
         return aiohttp_web_http_precondition_failed(request);
-    if (condition == NOT_MODIFIED)
+    if (condition == WEB_NOT_MODIFIED)
         return aiohttp_web_respond(request, NULL, .status = 304);
     struct span wanted = web_request_field(request, HEADER_RANGE);
     int count = 0;

@@ -3,7 +3,7 @@
 #include "web/request.h"
 
 #include "base/bytes.h"
-#include "wire/ascii.h"
+#include "wire/cookie.h"
 #include "wire/query.h"
 #include "wire/quote.h"
 
@@ -212,43 +212,29 @@ const char *aiohttp_web_request_header(aiohttp_web_request *request, const char 
     return headers ? aiohttp_headers_get(headers, name) : NULL;
 }
 
-/* One Cookie field: name=value, divided by ';'. What has no '=' is none. */
-static int parse_cookie_field(aiohttp_web_request *request, struct span field,
-                              struct web_pair ***end)
-{
-    while (field.size) {
-        const char *mark = memchr(field.data, ';', field.size);
-        size_t size = mark ? (size_t)(mark - field.data) : field.size;
-        struct span piece = ascii_trim((struct span){ field.data, size });
-        const char *equal = piece.size ? memchr(piece.data, '=', piece.size) : NULL;
-        if (equal && equal > piece.data) {
-            struct span name =
-                ascii_trim((struct span){ piece.data, (size_t)(equal - piece.data) });
-            struct span value = { equal + 1, piece.size - (size_t)(equal + 1 - piece.data) };
-            value = ascii_trim(value);
-            if (value.size >= 2 && value.data[0] == '"' && value.data[value.size - 1] == '"')
-                value = (struct span){ value.data + 1, value.size - 2 };
-            int r = add_pair(request, end, aiohttp__arena_text(&request->exchange->arena, name),
-                             aiohttp__arena_text(&request->exchange->arena, value));
-            if (r < 0)
-                return r;
-        }
-        size += mark != NULL;
-        field = (struct span){ field.data + size, field.size - size };
-    }
-    return 0;
-}
-
 static int parse_cookies(aiohttp_web_request *request)
 {
     if (request->has_cookies)
         return 0;
+    struct arena *arena = &request->exchange->arena;
     struct web_pair *pairs = NULL, **end = &pairs;
-    const struct head_field *field = NULL;
-    while ((field = head_find(&request->exchange->head, HEADER_COOKIE, field))) {
-        int r = parse_cookie_field(request, head_field_value(request->exchange->text, field), &end);
-        if (r < 0)
-            return r;
+    struct span field, name, value;
+    for (const struct head_field *at = NULL;
+         (at = head_find(&request->exchange->head, HEADER_COOKIE, at));) {
+        field = head_field_value(request->exchange->text, at);
+        for (size_t position = 0; aiohttp__cookie_next(field, &position, &name, &value);) {
+            /* What it stands for is never longer than what was sent. */
+            char *room = aiohttp__arena_alloc(arena, value.size + 1);
+            struct bytes out = bytes_in(room, room ? value.size + 1 : 0);
+            aiohttp__cookie_value_read(&out, value);
+            if (out.size && memchr(room, '\0', out.size))
+                continue; /* no text */
+            bytes_put(&out, '\0');
+            int r = add_pair(request, &end, aiohttp__arena_text(arena, name),
+                             out.error ? NULL : room);
+            if (r < 0)
+                return r;
+        }
     }
     request->cookies = pairs;
     request->has_cookies = true;
@@ -308,40 +294,6 @@ const char *aiohttp_web_request_scheme(const aiohttp_web_request *request)
 int aiohttp_web_request_keep_alive(const aiohttp_web_request *request)
 {
     return !request->exchange->closes;
-}
-
-const char *aiohttp_web_request_content_type(aiohttp_web_request *request)
-{
-    struct span type = web_request_field(request, HEADER_CONTENT_TYPE);
-    const char *end = type.size ? memchr(type.data, ';', type.size) : NULL;
-    if (end)
-        type.size = (size_t)(end - type.data);
-    type = ascii_trim(type);
-    return kept(request, &request->content_type,
-                type.size ? type : SPAN("application/octet-stream"));
-}
-
-const char *aiohttp_web_request_charset(aiohttp_web_request *request)
-{
-    struct span type = web_request_field(request, HEADER_CONTENT_TYPE);
-    if (request->charset)
-        return request->charset;
-    const char *at = type.size ? memchr(type.data, ';', type.size) : NULL;
-    while (at) {
-        at++;
-        struct span rest = { at, type.size - (size_t)(at - type.data) };
-        at = rest.size ? memchr(rest.data, ';', rest.size) : NULL;
-        if (at)
-            rest.size = (size_t)(at - rest.data);
-        rest = ascii_trim(rest);
-        if (rest.size > 8 && span_is_case((struct span){ rest.data, 8 }, SPAN("charset="))) {
-            rest = (struct span){ rest.data + 8, rest.size - 8 };
-            if (rest.size >= 2 && rest.data[0] == '"' && rest.data[rest.size - 1] == '"')
-                rest = (struct span){ rest.data + 1, rest.size - 2 };
-            return kept(request, &request->charset, rest);
-        }
-    }
-    return NULL;
 }
 
 int64_t aiohttp_web_request_content_length(const aiohttp_web_request *request)

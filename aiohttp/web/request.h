@@ -25,6 +25,7 @@ struct web_cookie {
     struct span line;
 };
 
+struct web_form;
 struct web_part;
 struct decoder;
 struct encoder;
@@ -62,6 +63,7 @@ struct aiohttp_web_request {
     struct web_pair *query, *cookies;
     bool has_query, has_cookies;
     bool is_read;                 /* `body` is all of it */
+    bool is_in_pieces;            /* some of it was given out in pieces */
     int error;                    /* what reading the body has failed with */
     const char *piece;
     size_t piece_size;
@@ -73,13 +75,19 @@ struct aiohttp_web_request {
     size_t body_size, body_capacity;
     const char *text;
     struct json_t *json;
+    struct web_form *form;        /* NULL: nobody has asked */
 };
 
 /* Makes the request of an exchange, in its arena; NULL without memory. */
 aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t max_size);
 
-/* json.c: gives back what aiohttp_web_request_json has read. */
-void aiohttp__web_json_end(aiohttp_web_request *request);
+/* form.c: gives back what post and multipart have made. */
+void aiohttp__web_form_end(struct web_form *form);
+
+/* content.c: text in a charset, as UTF-8 without NUL: *ret_text is `text`, or a copy in the arena.
+ * 0; -(AIOHTTP_HTTP + 400) for what is none, + 415 for another charset; -ENOMEM. */
+int aiohttp__web_text(struct arena *arena, struct span charset, struct span text,
+                      struct span *ret_text);
 
 /* Gives back what is not in the arena. */
 void aiohttp__web_request_end(aiohttp_web_request *request);
@@ -99,6 +107,13 @@ static inline struct span web_request_field(const aiohttp_web_request *request, 
 {
     return exchange_field(request->exchange, id);
 }
+
+/* request_fields.c: what the request's conditions say of a resource with that tag and that date of
+ * change (NULL: without). RFC 9110, 13.2.2. */
+struct etag;
+enum web_condition { WEB_GOES_ON, WEB_NOT_MODIFIED, WEB_FAILED };
+enum web_condition aiohttp__web_condition(const aiohttp_web_request *request,
+                                          const struct etag *tag, const int64_t *modified);
 
 /* Closes the file that would have been sent. */
 void aiohttp__web_response_drop_file(struct aiohttp_web_response *response);

@@ -6,6 +6,7 @@
 #include <aiohttp/web_event_source.h>
 #include <aiohttp/web_exceptions.h>
 #include <aiohttp/web_file.h>
+#include <aiohttp/web_form.h>
 #include <aiohttp/web_request.h>
 #include <aiohttp/web_response.h>
 #include <aiohttp/web_runner.h>

@@ -98,12 +98,65 @@ AIOHTTP_API int aiohttp_web_request_secure(const aiohttp_web_request *request);
 /* 1 when the connection may live on after the answer. Does not suspend. */
 AIOHTTP_API int aiohttp_web_request_keep_alive(const aiohttp_web_request *request);
 
-/* The media type of the body, without parameters; "application/octet-stream" when nothing is said.
- * NULL without memory. Does not suspend. */
+/* The media type of the body, in lower case and without parameters; "application/octet-stream" when
+ * nothing is said. NULL without memory. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_request_content_type(aiohttp_web_request *request);
 
 /* The charset of the body, or NULL when nothing is said. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_request_charset(aiohttp_web_request *request);
+
+/* --- conditions and ranges --- */
+
+/* Of ETag, If-Match and so on; `value` is "*" when is_any. Lent. */
+typedef struct aiohttp_etag {
+    const char *value; /* without its quotes */
+    int is_weak, is_any;
+} aiohttp_etag;
+
+/* The one range of bytes that is asked for: 1; 0 when none is, or several, or of another unit;
+ * -(AIOHTTP_HTTP + 416) for what is no range. *ret_start is the first byte, or below 0 how many of
+ * the last ones; *ret_stop the one behind the last, or -1 for all up to the end: the slice that
+ * Python's http_range is. Does not suspend. */
+AIOHTTP_API int aiohttp_web_request_http_range(aiohttp_web_request *request, int64_t *ret_start,
+                                               int64_t *ret_stop);
+
+/* Go through the tags of If-Match and If-None-Match, as aiohttp_web_request_query_next. They do not
+ * suspend. */
+AIOHTTP_API int aiohttp_web_request_if_match_next(aiohttp_web_request *request, size_t *position,
+                                                  aiohttp_etag *ret_etag);
+AIOHTTP_API int aiohttp_web_request_if_none_match_next(aiohttp_web_request *request,
+                                                       size_t *position, aiohttp_etag *ret_etag);
+
+/* 1 and the date of that header in seconds since 1970; 0 when there is none, or no date. They do
+ * not suspend. */
+AIOHTTP_API int aiohttp_web_request_if_modified_since(aiohttp_web_request *request,
+                                                      int64_t *ret_seconds);
+AIOHTTP_API int aiohttp_web_request_if_unmodified_since(aiohttp_web_request *request,
+                                                        int64_t *ret_seconds);
+
+/* If-Range: 1 and a date in *ret_seconds (ret_etag->value is NULL), or a tag in *ret_etag; 0 when
+ * there is none; -ENOMEM. Does not suspend. */
+AIOHTTP_API int aiohttp_web_request_if_range(aiohttp_web_request *request, int64_t *ret_seconds,
+                                             aiohttp_etag *ret_etag);
+
+/* --- what proxies have said --- */
+
+/* An element of Forwarded (RFC 7239); NULL for what it does not say. Lent. */
+typedef struct aiohttp_web_forwarded {
+    const char *by, *for_, *host, *proto;
+} aiohttp_web_forwarded;
+
+/* Goes through the elements of all Forwarded fields, the first proxy's first, as
+ * aiohttp_web_request_query_next. One that is broken says nothing. Anybody can send them: believe
+ * those that your own proxies have added. Does not suspend. */
+AIOHTTP_API int aiohttp_web_request_forwarded_next(aiohttp_web_request *request, size_t *position,
+                                                   aiohttp_web_forwarded *ret_forwarded);
+
+/* "http://host/path?query": what was asked for as a whole, by scheme, host and path_qs. NULL
+ * without memory. Does not suspend. */
+AIOHTTP_API const char *aiohttp_web_request_url(aiohttp_web_request *request);
+
+/* --- the body --- */
 
 /* The size of the body in bytes, or -1 when it is not known beforehand. Does not suspend. */
 AIOHTTP_API int64_t aiohttp_web_request_content_length(const aiohttp_web_request *request);
