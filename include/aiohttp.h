@@ -6,6 +6,7 @@
 
 #include <aiohttp/client.h>
 #include <aiohttp/connector.h>
+#include <aiohttp/cookie_jar.h>
 #include <aiohttp/error.h>
 #include <aiohttp/form.h>
 #include <aiohttp/headers.h>

@@ -123,8 +123,8 @@ aiohttp_cookie_jar_filter_cookies(aiohttp_cookie_jar *jar, const aiohttp_url *re
 /* Whether a cookie shall go: other than 0. The jar may not be changed meanwhile. */
 typedef int aiohttp_cookie_predicate(const aiohttp_cookie *cookie, void *data);
 
-/* Removes the cookies that `predicate(cookie, data)` wants removed, or all with NULL. `predicate`
- * may leave out `data`. Does not suspend. */
+/* Removes the cookies that `predicate(cookie, data)` wants removed, or all with NULL.
+ * Does not suspend. */
 AIOHTTP_API void aiohttp_cookie_jar_clear(aiohttp_cookie_jar *jar,
                                           aiohttp_cookie_predicate *predicate, void *data);
 
