@@ -40,7 +40,7 @@ LIBRARY_BANNED = {
     "printf": "the library does not print", "puts": "the library does not print", "putchar": "the library does not print",
     "perror": "the library does not print", "exit": "the library does not end the program",
     "abort": "the library does not end the program", "signal": "sigaction",
-    "setjmp": "a result", "longjmp": "a result",
+    "setjmp": "a result", "longjmp": "a result", "assert": "a result: nothing may depend on it (CVE-2025-69227)",
 }
 ALLOCATORS = ("malloc", "calloc", "realloc", "free", "strdup", "strndup", "asprintf", "vasprintf", "aligned_alloc",
               "posix_memalign", "memalign", "reallocarray", "getline", "getdelim", "open_memstream")
@@ -221,7 +221,7 @@ def main(words):
     elif words:
         sys.exit(__doc__)
     else:
-        paths = [p for p in everything() if not p.endswith((".png", ".ico"))]
+        paths = [p for p in everything() if not p.endswith((".png", ".ico", ".bin"))]
         errors = [e for path in paths for e in check(path, floors.read(path))]
         errors += [f"include/{h.library}/{h.name}: {n} has no manual above it" for h in manpages.headers() for n in h.undocumented]
         what = f"{len(paths)} files"

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds tests/faults.md to the tests that are there.
+"""Holds the tables of tests/ to the tests that are there: faults.md, advisories.md, limits.md.
 
     faults_test.py               each row says what a fault leads to, and names tests that exist
     faults_test.py --self-test   proves that it can fail
 
 A row is `| fault | what it leads to | tests |`. A test is `file: case` in backquotes: a file below tests/ and a function in it
-(C), or a case of a macro TEST(case). A row without a test says `does not apply:` and why.
+(C), or a case of a macro TEST(case), ADVISORY(case, ...). A row without a test says `does not apply:` and why; one whose test is
+still to be written names in its third column what it comes with: `later: client`. Those are counted. advisories.md has a row for
+each of aiohttp's advisories, limits.md one for each field of aiohttp_limits.
 """
 import os
 import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TABLE = os.path.join(ROOT, "tests", "faults.md")
+TABLES = ("faults.md", "advisories.md")
 REASON_MIN = 40
+LATER = ("client", "ws")
+AIOHTTP_ADVISORIES = 47
 
 
 def read(path):
@@ -27,7 +31,7 @@ def read(path):
 
 def has_case(text, case):
     """True where `case` is defined, not only called."""
-    return re.search(rf"^(?:TEST\({case}\)|(?:static )?(?:inline )?[\w *]+\b{case}\((?:[^;{{]|\n)*?\)\n\{{)", text,
+    return re.search(rf"^(?:(?:TEST|ADVISORY)\({case}[,)]|(?:static )?(?:inline )?[\w *]+\b{case}\((?:[^;{{]|\n)*?\)\n\{{)", text,
                      re.MULTILINE) is not None
 
 
@@ -37,6 +41,8 @@ def check_row(number, cells, read_test):
         return [f"{number}: a row has three columns: fault, what it leads to, tests"]
     tests = re.findall(r"`([^`:]+): ([^`]+)`", cells[2])
     if not tests:
+        if cells[2].startswith("later: "):
+            return [] if cells[1] and cells[2][7:] in LATER else [f"{number}: comes with what? {cells[0]}"]
         reason = cells[1].partition("does not apply:")[2].strip()
         return [] if len(reason) >= REASON_MIN else [f"{number}: no test, and no reason why it does not apply: {cells[0]}"]
     wrong = [] if cells[1] else [f"{number}: what does it lead to? {cells[0]}"]
@@ -59,6 +65,24 @@ def check(table, read_test):
     return wrong, rows
 
 
+def check_advisories(table):
+    """Each of aiohttp's is there, once."""
+    section = table.partition("## aiohttp\n")[2].partition("\n## ")[0]
+    names = re.findall(r"^\| (CVE-[0-9-]+)", section, re.MULTILINE)
+    wrong = [f"{name} is there {names.count(name)} times" for name in sorted(set(names)) if names.count(name) > 1]
+    return wrong + ([f"{len(names)} advisories of aiohttp, not {AIOHTTP_ADVISORIES}"] if len(names) != AIOHTTP_ADVISORIES else [])
+
+
+def check_limits(table, header):
+    """Each field of the struct has a row, and each row is a field's."""
+    struct = header.partition("typedef struct aiohttp_limits {")[2].partition("} aiohttp_limits;")[0]
+    fields = re.findall(r"^ +(?:size_t|double) (\w+);", struct, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)`", table, re.MULTILINE)
+    wrong = [f"limits.h has {field}, which has {rows.count(field)} rows here" for field in fields
+             if field != "size" and rows.count(field) != 1]
+    return wrong + [f"{row} is no field of limits.h" for row in rows if row not in fields]
+
+
 def self_test():
     tests = {"a_test.c": "TEST(one)\n{\n}\n\nstatic int two(void *data)\n{\n    three();\n}\n"}
     cases = [
@@ -67,6 +91,12 @@ def self_test():
         ("| f | | `a_test.c: one` |", 1), ("| f | does not apply: no | |", 1),
         ("| f | does not apply: because nothing here ever asks for it, see there | |", 0), ("| f | `a_test.c: one` |", 1),
     ]
+    cases += [("| f | told | later: client |", 0), ("| f | told | later: Monday |", 1), ("| f | | later: client |", 1)]
+    struct = "typedef struct aiohttp_limits {\n    size_t size;\n    size_t one;\n    double two; /* 2 */\n} aiohttp_limits;\n"
+    both = "| `one` | a | b |\n| `two` | a | b |\n"
+    if check_limits(both, struct) or not check_limits(both + "| `three` | a | b |\n", struct) or \
+            not check_limits("| `one` | a | b |\n", struct) or not check_advisories("## aiohttp\n\n| CVE-2021-1 | a | b |\n"):
+        sys.exit("faults_test.py --self-test: limits or advisories are misjudged")
     for row, expected in cases:
         wrong, _ = check(row, tests.get)
         if (len(wrong) > 0) != expected:
@@ -78,10 +108,19 @@ def main(words):
     if words == ["--self-test"]:
         self_test()
         return
-    wrong, rows = check(read(TABLE), lambda path: read(os.path.join(ROOT, "tests", path)))
+    tables = {name: read(os.path.join(ROOT, "tests", name)) for name in TABLES}
+    wrong = []
+    for name, table in tables.items():
+        found, rows = check(table, lambda path: read(os.path.join(ROOT, "tests", path)))
+        if name == "advisories.md":
+            found += check_advisories(table)
+        elif name == "limits.md":
+            found += check_limits(table, read(os.path.join(ROOT, "include", "aiohttp", "limits.h")))
+        wrong += [f"tests/{name}:{line}" for line in found]
+        later = len(re.findall(r"\| later: \w+ \|$", table, re.MULTILINE))
+        print(f"{name}: {rows} rows, each with its test or a reason" + (f"; {later} of them come later" if later else ""))
     if wrong:
-        sys.exit("\n".join("tests/faults.md:" + line for line in wrong))
-    print(f"faults: {rows} rows, each with its test or a reason")
+        sys.exit("\n".join(wrong))
 
 
 if __name__ == "__main__":

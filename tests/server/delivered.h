@@ -76,7 +76,8 @@ static inline int deliver(struct live *live, const struct request_text *text, si
     if (r < 0)
         return r;
     ret->answer[r] = '\0';
-    ret->status = strncmp(ret->answer, "HTTP/1.1 ", 9) == 0 ? atoi(ret->answer + 9) : 0;
+    ret->status =
+        strncmp(ret->answer, "HTTP/1.1 ", 9) == 0 ? (int)strtol(ret->answer + 9, NULL, 10) : 0;
     ret->closes = strstr(ret->answer, "\r\n\r\nbehind") == NULL;
     return 0;
 }
