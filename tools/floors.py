@@ -40,6 +40,11 @@ ALLOWED = {
     ("aiohttp/web/static_open.c", "openat"): "the same, where there is no openat2",
     ("aiohttp/web/static_open.c", "close"): "of the above",
     ("aiohttp/web/static_open.c", "open"): "the root, once, before the server starts",
+    ("aiohttp/web/listeners.c", "fcntl"): "duplicates: a supervisor's sockets outlive the loop that bound them, and it has none",
+    ("aiohttp/web/listeners.c", "close"): "of the above",
+    ("aiohttp/web/listeners.c", "dup2"): "in a child, before exec: where a successor looks for its sockets",
+    ("aiohttp/web/listeners.c", "getsockopt"): "what a predecessor has handed on, before there is a loop",
+    ("aiohttp/web/listeners.c", "getsockname"): "the supervisor's sockets, whose names it tells",
 }
 
 

@@ -118,6 +118,8 @@ int aiohttp__connection_unwatch(struct connection *connection);
 /* shutdown.c: see <aiohttp/web_server.h>. */
 void aiohttp__server_pre_shutdown(struct server *server);
 int aiohttp__server_shutdown_at(struct server *server, double deadline);
+/* Each answer is its connection's last from now on; idle connections stay. */
+void aiohttp__server_drain(struct server *server);
 /* Ends all connections at once. */
 void aiohttp__server_abort(struct server *server);
 /* The last connection has gone. */

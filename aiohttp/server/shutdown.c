@@ -30,6 +30,15 @@ void aiohttp__server_pre_shutdown(struct server *server)
     }
 }
 
+void aiohttp__server_drain(struct server *server)
+{
+    server->limits.requests = 0; /* the next request of each is one too many already */
+    for (struct connection *at = server->first; at; at = at->after)
+        /* One whose answer has begun has promised to stay. */
+        if (at->is_serving && !at->work->http.exchange.is_begun)
+            at->work->http.exchange.closes = true;
+}
+
 void aiohttp__server_abort(struct server *server)
 {
     server->is_closing = true;

@@ -111,6 +111,15 @@ static void stop_sites(aiohttp_web_runner *runner)
         aiohttp_web_site_stop(runner->sites); /* leaves the list */
 }
 
+void aiohttp_web_runner_drain(aiohttp_web_runner *runner)
+{
+    aiohttp_web_runner_ref(runner);
+    stop_sites(runner);
+    if (runner->server)
+        aiohttp__server_drain(&runner->server->server);
+    aiohttp_web_runner_unref(runner);
+}
+
 /* The steps between the listeners and on_cleanup, by one deadline. */
 static int end_server(aiohttp_web_runner *runner, double deadline)
 {

@@ -11,3 +11,4 @@
 #include <aiohttp/web_response.h>
 #include <aiohttp/web_runner.h>
 #include <aiohttp/web_server.h>
+#include <aiohttp/web_workers.h>

@@ -20,7 +20,8 @@
  *            their handlers are cancelled; what is left is closed; the application's on_cleanup.
  *            One deadline is over all of it but the last.
  * RELOAD     Sockets that are inherited (`listen_fds`) or shared (`reuse_port`) let the next
- *            process listen before this one stops: no connection is refused in between.
+ *            process listen before this one stops: no connection is refused in between. Several
+ *            processes or threads, and their reload, are web_workers.h's.
  * OWNERSHIP  Counted. A runner keeps its sites until it is cleaned up.
  * THREADS    The loop it is set up in.
  * SOURCE     aiohttp's web_runner.py, web.py. */
@@ -66,6 +67,11 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_runner_setup(aiohttp_web_runner *
  * error of on_shutdown or on_cleanup. A second call does nothing. -ECANCELED: it ends at once.
  * Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_runner_cleanup(aiohttp_web_runner *runner);
+
+/* Begins to end it for a successor on the same sockets: its sites stop listening, each answer from
+ * now on is its connection's last, and idle connections stay open for a request that may be on its
+ * way. Cleaning up ends what is left. Does not suspend. */
+AIOHTTP_API void aiohttp_web_runner_drain(aiohttp_web_runner *runner);
 
 /* The server, lent; NULL before setup of an AppRunner. Does not suspend. */
 AIOHTTP_API aiohttp_web_server *aiohttp_web_runner_server(const aiohttp_web_runner *runner);
@@ -133,6 +139,7 @@ AIOHTTP_API void aiohttp_web_site_unref(aiohttp_web_site *site);
 
 #define AIOHTTP__DEFAULT_RUN_PORT (-1)
 #define AIOHTTP__DEFAULT_HANDLE_SIGNALS 1
+#define AIOHTTP__DEFAULT_DRAIN_TIMEOUT 2.0
 
 typedef struct aiohttp_web_run_app_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_web_run_app_options));
@@ -154,11 +161,28 @@ typedef struct aiohttp_web_run_app_options {
      * nobody is told */
     void (*print)(const char *site, void *data) ASYNCIO__0;
     void *print_data ASYNCIO__0;
+    /* --- several loops: see web_workers.h --- */
+    int workers ASYNCIO__0;     /* processes; 0: this one */
+    int threads ASYNCIO__0;     /* of each; more than one needs .factory */
+    /* makes the application, in the loop that runs it, in place of `app` (NULL): *ret_app is given
+     * to who calls. Suspends if it likes */
+    int (*factory)(aiohttp_web_application **ret_app, void *data) ASYNCIO__0;
+    void *data ASYNCIO__0;      /* the second argument of the factory */
+    /* seconds that a worker which is replaced keeps idle connections */
+    double drain_timeout ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_DRAIN_TIMEOUT);
+    /* what SIGUSR2 runs: arguments, NULL at the end; the first is the program's path. Borrowed */
+    const char *const *exec ASYNCIO__0;
+    /* the supervisor tells what happens to its workers, a sentence without its end: "worker 2
+     * (process 123) was ended by signal 9, and is replaced"; NULL: nobody is told */
+    void (*report)(const char *text, void *data) ASYNCIO__0;
+    void *report_data ASYNCIO__0;
 } aiohttp_web_run_app_options;
 
 /* Runs an application until SIGINT, SIGTERM or an error, and gives its reference back. 0 after a
  * signal; what was wrong with the application when it was put together; the errors of setup and
- * start; -ASYNCIO_LOOP_RUNNING inside a loop. Blocks the thread. */
+ * start; with `.workers` or `.threads` also those of aiohttp_web_run_workers; -EINVAL for an
+ * application and a factory, or several threads without one; -ASYNCIO_LOOP_RUNNING inside a loop.
+ * Blocks the thread. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_web_run_app(aiohttp_web_application *app, const aiohttp_web_run_app_options *options);
 
@@ -229,11 +253,13 @@ ASYNCIO__END
     aiohttp__sock_site_v(runner, sock, ret_site, AIOHTTP__SITE_OPTIONS(__VA_ARGS__))
 #define aiohttp_web_run_app(...) aiohttp__run_app_m(__VA_ARGS__, )
 #define aiohttp__run_app_m(app, ...)                                                               \
-    aiohttp__run_app_v(                                                                            \
-        app, ASYNCIO__OPTIONS(aiohttp_web_run_app_options,                                         \
-                              (.port = AIOHTTP__DEFAULT_RUN_PORT, .sock = ASYNCIO__DEFAULT_SOCK,   \
-                               .backlog = AIOHTTP__DEFAULT_SITE_BACKLOG,                           \
-                               .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,                    \
-                               .shutdown_timeout = AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT,              \
-                               .handle_signals = AIOHTTP__DEFAULT_HANDLE_SIGNALS, ),               \
-                              __VA_ARGS__))
+    aiohttp__run_app_v(app, AIOHTTP__RUN_APP_OPTIONS(__VA_ARGS__))
+#define AIOHTTP__RUN_APP_OPTIONS(...)                                                              \
+    ASYNCIO__OPTIONS(aiohttp_web_run_app_options,                                                  \
+                     (.port = AIOHTTP__DEFAULT_RUN_PORT, .sock = ASYNCIO__DEFAULT_SOCK,            \
+                      .backlog = AIOHTTP__DEFAULT_SITE_BACKLOG,                                    \
+                      .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,                             \
+                      .shutdown_timeout = AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT,                       \
+                      .drain_timeout = AIOHTTP__DEFAULT_DRAIN_TIMEOUT,                             \
+                      .handle_signals = AIOHTTP__DEFAULT_HANDLE_SIGNALS, ),                        \
+                     __VA_ARGS__)
