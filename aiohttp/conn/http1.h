@@ -79,7 +79,9 @@ int aiohttp__http1_drop_body(struct http1 *http);
 /* 1 when bytes of a next message are there already. */
 bool aiohttp__http1_is_ahead(const struct http1 *http);
 
-/* What http1_read.c and http1_write.c give to one another. */
+/* What the files of http1 give to one another. */
+int aiohttp__http1_grow_fields(struct http1 *http);               /* more than most heads have */
+int aiohttp__http1_grow(struct out *out, size_t wanted);          /* of a head beyond the room */
 int aiohttp__http1_read(struct exchange *exchange, const char **ret_data);
 int aiohttp__http1_upgrade(struct exchange *exchange, asyncio_stream **ret_stream);
 int aiohttp__http1_flush(struct exchange *exchange);

@@ -56,8 +56,7 @@ static int fill(struct http1 *http, size_t have, enum http1_wait what)
     return r == -ASYNCIO_LIMIT_OVERRUN ? -AIOHTTP_HEADERS_TOO_LARGE : r;
 }
 
-/* Room for more fields than most heads have. */
-static int grow_fields(struct http1 *http)
+int aiohttp__http1_grow_fields(struct http1 *http)
 {
     struct head *head = &http->exchange.head;
     size_t count = (size_t)head->field_capacity * 4;
@@ -79,7 +78,7 @@ static int read_head(struct http1 *http, struct head *head)
         size_t size = asyncio_stream_peek(exchange->stream, &data);
         int r = size ? aiohttp__head_parse(head, data, size) : 0;
         if (r == -ENOBUFS) {
-            r = grow_fields(http);
+            r = aiohttp__http1_grow_fields(http);
             if (r >= 0)
                 continue;
             return failed(http, r, 503);

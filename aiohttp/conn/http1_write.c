@@ -25,8 +25,7 @@ static int sent(struct http1 *http, int result)
     return result;
 }
 
-/* A head that is larger than the room. */
-static int grow(struct out *out, size_t wanted)
+int aiohttp__http1_grow(struct out *out, size_t wanted)
 {
     struct http1 *http = (struct http1 *)(void *)((char *)out - offsetof(struct http1, out));
     size_t capacity = out->capacity * 2 > wanted ? out->capacity * 2 : wanted;
@@ -220,7 +219,7 @@ static int begin(struct exchange *exchange, const struct answer *answer)
     bool closes = exchange->closes;
     struct written written = { .date = false };
     choose(http, answer);
-    out->grow = grow;
+    out->grow = aiohttp__http1_grow;
     /* 1.1 whatever was asked: it is what we speak. */
     aiohttp__write_status_line(out, 11, answer->status, answer->reason);
     write_fields(http, answer, &written);

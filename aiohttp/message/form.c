@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "message/headers.h"
+#include "message/rewind.h"
 #include "wire/disposition.h"
 #include "wire/query.h"
 
@@ -144,4 +145,10 @@ int aiohttp_form_data_read(aiohttp_form_data *form, void *buffer, size_t size)
         memcpy(buffer, form->pairs.data + form->at, now);
     form->at += now;
     return (int)now;
+}
+
+int aiohttp__form_data_rewind(aiohttp_form_data *form)
+{
+    form->at = 0;
+    return form->is_multipart ? aiohttp__multipart_writer_rewind(form->writer) : 0;
 }

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "message/headers.h"
+#include "message/rewind.h"
 #include "wire/ascii.h"
 #include "wire/fields.h"
 #include "wire/multipart.h"
@@ -345,4 +346,17 @@ int aiohttp_multipart_writer_read(aiohttp_multipart_writer *writer, void *buffer
         filled += now;
     }
     return (int)filled;
+}
+
+int aiohttp__multipart_writer_rewind(aiohttp_multipart_writer *writer)
+{
+    if (!writer->has_begun)
+        return 0;
+    for (const struct part *part = writer->first; part; part = part->next)
+        if (part->read)
+            return -ENOTSUP;
+    writer->now = writer->first;
+    writer->phase = PHASE_HEAD;
+    writer->at = 0;
+    return 0;
 }

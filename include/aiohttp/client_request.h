@@ -23,6 +23,7 @@
 #pragma once
 
 #include <aiohttp/client_timeout.h>
+#include <aiohttp/fingerprint.h>
 #include <aiohttp/form.h>
 #include <aiohttp/headers.h>
 #include <aiohttp/payload.h>
@@ -139,7 +140,7 @@ typedef struct aiohttp_client_request_options {
     const aiohttp_client_retry *retry ASYNCIO__0;      /* NULL: the session's */
     asyncio_ssl_context *ssl ASYNCIO__0;               /* NULL: the session's, or the connector's */
     const char *server_hostname ASYNCIO__0;            /* of the certificate; NULL: the host */
-    const char *fingerprint ASYNCIO__0;  /* SHA-256 of the certificate, 64 hexadecimal digits */
+    const aiohttp_fingerprint *fingerprint ASYNCIO__0; /* of the certificate: instead of a check */
     const char *proxy ASYNCIO__0;        /* a URL; NULL: the session's; "": none */
     const aiohttp_headers *proxy_headers ASYNCIO__0;   /* sent to the proxy only */
     /* these, instead of the session's */

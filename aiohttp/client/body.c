@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of a request: what the options say it is. Bytes and text stay where they are, all else
+ * becomes a payload; both can be begun anew where their kind can. */
+#include "client/session.h"
+
+#include "message/coding.h"
+#include "message/payload.h"
+#include "message/rewind.h"
+
+#include <aiohttp/error.h>
+#include <errno.h>
+
+static int read_form(void *data, void *buffer, size_t size)
+{
+    return aiohttp_form_data_read(data, buffer, size);
+}
+
+static int rewind_form(void *data)
+{
+    return aiohttp__form_data_rewind(data);
+}
+
+static int read_multipart(void *data, void *buffer, size_t size)
+{
+    return aiohttp_multipart_writer_read(data, buffer, size);
+}
+
+static int rewind_multipart(void *data)
+{
+    return aiohttp__multipart_writer_rewind(data);
+}
+
+static unsigned count_of(const aiohttp_client_request_options *options)
+{
+    return 0u + (options->body != NULL || options->body_size != 0) + (options->text != NULL) +
+           (options->file != NULL) + (options->form != NULL) + (options->multipart != NULL) +
+           (options->json != NULL) + (options->generator != NULL) + (options->payload != NULL);
+}
+
+static int make_payload(struct ask_body *body, const aiohttp_client_request_options *options)
+{
+    if (options->file)
+        return aiohttp_file_payload_new(options->file, &body->payload);
+    if (options->form)
+        return aiohttp_source_payload_new(
+            read_form, &body->payload, .length = aiohttp_form_data_length(options->form),
+            .content_type = aiohttp_form_data_content_type(options->form), .rewind = rewind_form,
+            .data = options->form);
+    if (options->multipart)
+        return aiohttp_source_payload_new(
+            read_multipart, &body->payload,
+            .length = aiohttp_multipart_writer_length(options->multipart),
+            .content_type = aiohttp_multipart_writer_content_type(options->multipart),
+            .rewind = rewind_multipart, .data = options->multipart);
+    if (options->json)
+        return aiohttp_json_payload_new(options->json, &body->payload);
+    if (options->generator)
+        return (aiohttp_generator_payload_new)(
+            options->generator, &body->payload,
+            &(aiohttp_payload_options){ .size = sizeof(aiohttp_payload_options),
+                                        .length = -1,
+                                        .rewind = options->rewind,
+                                        .data = options->data });
+    body->payload = aiohttp_payload_ref(options->payload);
+    return 0;
+}
+
+static int choose_coding(struct ask_body *body, const char *name)
+{
+    int coding = aiohttp__coding_of(span_of(name));
+    if (coding < 0 || !(aiohttp__codings() >> coding & 1))
+        return asyncio_raise(-EINVAL, "bodies cannot be compressed by \"%s\"", name);
+    body->coding = coding;
+    return 0;
+}
+
+int aiohttp__body_begin_of(struct aiohttp_client_request *request)
+{
+    const aiohttp_client_request_options *options = request->options;
+    struct ask_body *body = &request->body;
+    *body = (struct ask_body){ .coding = CODING_IDENTITY };
+    unsigned count = count_of(options);
+    if (count == 0)
+        return 0;
+    if (count > 1)
+        return asyncio_raise(-EINVAL, "a request has one body: %u of .body, .text, .file, .form, "
+                                      ".multipart, .json, .generator, .payload are set", count);
+    if (options->content_type && !aiohttp__is_value(span_of(options->content_type)))
+        return asyncio_raise(-EINVAL, "this is no content type");
+    if (options->body || options->body_size) {
+        body->bytes = (struct span){ options->body, options->body_size };
+        body->content_type = "application/octet-stream";
+        body->is_bytes = true;
+    } else if (options->text) {
+        body->bytes = span_of(options->text);
+        body->content_type = "text/plain; charset=utf-8";
+        body->is_bytes = true;
+    } else {
+        int r = make_payload(body, options);
+        if (r < 0)
+            return r;
+        body->content_type = aiohttp_payload_content_type(body->payload);
+        if (options->json) {
+            body->bytes = (struct span){ body->payload->bytes, (size_t)body->payload->length };
+            body->is_bytes = true;
+        }
+    }
+    if (options->content_type)
+        body->content_type = options->content_type;
+    return options->compress ? choose_coding(body, options->compress) : 0;
+}
+
+void aiohttp__body_end_of(struct aiohttp_client_request *request)
+{
+    aiohttp_payload_unref(request->body.payload);
+    request->body.payload = NULL;
+}
+
+void aiohttp__body_drop(struct aiohttp_client_request *request)
+{
+    aiohttp__body_end_of(request);
+    request->body = (struct ask_body){ .coding = CODING_IDENTITY };
+}
+
+int aiohttp__body_rewind(struct aiohttp_client_request *request)
+{
+    struct ask_body *body = &request->body;
+    if (body->is_bytes || !body->payload || !body->was_sent)
+        return 1;
+    int r = aiohttp__payload_rewind(body->payload);
+    if (r < 0)
+        return 0;
+    body->was_sent = false;
+    return 1;
+}
+
+int64_t aiohttp__body_length(const struct aiohttp_client_request *request)
+{
+    const struct ask_body *body = &request->body;
+    if (!body->is_bytes && !body->payload) {
+        /* Who means to send something says that it is nothing (RFC 9110, 8.6). */
+        return request->id == METHOD_POST || request->id == METHOD_PUT ||
+                       request->id == METHOD_PATCH
+                   ? 0
+                   : ASKS_NOTHING;
+    }
+    if (request->options->chunked || body->coding != CODING_IDENTITY)
+        return ASKS_CHUNKS;
+    return body->is_bytes ? (int64_t)body->bytes.size : aiohttp_payload_length(body->payload);
+}

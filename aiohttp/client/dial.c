@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* New connections: names, addresses, proxies, TLS; each phase with its own time limit. */
+#include "client/session.h"
+
+#include "base/error.h"
+#include "client/proxies.h"
+
+#include <aiohttp/error.h>
+#include <asyncio/connect.h>
+#include <asyncio/names.h>
+#include <errno.h>
+#include <stdio.h>
+
+/* A head that is as large as it may be has to fit: a stream holds twice its limit. */
+enum { STREAM_LIMIT = 135168 };
+
+struct dial {
+    struct aiohttp_client_request *request;
+    aiohttp_client_response *response;
+    struct route *route;
+    asyncio_stream *stream;
+};
+
+static void phase_begin(struct dial *dial, aiohttp_client_phase phase, double seconds)
+{
+    aiohttp_client_response *response = dial->response;
+    double now = asyncio_loop_time(response->session->loop);
+    response->phase = phase;
+    wait_until(&response->wait, aiohttp__response_until(response, now, seconds));
+}
+
+/* Names what went wrong, and keeps the words of who has said it. */
+static int phase_end(struct dial *dial, int r, const char *host, int port)
+{
+    aiohttp_client_response *response = dial->response;
+    r = wait_over(&response->wait, r);
+    if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
+        return r;
+    if (r == -ETIMEDOUT)
+        return aiohttp__response_raise(response, r);
+    const asyncio_error *error = asyncio_last_error(r);
+    char words[256];
+    snprintf(words, sizeof words, "%s", error ? error->text : asyncio_error_text(r));
+    return asyncio_raise(r, "cannot connect to %s:%d (%s): %s", host, port,
+                         aiohttp_client_phase_name(response->phase), words);
+}
+
+static bool is_literal(const char *host)
+{
+    return strchr(host, ':') != NULL || (*host && host[strlen(host) - 1] <= '9' &&
+                                         host[strlen(host) - 1] >= '0');
+}
+
+static int connect_to(struct dial *dial, const char *host, int port)
+{
+    const aiohttp_connector_options *options = &dial->route->connector->options;
+    return asyncio_open_connection(host, port, &dial->stream, .limit = STREAM_LIMIT,
+                                   .family = options->family, .local_addr = options->local_addr,
+                                   .happy_eyeballs_delay = options->happy_eyeballs_delay,
+                                   .interleave = options->interleave);
+}
+
+/* The addresses that the user's resolver has found, one after the other. */
+static int resolve_and_connect(struct dial *dial, const char *host, int port)
+{
+    struct aiohttp_connector *connector = dial->route->connector;
+    const aiohttp_client_timeout *timeout = dial->request->timeout;
+    aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
+    TRACE(dial->request, on_dns_resolvehost_start, .host = host);
+    phase_begin(dial, AIOHTTP_PHASE_DNS, timeout->dns);
+    int r = connector->resolver.resolve(host, port, connector->options.family, found,
+                                        AIOHTTP_RESOLVED_MAX, connector->resolver.data);
+    if (r == 0)
+        r = -ASYNCIO_RESOLVE;
+    r = phase_end(dial, r, host, port);
+    TRACE(dial->request, on_dns_resolvehost_end, .host = host);
+    if (r < 0)
+        return r;
+    int count = r < AIOHTTP_RESOLVED_MAX ? r : AIOHTTP_RESOLVED_MAX;
+    phase_begin(dial, AIOHTTP_PHASE_CONNECT, timeout->connect);
+    r = -ASYNCIO_RESOLVE;
+    for (int i = 0; i < count && r < 0 && r != -ECANCELED; i++) {
+        found[i].address[sizeof found[i].address - 1] = '\0';
+        r = connect_to(dial, found[i].address, port);
+    }
+    return phase_end(dial, r, host, port);
+}
+
+/* TCP to a host. */
+static int dial_host(struct dial *dial, const char *host, int port)
+{
+    const aiohttp_client_timeout *timeout = dial->request->timeout;
+    if (!is_literal(host) && dial->route->connector->resolver.resolve)
+        return resolve_and_connect(dial, host, port);
+    if (!is_literal(host)) {
+        struct addrinfo *infos;
+        char service[8];
+        snprintf(service, sizeof service, "%d", port);
+        TRACE(dial->request, on_dns_resolvehost_start, .host = host);
+        phase_begin(dial, AIOHTTP_PHASE_DNS, timeout->dns);
+        int r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
+                                         .family = dial->route->connector->options.family,
+                                         .type = SOCK_STREAM);
+        /* The loop keeps it: connecting finds it there. */
+        if (r >= 0)
+            asyncio_freeaddrinfo(infos);
+        r = phase_end(dial, r, host, port);
+        TRACE(dial->request, on_dns_resolvehost_end, .host = host);
+        if (r < 0)
+            return r;
+    }
+    phase_begin(dial, AIOHTTP_PHASE_CONNECT, timeout->connect);
+    return phase_end(dial, connect_to(dial, host, port), host, port);
+}
+
+static int dial_path(struct dial *dial)
+{
+    const char *path = dial->route->connector->path;
+    phase_begin(dial, AIOHTTP_PHASE_CONNECT, dial->request->timeout->connect);
+    int r = asyncio_open_unix_connection(path, &dial->stream, .limit = STREAM_LIMIT);
+    return phase_end(dial, r, path, 0);
+}
+
+static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
+{
+    const struct route *route = dial->route;
+    asyncio_ssl_context *context = route->ssl;
+    int r = context && !is_proxy ? 0 : aiohttp__connector_ssl(route->connector, &context);
+    if (r < 0)
+        return r;
+    phase_begin(dial, AIOHTTP_PHASE_TLS, dial->request->timeout->tls);
+    r = asyncio_stream_start_tls(dial->stream, context, .server_hostname = hostname);
+#if CLIENT_PROXIES
+    if (r >= 0 && route->has_fingerprint && !is_proxy)
+        r = aiohttp_fingerprint_check(&route->fingerprint, dial->stream);
+#else
+    if (r >= 0 && route->has_fingerprint && !is_proxy)
+        r = -ENOTSUP;
+#endif
+    return phase_end(dial, r, hostname, route->port);
+}
+
+#if CLIENT_PROXIES
+/* Through a proxy to the target: a tunnel for TLS, and for everything through SOCKS. */
+static int dial_proxy(struct dial *dial)
+{
+    const struct route *route = dial->route;
+    const aiohttp_url *proxy = route->proxy;
+    enum proxy_kind kind = aiohttp__proxy_kind(proxy);
+    const char *host = aiohttp_url_raw_host(proxy);
+    int port = aiohttp__proxy_port(proxy), status = 0;
+    int r = dial_host(dial, host, port);
+    if (r >= 0 && kind == PROXY_HTTPS)
+        r = start_tls(dial, host, true);
+    if (r < 0)
+        return r;
+    if (kind == PROXY_HTTP || kind == PROXY_HTTPS) {
+        if (!route->is_tls)
+            return 0; /* the request's target says where it goes */
+        struct bytes authorization = bytes_up_to(16384);
+        aiohttp__url_authorization(&authorization, proxy);
+        bytes_put(&authorization, '\0');
+        phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
+        r = authorization.error;
+        if (r >= 0)
+            r = aiohttp__proxy_connect(
+                dial->stream,
+                &(struct proxy_connect){
+                    .host = route->host,
+                    .port = route->port,
+                    .authorization = authorization.size > 1 ? authorization.data : NULL,
+                    .headers = route->proxy_headers,
+                    .limits = &dial->request->session->limits },
+                &status);
+        aiohttp__bytes_fini(&authorization);
+        r = phase_end(dial, r, host, port);
+        return r == -AIOHTTP_PROXY && status
+                   ? asyncio_raise(r, "the proxy %s:%d answered %d", host, port, status)
+                   : r;
+    }
+    phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
+    r = aiohttp__socks5_connect(dial->stream, route->host, route->port, aiohttp_url_user(proxy),
+                                aiohttp_url_password(proxy));
+    return phase_end(dial, r, host, port);
+}
+
+#else
+static int dial_proxy(struct dial *dial)
+{
+    (void)dial;
+    return asyncio_raise(-ENOTSUP, "there are no proxies yet");
+}
+#endif
+
+int aiohttp__dial(struct aiohttp_client_request *request, aiohttp_client_response *response,
+                  struct route *route, struct connection **ret_connection)
+{
+    struct dial dial = { .request = request, .response = response, .route = route };
+    TRACE(request, on_connection_create_start, .host = route->host);
+    int r = route->connector->path ? dial_path(&dial)
+            : route->proxy         ? dial_proxy(&dial)
+                                   : dial_host(&dial, route->host, route->port);
+    if (r >= 0 && route->is_tls)
+        r = start_tls(&dial, route->server_hostname ? route->server_hostname : route->host, false);
+    if (r >= 0 && route->connector->is_closed)
+        r = -AIOHTTP_SESSION_CLOSED;
+    if (r >= 0 && !(*ret_connection = aiohttp__pool_add(route, dial.stream)))
+        r = -ENOMEM;
+    if (r < 0 && dial.stream) {
+        asyncio_stream_abort(dial.stream);
+        asyncio_stream_unref(dial.stream);
+    }
+    if (r >= 0)
+        TRACE(request, on_connection_create_end, .host = route->host);
+    return r < 0 ? r : 0;
+}

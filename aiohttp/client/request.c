@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* A request, from the call to the head of its last answer: middlewares around each hop, repetitions
+ * within one, redirects from one to the next. */
+#include "client/session.h"
+
+#include "client/cookies.h"
+#include "wire/date.h"
+#include "wire/fields.h"
+
+#include <aiohttp/error.h>
+#include <asyncio/alloc.h>
+#include <errno.h>
+#include <time.h>
+
+/* --- what middlewares see --- */
+
+const char *aiohttp_client_request_method(const aiohttp_client_request *request)
+{
+    return request->method.data;
+}
+
+const aiohttp_url *aiohttp_client_request_url(const aiohttp_client_request *request)
+{
+    return request->url;
+}
+
+aiohttp_headers *aiohttp_client_request_headers(aiohttp_client_request *request)
+{
+    return request->headers;
+}
+
+aiohttp_client_session *aiohttp_client_request_session(const aiohttp_client_request *request)
+{
+    return request->session;
+}
+
+int aiohttp_client_request_set_url(aiohttp_client_request *request, aiohttp_url *url)
+{
+    const char *scheme = url ? aiohttp_url_scheme(url) : "";
+    if ((strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) || !aiohttp_url_raw_host(url))
+        return asyncio_raise(-EINVAL, "a request needs an absolute URL of http or https");
+    aiohttp_url_ref(url);
+    aiohttp_url_unref(request->url);
+    request->url = url;
+    return 0;
+}
+
+const void *aiohttp_client_request_body(const aiohttp_client_request *request, size_t *ret_size)
+{
+    const struct ask_body *body = &request->body;
+    bool is_known = body->is_bytes && body->coding == 0;
+    if (ret_size)
+        *ret_size = is_known ? body->bytes.size : body->payload || body->is_bytes ? 1 : 0;
+    return is_known ? body->bytes.data : NULL;
+}
+
+/* --- repetitions --- */
+
+static bool is_idempotent(const struct aiohttp_client_request *request)
+{
+    switch (request->id) {
+    case METHOD_GET:
+    case METHOD_HEAD:
+    case METHOD_OPTIONS:
+    case METHOD_TRACE:
+    case METHOD_PUT:
+    case METHOD_DELETE:
+        return true;
+    default:
+        return span_is(request->method, SPAN("QUERY"));
+    }
+}
+
+static bool is_lost(int r)
+{
+    return r == -ECONNRESET || r == -EPIPE || r == -AIOHTTP_SERVER_DISCONNECTED ||
+           r == -ASYNCIO_SSL_EOF;
+}
+
+/* The connection had been closed before we asked, and nobody has seen the request. */
+static bool was_stale(const struct aiohttp_client_request *request, int r)
+{
+    return is_lost(r) && request->was_reused && !request->has_bytes && !request->is_fresh &&
+           is_idempotent(request);
+}
+
+static bool is_temporary(int status, int error)
+{
+    if (error < 0)
+        return is_lost(error) || error == -ECONNREFUSED || error == -ETIMEDOUT ||
+               error == -ASYNCIO_RESOLVE || error == -EHOSTUNREACH || error == -ENETUNREACH ||
+               error == -ECONNABORTED;
+    return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+/* Seconds that Retry-After asks for, or -1. */
+static double retry_after(const aiohttp_client_response *response)
+{
+    if (!response)
+        return -1;
+    struct span field = aiohttp__response_field(response, HEADER_RETRY_AFTER);
+    double seconds = 0;
+    size_t i = 0;
+    for (; i < field.size && i < 9 && field.data[i] >= '0' && field.data[i] <= '9'; i++)
+        seconds = seconds * 10 + (field.data[i] - '0');
+    if (field.size && i == field.size)
+        return seconds;
+    int64_t now = (int64_t)time(NULL), when;
+    if (!field.size || aiohttp__date_parse(field, now, &when) < 0)
+        return -1;
+    return when > now ? (double)(when - now) : 0;
+}
+
+/* Waits before the next attempt: 1; 0: there is none. */
+static int wait_for_next(struct aiohttp_client_request *request,
+                         const aiohttp_client_retry *retry, int attempt,
+                         const aiohttp_client_response *response, int error)
+{
+    int attempts = retry->attempts ? retry->attempts : AIOHTTP__DEFAULT_RETRY_ATTEMPTS;
+    int status = response ? aiohttp_client_response_status(response) : 0;
+    double most = retry->max_backoff > 0 ? retry->max_backoff : 30.0, delay = retry->backoff;
+    if (attempt >= attempts || error == -ECANCELED ||
+        (!retry->any_method && !is_idempotent(request)))
+        return 0;
+    if (retry->retry ? !retry->retry(status, error, attempt, retry->data)
+                     : !is_temporary(status, error))
+        return 0;
+    for (int i = 1; i < attempt && delay < most; i++)
+        delay *= 2;
+    delay = delay < most ? delay : most;
+    double wanted = retry_after(response);
+    if (wanted > most || !aiohttp__body_rewind(request))
+        return 0;
+    delay = wanted > delay ? wanted : delay;
+    if (request->total != NEVER &&
+        asyncio_loop_time(request->session->loop) + delay >= request->total)
+        return 0;
+    int r = asyncio_sleep(delay);
+    return r < 0 ? r : 1;
+}
+
+/* One hop without middlewares: as many attempts as the policy allows. */
+static int send_hop(struct aiohttp_client_request *request, aiohttp_client_response **ret_response)
+{
+    aiohttp_client_session *session = request->session;
+    const aiohttp_client_retry *retry = request->options->retry  ? request->options->retry
+                                        : session->has_retry ? &session->retry
+                                                             : NULL;
+    request->is_fresh = false;
+    for (int attempt = 1;; attempt++) {
+        aiohttp_client_response *response = NULL;
+        int r = aiohttp__send(request, &response);
+        if (r < 0 && !(retry && retry->no_stale) && was_stale(request, r) &&
+            aiohttp__body_rewind(request)) {
+            request->is_fresh = true;
+            r = aiohttp__send(request, &response);
+        }
+        int again = retry && !request->is_upgrade
+                        ? wait_for_next(request, retry, attempt, response, r)
+                        : 0;
+        if (again == 0) {
+            if (r >= 0)
+                *ret_response = response;
+            return r;
+        }
+        if (response) {
+            aiohttp_client_response_close(response);
+            aiohttp_client_response_unref(response);
+        }
+        if (again < 0)
+            return again;
+    }
+}
+
+/* --- middlewares --- */
+
+static int next(struct aiohttp_client_request *request, aiohttp_client_response **ret_response)
+{
+    const aiohttp_client_request_options *options = request->options;
+    const aiohttp_client_middleware_entry *entries =
+        options->middlewares ? options->middlewares : request->session->middlewares;
+    size_t count =
+        options->middlewares ? options->middleware_count : request->session->middleware_count;
+    if (request->next >= count) {
+        int can = aiohttp__body_rewind(request);
+        return can ? send_hop(request, ret_response)
+                   : asyncio_raise(-AIOHTTP_BODY_SENT, "the body was sent, and cannot be again");
+    }
+    const aiohttp_client_middleware_entry *entry = &entries[request->next++];
+    int r = entry->middleware(request, next, ret_response, entry->data);
+    request->next--;
+    return r;
+}
+
+/* --- the whole --- */
+
+static void keep_cookies(struct aiohttp_client_request *request, aiohttp_client_response *response)
+{
+    aiohttp_client_session *session = request->session;
+    const struct exchange *exchange = &response->http.exchange;
+    const struct head_field *field = NULL;
+    size_t left = session->limits.cookies;
+    if (!session->jar)
+        return;
+    while (left-- && (field = head_find(&exchange->head, HEADER_SET_COOKIE, field)))
+        aiohttp__cookie_jar_receive(session->jar, head_field_value(exchange->text, field),
+                                    response->url);
+}
+
+static int keep_history(aiohttp_client_response ***history, size_t count,
+                        aiohttp_client_response *response)
+{
+    aiohttp_client_response **more =
+        asyncio_mem_realloc(*history, (count + 1) * sizeof(aiohttp_client_response *));
+    if (!more)
+        return -ENOMEM;
+    more[count] = response;
+    *history = more;
+    return 0;
+}
+
+static bool follows(const struct aiohttp_client_request *request)
+{
+    int said = request->options->allow_redirects;
+    return said == AIOHTTP__AS_SESSION ? request->id != METHOD_HEAD && !request->is_upgrade
+                                       : said != 0;
+}
+
+static int run(struct aiohttp_client_request *request, aiohttp_client_response **ret_response,
+               aiohttp_client_response ***history, size_t *count)
+{
+    bool is_followed = follows(request);
+    for (;;) {
+        aiohttp_client_response *response = NULL;
+        request->next = 0;
+        int r = next(request, &response);
+        if (r < 0)
+            return r;
+        if (!response)
+            return asyncio_raise(-EINVAL, "a middleware gave neither an answer nor an error");
+        keep_cookies(request, response);
+        r = is_followed ? aiohttp__redirect(request, response) : 0;
+        if (r > 0 && (int)*count >= request->options->max_redirects)
+            r = asyncio_raise(-AIOHTTP_TOO_MANY_REDIRECTS, "more than %d redirects, the last to %s",
+                              request->options->max_redirects, aiohttp_url_str(request->url));
+        if (r == 0) {
+            *ret_response = response;
+            return 0;
+        }
+        if (r > 0) {
+            TRACE(request, on_request_redirect, .response = response);
+            r = aiohttp_client_response_release(response);
+        } else
+            aiohttp_client_response_close(response);
+        if (r >= 0)
+            r = keep_history(history, *count, response);
+        if (r < 0) {
+            aiohttp_client_response_unref(response);
+            return r;
+        }
+        ++*count;
+    }
+}
+
+int aiohttp__request(struct aiohttp_client_request *request,
+                     aiohttp_client_response **ret_response)
+{
+    aiohttp_client_response *response = NULL, **history = NULL;
+    size_t count = 0;
+    const aiohttp_client_request_options *options = request->options;
+    TRACE(request, on_request_start, .bytes = 0);
+    int r = run(request, &response, &history, &count);
+    if (r >= 0) {
+        response->history = history;
+        response->history_count = count;
+        if (options->raise_for_status == AIOHTTP__AS_SESSION ? request->session->raises
+                                                             : options->raise_for_status != 0) {
+            r = aiohttp_client_response_raise_for_status(response);
+            if (r < 0) {
+                request->phase = AIOHTTP_PHASE_NONE;
+                aiohttp_client_response_unref(response);
+            }
+        }
+    } else {
+        while (count)
+            aiohttp_client_response_unref(history[--count]);
+        asyncio_mem_free(history);
+    }
+    if (r < 0) {
+        if (options->ret_phase)
+            *options->ret_phase = request->phase;
+        TRACE(request, on_request_exception, .error = r, .phase = request->phase);
+        return r;
+    }
+    TRACE(request, on_request_end, .response = response);
+    *ret_response = response;
+    return 0;
+}

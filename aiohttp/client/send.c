@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* One try of a request: a connection, the request, the head of its answer. */
+#include "client/session.h"
+
+#include "base/error.h"
+#include "client/cookies.h"
+#include "client/proxies.h"
+#include "client/upload.h"
+#include "message/coding.h"
+#include "message/multi_dict.h"
+#include "wire/basic.h"
+
+#include <aiohttp/error.h>
+#include <asyncio/alloc.h>
+#include <asyncio/timeout.h>
+#include <errno.h>
+
+/* A connection that was idle for so many seconds is looked at before it is used. */
+#define FRESH 0.001
+
+/* Text that a head is made of, and its owner. */
+struct texts {
+    struct bytes authorization, proxy_authorization, cookie, target;
+};
+
+/* --- the connection --- */
+
+static int route_of(struct aiohttp_client_request *request, aiohttp_url *proxy,
+                    struct route **ret_route)
+{
+    aiohttp_client_session *session = request->session;
+    const aiohttp_client_request_options *options = request->options;
+    const char *scheme = aiohttp_url_scheme(request->url);
+    bool is_tls = strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0;
+    bool is_own = !request->has_left_origin;
+    struct route_key key = {
+        .host = span_of(aiohttp_url_raw_host(request->url)),
+        .port = aiohttp_url_port(request->url),
+        .is_tls = is_tls,
+        .ssl = !is_tls ? NULL : options->ssl ? options->ssl : session->ssl,
+        .proxy = proxy,
+        .proxy_headers = proxy ? options->proxy_headers : NULL,
+    };
+    if (is_tls && is_own && options->server_hostname)
+        key.server_hostname = span_of(options->server_hostname);
+    if (is_tls && is_own)
+        key.fingerprint = options->fingerprint;
+    *ret_route = aiohttp__route_get(session->connector, &key);
+    return *ret_route ? 0 : -ENOMEM;
+}
+
+/* Whether nothing has come on it while it was idle, neither bytes nor the end. 1, 0, -ECANCELED. */
+static int is_alive(struct connection *connection, double now)
+{
+    asyncio_timeout limit;
+    if (now - connection->idle_since < FRESH)
+        return 1;
+    asyncio_timeout_enter(&limit, 0.0);
+    int r = asyncio_timeout_exit(&limit, asyncio_stream_fill(connection->stream, 1));
+    return r == -ETIMEDOUT ? 1 : r == -ECANCELED ? r : 0;
+}
+
+static int take(struct aiohttp_client_request *request, aiohttp_client_response *response,
+                struct route *route, struct connection **ret_connection)
+{
+    int r = aiohttp__pool_take(route, request->is_fresh, ret_connection);
+    if (r != 0)
+        return r;
+    response->phase = AIOHTTP_PHASE_POOL;
+    TRACE(request, on_connection_queued_start, .host = route->host);
+    double now = asyncio_loop_time(request->session->loop);
+    wait_until(&response->wait, aiohttp__response_until(response, now, request->timeout->pool));
+    r = wait_over(&response->wait, aiohttp__pool_wait(route, ret_connection));
+    TRACE(request, on_connection_queued_end, .host = route->host);
+    response->clock = asyncio_loop_time(request->session->loop);
+    return r;
+}
+
+static int connect_on(struct aiohttp_client_request *request, aiohttp_client_response *response,
+                      struct route *route)
+{
+    struct connection *connection = NULL;
+    for (;;) {
+        if (route->connector->is_closed)
+            return -AIOHTTP_SESSION_CLOSED;
+        int r = take(request, response, route, &connection);
+        if (r < 0)
+            return r;
+        if (r == 2) {
+            r = aiohttp__dial(request, response, route, &connection);
+            if (r < 0) {
+                aiohttp__pool_give_place(route);
+                return r;
+            }
+            response->clock = asyncio_loop_time(request->session->loop);
+            request->was_reused = false;
+            break;
+        }
+        r = is_alive(connection, response->clock);
+        if (r > 0) {
+            request->was_reused = true;
+            TRACE(request, on_connection_reuseconn, .host = route->host);
+            break;
+        }
+        if (r == 0)
+            route->connector->stats.stale++;
+        aiohttp__pool_give(connection, r < 0);
+        if (r < 0)
+            return r;
+    }
+    response->connection = connection;
+    response->http.exchange.stream = connection->stream;
+    return 0;
+}
+
+/* --- the head --- */
+
+static int write_cookies(struct aiohttp_client_request *request, struct bytes *out)
+{
+    const char *const *given = request->options->cookies;
+    bool has_own = given && !request->has_left_origin;
+    if (!request->session->jar && !has_own)
+        return 0;
+    aiohttp_multi_dict *own = has_own ? aiohttp_multi_dict_new() : NULL;
+    if (has_own && !own)
+        return -ENOMEM;
+    int r = 0;
+    for (size_t i = 0; has_own && r >= 0 && given[i]; i += 2)
+        r = given[i + 1] ? aiohttp_multi_dict_add(own, given[i], given[i + 1]) : -EINVAL;
+    if (r >= 0) {
+        aiohttp__cookie_jar_write(request->session->jar, request->url, own, out);
+        r = out->error;
+    }
+    aiohttp_multi_dict_unref(own);
+    return r;
+}
+
+static int write_authorization(struct aiohttp_client_request *request, struct bytes *out)
+{
+    const aiohttp_client_request_options *options = request->options;
+    const aiohttp_client_session *session = request->session;
+    const char *user = aiohttp_url_user(request->url);
+    const char *password = aiohttp_url_password(request->url);
+    if (user)
+        aiohttp__basic_write(out, span_of(user), span_of(password ? password : ""));
+    else if (options->authorization && !request->has_left_origin)
+        bytes_text(out, options->authorization);
+    else if (session->authorization &&
+             (!session->base || aiohttp__is_same_origin(session->base, request->url)))
+        bytes_text(out, session->authorization);
+    return out->error;
+}
+
+/* What a proxy for plain HTTP is asked for. */
+static int __attribute__((unused))
+write_target(struct aiohttp_client_request *request, struct bytes *out)
+{
+    bytes_text(out, "http://");
+    bytes_text(out, aiohttp_url_host_port_subcomponent(request->url));
+    bytes_text(out, aiohttp_url_raw_path_qs(request->url));
+    return out->error;
+}
+
+static int write_head(struct aiohttp_client_request *request, aiohttp_client_response *response,
+                      const struct route *route, struct texts *texts)
+{
+    aiohttp_client_session *session = request->session;
+    const struct ask_body *body = &request->body;
+    bool has_host = request->headers && aiohttp_headers_contains(request->headers, "Host");
+    struct asking asking = {
+        .method = request->method,
+        .target = span_of(aiohttp_url_raw_path_qs(request->url)),
+        .headers = request->headers,
+        .accept = session->accept,
+        .accept_encoding = session->accept_encoding,
+        .user_agent = session->user_agent,
+        .length = aiohttp__body_length(request),
+        .closes = session->connector->options.force_close,
+        .upgrades = request->is_upgrade,
+    };
+    if (!has_host)
+        asking.host = span_of(aiohttp_url_host_port_subcomponent(request->url));
+    int r = write_authorization(request, &texts->authorization);
+    if (r >= 0)
+        r = write_cookies(request, &texts->cookie);
+    if (r >= 0 && route->proxy && !route->is_tls) {
+#if CLIENT_PROXIES
+        enum proxy_kind kind = aiohttp__proxy_kind(route->proxy);
+        if (kind == PROXY_HTTP || kind == PROXY_HTTPS) {
+            r = write_target(request, &texts->target);
+            asking.target = bytes_span(&texts->target);
+            aiohttp__url_authorization(&texts->proxy_authorization, route->proxy);
+            r = r < 0 ? r : texts->proxy_authorization.error;
+        }
+#endif
+    }
+    if (r < 0)
+        return r;
+    asking.authorization = bytes_span(&texts->authorization);
+    asking.proxy_authorization = bytes_span(&texts->proxy_authorization);
+    asking.cookie = bytes_span(&texts->cookie);
+    if (body->content_type)
+        asking.content_type = span_of(body->content_type);
+    if (body->coding != CODING_IDENTITY)
+        asking.content_encoding = aiohttp__coding_name((enum coding)body->coding);
+    asking.expects = request->options->expect100 && (body->is_bytes || body->payload);
+    r = aiohttp__http1_begin_request(&response->http, &asking);
+    return r == -EINVAL ? asyncio_raise(r, "the method or a header cannot be sent, or is the "
+                                           "library's own (Content-Length, Transfer-Encoding)")
+                        : r;
+}
+
+static int head_of(struct aiohttp_client_request *request, aiohttp_client_response *response,
+                   const struct route *route)
+{
+    struct texts texts = { bytes_up_to(16384), bytes_up_to(16384), bytes_up_to(65536),
+                           bytes_up_to(1 << 21) };
+    int r = write_head(request, response, route, &texts);
+    aiohttp__bytes_fini(&texts.authorization);
+    aiohttp__bytes_fini(&texts.proxy_authorization);
+    aiohttp__bytes_fini(&texts.cookie);
+    aiohttp__bytes_fini(&texts.target);
+    return r;
+}
+
+/* --- the conversation --- */
+
+/* Waits for "100 Continue": 1: the answer has come instead. */
+static int expect(struct aiohttp_client_request *request, aiohttp_client_response *response)
+{
+    double head_limit = response->head_limit;
+    int r = response->http.exchange.type->flush(&response->http.exchange);
+    if (r < 0)
+        return wait_over(&response->wait, r);
+    response->answering.wants_continue = true;
+    response->sent_at = asyncio_loop_time(request->session->loop);
+    response->head_limit = request->timeout->expect;
+    r = wait_over(&response->wait, aiohttp__http1_read_response(&response->http, request->id,
+                                                                &response->answering));
+    response->head_limit = head_limit;
+    if (r == -ETIMEDOUT &&
+        asyncio_loop_time(request->session->loop) < response->total) {
+        response->http.exchange.closes = false;
+        return 0; /* servers may not know it: RFC 9110, 10.1.1 */
+    }
+    if (r == 1) /* it will never get what it was promised */
+        response->http.exchange.closes = true;
+    return r;
+}
+
+static int converse(struct aiohttp_client_request *request, aiohttp_client_response *response)
+{
+    bool expects = request->options->expect100 && (request->body.is_bytes || request->body.payload);
+    int r = expects ? expect(request, response) : 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = wait_over(&response->wait, aiohttp__upload_begin(request, response));
+    TRACE(request, on_request_headers_sent, .bytes = 0);
+    if (r < 0)
+        return r;
+    do
+        r = aiohttp__http1_read_response(&response->http, request->id, &response->answering);
+    while (r == 0);
+    r = wait_over(&response->wait, r);
+    if (response->upload) {
+        int failed = aiohttp__upload_error(response);
+        int ended = aiohttp__upload_end(response);
+        if (r < 0 && r != -ECANCELED && failed < 0) {
+            if (failed == -ETIMEDOUT)
+                response->phase = AIOHTTP_PHASE_WRITE;
+            r = failed;
+        } else if (ended == -ECANCELED)
+            r = ended;
+    }
+    return r;
+}
+
+static void describe(struct aiohttp_client_request *request, aiohttp_client_response *response)
+{
+    const aiohttp_client_timeout *timeout = request->timeout;
+    const aiohttp_client_request_options *options = request->options;
+    response->url = aiohttp_url_ref(request->url);
+    response->method = request->id;
+    response->total = request->total;
+    response->clock = request->started;
+    response->head_limit = timeout->head;
+    response->read_limit = timeout->read;
+    response->write_limit = timeout->write;
+    response->where = options->where;
+    response->max_body = options->max_body ? options->max_body : request->session->limits.body;
+    response->decompresses = options->auto_decompress == AIOHTTP__AS_SESSION
+                                 ? request->session->decompresses
+                                 : options->auto_decompress != 0;
+}
+
+static int proxy_of(struct aiohttp_client_request *request, aiohttp_url **ret_proxy)
+{
+    const char *given = request->options->proxy;
+    aiohttp_client_session *session = request->session;
+    *ret_proxy = NULL;
+    if (session->connector->path || (given && !*given))
+        return 0;
+    if (given) {
+        int r = aiohttp_url_new(given, ret_proxy);
+        if (r < 0)
+            return r;
+    } else if (session->proxy)
+        *ret_proxy = aiohttp_url_ref(session->proxy);
+#if CLIENT_PROXIES
+    else if (session->trusts_env) {
+        int r = aiohttp__proxy_of_environment(request->url, ret_proxy);
+        if (r < 0)
+            return r;
+    }
+    if (*ret_proxy && aiohttp__proxy_kind(*ret_proxy) == PROXY_NONE) {
+        aiohttp_url_unref(*ret_proxy);
+        *ret_proxy = NULL;
+        return asyncio_raise(-EINVAL, "this is no proxy that is known here");
+    }
+#endif
+    return 0;
+}
+
+int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_response **ret_response)
+{
+    struct route *route = NULL;
+    aiohttp_url *proxy = NULL;
+    aiohttp_client_response *response = aiohttp__response_new(request->session);
+    if (!response)
+        return -ENOMEM;
+    describe(request, response);
+    int r = 0;
+    if (request->id == METHOD_OTHER &&
+        !(response->method_text = aiohttp__arena_text(&response->http.exchange.arena,
+                                                      request->method)))
+        r = -ENOMEM;
+    request->has_bytes = request->was_reused = false;
+    if (r >= 0)
+        r = proxy_of(request, &proxy);
+    if (r >= 0)
+        r = route_of(request, proxy, &route);
+    if (r >= 0)
+        r = connect_on(request, response, route);
+    if (r >= 0) {
+        r = head_of(request, response, route);
+        if (r >= 0)
+            r = converse(request, response);
+        if (r < 0 && r != -ECANCELED && r != -ENOMEM && r != -EINVAL)
+            r = aiohttp__response_raise(response, r);
+    } else if (r == -ETIMEDOUT && !asyncio_last_error(r))
+        r = aiohttp__response_raise(response, r);
+    request->has_bytes = response->answering.has_bytes;
+    request->phase = response->phase;
+    aiohttp__route_unref(route);
+    aiohttp_url_unref(proxy);
+    if (r < 0) {
+        aiohttp__response_finish(response, false);
+        aiohttp_client_response_unref(response);
+        return r;
+    }
+    /* Nothing more belongs to it: the connection is free before anybody looks at the answer. */
+    if (response->http.exchange.is_body_read && response->http.exchange.status != 101) {
+        response->is_ended = true;
+        aiohttp__response_finish(response, true);
+    }
+    *ret_response = response;
+    return 0;
+}

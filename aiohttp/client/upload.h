@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending a body while the answer may come: see upload.c. */
+#pragma once
+
+#include "client/session.h"
+#include "message/payload.h"
+
+struct upload {
+    struct aiohttp_payload_writer writer; /* first */
+    struct aiohttp_client_request *request;
+    aiohttp_client_response *response;
+    struct encoder *encoder;
+    asyncio_task *task;
+    int64_t sent, length; /* before compression; length: -1: not known */
+    int result;
+    bool is_done;
+};

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Time limits: see wait.h. */
+#include "client/wait.h"
+
+#include <asyncio/task.h>
+#include <errno.h>
+
+/* Seconds between two looks: who is late by that much is not noticed. */
+#define REST 0.05
+
+static void look(asyncio_loop *loop, void *data);
+
+static void stop(struct waits *waits)
+{
+    if (!waits->timer)
+        return;
+    asyncio_handle_cancel(waits->timer);
+    asyncio_handle_unref(waits->timer);
+    waits->timer = NULL;
+    waits->next_look = NEVER;
+}
+
+static void arm(struct waits *waits, double when)
+{
+    stop(waits);
+    waits->next_look = when;
+    /* Without memory the next wait tries again. */
+    if (asyncio_loop_call_at(waits->loop, when, look, &waits->timer, .data = waits) < 0) {
+        waits->timer = NULL;
+        waits->next_look = NEVER;
+    }
+}
+
+static void look(asyncio_loop *loop, void *data)
+{
+    struct waits *waits = data;
+    double now = asyncio_loop_time(loop), next = NEVER;
+    asyncio_handle_unref(waits->timer);
+    waits->timer = NULL;
+    waits->next_look = NEVER;
+    for (struct wait *wait = waits->first; wait; wait = wait->after) {
+        if (wait->deadline == NEVER || wait->is_task_asked)
+            continue;
+        if (wait->deadline <= now) {
+            wait->is_task_asked = true;
+            asyncio_task_cancel(wait->task);
+        } else if (wait->deadline < next)
+            next = wait->deadline;
+    }
+    if (next != NEVER)
+        arm(waits, next < now + REST ? now + REST : next);
+}
+
+void aiohttp__wait_add(struct waits *waits, struct wait *wait)
+{
+    wait->before = NULL;
+    wait->after = waits->first;
+    if (waits->first)
+        waits->first->before = wait;
+    else if (!waits->timer)
+        waits->next_look = NEVER;
+    waits->first = wait;
+    wait->waits = waits;
+    wait->task = NULL;
+    wait->deadline = NEVER;
+    wait->is_task_asked = false;
+}
+
+void aiohttp__wait_remove(struct wait *wait)
+{
+    struct waits *waits = wait->waits;
+    if (!waits)
+        return;
+    if (wait->before)
+        wait->before->after = wait->after;
+    else
+        waits->first = wait->after;
+    if (wait->after)
+        wait->after->before = wait->before;
+    wait->waits = NULL;
+}
+
+void aiohttp__wait_until(struct wait *wait, double deadline)
+{
+    if (wait->is_task_asked)
+        return; /* it learns of it when it waits */
+    wait->task = asyncio_current_task();
+    wait->cancelling = asyncio_task_cancelling(wait->task);
+    wait->deadline = deadline;
+    if (deadline < wait->waits->next_look)
+        arm(wait->waits, deadline);
+}
+
+int aiohttp__wait_over(struct wait *wait, int result)
+{
+    wait->deadline = NEVER;
+    if (!wait->is_task_asked)
+        return result;
+    wait->is_task_asked = false;
+    int left = asyncio_task_uncancel(wait->task);
+    return result == -ECANCELED && left <= wait->cancelling ? -ETIMEDOUT : result;
+}
+
+void aiohttp__waits_fini(struct waits *waits)
+{
+    stop(waits);
+}

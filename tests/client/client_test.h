@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of the client share: a server of ours with a handler, a session for it, and raw
+ * servers that say what they are told to. */
+#pragma once
+
+#include "web/web_test.h"
+
+#include <aiohttp/client.h>
+#include <aiohttp/json.h>
+#include <jansson.h>
+
+struct both {
+    struct live live;
+    aiohttp_client_session *session;
+    char url[64]; /* lent: "http://127.0.0.1:port" */
+};
+
+static inline const char *at(struct both *both, const char *path)
+{
+    static char text[8][512];
+    static unsigned turn;
+    char *url = text[turn++ % 8];
+    snprintf(url, sizeof text[0], "http://127.0.0.1:%d%s", both->live.port, path);
+    return url;
+}
+
+static inline int both_start(struct both *both, aiohttp_web_handler *handler)
+{
+    *both = (struct both){ .session = NULL };
+    int r = live_start(&both->live, handler);
+    return r < 0 ? r : aiohttp_client_session_new(&both->session);
+}
+
+static inline int both_end(struct both *both, int result)
+{
+    int r = both->session ? aiohttp_client_session_close(both->session) : 0;
+    aiohttp_client_session_unref(both->session);
+    if (result >= 0 && r < 0)
+        result = r;
+    return live_end(&both->live, result);
+}
+
+/* --- raw servers --- */
+
+struct raw {
+    asyncio_server *server;
+    const char *answer; /* to each request */
+    size_t size;
+    bool keeps;         /* the connection */
+    int requests, connections;
+    char request[8192]; /* the last one */
+};
+
+/* Reads to the end of a head: its size; 0 at the end. */
+static inline int read_request(asyncio_stream *stream, char *text, size_t size)
+{
+    int r = asyncio_stream_readuntil(stream, "\r\n\r\n", 4, text, size - 1);
+    if (r == -ASYNCIO_INCOMPLETE_READ)
+        return 0;
+    if (r >= 0)
+        text[r] = '\0';
+    return r;
+}
+
+static inline int raw_serve(asyncio_stream *stream, void *data)
+{
+    struct raw *raw = data;
+    int r;
+    raw->connections++;
+    while ((r = read_request(stream, raw->request, sizeof raw->request)) > 0) {
+        raw->requests++;
+        r = asyncio_stream_write(stream, raw->answer, raw->size ? raw->size : strlen(raw->answer));
+        if (r < 0 || !raw->keeps)
+            break;
+    }
+    return 0;
+}
+
+static inline int raw_start(struct raw *raw)
+{
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    return asyncio_start_server(raw_serve, "127.0.0.1", 0, &raw->server, .data = raw);
+}
+
+static inline const char *raw_url(const struct raw *raw, const char *path)
+{
+    static char text[4][256];
+    static unsigned turn;
+    char *url = text[turn++ % 4];
+    snprintf(url, sizeof text[0], "http://127.0.0.1:%d%s", asyncio_server_port(raw->server), path);
+    return url;
+}
+
+static inline int raw_end(struct raw *raw, int result)
+{
+    if (!raw->server)
+        return result;
+    asyncio_server_close(raw->server);
+    int r = asyncio_server_wait_closed(raw->server);
+    asyncio_server_unref(raw->server);
+    int slept = asyncio_sleep(0);
+    return result < 0 ? result : r < 0 ? r : slept;
+}
+
+static inline int session_end(aiohttp_client_session *session, int result)
+{
+    int r = session ? aiohttp_client_session_close(session) : 0;
+    aiohttp_client_session_unref(session);
+    return result < 0 ? result : r;
+}
