@@ -55,11 +55,24 @@ struct exchange_type {
     int (*flush)(struct exchange *exchange);
     /* "100 Continue", if that is waited for. Suspends. */
     int (*go_on)(struct exchange *exchange);
+    /* An answer before the answer: 102 to 199. Nothing for a peer that knows none (HTTP/1.0).
+     * -EINVAL once the head is fixed. Suspends. */
+    int (*inform)(struct exchange *exchange, int status, const struct aiohttp_headers *headers);
     /* After an answer 101 or to CONNECT: gives the stream away, which begins with what followed the
      * request; nothing else is done with it. Suspends. */
     int (*upgrade)(struct exchange *exchange, asyncio_stream **ret_stream);
     /* Cancels the running task when the peer goes. 0, -ENOMEM. */
     int (*watch)(struct exchange *exchange, bool is_on);
+    /* From now on the end of the server cancels the running task, and says so in `was_ended`: what
+     * goes on for ever ends then. */
+    void (*end_with_server)(struct exchange *exchange);
+};
+
+/* The fields behind the last chunk, in the arena. */
+struct trailers {
+    char *text; /* one byte more than they have, so that a NUL fits behind each */
+    struct head_field *fields;
+    uint32_t count;
 };
 
 struct exchange {
@@ -77,9 +90,12 @@ struct exchange {
     bool awaits_continue;       /* the peer waits for 100 Continue */
     bool is_upgraded;
     bool wants_watch;           /* once the body has been read */
+    bool was_ended;             /* by the end of the server: a cancellation of the task is its */
     uint16_t refused;           /* the status to answer after a failed read, or 0 */
     uint16_t status;            /* that was answered, or 0 */
     uint64_t sent;              /* body bytes, before chunking */
+    struct trailers *trailers;  /* of the request, once its body has been read; NULL: none */
+    const struct aiohttp_headers *answered; /* the answer's, for the log; NULL: none */
     asyncio_stream *stream;     /* for what can be asked of it; NULL: there is none */
     struct arena arena;
 };

@@ -41,6 +41,7 @@ struct http1 {
     const aiohttp_limits *limits;
     void (*on_wait)(struct http1 *http, enum http1_wait what);
     int (*on_watch)(struct http1 *http, bool is_on);
+    void (*on_end_with_server)(struct http1 *http);
     void *owner;
     struct date_line *date;     /* of the owner */
     struct span server;         /* the field "Server: ...\r\n", or nothing */

@@ -135,7 +135,23 @@ static int grow_trailers(struct http1 *http, struct head *trailers)
     return 0;
 }
 
-/* The fields behind the last chunk: checked and dropped. */
+/* Kept for whoever asks. */
+static int keep_trailers(struct http1 *http, const struct head *trailers, const char *data,
+                         size_t size)
+{
+    struct arena *arena = &http->exchange.arena;
+    struct trailers *kept = aiohttp__arena_alloc(arena, sizeof *kept);
+    size_t room = trailers->field_count * sizeof *kept->fields;
+    if (!kept || !(kept->fields = aiohttp__arena_alloc(arena, room)) ||
+        !(kept->text = aiohttp__arena_text(arena, (struct span){ data, size })))
+        return -ENOMEM;
+    memcpy(kept->fields, trailers->fields, room);
+    kept->count = trailers->field_count;
+    http->exchange.trailers = kept;
+    return 0;
+}
+
+/* The fields behind the last chunk. */
 static int read_trailers(struct http1 *http)
 {
     struct head trailers;
@@ -157,15 +173,16 @@ static int read_trailers(struct http1 *http)
         }
         if (r < 0)
             return failed(http, r, trailers.status);
-        if (r > 0)
-            break;
+        if (r > 0) {
+            http->used = (size_t)r;
+            r = trailers.field_count ? keep_trailers(http, &trailers, data, http->used) : 0;
+            return r < 0 ? failed(http, r, 503) : 0;
+        }
         if ((r = fill(http, size, WAIT_BODY)) < 0)
             return failed(http, r, 0);
         if (http->is_eof)
             return failed(http, -AIOHTTP_PAYLOAD, 400);
     }
-    http->used = (size_t)r;
-    return 0;
 }
 
 /* Before the buffer moves: what is lent of it is given back. */
@@ -239,8 +256,11 @@ void aiohttp__http1_finish(struct http1 *http)
     aiohttp__arena_reset(&exchange->arena);
     exchange->is_settled = exchange->is_begun = exchange->is_ended = exchange->is_bodyless = false;
     exchange->awaits_continue = exchange->is_upgraded = exchange->wants_watch = false;
+    exchange->was_ended = false;
     exchange->refused = exchange->status = 0;
     exchange->sent = 0;
+    exchange->trailers = NULL;
+    exchange->answered = NULL;
 }
 
 /* What follows the request stays in the stream for its new owner. */

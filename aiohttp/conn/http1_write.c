@@ -77,6 +77,31 @@ int aiohttp__http1_go_on(struct exchange *exchange)
     return aiohttp__http1_flush(exchange);
 }
 
+static int inform(struct exchange *exchange, int status, const struct aiohttp_headers *headers)
+{
+    struct out *out = &http1_of(exchange)->out;
+    size_t before = out->size;
+    if (exchange->is_begun || status < 102 || status > 199)
+        return -EINVAL;
+    if (exchange->head.version == 10)
+        return 0;
+    out->grow = grow;
+    aiohttp__write_status_line(out, 11, status, (struct span){ NULL, 0 });
+    for (uint32_t i = 0; headers && i < headers->count; i++) {
+        const struct headers_field *field = &headers->fields[i];
+        aiohttp__write_field(out, (struct span){ field->name, field->name_size },
+                             (struct span){ field->value, field->value_size });
+    }
+    aiohttp__write_end(out);
+    if (out->result < 0) {
+        int r = out->result;
+        out->result = 0;
+        out->size = before;
+        return r;
+    }
+    return aiohttp__http1_flush(exchange);
+}
+
 /* Whether what the client still sends is worth waiting for. */
 static bool is_rest_small(const struct http1 *http)
 {
@@ -87,6 +112,12 @@ static bool is_rest_small(const struct http1 *http)
            (http->body.kind != BODY_LENGTH || http->body.left <= http->limits->lingering);
 }
 
+/* What follows belongs to somebody else. */
+static bool is_tunnel(const struct head *head, int status)
+{
+    return head->method == METHOD_CONNECT && status < 300;
+}
+
 /* How the end of the body is told. */
 static void choose(struct http1 *http, const struct answer *answer)
 {
@@ -94,7 +125,8 @@ static void choose(struct http1 *http, const struct answer *answer)
     const struct head *head = &exchange->head;
     http->left = 0;
     exchange->is_bodyless = head->method == METHOD_HEAD || answer->status < 200 ||
-                            answer->status == 204 || answer->status == 304;
+                            answer->status == 204 || answer->status == 304 ||
+                            is_tunnel(head, answer->status);
     if (exchange->is_bodyless)
         http->sends = SENDS_NOTHING;
     else if (answer->length >= 0) {
@@ -164,7 +196,7 @@ static char *put_number(char *at, uint64_t number)
 static char *put_length(const struct http1 *http, const struct answer *answer, char *at)
 {
     if (answer->length >= 0 && answer->status >= 200 && answer->status != 204 &&
-        answer->status != 304) {
+        answer->status != 304 && !is_tunnel(&http->exchange.head, answer->status)) {
         at = PUT(at, "Content-Length: ");
         at = put_number(at, (uint64_t)answer->length);
         return PUT(at, "\r\n");
@@ -232,6 +264,7 @@ static int begin(struct exchange *exchange, const struct answer *answer)
         return r;
     }
     exchange->is_begun = true;
+    exchange->answered = answer->headers;
     exchange->status = (uint16_t)answer->status;
     return 0;
 }
@@ -321,6 +354,13 @@ static int watch(struct exchange *exchange, bool is_on)
     return http->on_watch ? http->on_watch(http, is_on) : 0;
 }
 
+static void end_with_server(struct exchange *exchange)
+{
+    struct http1 *http = http1_of(exchange);
+    if (http->on_end_with_server)
+        http->on_end_with_server(http);
+}
+
 const struct exchange_type aiohttp__http1_type = {
     .name = "HTTP/1",
     .read = aiohttp__http1_read,
@@ -330,6 +370,8 @@ const struct exchange_type aiohttp__http1_type = {
     .end = end,
     .flush = aiohttp__http1_flush,
     .go_on = aiohttp__http1_go_on,
+    .inform = inform,
     .upgrade = aiohttp__http1_upgrade,
     .watch = watch,
+    .end_with_server = end_with_server,
 };

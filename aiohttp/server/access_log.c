@@ -5,7 +5,7 @@
  *     %t  when, "[22/Nov/2026:20:00:00 +0000]"     %P  the process
  *     %r  the request line             %s  the status
  *     %b  bytes of the body            %T %Tf %D  seconds, with fraction, microseconds
- *     %{Name}i  a header of the request
+ *     %{Name}i  a header of the request       %{Name}o  one of the answer
  *
  * A byte that would let a peer write lines of its own (a control, a quote, a backslash) is written
  * as \xHH. A line is cut at LINE_MAX. */
@@ -67,9 +67,9 @@ static int parse_item(const char *at, struct item *item)
     item->text = (struct span){ "", 0 };
     if (*at == '{') {
         const char *end = strchr(at, '}');
-        if (!end || end[1] != 'i' || end == at + 1)
+        if (!end || (end[1] != 'i' && end[1] != 'o') || end == at + 1)
             return -EINVAL;
-        item->kind = 'i';
+        item->kind = end[1];
         item->text = (struct span){ at + 1, (size_t)(end - at - 1) };
         return (int)(end - at + 2);
     }
@@ -151,6 +151,15 @@ static void add_header(struct line *line, const struct exchange *exchange, struc
     add(line, SPAN("-"));
 }
 
+/* Of those that the handler has set. */
+static void add_answered(struct line *line, const struct exchange *exchange, struct span name)
+{
+    struct span value = { NULL, 0 };
+    if (exchange->answered)
+        value = aiohttp__headers_value(exchange->answered, name);
+    add_foreign(line, value.data ? value : SPAN("-"));
+}
+
 static void add_item(struct line *line, const struct item *item, struct exchange *exchange,
                      int status, double seconds)
 {
@@ -177,6 +186,9 @@ static void add_item(struct line *line, const struct item *item, struct exchange
         break;
     case 'i':
         add_header(line, exchange, item->text);
+        break;
+    case 'o':
+        add_answered(line, exchange, item->text);
         break;
     case 'P':
         size = snprintf(text, sizeof text, "<%d>", (int)getpid());

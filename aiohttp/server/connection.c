@@ -31,6 +31,7 @@ static int take_work(struct connection *connection)
     aiohttp__http1_init(http, connection->stream, &server->limits);
     http->on_wait = aiohttp__connection_wait;
     http->on_watch = aiohttp__connection_watch;
+    http->on_end_with_server = aiohttp__connection_end_with_server;
     http->owner = connection;
     http->date = &server->date;
     http->server = (struct span){ server->field, server->field_size };
@@ -142,6 +143,43 @@ static void linger(struct connection *connection)
     connection_goes_on(connection);
 }
 
+/* What is no request, as one that has nothing in it: "UNKNOWN /". */
+static void make_empty(struct exchange *exchange)
+{
+    struct head *head = &exchange->head;
+    exchange->text = "UNKNOWN /";
+    exchange->is_settled = exchange->is_body_read = exchange->closes = true;
+    head->method = METHOD_OTHER;
+    head->method_at = (struct place){ 0, 7 };
+    head->path = head->target = (struct place){ 8, 1 };
+    head->authority = (struct place){ 0, 0 };
+    head->target_form = TARGET_ORIGIN;
+    head->body = BODY_NONE;
+    head->version = 11;
+    head->flags = head->field_count = 0;
+    head->seen = (struct header_set){ { 0, 0 } };
+}
+
+/* The owner answers it, as he does a request. */
+static int refuse_by_owner(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct exchange *exchange = &connection->work->http.exchange;
+    asyncio_exit_stack stack;
+    make_empty(exchange);
+    int r = asyncio_exit_stack_enter(&stack);
+    connection->is_serving = true;
+    if (r >= 0)
+        r = server->refuse(exchange, server->data);
+    connection->is_serving = connection->ends_with_server = false;
+    if (connection->watcher) {
+        int watched = aiohttp__connection_unwatch(connection);
+        r = watched < 0 ? watched : r;
+    }
+    r = asyncio_exit_stack_exit(&stack, r);
+    return r < 0 ? r : aiohttp__http1_flush(exchange);
+}
+
 /* Answers what is no request. */
 static int refuse(struct connection *connection)
 {
@@ -150,6 +188,8 @@ static int refuse(struct connection *connection)
     if (!status || exchange->is_begun)
         return 0;
     connection->server->stats.refused++;
+    if (connection->server->refuse && status != 503)
+        return refuse_by_owner(connection);
     char text[160];
     struct span reason = aiohttp__reason(status);
     int size =
@@ -187,7 +227,7 @@ static int serve_one(struct connection *connection)
     connection->is_serving = true;
     if (r >= 0)
         r = server->serve(exchange, server->data);
-    connection->is_serving = false;
+    connection->is_serving = connection->ends_with_server = false;
     if (connection->watcher) {
         int watched = aiohttp__connection_unwatch(connection);
         r = watched < 0 ? watched : r;

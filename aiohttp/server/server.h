@@ -33,12 +33,14 @@ struct server_stats {
 
 struct server {
     serve_function *serve;
+    serve_function *refuse;          /* answers what is no request; NULL: connection.c does */
     void *data;
     void (*free)(struct server *server);
     aiohttp_limits limits;
     double keep_alive_time;
     uint32_t refs;
     bool is_closing;
+    bool is_ending;                  /* what goes on for ever has been told to end */
     struct connection *first, *last;
     struct work *pool;
     unsigned pooled;
@@ -79,6 +81,7 @@ struct connection {
     bool has_expired;
     bool is_peer_gone;          /* and the handler was cancelled for it */
     bool is_serving;
+    bool ends_with_server;      /* the request under way does */
     size_t requests;
     double deadline;            /* INFINITY: none */
     double began, head_deadline;
@@ -115,7 +118,10 @@ int aiohttp__connection_watch(struct http1 *http, bool is_on);
 /* Ends the watch; -ECANCELED when the task was cancelled by somebody else meanwhile. Suspends. */
 int aiohttp__connection_unwatch(struct connection *connection);
 
-/* shutdown.c: see <aiohttp/web_server.h>. */
+/* shutdown.c: see exchange.h's end_with_server. */
+void aiohttp__connection_end_with_server(struct http1 *http);
+
+/* See <aiohttp/web_server.h>. */
 void aiohttp__server_pre_shutdown(struct server *server);
 int aiohttp__server_shutdown_at(struct server *server, double deadline);
 /* Each answer is its connection's last from now on; idle connections stay. */

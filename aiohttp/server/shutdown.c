@@ -39,6 +39,31 @@ void aiohttp__server_drain(struct server *server)
             at->work->http.exchange.closes = true;
 }
 
+static void end_now(struct connection *connection)
+{
+    connection->ends_with_server = false;
+    connection->work->http.exchange.was_ended = true;
+    connection->work->http.exchange.closes = true;
+    asyncio_task_cancel(connection->task);
+}
+
+void aiohttp__connection_end_with_server(struct http1 *http)
+{
+    struct connection *connection = http->owner;
+    connection->ends_with_server = true;
+    if (connection->server->is_ending)
+        end_now(connection);
+}
+
+/* What goes on for ever: it is not waited for. */
+static void end_endless(struct server *server)
+{
+    server->is_ending = true;
+    for (struct connection *at = server->first; at; at = at->after)
+        if (at->is_serving && at->ends_with_server && at->task != asyncio_current_task())
+            end_now(at);
+}
+
 void aiohttp__server_abort(struct server *server)
 {
     server->is_closing = true;
@@ -65,6 +90,7 @@ static int wait_until(struct server *server, double when)
 int aiohttp__server_shutdown_at(struct server *server, double deadline)
 {
     aiohttp__server_pre_shutdown(server);
+    end_endless(server);
     int r = wait_until(server, deadline);
     if (r != -ETIMEDOUT) {
         if (r < 0)

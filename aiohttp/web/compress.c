@@ -48,6 +48,10 @@ static int set_headers(struct aiohttp_web_response *response, enum coding coding
 static enum coding choose(struct aiohttp_web_response *response, int64_t size)
 {
     aiohttp_web_request *request = response->request;
+    if (response->forces_coding)
+        return response->headers && aiohttp_headers_contains(response->headers, "Content-Encoding")
+                   ? CODING_IDENTITY
+                   : (enum coding)response->coding;
     int status = response->status;
     if (status < 200 || status == 204 || status == 206 || status == 304 ||
         request->exchange->head.method == METHOD_HEAD || (size >= 0 && size < LEAST) ||
@@ -64,7 +68,7 @@ int aiohttp__web_compress_begin(struct aiohttp_web_response *response, int64_t s
     enum coding coding = r < 0 ? CODING_IDENTITY : choose(response, size);
     if (r < 0 || coding == CODING_IDENTITY)
         return r < 0 ? r : 0;
-    if ((r = aiohttp__encoder_new(coding, -1, &response->encoder)) < 0)
+    if ((r = aiohttp__encoder_new(coding, response->level - 1, &response->encoder)) < 0)
         return r == -ENOMEM ? r : 0;
     if (size >= 0)
         response->coding = (uint8_t)coding;

@@ -13,6 +13,7 @@
 struct web_match {
     struct router_match found;
     size_t position; /* in the chain of middlewares */
+    bool is_refused; /* it is no request */
     struct stored *stored;
     const char *canonical;            /* worked out when asked for */
     const char *texts[PATTERN_NAMES]; /* likewise, the values */
@@ -65,6 +66,8 @@ static int next_one(aiohttp_web_request *request)
     const struct route *route = match->found.route;
     if (route)
         return route->handler(request, route->options.data);
+    if (match->is_refused)
+        return aiohttp__web_answer_refused(request);
     if (match->found.allowed)
         return aiohttp_web_http_method_not_allowed(request, match->found.allowed);
     return aiohttp_web_http_not_found(request);
@@ -98,6 +101,7 @@ int aiohttp__web_application_handle(aiohttp_web_request *request, void *data)
     if (!match)
         return -ENOMEM;
     match->position = 0;
+    match->is_refused = false;
     match->stored = NULL;
     match->canonical = NULL;
     int r = aiohttp__web_resolve(request, app, aiohttp__web_request_target(request),
@@ -108,6 +112,18 @@ int aiohttp__web_application_handle(aiohttp_web_request *request, void *data)
     *aiohttp__web_request_match(request) = match;
     r = prepare(request, app, match->found.route);
     return r < 0 ? r : r > 0 ? 0 : next_one(request);
+}
+
+int aiohttp__web_application_refuse(aiohttp_web_request *request, void *data)
+{
+    struct web_match *match =
+        aiohttp__arena_calloc(aiohttp__web_request_arena(request), 1, sizeof *match);
+    if (!match)
+        return -ENOMEM;
+    match->found.app = data;
+    match->is_refused = true;
+    *aiohttp__web_request_match(request) = match;
+    return next_one(request);
 }
 
 /* The applications it came through, the outermost first. */
@@ -213,5 +229,5 @@ void *(aiohttp_web_request_get)(const aiohttp_web_request *request, const aiohtt
 bool aiohttp__web_has_route(const aiohttp_web_request *request)
 {
     const struct web_match *match = match_of(request);
-    return match && match->found.route;
+    return match && (match->found.route || match->is_refused);
 }

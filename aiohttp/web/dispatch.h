@@ -9,6 +9,7 @@
  *            aiohttp__web_request_target    the path as it was sent, without its query; no copy
  *            aiohttp__web_request_arena     memory of the request
  *            aiohttp__web_refuse_expectation  417 for an Expect that is not 100-continue, else 0
+ *            aiohttp__web_answer_refused    sets the answer to what is no request
  *            What a request has to call: aiohttp__web_match_prepare before a head is fixed, and
  *            aiohttp__web_match_end when the request ends; both only when there is a match. */
 #pragma once
@@ -24,9 +25,14 @@ struct web_match **aiohttp__web_request_match(const aiohttp_web_request *request
 struct span aiohttp__web_request_target(const aiohttp_web_request *request);
 struct arena *aiohttp__web_request_arena(aiohttp_web_request *request);
 int aiohttp__web_refuse_expectation(aiohttp_web_request *request);
+int aiohttp__web_answer_refused(aiohttp_web_request *request);
 
 /* Answers a request: an aiohttp_web_handler. Suspends. */
 int aiohttp__web_application_handle(aiohttp_web_request *request, void *app);
+
+/* Answers what is no request (exchange->refused): the middlewares see it, and 400 and so on in
+ * place of a handler's result. An aiohttp_web_handler. Suspends. */
+int aiohttp__web_application_refuse(aiohttp_web_request *request, void *app);
 
 /* on_response_prepare, of all applications the request came through. Suspends. */
 int aiohttp__web_match_prepare(aiohttp_web_request *request, struct web_match *match);

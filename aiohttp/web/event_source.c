@@ -22,6 +22,8 @@ int aiohttp_web_event_source_prepare(aiohttp_web_response *response)
         r = aiohttp_web_response_set_header(response, "X-Accel-Buffering", "no");
     if (r >= 0)
         r = aiohttp_web_response_prepare(response);
+    if (r >= 0 && response->request->exchange->type->end_with_server)
+        response->request->exchange->type->end_with_server(response->request->exchange);
     return r < 0 ? r : aiohttp_web_response_flush(response);
 }
 

@@ -125,6 +125,12 @@ static int do_nothing(struct exchange *exchange)
     return 0;
 }
 
+static int inform(struct exchange *exchange, int status, const struct aiohttp_headers *headers)
+{
+    (void)headers; /* the answer itself is what is kept */
+    return exchange->is_begun || status < 102 || status > 199 ? -EINVAL : 0;
+}
+
 static int upgrade(struct exchange *exchange, asyncio_stream **ret_stream)
 {
     (void)exchange;
@@ -148,6 +154,7 @@ static const struct exchange_type memory = {
     .end = end,
     .flush = do_nothing,
     .go_on = do_nothing,
+    .inform = inform,
     .upgrade = upgrade,
     .watch = watch,
 };

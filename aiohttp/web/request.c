@@ -185,25 +185,41 @@ int aiohttp_web_request_query_next(aiohttp_web_request *request, size_t *positio
     return r < 0 ? r : next_of(request->query, position, ret_name, ret_value);
 }
 
+/* Fields that were parsed, lent: NULs are put behind them. NULL without memory. */
+static aiohttp_headers *headers_of(struct exchange *exchange, const struct head_field *fields,
+                                   uint32_t count, char *text)
+{
+    struct aiohttp_headers *headers = aiohttp__arena_alloc(&exchange->arena, sizeof *headers);
+    if (!headers)
+        return NULL;
+    aiohttp__headers_init(headers, &exchange->arena);
+    if (aiohttp__headers_reserve(headers, count) < 0)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++)
+        aiohttp__headers_lend(headers, text + fields[i].name, fields[i].name_size,
+                              text + fields[i].value, fields[i].value_size);
+    return headers;
+}
+
 const aiohttp_headers *aiohttp_web_request_headers(aiohttp_web_request *request)
 {
     struct exchange *exchange = request->exchange;
     const struct head *head = &exchange->head;
     if (request->headers)
         return request->headers;
-    struct aiohttp_headers *headers = aiohttp__arena_alloc(&exchange->arena, sizeof *headers);
-    if (!headers || exchange_settle(exchange) < 0)
+    if (exchange_settle(exchange) < 0)
         return NULL;
-    aiohttp__headers_init(headers, &exchange->arena);
-    if (aiohttp__headers_reserve(headers, head->field_count) < 0)
-        return NULL;
-    char *text = (char *)(uintptr_t)exchange->text;
-    for (uint32_t i = 0; i < head->field_count; i++) {
-        const struct head_field *field = &head->fields[i];
-        aiohttp__headers_lend(headers, text + field->name, field->name_size, text + field->value,
-                              field->value_size);
-    }
-    return request->headers = headers;
+    return request->headers = headers_of(exchange, head->fields, head->field_count,
+                                         (char *)(uintptr_t)exchange->text);
+}
+
+const aiohttp_headers *aiohttp_web_request_trailers(aiohttp_web_request *request)
+{
+    const struct trailers *trailers = request->exchange->trailers;
+    if (trailers && !request->trailers)
+        request->trailers =
+            headers_of(request->exchange, trailers->fields, trailers->count, trailers->text);
+    return request->trailers;
 }
 
 const char *aiohttp_web_request_header(aiohttp_web_request *request, const char *name)

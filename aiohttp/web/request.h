@@ -37,6 +37,8 @@ struct aiohttp_web_response {
     bool is_ended;
     bool forces_close;
     bool compresses;
+    bool chunks;        /* whatever is known of its length */
+    bool forces_coding; /* `coding`, whatever the peer accepts */
     bool has_body;
     const char *reason;
     const char *content_type;
@@ -49,7 +51,9 @@ struct aiohttp_web_response {
     int64_t file_offset, file_size;
     struct web_part *parts;       /* of the file, in place of one */
     struct encoder *encoder;      /* of a stream that is compressed */
-    uint8_t coding;               /* enum coding, of a body as a whole */
+    struct aiohttp_payload *payload; /* the body; a reference. NULL: none */
+    uint8_t coding;               /* enum coding, of a body as a whole, or that is forced */
+    uint8_t level;                /* of compression, and 1; 0: the usual one */
 };
 
 struct aiohttp_web_request {
@@ -59,7 +63,7 @@ struct aiohttp_web_request {
     size_t max_size;
     const char *method, *path, *raw_path, *path_qs, *query_string, *host, *remote, *content_type,
         *charset;
-    aiohttp_headers *headers;
+    aiohttp_headers *headers, *trailers;
     struct web_pair *query, *cookies;
     bool has_query, has_cookies;
     bool is_read;                 /* `body` is all of it */
@@ -115,8 +119,16 @@ enum web_condition { WEB_GOES_ON, WEB_NOT_MODIFIED, WEB_FAILED };
 enum web_condition aiohttp__web_condition(const aiohttp_web_request *request,
                                           const struct etag *tag, const int64_t *modified);
 
-/* Closes the file that would have been sent. */
+/* payload.c: sends a payload as the body. 0, or an error that ends the connection. Suspends. */
+int aiohttp__web_send_payload(struct aiohttp_web_response *response);
+
+/* Gives back the file or the payload that would have been sent. */
 void aiohttp__web_response_drop_file(struct aiohttp_web_response *response);
+
+/* response.c: sets all but the body. As aiohttp_web_respond. */
+int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
+                                   const aiohttp_web_response_options *options,
+                                   const char *usual_type);
 
 /* response.c: sets headers out of name, value, ..., NULL. */
 int aiohttp__web_response_add_headers(struct aiohttp_web_response *response,

@@ -4,6 +4,7 @@
 
 #include "wire/write.h"
 
+#include <aiohttp/payload.h>
 #include <aiohttp/web_exceptions.h>
 #include <asyncio/error.h>
 #include <asyncio/file.h>
@@ -63,6 +64,8 @@ void aiohttp__web_response_drop_file(struct aiohttp_web_response *response)
         asyncio_close(response->file);
     response->file = -1;
     response->parts = NULL;
+    aiohttp_payload_unref(response->payload);
+    response->payload = NULL;
 }
 
 static int set_body(struct aiohttp_web_response *response, const void *data, size_t size,
@@ -163,18 +166,14 @@ uint64_t aiohttp_web_response_body_length(const aiohttp_web_response *response)
     return response->request->exchange->sent;
 }
 
-int aiohttp_web_response_enable_compression(aiohttp_web_response *response)
-{
-    if (response->is_prepared)
-        return -ASYNCIO_INVALID_STATE;
-    response->compresses = true;
-    return 0;
-}
+static const aiohttp_web_response_options usual = { .size = sizeof usual, .status = 200 };
 
-/* All but the body. Text of literals may be lent; who knows. */
-static int set_head(struct aiohttp_web_response *response,
-                    const aiohttp_web_response_options *options, const char *usual_type)
+int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
+                                   const aiohttp_web_response_options *options,
+                                   const char *usual_type)
 {
+    if (!options)
+        options = &usual;
     int r = aiohttp_web_response_set_status(response, options->status, options->reason);
     if (r >= 0 && options->status < 200)
         r = asyncio_raise(-EINVAL, "%d is no status of an answer", options->status);
@@ -188,8 +187,6 @@ static int set_head(struct aiohttp_web_response *response,
                : r;
 }
 
-static const aiohttp_web_response_options usual = { .size = sizeof usual, .status = 200 };
-
 static int respond(aiohttp_web_request *request, const void *data, size_t size,
                    const aiohttp_web_response_options *options, const char *usual_type)
 {
@@ -197,7 +194,7 @@ static int respond(aiohttp_web_request *request, const void *data, size_t size,
     if (!options)
         options = &usual;
     int was = response->status;
-    int r = set_head(response, options, usual_type);
+    int r = aiohttp__web_response_set_head(response, options, usual_type);
     if (r >= 0)
         r = set_body(response, data, size, options->is_lent);
     if (r < 0 && !response->is_prepared)
@@ -208,6 +205,10 @@ static int respond(aiohttp_web_request *request, const void *data, size_t size,
 int(aiohttp_web_respond)(aiohttp_web_request *request, const char *text,
                          const aiohttp_web_response_options *options)
 {
+    int status = options ? options->status : 200;
+    /* A text that could not be made is no empty answer. */
+    if (!text && status != 204 && status != 205 && status != 304)
+        return asyncio_raise(-ENOMEM, "there is no text to respond with");
     return respond(request, text, text ? strlen(text) : 0, options, text ? TEXT_PLAIN : NULL);
 }
 
@@ -217,24 +218,43 @@ int(aiohttp_web_respond_bytes)(aiohttp_web_request *request, const void *data, s
     return respond(request, data, size, options, "application/octet-stream");
 }
 
-int aiohttp_web_respondf(aiohttp_web_request *request, const char *format, ...)
+static int respond_v(aiohttp_web_request *request, const aiohttp_web_response_options *options,
+                     const char *format, va_list arguments)
 {
     char little[512];
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vsnprintf(little, sizeof little, format, arguments);
-    va_end(arguments);
+    va_list again;
+    va_copy(again, arguments);
+    int size = vsnprintf(little, sizeof little, format, again);
+    va_end(again);
     if (size < 0)
         return -EINVAL;
+    aiohttp_web_response_options with = options ? *options : usual;
+    with.is_lent = 0;
     if ((size_t)size < sizeof little)
-        return respond(request, little, (size_t)size, NULL, TEXT_PLAIN);
+        return respond(request, little, (size_t)size, &with, TEXT_PLAIN);
     char *text = aiohttp__arena_alloc(&request->exchange->arena, (size_t)size + 1);
     if (!text)
         return -ENOMEM;
-    va_start(arguments, format);
     vsnprintf(text, (size_t)size + 1, format, arguments);
+    with.is_lent = 1;
+    return respond(request, text, (size_t)size, &with, TEXT_PLAIN);
+}
+
+int aiohttp_web_respondf(aiohttp_web_request *request, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int r = respond_v(request, NULL, format, arguments);
     va_end(arguments);
-    aiohttp_web_response_options options = usual;
-    options.is_lent = 1;
-    return respond(request, text, (size_t)size, &options, TEXT_PLAIN);
+    return r;
+}
+
+int aiohttp_web_respondf_with(aiohttp_web_request *request, aiohttp_web_response_options options,
+                              const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int r = respond_v(request, &options, format, arguments);
+    va_end(arguments);
+    return r;
 }

@@ -37,7 +37,7 @@ int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t l
         return r;
     struct answer answer = { .status = response->status,
                              .headers = response->headers,
-                             .length = length };
+                             .length = response->chunks ? -1 : length };
     if (response->reason)
         answer.reason = span_of(response->reason);
     if (response->content_type)
@@ -134,9 +134,44 @@ static int send_body(struct aiohttp_web_response *response)
     return exchange->type->end(exchange);
 }
 
+static void report(int result, const char *message)
+{
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_exception_context context = { .size = sizeof context };
+    context.message = message;
+    context.exception = result;
+    context.error = asyncio_last_error(result);
+    context.task = asyncio_current_task();
+    (asyncio_loop_call_exception_handler)(loop, &context);
+}
+
+/* A stream that was begun: it can only be ended, or cut off. */
+static int end_stream(struct aiohttp_web_response *response, int result)
+{
+    struct exchange *exchange = response->request->exchange;
+    if (result >= 0 && (response->is_ended || (result = end_body(response)) >= 0)) {
+        response->is_ended = true;
+        return 0;
+    }
+    /* Cut off: the peer sees that the end is missing. */
+    exchange->is_ended = exchange->closes = true;
+    if (result != -ECONNRESET && result != -EPIPE && !aiohttp_web_http_status(result))
+        report(result, "Error in a stream response");
+    return 0;
+}
+
+/* What it fails with, once it has begun, cuts it off. */
+static int send_payload(struct aiohttp_web_response *response)
+{
+    int r = aiohttp__web_send_payload(response);
+    return r < 0 && r != -ECANCELED && response->is_prepared ? end_stream(response, r) : r;
+}
+
 /* Sends what was set. */
 static int send_set(struct aiohttp_web_response *response)
 {
+    if (response->payload)
+        return send_payload(response);
     int compressed = response->compresses && response->has_body && response->file < 0
                          ? aiohttp__web_compress_body(response)
                          : 0;
@@ -150,17 +185,6 @@ static int send_set(struct aiohttp_web_response *response)
         length = response->length;
     int r = aiohttp__web_response_begin(response, length);
     return r < 0 ? r : send_body(response);
-}
-
-static void report(int result, const char *message)
-{
-    asyncio_loop *loop = asyncio_get_running_loop();
-    asyncio_exception_context context = { .size = sizeof context };
-    context.message = message;
-    context.exception = result;
-    context.error = asyncio_last_error(result);
-    context.task = asyncio_current_task();
-    (asyncio_loop_call_exception_handler)(loop, &context);
 }
 
 /* The answer when there is no other, of what is there without memory. */
@@ -198,25 +222,19 @@ static void set_error(aiohttp_web_request *request, int result)
         response->status = 0;
 }
 
-/* A stream that was begun: it can only be ended, or cut off. */
-static int end_stream(struct aiohttp_web_response *response, int result)
+/* The end of the server has cancelled the handler: what it has sent is ended as it should be. */
+static int uncancelled(struct exchange *exchange, int result)
 {
-    struct exchange *exchange = response->request->exchange;
-    if (result >= 0 && (response->is_ended || (result = end_body(response)) >= 0)) {
-        response->is_ended = true;
-        return 0;
-    }
-    /* Cut off: the peer sees that the end is missing. */
-    exchange->is_ended = exchange->closes = true;
-    if (result != -ECONNRESET && result != -EPIPE && !aiohttp_web_http_status(result))
-        report(result, "Error in a stream response");
-    return 0;
+    exchange->was_ended = false;
+    return asyncio_task_uncancel(asyncio_current_task()) == 0 && result == -ECANCELED ? 0 : result;
 }
 
 int aiohttp__web_request_send(aiohttp_web_request *request, int result)
 {
     struct aiohttp_web_response *response = &request->response;
     struct exchange *exchange = request->exchange;
+    if (exchange->was_ended)
+        result = uncancelled(exchange, result);
     if (result == -ECANCELED && asyncio_task_cancelling(asyncio_current_task()) > 0)
         return result;
     if (response->is_prepared)

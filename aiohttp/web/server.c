@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "wire/write.h"
 
+#include <aiohttp/web_exceptions.h>
 #include <asyncio/alloc.h>
 #include <asyncio/error.h>
 #include <errno.h>
@@ -15,6 +16,34 @@
 int aiohttp__web_refuse_expectation(aiohttp_web_request *request)
 {
     return request->exchange->head.flags & HEAD_EXPECT_OTHER ? -(AIOHTTP_HTTP + 417) : 0;
+}
+
+int aiohttp__web_answer_refused(aiohttp_web_request *request)
+{
+    char text[256];
+    int status = request->exchange->refused;
+    const char *why = request->exchange->head.why;
+    snprintf(text, sizeof text, "%d: %s%s%s\n", status, aiohttp_web_http_reason(status),
+             why ? "\n" : "", why ? why : "");
+    return aiohttp_web_http_exception(request, status, .text = text);
+}
+
+static int finish(aiohttp_web_request *request, int r)
+{
+    r = aiohttp__web_request_send(request, r);
+    if (request->match)
+        aiohttp__web_match_end(request->match);
+    aiohttp__web_request_end(request);
+    return r;
+}
+
+/* What is no request, for an application's middlewares. */
+static int refuse(struct exchange *exchange, void *data)
+{
+    struct aiohttp_web_server *server = data;
+    aiohttp_web_request *request = aiohttp__web_request_new(exchange, server->max_size);
+    return request ? finish(request, aiohttp__web_application_refuse(request, server->data))
+                   : -ENOMEM;
 }
 
 static int serve(struct exchange *exchange, void *data)
@@ -29,11 +58,7 @@ static int serve(struct exchange *exchange, void *data)
         r = aiohttp__web_refuse_expectation(request);
     if (r >= 0)
         r = server->handler(request, server->data);
-    r = aiohttp__web_request_send(request, r);
-    if (request->match)
-        aiohttp__web_match_end(request->match);
-    aiohttp__web_request_end(request);
-    return r;
+    return finish(request, r);
 }
 
 static void free_server(struct server *inner)
@@ -112,6 +137,8 @@ int(aiohttp_web_server_new)(aiohttp_web_handler *handler, aiohttp_web_server **r
         return r;
     }
     server->server.free = free_server;
+    if (handler == aiohttp__web_application_handle)
+        server->server.refuse = refuse;
     server->handler = handler;
     server->data = options->data;
     server->destroy = options->destroy;

@@ -12,7 +12,8 @@
  *         says in the header Last-Event-ID which message it had last.
  * END     The handler returns when the peer has gone: send gives -ECONNRESET then. One that waits
  *         long for news asks for handler cancellation, or sends a ping now and then. A shutdown
- *         waits for handlers as long as it may: an on_shutdown that wakes them ends it at once.
+ *         does not wait for it: behind on_shutdown the handler is cancelled, its -ECANCELED ends
+ *         the stream as it should be, and the page comes back to whoever listens then.
  * SOURCE  The HTML standard, 9.2. */
 #pragma once
 

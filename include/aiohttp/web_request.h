@@ -200,6 +200,11 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_request_content_read(aiohttp_web_
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_web_request_content_read_view(aiohttp_web_request *request, const char **ret_data);
 
+/* The fields that came behind a chunked body, lent: once it has been read; NULL without any, and
+ * without memory. They are the peer's to choose: nothing that a header means is meant by them. Does
+ * not suspend. */
+AIOHTTP_API const aiohttp_headers *aiohttp_web_request_trailers(aiohttp_web_request *request);
+
 /* Says 100 Continue now, if the peer waits for it; otherwise the first read does. An expect handler
  * that wants no body answers instead. 0, -ECONNRESET, -ECANCELED. Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int

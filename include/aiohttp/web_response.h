@@ -36,9 +36,9 @@ typedef struct aiohttp_web_response_options {
     int is_lent ASYNCIO__0;
 } aiohttp_web_response_options;
 
-/* Sets the answer to `text` (NULL: an empty body). 0; -EINVAL for a status that is none (200 to
- * 599), a reason or header with control characters; -ASYNCIO_INVALID_STATE after prepare; -ENOMEM.
- * Does not suspend. */
+/* Sets the answer to `text`. 0; -ENOMEM for NULL, a text that could not be made, but for 204, 205
+ * and 304, which have none; -EINVAL for a status that is none (200 to 599), a reason or header
+ * with control characters; -ASYNCIO_INVALID_STATE after prepare; -ENOMEM. Does not suspend. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_respond(aiohttp_web_request *request,
                                                        const char *text,
                                                        const aiohttp_web_response_options *options);
@@ -53,6 +53,23 @@ aiohttp_web_respond_bytes(aiohttp_web_request *request, const void *data, size_t
 AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_respondf(aiohttp_web_request *request,
                                                         const char *format, ...)
     ASYNCIO_PRINTF(2, 3);
+
+/* As aiohttp_web_respondf, with options: AIOHTTP_WEB_RESPONSE(.status = 201, .content_type =
+ * "text/html; charset=utf-8"), where `.is_lent` does not count. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_respondf_with(aiohttp_web_request *request, aiohttp_web_response_options options,
+                          const char *format, ...) ASYNCIO_PRINTF(3, 4);
+
+typedef struct aiohttp_payload aiohttp_payload; /* payload.h */
+
+/* Sets the answer to a payload (one more reference): a file, a stream, what a generator writes, a
+ * form or multipart body. It is written when the answer is sent, as fast as the peer takes it;
+ * with its own content type, unless `.content_type`; of a length that is not known it is chunked.
+ * What it fails with cuts the answer off and goes to the loop's exception handler. NULL is
+ * -ENOMEM: it could not be made. Else as aiohttp_web_respond. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_respond_payload(aiohttp_web_request *request, aiohttp_payload *payload,
+                            const aiohttp_web_response_options *options);
 
 /* Sets the answer to JSON text: Python's json_response. `json` is borrowed. -EINVAL when it is NULL
  * or cannot be written; else as aiohttp_web_respond. Does not suspend. */
@@ -98,6 +115,43 @@ AIOHTTP_API int aiohttp_web_response_set_content_type(aiohttp_web_response *resp
 AIOHTTP_API int aiohttp_web_response_set_content_length(aiohttp_web_response *response,
                                                         int64_t size);
 
+/* Sends the body in chunks, also when its length is known. -EINVAL when a length was said;
+ * -ASYNCIO_INVALID_STATE after prepare. HTTP/1.0 has no chunks: the body ends with the connection
+ * there, where Python's is an error. Does not suspend. */
+AIOHTTP_API int aiohttp_web_response_enable_chunked_encoding(aiohttp_web_response *response);
+
+/* Set ETag (`value` without quotes) and Last-Modified (seconds since 1970, rounded up as HTTP has
+ * no fractions). -EINVAL, -ENOMEM, -ASYNCIO_INVALID_STATE after prepare. They do not suspend. */
+AIOHTTP_API int aiohttp_web_response_set_etag(aiohttp_web_response *response, const char *value,
+                                              int is_weak);
+AIOHTTP_API int aiohttp_web_response_set_last_modified(aiohttp_web_response *response,
+                                                       double seconds);
+
+/* What the request's conditions (If-Match, If-None-Match and the dates) make of the answer's ETag
+ * and Last-Modified, which were set before: 0: go on; -(AIOHTTP_HTTP + 304) or + 412, with the
+ * answer set, to be returned. So nothing has to be made that the peer has. -ENOMEM,
+ * -ASYNCIO_INVALID_STATE after prepare. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_response_check_conditions(aiohttp_web_response *response);
+
+/* Sends an answer before the answer: 103 (Early Hints) with Link headers lets a page's parts be
+ * fetched while it is made, 102 says that it takes time. `headers` are name, value, name, value,
+ * ..., NULL. HTTP/1.0 knows none: nothing is sent. -EINVAL for a status that is not 102 to 199,
+ * and for headers that are none; -ASYNCIO_INVALID_STATE after prepare; as
+ * aiohttp_web_response_write. Suspends. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_response_informational(aiohttp_web_response *response, int status,
+                                   const char *const *headers);
+
+/* Answers 101 to a request to upgrade to `protocol`, or, with NULL, 200 to CONNECT, and lends the
+ * stream: what follows is the handler's, up to its return, which closes it. Headers that were set
+ * are sent; deadlines and keep-alive end here. -EINVAL when the request asks for no such thing;
+ * -ASYNCIO_INVALID_STATE after prepare, or while there is a body to read; -ENOMEM, -ECONNRESET;
+ * -ENOTSUP of a mocked request. Suspends. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_response_upgrade(aiohttp_web_response *response,
+                                                                const char *protocol,
+                                                                asyncio_stream **ret_stream);
+
 /* Closes the connection after this answer. Does not suspend. */
 AIOHTTP_API void aiohttp_web_response_force_close(aiohttp_web_response *response);
 
@@ -132,10 +186,19 @@ AIOHTTP_API int aiohttp_web_response_set_cookie(aiohttp_web_response *response, 
 AIOHTTP_API int aiohttp_web_response_del_cookie(aiohttp_web_response *response, const char *name,
                                                 const aiohttp_web_cookie_options *options);
 
-/* Compresses the body by what the request accepts (zstd, br, gzip, deflate; by q-values), unless it
- * has a Content-Encoding, is a range, or too small to gain. -ASYNCIO_INVALID_STATE after prepare.
- * Does not suspend. */
-AIOHTTP_API int aiohttp_web_response_enable_compression(aiohttp_web_response *response);
+typedef struct aiohttp_web_compression_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_web_compression_options));
+    /* "gzip", "deflate", "br", "zstd": that one, whatever the request accepts and however small */
+    const char *force ASYNCIO__0;
+    int level ASYNCIO__DEFAULT(-1); /* as the coding counts them; -1: the usual one */
+} aiohttp_web_compression_options;
+
+/* Compresses the body by what the request accepts (zstd, br, gzip, deflate; by q-values), unless
+ * it has a Content-Encoding, is a range, or too small to gain. -EINVAL for a coding or level that
+ * there is not; -ASYNCIO_INVALID_STATE after prepare. Does not suspend. */
+AIOHTTP_API int
+aiohttp_web_response_enable_compression(aiohttp_web_response *response,
+                                        const aiohttp_web_compression_options *options);
 
 /* Begins the answer: fixes the head, which goes out with the first part of the body. The status is
  * 200 when none was set. 0, also when it was begun before; -ENOMEM, -ECONNRESET, and what a signal
@@ -173,6 +236,18 @@ aiohttp__web_respond_json_v(aiohttp_web_request *request, const struct json_t *j
 {
     return aiohttp_web_respond_json(request, json, &options);
 }
+ASYNCIO_MUST_CHECK static inline int
+aiohttp__web_respond_payload_v(aiohttp_web_request *request, aiohttp_payload *payload,
+                               aiohttp_web_response_options options)
+{
+    return aiohttp_web_respond_payload(request, payload, &options);
+}
+static inline int
+aiohttp__web_enable_compression_v(aiohttp_web_response *response,
+                                  aiohttp_web_compression_options options)
+{
+    return aiohttp_web_response_enable_compression(response, &options);
+}
 static inline int aiohttp__web_set_cookie_v(aiohttp_web_response *response, const char *name,
                                             const char *value, aiohttp_web_cookie_options options)
 {
@@ -189,6 +264,7 @@ ASYNCIO__END
 #define AIOHTTP__RESPONSE_OPTIONS(...)                                                             \
     ASYNCIO__OPTIONS(aiohttp_web_response_options, (.status = AIOHTTP__DEFAULT_STATUS, ),          \
                      __VA_ARGS__)
+#define AIOHTTP_WEB_RESPONSE(...) AIOHTTP__RESPONSE_OPTIONS(__VA_ARGS__)
 #define aiohttp_web_respond(...) aiohttp__web_respond_m(__VA_ARGS__, )
 #define aiohttp__web_respond_m(request, text, ...)                                                 \
     aiohttp__web_respond_v(request, text, AIOHTTP__RESPONSE_OPTIONS(__VA_ARGS__))
@@ -198,6 +274,16 @@ ASYNCIO__END
 #define aiohttp_web_respond_json(...) aiohttp__web_respond_json_m(__VA_ARGS__, )
 #define aiohttp__web_respond_json_m(request, json, ...)                                            \
     aiohttp__web_respond_json_v(request, json, AIOHTTP__RESPONSE_OPTIONS(__VA_ARGS__))
+
+#define aiohttp_web_respond_payload(...) aiohttp__web_respond_payload_m(__VA_ARGS__, )
+#define aiohttp__web_respond_payload_m(request, payload, ...)                                      \
+    aiohttp__web_respond_payload_v(request, payload, AIOHTTP__RESPONSE_OPTIONS(__VA_ARGS__))
+#define aiohttp_web_response_enable_compression(...)                                               \
+    aiohttp__web_enable_compression_m(__VA_ARGS__, )
+#define aiohttp__web_enable_compression_m(response, ...)                                           \
+    aiohttp__web_enable_compression_v(                                                             \
+        response,                                                                                  \
+        ASYNCIO__OPTIONS(aiohttp_web_compression_options, (.level = -1, ), __VA_ARGS__))
 
 #define AIOHTTP__COOKIE_OPTIONS(...)                                                               \
     ASYNCIO__OPTIONS(aiohttp_web_cookie_options, (.max_age = AIOHTTP__DEFAULT_MAX_AGE, ),          \

@@ -13,8 +13,9 @@ static void log_line(const char *line, size_t size, void *data)
 
 static int hello(aiohttp_web_request *request, void *data)
 {
+    static const char *const headers[] = { "X-Out", "o\"ut", NULL };
     (void)data;
-    return aiohttp_web_respond(request, "hello");
+    return aiohttp_web_respond(request, "hello", .headers = headers);
 }
 
 static int ask_logged(const char *format)
@@ -46,6 +47,7 @@ static int lines(void *data)
         return r;
     CHECK_IS(ask_logged("%q"), -EINVAL);
     CHECK_IS(ask_logged("%{x"), -EINVAL);
+    CHECK_IS(ask_logged("%{x}e"), -EINVAL);
     return 0;
 }
 
@@ -57,7 +59,7 @@ static int line(void *data)
     logged[0] = '\0';
     aiohttp_web_server_options options = { .size = sizeof options, .keepalive_timeout = -1 };
     options.access_log = log_line;
-    options.access_log_format = "%a \"%r\" %s %b \"%{user-agent}i\" %{none}i 100%%";
+    options.access_log_format = "%a \"%r\" %s %b \"%{user-agent}i\" %{none}i %{x-out}o %{none}o 100%%";
     int r = live_start_with(&live, hello, &options);
     if (r >= 0)
         r = live_ask(&live,
@@ -66,8 +68,8 @@ static int line(void *data)
                      answer, sizeof answer);
     if ((r = live_end(&live, r)) < 0)
         return r;
-    CHECK_TEXT(logged, "127.0.0.1 \"GET /a?b HTTP/1.1\" 200 5 \"x\\x22\\x5cy\" - 100%\n"
-                       "127.0.0.1 \"HEAD /c HTTP/1.0\" 200 0 \"-\" - 100%\n");
+    CHECK_TEXT(logged, "127.0.0.1 \"GET /a?b HTTP/1.1\" 200 5 \"x\\x22\\x5cy\" - o\\x22ut - 100%\n"
+                       "127.0.0.1 \"HEAD /c HTTP/1.0\" 200 0 \"-\" - o\\x22ut - 100%\n");
     return 0;
 }
 

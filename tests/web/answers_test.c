@@ -10,7 +10,7 @@ static int set(aiohttp_web_request *request, const char *path)
         return aiohttp_web_respond(request, "made", .status = 201, .reason = "Made",
                                    .content_type = "text/html", .headers = fields);
     if (strcmp(path, "/empty") == 0)
-        return aiohttp_web_respond(request, NULL);
+        return aiohttp_web_respond(request, "");
     if (strcmp(path, "/nothing") == 0)
         return aiohttp_web_respond(request, "dropped", .status = 204);
     if (strcmp(path, "/twice") == 0) {

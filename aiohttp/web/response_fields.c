@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Fields of an answer that mean something: its tag and date, and what the request's conditions make
+ * of them; how its body is sent. */
+#include "web/request.h"
+
+#include "message/coding.h"
+#include "wire/date.h"
+#include "wire/etag.h"
+#include "wire/write.h"
+
+#include <aiohttp/web_exceptions.h>
+#include <asyncio/error.h>
+#include <errno.h>
+#include <time.h>
+
+int aiohttp_web_response_set_etag(aiohttp_web_response *response, const char *value, int is_weak)
+{
+    char text[256];
+    if (!value || strlen(value) > sizeof text - 8)
+        return asyncio_raise(-EINVAL, "this is no entity tag");
+    struct etag tag = { .value = span_of(value), .is_weak = is_weak != 0 };
+    struct bytes out = bytes_in(text, sizeof text - 1);
+    aiohttp__etag_write(&out, &tag);
+    if (out.error)
+        return asyncio_raise(-EINVAL, "this is no entity tag");
+    text[out.size] = '\0';
+    return aiohttp_web_response_set_header(response, "ETag", text);
+}
+
+int aiohttp_web_response_set_last_modified(aiohttp_web_response *response, double seconds)
+{
+    char text[DATE_SIZE + 1];
+    if (!(seconds >= 0 && seconds < 253402300800.0)) /* of the year 10000 */
+        return asyncio_raise(-EINVAL, "this is no time of a change");
+    /* Dates have no fractions: what was changed within a second was changed at its end. */
+    int64_t whole = (int64_t)seconds;
+    aiohttp__date_text(whole + (seconds > (double)whole), text);
+    text[DATE_SIZE] = '\0';
+    return aiohttp_web_response_set_header(response, "Last-Modified", text);
+}
+
+int aiohttp_web_response_check_conditions(aiohttp_web_response *response)
+{
+    struct etag tag;
+    int64_t modified;
+    size_t position = 0;
+    aiohttp_web_request *request = response->request;
+    const aiohttp_headers *headers = response->headers;
+    const char *text = headers ? aiohttp_headers_get(headers, "ETag") : NULL;
+    const char *date = headers ? aiohttp_headers_get(headers, "Last-Modified") : NULL;
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    bool has_tag = text && aiohttp__etag_next(span_of(text), &position, &tag) > 0;
+    bool has_date = date && aiohttp__date_parse(span_of(date), (int64_t)time(NULL),
+                                                &modified) >= 0;
+    switch (aiohttp__web_condition(request, has_tag ? &tag : NULL,
+                                   has_date ? &modified : NULL)) {
+    case WEB_NOT_MODIFIED:
+        return aiohttp_web_http_not_modified(request);
+    case WEB_FAILED:
+        return aiohttp_web_http_precondition_failed(request);
+    default:
+        return 0;
+    }
+}
+
+int aiohttp_web_response_enable_chunked_encoding(aiohttp_web_response *response)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    if (response->length >= 0)
+        return asyncio_raise(-EINVAL, "the length has been said already");
+    response->chunks = true;
+    return 0;
+}
+
+int(aiohttp_web_response_enable_compression)(aiohttp_web_response *response,
+                                             const aiohttp_web_compression_options *options)
+{
+    if (response->is_prepared)
+        return -ASYNCIO_INVALID_STATE;
+    int level = options ? options->level : -1;
+    int coding = options && options->force ? aiohttp__coding_of(span_of(options->force)) : 0;
+    if (coding < 0 || (coding && !(aiohttp__codings() >> coding & 1)) || level < -1 || level > 22)
+        return asyncio_raise(-EINVAL, "there is no such compression");
+    response->compresses = true;
+    response->level = (uint8_t)(level + 1);
+    response->forces_coding = coding != 0;
+    response->coding = (uint8_t)coding;
+    return 0;
+}
