@@ -85,7 +85,7 @@ static int inform(struct exchange *exchange, int status, const struct aiohttp_he
         return -EINVAL;
     if (exchange->head.version == 10)
         return 0;
-    out->grow = grow;
+    out->grow = aiohttp__http1_grow;
     aiohttp__write_status_line(out, 11, status, (struct span){ NULL, 0 });
     for (uint32_t i = 0; headers && i < headers->count; i++) {
         const struct headers_field *field = &headers->fields[i];
