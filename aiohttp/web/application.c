@@ -272,6 +272,19 @@ int aiohttp_web_application_add_routes(aiohttp_web_application *app,
     return r;
 }
 
+/* "v=...", of a static file. */
+static int add_version(const aiohttp_web_resource *resource, const aiohttp_web_url_options *options,
+                       struct bytes *out)
+{
+    const char *const *info = options->match_info;
+    while (info && info[0] && strcmp(info[0], "filename") != 0)
+        info += 2;
+    if (!resource->version || !info || !info[0] || !info[1])
+        return -EINVAL;
+    resource->version(resource->routes->options.data, info[1], out);
+    return 0;
+}
+
 int(aiohttp_web_application_url_for)(aiohttp_web_application *app, const char *name,
                                      const char **ret_url, const aiohttp_web_url_options *options)
 {
@@ -288,9 +301,16 @@ int(aiohttp_web_application_url_for)(aiohttp_web_application *app, const char *n
                          QUOTE_PATH);
     int r = aiohttp__path_build(&resource->path, options ? options->match_info : NULL, &out);
     const char *const *query = options ? options->query : NULL;
-    if (query && query[0])
+    bool has_version = options && options->append_version;
+    size_t end = out.size;
+    if ((query && query[0]) || has_version)
         bytes_put(&out, '?');
-    for (size_t from = out.size; query && query[0] && query[1]; query += 2)
+    size_t from = out.size;
+    if (r >= 0 && has_version)
+        r = add_version(resource, options, &out);
+    if (!(query && query[0]) && out.size == from)
+        out.size = end; /* a file that is not there has no version */
+    for (; query && query[0] && query[1]; query += 2)
         aiohttp__query_write(&out, from, span_of(query[0]), span_of(query[1]));
     if (r >= 0)
         r = out.error;

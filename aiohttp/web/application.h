@@ -51,6 +51,9 @@ struct aiohttp_web_resource {
     const char *name; /* or NULL */
     struct route *routes;
     aiohttp_web_application *sub; /* it is a prefix of this one */
+    /* of static files: appends what changes with the file `name`; nothing when there is none. Its
+     * data is that of the first route. NULL: they are none */
+    void (*version)(void *data, const char *name, struct bytes *out);
 };
 
 struct index_entry {

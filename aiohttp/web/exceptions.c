@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP statuses as errors: each sets the answer and returns its code. */
-#include "web/request.h"
+#include "web/page.h"
 
 #include "wire/write.h"
 
@@ -20,6 +20,24 @@ const char *aiohttp_web_http_reason(int status)
 
 static const aiohttp_web_http_options usual = { .size = sizeof usual };
 
+/* For a browser. Caches keep it apart from the plain text. */
+static int respond_page(aiohttp_web_request *request, aiohttp_web_response_options *answer,
+                        const char *reason)
+{
+    char memory[2048];
+    struct bytes page = bytes_in(memory, sizeof memory);
+    struct aiohttp_web_response *response = &request->response;
+    aiohttp__page_status(&page, answer->status, reason);
+    answer->content_type = "text/html; charset=utf-8";
+    int r = response->is_prepared ? 0 : aiohttp_web_response_set_header(response, "Vary", "Accept");
+    if (page.error) { /* a reason as long as a book */
+        answer->content_type = NULL;
+        r = r < 0 ? r : (aiohttp_web_respond)(request, reason, answer);
+    } else if (r >= 0)
+        r = (aiohttp_web_respond_bytes)(request, page.data, page.size, answer);
+    return r < 0 && r != -ASYNCIO_INVALID_STATE ? r : -(AIOHTTP_HTTP + answer->status);
+}
+
 int(aiohttp_web_http_exception)(aiohttp_web_request *request, int status,
                                 const aiohttp_web_http_options *options)
 {
@@ -36,6 +54,8 @@ int(aiohttp_web_http_exception)(aiohttp_web_request *request, int status,
     bool has_none = status == 204 || status == 205 || status == 304;
     if (!body && !has_none) {
         const char *reason = options->reason ? options->reason : aiohttp_web_http_reason(status);
+        if (!options->content_type && aiohttp__page_is_wanted(request))
+            return respond_page(request, &answer, reason);
         snprintf(text, sizeof text, "%d: %s", status, reason);
         body = text;
     }

@@ -297,6 +297,8 @@ const char *aiohttp_web_request_remote(aiohttp_web_request *request)
 int aiohttp_web_request_secure(const aiohttp_web_request *request)
 {
     char text[16];
+    if (request->scheme)
+        return strcmp(request->scheme, "https") == 0;
     return request->exchange->stream &&
            asyncio_stream_get_extra_info(request->exchange->stream, "version", text,
                                          sizeof text) >= 0;
@@ -304,7 +306,30 @@ int aiohttp_web_request_secure(const aiohttp_web_request *request)
 
 const char *aiohttp_web_request_scheme(const aiohttp_web_request *request)
 {
+    if (request->scheme)
+        return request->scheme;
     return aiohttp_web_request_secure(request) ? "https" : "http";
+}
+
+int(aiohttp_web_request_override)(aiohttp_web_request *request,
+                                  const aiohttp_web_override_options *options)
+{
+    struct arena *arena = &request->exchange->arena;
+    static const aiohttp_web_override_options none = { .size = sizeof none };
+    if (!options)
+        options = &none;
+    const char *scheme = options->scheme ? aiohttp__arena_text(arena, span_of(options->scheme))
+                                         : request->scheme;
+    const char *host = options->host ? aiohttp__arena_text(arena, span_of(options->host))
+                                     : request->host;
+    const char *remote = options->remote ? aiohttp__arena_text(arena, span_of(options->remote))
+                                         : request->remote;
+    if ((options->scheme && !scheme) || (options->host && !host) || (options->remote && !remote))
+        return -ENOMEM;
+    request->scheme = scheme;
+    request->host = host;
+    request->remote = remote;
+    return 0;
 }
 
 int aiohttp_web_request_keep_alive(const aiohttp_web_request *request)

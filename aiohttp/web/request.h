@@ -61,8 +61,8 @@ struct aiohttp_web_request {
     struct aiohttp_web_response response;
     struct web_match *match;
     size_t max_size;
-    const char *method, *path, *raw_path, *path_qs, *query_string, *host, *remote, *content_type,
-        *charset;
+    const char *method, *path, *raw_path, *path_qs, *query_string, *host, *remote, *scheme,
+        *content_type, *charset;
     aiohttp_headers *headers, *trailers;
     struct web_pair *query, *cookies;
     bool has_query, has_cookies;

@@ -2,6 +2,7 @@
 /* add_static: a resource whose part is a name below a directory. */
 #include "web/application.h"
 #include "web/file.h"
+#include "web/page.h"
 
 #include "base/bytes.h"
 #include "wire/quote.h"
@@ -13,8 +14,11 @@
 #include <asyncio/threads.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct root {
     struct web_opener opener;
@@ -49,11 +53,36 @@ static bool is_hidden(const char *name)
 }
 
 /* What a page of names is made of: done in a thread. */
+struct entry {
+    bool is_directory;
+    int64_t size, modified;
+    char name[];
+};
+
 struct listing {
     int directory;              /* taken */
-    struct dirent **names;
+    struct entry **entries;
     int count, result;
+    bool has_more;
 };
+
+static int read_entry(int directory, const char *name, struct entry **ret_entry)
+{
+    struct stat status;
+    if (fstatat(directory, name, &status, 0) < 0 && fstatat(directory, name, &status,
+                                                            AT_SYMLINK_NOFOLLOW) < 0)
+        return 0; /* it has gone meanwhile */
+    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+        return 0; /* nothing that is served */
+    size_t size = strlen(name) + 1;
+    struct entry *entry = asyncio_mem_malloc(sizeof *entry + size);
+    if (!entry)
+        return -ENOMEM;
+    *entry = (struct entry){ S_ISDIR(status.st_mode), status.st_size, status.st_mtime };
+    memcpy(entry->name, name, size);
+    *ret_entry = entry;
+    return 1;
+}
 
 static int read_names(struct listing *listing)
 {
@@ -62,78 +91,100 @@ static int read_names(struct listing *listing)
         return -errno;
     listing->directory = -1;
     struct dirent *entry;
-    while ((entry = readdir(folder)) && listing->count < NAMES_MAX) {
+    int r = 0;
+    while (r >= 0 && (entry = readdir(folder))) {
         if (entry->d_name[0] == '.')
             continue;
-        struct dirent *copy = asyncio_mem_malloc(sizeof *copy);
-        if (!copy)
+        if ((listing->has_more = listing->count == NAMES_MAX))
             break;
-        memcpy(copy, entry, offsetof(struct dirent, d_name) + strlen(entry->d_name) + 1);
-        listing->names[listing->count++] = copy;
+        r = read_entry(dirfd(folder), entry->d_name, &listing->entries[listing->count]);
+        listing->count += r > 0;
     }
-    int result = entry && listing->count < NAMES_MAX ? -ENOMEM : 0;
     closedir(folder);
-    return result;
+    return r < 0 ? r : 0;
 }
 
+/* Directories first. */
 static int compare(const void *a, const void *b)
 {
-    const struct dirent *const *x = a, *const *y = b;
-    return strcmp((*x)->d_name, (*y)->d_name);
+    const struct entry *const *x = a, *const *y = b;
+    if ((*x)->is_directory != (*y)->is_directory)
+        return (*y)->is_directory - (*x)->is_directory;
+    return strcmp((*x)->name, (*y)->name);
 }
 
-static void add_html(struct bytes *out, struct span text)
+static void add_size(struct bytes *out, int64_t size)
 {
-    for (size_t i = 0; i < text.size; i++)
-        switch (text.data[i]) {
-        case '&':
-            bytes_text(out, "&amp;");
-            break;
-        case '<':
-            bytes_text(out, "&lt;");
-            break;
-        case '>':
-            bytes_text(out, "&gt;");
-            break;
-        case '"':
-            bytes_text(out, "&quot;");
-            break;
-        case '\'':
-            bytes_text(out, "&#x27;");
-            break;
-        default:
-            bytes_put(out, text.data[i]);
-        }
+    static const char units[][4] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    char text[32];
+    double value = (double)size;
+    size_t unit = 0;
+    for (; value >= 1023.95 && unit < sizeof units / sizeof *units - 1; unit++)
+        value /= 1024;
+    snprintf(text, sizeof text, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    bytes_text(out, text);
 }
 
-static void write_page(struct bytes *out, const char *path, const struct listing *listing)
+static void add_row(struct bytes *out, const struct entry *entry)
 {
-    bytes_text(out, "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>Index of ");
-    add_html(out, span_of(path));
-    bytes_text(out, "</title></head>\n<body><h1>Index of ");
-    add_html(out, span_of(path));
-    bytes_text(out, "</h1>\n<ul>\n");
-    for (int i = 0; i < listing->count; i++) {
-        struct span name = span_of(listing->names[i]->d_name);
-        const char *slash = listing->names[i]->d_type == DT_DIR ? "/" : "";
-        bytes_text(out, "<li><a href=\"./");
-        aiohttp__quote(out, name, QUOTE_SEGMENT);
-        bytes_text(out, slash);
-        bytes_text(out, "\">");
-        add_html(out, name);
-        bytes_text(out, slash);
-        bytes_text(out, "</a></li>\n");
-    }
-    bytes_text(out, "</ul></body></html>\n");
+    char date[32] = "";
+    struct tm parts;
+    struct span name = span_of(entry->name);
+    const char *slash = entry->is_directory ? "/" : "";
+    time_t when = (time_t)entry->modified;
+    if (gmtime_r(&when, &parts))
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M", &parts);
+    bytes_text(out, "<tr><td><a href=\"./");
+    aiohttp__quote(out, name, QUOTE_SEGMENT);
+    bytes_text(out, slash);
+    bytes_text(out, "\">");
+    aiohttp__page_text(out, name);
+    bytes_text(out, slash);
+    bytes_text(out, "</a></td><td>");
+    bytes_text(out, date);
+    bytes_text(out, "</td><td>");
+    if (!entry->is_directory)
+        add_size(out, entry->size);
+    bytes_text(out, "</td></tr>\n");
+}
+
+static void write_page(struct bytes *out, struct span path, bool has_parent,
+                       const struct listing *listing)
+{
+    char title[256];
+    struct bytes text = bytes_in(title, sizeof title);
+    bytes_text(&text, "Index of ");
+    bytes_add(&text, path);
+    aiohttp__page_begin(out, bytes_span(&text),
+                        "h1 { font-size: 1.5rem; overflow-wrap: anywhere; }\n"
+                        "table { border-collapse: collapse; width: 100%; }\n"
+                        "th, td { padding: .3rem .6rem; text-align: left; border-bottom: "
+                        "1px solid #8884; }\n"
+                        "th { font-weight: 600; }\n"
+                        "td:first-child { overflow-wrap: anywhere; }\n"
+                        "td + td { white-space: nowrap; opacity: .75; }\n"
+                        "th:last-child, td:last-child { text-align: right; }\n");
+    bytes_text(out, "<h1>Index of ");
+    aiohttp__page_text(out, path);
+    bytes_text(out, "</h1>\n<table>\n<tr><th>Name</th><th>Changed (UTC)</th><th>Size</th></tr>\n");
+    if (has_parent)
+        bytes_text(out, "<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
+    for (int i = 0; i < listing->count; i++)
+        add_row(out, listing->entries[i]);
+    bytes_text(out, "</table>\n");
+    if (listing->has_more)
+        bytes_text(out, "<p>There is more than this.</p>\n");
+    aiohttp__page_end(out);
 }
 
 static int answer_page(aiohttp_web_request *request, const struct listing *listing)
 {
     const char *path = aiohttp_web_request_path(request);
+    const char *part = aiohttp_web_request_match_info(request, "filename");
     struct bytes page = bytes_up_to(PAGE_MAX);
     if (!path)
         return -ENOMEM;
-    write_page(&page, path, listing);
+    write_page(&page, span_of(path), part && *part, listing);
     int r = page.error ? page.error
                        : aiohttp_web_respond_bytes(request, page.data, page.size,
                                                    .content_type = "text/html; charset=utf-8");
@@ -144,19 +195,19 @@ static int answer_page(aiohttp_web_request *request, const struct listing *listi
 static int show_index(aiohttp_web_request *request, int directory)
 {
     struct listing listing = { .directory = directory };
-    listing.names = asyncio_mem_calloc(NAMES_MAX, sizeof *listing.names);
-    if (!listing.names) {
+    listing.entries = asyncio_mem_calloc(NAMES_MAX, sizeof *listing.entries);
+    if (!listing.entries) {
         asyncio_close(directory);
         return -ENOMEM;
     }
     int r = asyncio_to_thread(asyncio_coro(read_names, &listing));
     if (r >= 0) {
-        qsort(listing.names, (size_t)listing.count, sizeof *listing.names, compare);
+        qsort(listing.entries, (size_t)listing.count, sizeof *listing.entries, compare);
         r = answer_page(request, &listing);
     }
     for (int i = 0; i < listing.count; i++)
-        asyncio_mem_free(listing.names[i]);
-    asyncio_mem_free(listing.names);
+        asyncio_mem_free(listing.entries[i]);
+    asyncio_mem_free(listing.entries);
     if (listing.directory >= 0)
         asyncio_close(listing.directory);
     return r;
@@ -214,6 +265,27 @@ static int serve_static(aiohttp_web_request *request, void *data)
     return r < 0 ? r : aiohttp__web_send_file(request, &file, root->headers);
 }
 
+/* A hash (FNV-1a) of when it was changed, and of its size. */
+static void add_version(void *data, const char *name, struct bytes *out)
+{
+    struct root *root = data;
+    struct stat status;
+    char text[24];
+    int descriptor = open_in(&root->opener, name);
+    int r = descriptor < 0 ? descriptor : fstat(descriptor, &status);
+    if (descriptor >= 0)
+        asyncio_close(descriptor);
+    if (r < 0 || !S_ISREG(status.st_mode))
+        return;
+    uint64_t parts[] = { (uint64_t)status.st_mtim.tv_sec, (uint64_t)status.st_mtim.tv_nsec,
+                         (uint64_t)status.st_size };
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < sizeof parts; i++)
+        hash = (hash ^ ((const unsigned char *)parts)[i]) * 0x100000001b3;
+    snprintf(text, sizeof text, "v=%016" PRIx64, hash);
+    bytes_text(out, text);
+}
+
 static int new_root(const char *directory, const aiohttp_web_static_options *options,
                     struct root **ret_root)
 {
@@ -247,7 +319,10 @@ int(aiohttp_web_application_add_static)(aiohttp_web_application *app, const char
     char path[512];
     if (!options)
         options = &usual;
-    int r = directory ? new_root(directory, options, &root) : -EINVAL;
+    int r = aiohttp__application_may_change(app);
+    if (r < 0)
+        return r;
+    r = directory && prefix ? new_root(directory, options, &root) : -EINVAL;
     if (r < 0)
         return aiohttp__application_failed(app, r, "static files of %s",
                                              directory ? directory : "NULL");
@@ -255,6 +330,9 @@ int(aiohttp_web_application_add_static)(aiohttp_web_application *app, const char
     while (size && prefix[size - 1] == '/')
         size--;
     snprintf(path, sizeof path, "%.*s/{filename:.*}", (int)size, prefix);
-    return aiohttp_web_application_add_get(app, path, serve_static, .name = options->name,
-                                           .data = root, .destroy = free_root);
+    r = aiohttp_web_application_add_get(app, path, serve_static, .name = options->name,
+                                        .data = root, .destroy = free_root);
+    if (r >= 0)
+        app->newest->version = add_version;
+    return r;
 }

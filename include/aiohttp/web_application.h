@@ -163,6 +163,10 @@ typedef struct aiohttp_web_url_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_web_url_options));
     const char *const *match_info ASYNCIO__0; /* name, value, name, value, ..., NULL */
     const char *const *query ASYNCIO__0;      /* likewise: "?name=value&..." */
+    /* of add_static's resource, and its part "filename": "?v=..." that changes when the file does,
+     * so that it can be cached for ever. Python's is a hash of the content, this one of time and
+     * size */
+    int append_version ASYNCIO__0;
 } aiohttp_web_url_options;
 
 /* Builds the path of the resource of that name, prefixes included: *ret_url lies in the innermost

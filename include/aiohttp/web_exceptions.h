@@ -8,7 +8,8 @@
  *            which travels up through the middlewares as Python's exception does. An answer that
  *            was set before is replaced; headers and cookies that were set stay. A middleware that
  *            swallows the code (returns 0) still sends the answer.
- * TEXT       Without `.text` it is "404: Not Found".
+ * TEXT       Without `.text` it is "404: Not Found", and for a browser (Accept prefers text/html)
+ *            a page that says so.
  * ERRORS     -ENOMEM: the answer could not be set. After prepare the answer stays as it was, and
  *            the code is returned all the same.
  * SOURCE     aiohttp's web_exceptions.py. */

@@ -152,6 +152,19 @@ typedef struct aiohttp_web_forwarded {
 AIOHTTP_API int aiohttp_web_request_forwarded_next(aiohttp_web_request *request, size_t *position,
                                                    aiohttp_web_forwarded *ret_forwarded);
 
+typedef struct aiohttp_web_override_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_web_override_options));
+    const char *scheme ASYNCIO__0; /* "https"; NULL: as it is, as of the others */
+    const char *host ASYNCIO__0;   /* "example.com:8443" */
+    const char *remote ASYNCIO__0; /* "192.0.2.1" */
+} aiohttp_web_override_options;
+
+/* What a middleware behind a proxy knows better: what scheme, host and remote (and secure and url)
+ * say from now on. Copied. Python's middlewares give a clone() of the request to the handler; here
+ * there is one request. Routes by domain were looked for before. 0, -ENOMEM. Does not suspend. */
+AIOHTTP_API int aiohttp_web_request_override(aiohttp_web_request *request,
+                                             const aiohttp_web_override_options *options);
+
 /* "http://host/path?query": what was asked for as a whole, by scheme, host and path_qs. NULL
  * without memory. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_request_url(aiohttp_web_request *request);
@@ -219,4 +232,15 @@ AIOHTTP_API int aiohttp_web_request_set_handler_cancellation(aiohttp_web_request
 /* The request's answer, lent, never NULL; its status is 0 until one was set. Does not suspend. */
 AIOHTTP_API aiohttp_web_response *aiohttp_web_request_response(aiohttp_web_request *request);
 
+static inline int aiohttp__web_override_v(aiohttp_web_request *request,
+                                          aiohttp_web_override_options options)
+{
+    return aiohttp_web_request_override(request, &options);
+}
+
 ASYNCIO__END
+
+#define aiohttp_web_request_override(...) aiohttp__web_override_m(__VA_ARGS__, )
+#define aiohttp__web_override_m(request, ...)                                                      \
+    aiohttp__web_override_v(request,                                                               \
+                            ASYNCIO__OPTIONS(aiohttp_web_override_options, (), __VA_ARGS__))

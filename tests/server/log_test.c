@@ -59,7 +59,8 @@ static int line(void *data)
     logged[0] = '\0';
     aiohttp_web_server_options options = { .size = sizeof options, .keepalive_timeout = -1 };
     options.access_log = log_line;
-    options.access_log_format = "%a \"%r\" %s %b \"%{user-agent}i\" %{none}i %{x-out}o %{none}o 100%%";
+    options.access_log_format = "%a \"%r\" %s %b \"%{user-agent}i\" %{none}i "
+                                "%{x-out}o %{none}o 100%%";
     int r = live_start_with(&live, hello, &options);
     if (r >= 0)
         r = live_ask(&live,

@@ -84,6 +84,17 @@ static int url(aiohttp_web_request *request, char *out, size_t size)
     return text ? 0 : -ENOMEM;
 }
 
+static int override(aiohttp_web_request *request, char *out, size_t size)
+{
+    int r = aiohttp_web_request_override(request, .scheme = "https", .remote = "192.0.2.1");
+    if (r >= 0 && strcmp(aiohttp_web_request_host(request), "there:81") == 0)
+        r = aiohttp_web_request_override(request, .host = "example.com");
+    const char *text = aiohttp_web_request_url(request);
+    snprintf(out, size, "%s %s %d", text ? text : "", aiohttp_web_request_remote(request),
+             aiohttp_web_request_secure(request));
+    return r;
+}
+
 static const struct row {
     int (*read)(aiohttp_web_request *request, char *out, size_t size);
     const char *headers[5];
@@ -122,6 +133,7 @@ static const struct row {
         "Forwarded", "for=b" },
       "[|1.2.3.4||https][_x|[::1]:80|a|][|b||]" },
     { forwarded, { "Forwarded", "for=1, ;;=, for=2" }, "[|1||][|||][|2||]" },
+    { override, { "Host", "there:81" }, "https://example.com/a?b 192.0.2.1 1" },
     { url, { "Host", "there:81" }, "http://there:81/a?b" },
 };
 

@@ -177,7 +177,7 @@ static const struct talk statics[] = {
 static int statics_of(aiohttp_web_application *app)
 {
     static const char *const own[] = { "X-Own", "1", NULL };
-    int r = aiohttp_web_application_add_static(app, "/s", folder, .show_index = 1,
+    int r = aiohttp_web_application_add_static(app, "/s", folder, .show_index = 1, .name = "files",
                                                .precompressed = 1, .headers = own);
     if (r >= 0)
         r = aiohttp_web_application_add_static(app, "/i/", folder, .index = "a.txt");
@@ -205,6 +205,52 @@ static int static_talks(int port)
     return r;
 }
 
+/* What url_for says of a file, in *ret_url (room for 128). */
+static int url_of(aiohttp_web_application *app, const char *name, const char *const *query,
+                  char *ret_url)
+{
+    const char *const info[] = { "filename", name, NULL };
+    const char *url;
+    asyncio_exit_stack stack;
+    int r = asyncio_exit_stack_enter(&stack);
+    if (r >= 0)
+        r = aiohttp_web_application_url_for(app, "files", &url, .match_info = info,
+                                            .query = query, .append_version = 1);
+    if (r >= 0)
+        snprintf(ret_url, 128, "%s", url);
+    return asyncio_exit_stack_exit(&stack, r);
+}
+
+/* A version changes with its file and with nothing else. */
+static int versions(aiohttp_web_application *app)
+{
+    static const char *const query[] = { "a", "b", NULL };
+    char first[128], again[128], changed[128], none[128], more[128];
+    put("v.txt", "one", 3);
+    int r = url_of(app, "v.txt", NULL, first);
+    if (r >= 0)
+        r = url_of(app, "v.txt", NULL, again);
+    if (r >= 0)
+        r = url_of(app, "v.txt", query, more);
+    put("v.txt", "other", 5);
+    if (r >= 0)
+        r = url_of(app, "v.txt", NULL, changed);
+    if (r >= 0)
+        r = url_of(app, "none", NULL, none);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(first, "/s/v.txt?v=");
+    CHECK_IS((int)strlen(first), (int)strlen("/s/v.txt?v=") + 16);
+    CHECK_TEXT(again, first);
+    CHECK(strcmp(changed, first) != 0);
+    CHECK_TEXT(none, "/s/none");
+    CHECK_BEGINS(more, first);
+    CHECK_TEXT(more + strlen(first), "&a=b");
+    CHECK_IS(url_of(app, "../files_test.c", NULL, none), 0); /* nothing outside has one */
+    CHECK(!strchr(none, '?'));
+    return 0;
+}
+
 static int add_static(void *data)
 {
     (void)data;
@@ -214,6 +260,8 @@ static int add_static(void *data)
     asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
     int r = statics_of(app);
     int wrong = aiohttp_web_application_add_static(NULL, "/x", folder);
+    if (wrong == -ENOMEM)
+        wrong = aiohttp_web_application_add_static(NULL, "/x", "/nowhere");
     if (r >= 0)
         r = aiohttp_web_app_runner_new(app, &runner);
     if (r >= 0)
@@ -224,6 +272,8 @@ static int add_static(void *data)
         r = aiohttp_web_site_start(site);
     if (r >= 0)
         r = static_talks(aiohttp_web_site_port(site));
+    if (r >= 0)
+        r = versions(app);
     int ended = runner ? aiohttp_web_runner_cleanup(runner) : 0;
     aiohttp_web_site_unref(site);
     aiohttp_web_runner_unref(runner);
