@@ -8,6 +8,7 @@
 #include <aiohttp/connector.h>
 #include <aiohttp/cookie_jar.h>
 #include <aiohttp/error.h>
+#include <aiohttp/fingerprint.h>
 #include <aiohttp/form.h>
 #include <aiohttp/headers.h>
 #include <aiohttp/json.h>

@@ -11,10 +11,10 @@
  *            of the limits; of its body nothing is read. SOCKS answers are at most 262 bytes. How
  *            long it may take is the caller's (asyncio_timeout).
  * ERRORS     -AIOHTTP_PROXY: it answered with a status that is not 2xx; the status is told.
- *            -AIOHTTP_BAD_HTTP_MESSAGE and its kin: it does not speak HTTP. -AIOHTTP_SOCKS_...: see
- *            <aiohttp/error.h>. -AIOHTTP_PROXY_CLOSED: it hung up before it had answered.
- *            -ECONNRESET, -ECANCELED... After any of them the stream is good for nothing: the
- *            caller aborts it. */
+ *            -AIOHTTP_BAD_HTTP_MESSAGE and its kin: it does not speak HTTP. -AIOHTTP_SOCKS_...:
+ *            see <aiohttp/error.h>. -AIOHTTP_PROXY_CLOSED: it hung up before it had answered.
+ *            -ECANCELED... After any of them the stream is good for nothing: the caller aborts
+ *            it. */
 #pragma once
 
 #include "base/bytes.h"
@@ -43,6 +43,9 @@ int aiohttp__proxy_of_environment(const aiohttp_url *url, aiohttp_url **ret_prox
 /* Appends "Basic ..." of a URL's user and password: what goes into Proxy-Authorization, or
  * Authorization. Nothing when it has none. -EINVAL in out->error: see wire/basic.h. */
 void aiohttp__url_authorization(struct bytes *out, const aiohttp_url *url);
+
+/* Whether reading or writing failed because the proxy closed the connection. */
+bool aiohttp__proxy_hung_up(int error);
 
 struct proxy_connect {
     const char *host;              /* of the target: ASCII, IPv6 without brackets */
