@@ -50,6 +50,7 @@ struct http1 {
     uint8_t sends;              /* enum http1_body */
     bool is_eof;                /* the peer sends no more */
     bool is_flush_due;          /* the loop will call */
+    uint32_t held;              /* answers in `out` */
     uint64_t left;              /* of the length that was said */
     asyncio_handle *flush;
     struct out out;

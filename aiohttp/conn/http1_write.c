@@ -54,6 +54,7 @@ static int send_pieces(struct http1 *http, struct iovec *pieces, size_t count)
     char *data = http->out.data;
     pieces[0] = (struct iovec){ data, http->out.size };
     http->out = out_of(http->room, sizeof http->room);
+    http->held = 0;
     told(http, WAIT_WRITE);
     int r = count == 1 ? asyncio_stream_write(http->exchange.stream, data, pieces[0].iov_len)
                        : asyncio_stream_writelines(http->exchange.stream, pieces, count);

@@ -102,7 +102,7 @@ static int flush_or_hold(struct connection *connection)
 {
     struct http1 *http = &connection->work->http;
     if (!http->exchange.closes && http->out.size && http->out.size < HTTP1_OUT / 2 &&
-        aiohttp__http1_is_ahead(http)) {
+        ++http->held < http->limits->pipelined && aiohttp__http1_is_ahead(http)) {
         if (http->flush || asyncio_loop_call_soon(connection->server->loop, flush_now,
                                                   &http->flush, .data = http) >= 0)
             return 0;
@@ -218,8 +218,8 @@ static int serve_one(struct connection *connection)
     server->stats.requests++;
     if (server->is_closing || connection->requests >= server->limits.requests)
         exchange->closes = true;
-    else if (connection->began != __builtin_inf() && connection->requests % 64 == 0 &&
-             asyncio_loop_time(server->loop) - connection->began > server->limits.connection_time)
+    else if (connection->requests % 64 == 0 && connection->ends != __builtin_inf() &&
+             asyncio_loop_time(server->loop) > connection->ends)
         exchange->closes = true;
 
     asyncio_exit_stack stack;
@@ -325,8 +325,11 @@ int aiohttp__server_handle(struct server *server, asyncio_stream *stream)
     connection->server = server;
     connection->stream = stream;
     connection->task = asyncio_current_task();
-    connection->began = server->limits.connection_time == ASYNCIO_NONE ? __builtin_inf()
-                                                                       : asyncio_loop_time(loop);
+    connection->ends = server->limits.connection_time == ASYNCIO_NONE
+                           ? __builtin_inf()
+                           : asyncio_loop_time(loop) + server->limits.connection_time;
+    (void)asyncio_stream_set_write_buffer_limits(stream, server->limits.write_high_water,
+                                                 server->limits.write_low_water);
     connection_goes_on(connection);
     link_in(connection);
     int r = serve_all(connection);

@@ -6,6 +6,8 @@
 
 /* Seconds between two looks: who is late by that much is not noticed. */
 #define REST 0.1
+/* How many looks there are, at least, in the time that a write may wait. */
+#define WRITE_LOOKS 8
 
 static void check(asyncio_loop *loop, void *data);
 
@@ -34,23 +36,32 @@ void aiohttp__server_stop_timer(struct server *server)
     server->next_check = __builtin_inf();
 }
 
-static void set_deadline(struct connection *connection, double when)
+/* Who writes has no deadline of its own before somebody looks: that is often enough. */
+static double no_later(const struct server *server, double when, double now)
+{
+    double look = now + server->limits.write_time / WRITE_LOOKS;
+    return server->limits.write_time == ASYNCIO_NONE || when < look ? when : look;
+}
+
+static void set_deadline(struct connection *connection, double when, double now)
 {
     connection->deadline = when;
     if (when < connection->server->next_check)
-        arm(connection->server, when);
+        arm(connection->server, no_later(connection->server, when, now));
 }
 
 void aiohttp__connection_deadline(struct connection *connection, enum connection_state state,
                                   double seconds)
 {
+    bool is_idle = state == CONNECTION_IDLE;
     connection->state = (uint8_t)state;
-    if (seconds == ASYNCIO_NONE) {
+    if (seconds == ASYNCIO_NONE && !(is_idle && connection->ends != __builtin_inf())) {
         connection->deadline = __builtin_inf();
         return;
     }
-    connection->waits_since = asyncio_loop_time(connection->server->loop);
-    set_deadline(connection, connection->waits_since + seconds);
+    double now = connection->waits_since = asyncio_loop_time(connection->server->loop);
+    double when = seconds == ASYNCIO_NONE ? __builtin_inf() : now + seconds;
+    set_deadline(connection, is_idle && connection->ends < when ? connection->ends : when, now);
 }
 
 /* How long the body may have taken by now. */
@@ -83,14 +94,15 @@ void aiohttp__connection_wait(struct http1 *http, enum http1_wait what)
             connection->head_deadline =
                 asyncio_loop_time(connection->server->loop) + limits->head_time;
         connection->state = CONNECTION_HEAD;
-        set_deadline(connection, connection->head_deadline);
+        set_deadline(connection, connection->head_deadline,
+                     connection->head_deadline - limits->head_time);
         break;
     case WAIT_BODY:
         if (connection->state == CONNECTION_LINGERS)
             break;
         connection->state = CONNECTION_BODY;
         connection->waits_since = now = asyncio_loop_time(connection->server->loop);
-        set_deadline(connection, now + body_budget(connection) - connection->body_waited);
+        set_deadline(connection, now + body_budget(connection) - connection->body_waited, now);
         break;
     case WAIT_WRITE:
         if (connection->state == CONNECTION_LINGERS || limits->write_time == ASYNCIO_NONE)
@@ -168,5 +180,5 @@ static void check(asyncio_loop *loop, void *data)
             next = at->deadline;
     }
     if (next < __builtin_inf())
-        arm(server, next > now + REST ? next : now + REST);
+        arm(server, next > now + REST ? no_later(server, next, now) : now + REST);
 }

@@ -84,7 +84,8 @@ struct connection {
     bool ends_with_server;      /* the request under way does */
     size_t requests;
     double deadline;            /* INFINITY: none */
-    double began, head_deadline;
+    double ends;                /* no request is begun after it; INFINITY: never */
+    double head_deadline;
     double waits_since, body_waited;
     size_t unsent;              /* when the deadline was set */
 };

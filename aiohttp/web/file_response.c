@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { RANGES_MAX = 16, TAG_SIZE = 40 };
+enum { RANGES = 16, RANGES_MAX = 4096, TAG_SIZE = 40 };
 
 /* HTTP dates have no fractions: what was changed within a second was changed at its end. */
 static int64_t modified(const struct web_file *file)
@@ -141,11 +141,24 @@ static int set_headers(aiohttp_web_request *request, const struct web_file *file
     return r;
 }
 
+/* The ranges that are asked for, as many as are allowed: how many, 0: all of the file. */
+static int wanted_ranges(aiohttp_web_request *request, const struct web_file *file,
+                         struct span wanted, struct range **ranges)
+{
+    size_t most = request->exchange->limits->ranges;
+    most = most < RANGES_MAX ? most : RANGES_MAX;
+    if (most > RANGES)
+        *ranges = aiohttp__arena_alloc(&request->exchange->arena, most * sizeof **ranges);
+    if (!*ranges)
+        return -ENOMEM;
+    return aiohttp__ranges_parse(wanted, (uint64_t)file->status.st_size, *ranges, most);
+}
+
 static int set_file(aiohttp_web_request *request, struct web_file *file,
                     const char *const *headers)
 {
     char text[TAG_SIZE];
-    struct range ranges[RANGES_MAX];
+    struct range few[RANGES], *ranges = few;
     struct aiohttp_web_response *response = &request->response;
     tag_of(file, text);
     struct etag tag = { .value = span_of(text) };
@@ -162,7 +175,9 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
     int count = 0;
     if (wanted.data && request->exchange->head.method == METHOD_GET &&
         range_counts(request, file, &tag))
-        count = aiohttp__ranges_parse(wanted, (uint64_t)file->status.st_size, ranges, RANGES_MAX);
+        count = wanted_ranges(request, file, wanted, &ranges);
+    if (count == -ENOMEM)
+        return count;
     if (count < 0)
         return refuse_range(request, file);
     response->status = 200;

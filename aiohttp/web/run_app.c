@@ -5,6 +5,8 @@
 #include <asyncio/error.h>
 #include <asyncio/runner.h>
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <signal.h>
 
 
@@ -19,7 +21,6 @@ struct running {
 static const aiohttp_web_run_app_options usual = { .size = sizeof usual,
                                                    .port = AIOHTTP__DEFAULT_RUN_PORT,
                                                    .sock = ASYNCIO__DEFAULT_SOCK,
-                                                   .backlog = AIOHTTP__DEFAULT_SITE_BACKLOG,
                                                    .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,
                                                    .shutdown_timeout =
                                                        AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT,
@@ -156,16 +157,30 @@ static int check(const aiohttp_web_run_app_options *options)
     if (options->workers < 0 || options->threads < 0 || options->workers > LISTENERS_MAX ||
         options->threads > LISTENERS_MAX)
         return asyncio_raise(-EINVAL, "no such number of workers or threads");
-    if (!(options->drain_timeout >= 0) || !(options->shutdown_timeout >= 0))
+    if (!(options->drain_timeout >= 0) || isnan(options->shutdown_timeout))
         return asyncio_raise(-EINVAL, "a timeout is negative or no number");
     if (asyncio_get_running_loop())
         return asyncio_raise(-ASYNCIO_LOOP_RUNNING, "workers cannot be run by a running loop");
     return 0;
 }
 
-static int run_workers(aiohttp_web_worker_function *function, void *data,
-                       const aiohttp_web_run_app_options *options)
+/* What the limits say where the options do not. */
+static void take_limits(aiohttp_web_run_app_options *options)
 {
+    aiohttp_limits limits = options->server && options->server->limits ? *options->server->limits
+                                                                       : aiohttp_server_limits();
+    if (options->shutdown_timeout < 0)
+        options->shutdown_timeout =
+            limits.shutdown_time == ASYNCIO_NONE ? __builtin_inf() : limits.shutdown_time;
+    if (options->backlog <= 0)
+        options->backlog = limits.backlog < INT_MAX ? (int)limits.backlog : INT_MAX;
+}
+
+static int run_workers(aiohttp_web_worker_function *function, void *data,
+                       const aiohttp_web_run_app_options *given)
+{
+    aiohttp_web_run_app_options filled_in = *given, *options = &filled_in;
+    take_limits(options);
     struct listeners listeners;
     unsigned threads = options->threads > 1 ? (unsigned)options->threads : 1;
     unsigned processes = options->workers ? (unsigned)options->workers : 1;

@@ -17,8 +17,8 @@ static int new_runner(const aiohttp_web_runner_options *options, aiohttp_web_run
 {
     if (!options)
         options = &usual;
-    if (!(options->shutdown_timeout >= 0))
-        return asyncio_raise(-EINVAL, "shutdown_timeout is negative or no number");
+    if (isnan(options->shutdown_timeout))
+        return asyncio_raise(-EINVAL, "shutdown_timeout is no number");
     aiohttp_web_runner *runner = asyncio_mem_calloc(1, sizeof *runner);
     if (!runner)
         return -ENOMEM;
@@ -133,13 +133,20 @@ static int end_server(aiohttp_web_runner *runner, double deadline)
     return r < 0 ? r : shut < 0 ? shut : ended;
 }
 
+static double shutdown_time(const aiohttp_web_runner *runner)
+{
+    double limit = runner->server ? runner->server->server.limits.shutdown_time : 0;
+    return runner->shutdown_timeout >= 0 ? runner->shutdown_timeout
+           : limit == ASYNCIO_NONE       ? __builtin_inf()
+                                         : limit;
+}
+
 int aiohttp_web_runner_cleanup(aiohttp_web_runner *runner)
 {
     if (runner->is_cleaned)
         return 0;
     runner->is_cleaned = true;
-    double deadline =
-        asyncio_loop_time(asyncio_get_running_loop()) + runner->shutdown_timeout;
+    double deadline = asyncio_loop_time(asyncio_get_running_loop()) + shutdown_time(runner);
     aiohttp_web_runner_ref(runner);
     stop_sites(runner);
     int r = runner->is_set_up ? end_server(runner, deadline) : 0;

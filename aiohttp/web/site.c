@@ -5,6 +5,7 @@
 #include <asyncio/alloc.h>
 #include <asyncio/error.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 static void free_site(struct aiohttp_web_site *site)
@@ -42,7 +43,6 @@ static int copy_hosts(struct aiohttp_web_site *site, const char *const *hosts)
 }
 
 static const aiohttp_web_site_options usual = { .size = sizeof usual,
-                                                .backlog = AIOHTTP__DEFAULT_SITE_BACKLOG,
                                                 .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS };
 
 static int new_site(aiohttp_web_runner *runner, const char *host, const char *path,
@@ -126,6 +126,13 @@ static unsigned most_connections(const aiohttp_limits *limits)
     return limits->connections < UINT32_MAX ? (unsigned)limits->connections : 0;
 }
 
+static int backlog_of(const struct aiohttp_web_site *site)
+{
+    size_t limit = site->runner->server->server.limits.backlog;
+    return site->options.backlog > 0 ? site->options.backlog : limit < INT_MAX ? (int)limit
+                                                                               : INT_MAX;
+}
+
 static int listen_tcp(struct aiohttp_web_site *site)
 {
     aiohttp_web_server *server = site->runner->server;
@@ -133,7 +140,7 @@ static int listen_tcp(struct aiohttp_web_site *site)
     bool is_given = site->sock >= 0 || site->listen_fds;
     return asyncio_start_server(
         connected, is_given ? NULL : site->host, is_given ? 0 : site->port, &site->server,
-        .limit = buffer_limit(limits), .sock = site->sock, .backlog = site->options.backlog,
+        .limit = buffer_limit(limits), .sock = site->sock, .backlog = backlog_of(site),
         .reuse_address = site->options.reuse_address, .reuse_port = site->options.reuse_port,
         .keep_alive = server->keeps_alive, .hosts = (const char *const *)site->hosts,
         .listen_fds = site->listen_fds, .stack_size = server->stack_size,
@@ -148,7 +155,7 @@ static int listen_unix(struct aiohttp_web_site *site)
     const aiohttp_limits *limits = &server->server.limits;
     return asyncio_start_unix_server(
         connected, site->path, &site->server, .limit = buffer_limit(limits),
-        .backlog = site->options.backlog, .stack_size = server->stack_size,
+        .backlog = backlog_of(site), .stack_size = server->stack_size,
         .max_connections = most_connections(limits), .ssl = site->ssl,
         .ssl_handshake_timeout = handshake_time(site), .data = aiohttp_web_server_ref(server),
         .destroy = unref_server);

@@ -159,8 +159,7 @@ static void listen_to_crew(struct aiohttp_web_worker *worker, asyncio_loop *loop
         end_now(loop, worker);
 }
 
-static const aiohttp_web_site_options usual = { .size = sizeof usual,
-                                                .backlog = AIOHTTP__DEFAULT_SITE_BACKLOG };
+static const aiohttp_web_site_options usual = { .size = sizeof usual };
 
 int(aiohttp_web_worker_serve)(aiohttp_web_worker *worker, aiohttp_web_runner *runner,
                               const aiohttp_web_site_options *site)

@@ -28,7 +28,6 @@ typedef struct aiohttp_limits {
     /* --- bodies --- */
     size_t body;             /* that is kept in memory as a whole (client_max_size): 413 */
     size_t chunk_extensions; /* of all chunks of a body together: 400 */
-    size_t chunk_pieces;     /* pieces of a body that wait to be read */
     size_t trailers;         /* how many trailer fields: 431 */
     size_t trailer;          /* of the whole trailer section: 431 */
 
@@ -46,14 +45,13 @@ typedef struct aiohttp_limits {
     size_t gzip_members;       /* one behind the other: 400 */
 
     /* --- a connection --- */
-    size_t pipelined;        /* requests read and not yet answered: no more is read */
-    size_t read_buffer;      /* a connection's first */
-    size_t read_buffer_max;  /* what it may grow to */
+    size_t pipelined;        /* answers held back for those to requests that were sent ahead */
+    size_t read_buffer_max;  /* what is read ahead; `head`, if that is more */
     size_t write_low_water;  /* writing goes on below it */
     size_t write_high_water; /* and waits above it */
     size_t requests;         /* on one connection; then it is closed */
     size_t connections;      /* of a server: at the limit none is accepted */
-    size_t backlog;          /* of a listening socket */
+    size_t backlog;          /* of a listening socket, unless its site says otherwise */
     size_t lingering;        /* read and thrown away of a request that was answered already */
     double head_time;        /* for the whole head: 408 */
     double tls_time;         /* for the handshake */
@@ -63,7 +61,8 @@ typedef struct aiohttp_limits {
     double write_time;       /* without a byte taken by the peer */
     double body_grace;       /* a body may be slower than body_rate for so long: 408 */
     size_t body_rate;        /* bytes a second */
-    double shutdown_time;    /* for the requests being answered when a server stops */
+    double shutdown_time;    /* for the requests being answered when a server stops, unless its
+                                runner says otherwise */
 
     /* --- a client --- */
     size_t redirects;
@@ -103,7 +102,6 @@ static inline aiohttp_limits aiohttp_server_limits(void)
     limits.empty_lines = 4;
     limits.body = 1048576;
     limits.chunk_extensions = 4096;
-    limits.chunk_pieces = 1024;
     limits.trailers = 64;
     limits.trailer = 16384;
     limits.parts = 1000;
@@ -116,7 +114,6 @@ static inline aiohttp_limits aiohttp_server_limits(void)
     limits.codings = 2;
     limits.gzip_members = 1024;
     limits.pipelined = 16;
-    limits.read_buffer = 16384;
     limits.read_buffer_max = 65536;
     limits.write_low_water = 16384;
     limits.write_high_water = 65536;

@@ -36,19 +36,19 @@ typedef struct aiohttp_web_runner aiohttp_web_runner;
 typedef struct aiohttp_web_site aiohttp_web_site;
 typedef struct aiohttp_web_application aiohttp_web_application;
 
-#define AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT 60.0
-#define AIOHTTP__DEFAULT_SITE_BACKLOG 1024
+#define AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT (-1.0)
 
 typedef struct aiohttp_web_runner_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_web_runner_options));
-    double shutdown_timeout ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT); /* seconds */
+    /* seconds; below 0: `shutdown_time` of the server's limits */
+    double shutdown_timeout ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT);
     /* AppRunner: options of the server it makes; NULL: the defaults. `.data` and `.destroy` are not
      * looked at */
     const aiohttp_web_server_options *server ASYNCIO__0;
 } aiohttp_web_runner_options;
 
 /* A runner of an application (one more reference of it). ret_runner returns new. -EINVAL for a
- * timeout that is NaN or negative, -ENOMEM. Does not suspend. */
+ * timeout that is NaN, -ENOMEM. Does not suspend. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_web_app_runner_new(aiohttp_web_application *app, aiohttp_web_runner **ret_runner,
                            const aiohttp_web_runner_options *options);
@@ -90,7 +90,7 @@ AIOHTTP_API void aiohttp_web_runner_unref(aiohttp_web_runner *runner);
 
 typedef struct aiohttp_web_site_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_web_site_options));
-    int backlog ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_SITE_BACKLOG);
+    int backlog ASYNCIO__0;                         /* 0: that of the server's limits */
     int reuse_address ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_REUSE_ADDRESS);
     int reuse_port ASYNCIO__0;
     const char *const *hosts ASYNCIO__0;            /* several, NULL at the end; host is NULL */
@@ -150,7 +150,7 @@ typedef struct aiohttp_web_run_app_options {
     int sock ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SOCK);
     const char *listen_fds ASYNCIO__0;          /* as of asyncio_start_server */
     asyncio_ssl_context *ssl_context ASYNCIO__0;
-    int backlog ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_SITE_BACKLOG);
+    int backlog ASYNCIO__0;                         /* 0: that of the server's limits */
     int reuse_address ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_REUSE_ADDRESS);
     int reuse_port ASYNCIO__0;
     double shutdown_timeout ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT);
@@ -239,9 +239,7 @@ ASYNCIO__END
 
 #define AIOHTTP__SITE_OPTIONS(...)                                                                 \
     ASYNCIO__OPTIONS(aiohttp_web_site_options,                                                     \
-                     (.backlog = AIOHTTP__DEFAULT_SITE_BACKLOG,                                    \
-                      .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS, ),                          \
-                     __VA_ARGS__)
+                     (.reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS, ), __VA_ARGS__)
 #define aiohttp_web_tcp_site_new(...) aiohttp__tcp_site_m(__VA_ARGS__, )
 #define aiohttp__tcp_site_m(runner, host, port, ret_site, ...)                                     \
     aiohttp__tcp_site_v(runner, host, port, ret_site, AIOHTTP__SITE_OPTIONS(__VA_ARGS__))
@@ -257,7 +255,6 @@ ASYNCIO__END
 #define AIOHTTP__RUN_APP_OPTIONS(...)                                                              \
     ASYNCIO__OPTIONS(aiohttp_web_run_app_options,                                                  \
                      (.port = AIOHTTP__DEFAULT_RUN_PORT, .sock = ASYNCIO__DEFAULT_SOCK,            \
-                      .backlog = AIOHTTP__DEFAULT_SITE_BACKLOG,                                    \
                       .reuse_address = ASYNCIO__DEFAULT_REUSE_ADDRESS,                             \
                       .shutdown_timeout = AIOHTTP__DEFAULT_SHUTDOWN_TIMEOUT,                       \
                       .drain_timeout = AIOHTTP__DEFAULT_DRAIN_TIMEOUT,                             \

@@ -15,7 +15,7 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TABLES = ("faults.md", "advisories.md")
+TABLES = ("faults.md", "advisories.md", "limits.md")
 REASON_MIN = 40
 LATER = ("client", "ws")
 AIOHTTP_ADVISORIES = 47

@@ -207,6 +207,25 @@ static void a_bomb_is_found_out(void **state)
     }
 }
 
+/* Of all that came to all that went in, at one below, at, and one above it. */
+static void a_ratio_is_counted_exactly(void **state)
+{
+    (void)state;
+    aiohttp_limits limits = aiohttp_server_limits();
+    size_t size = 0;
+    memset(plain, 0, sizeof plain);
+    assert_int_equal(encode(CODING_GZIP, 50000, MOST, MOST, &size), 0);
+    struct span data = { packed, size };
+    limits.inflate_ratio_from = 0;
+    for (size_t more = 0; more < 3; more++) {
+        limits.inflate_ratio = 50000 / (size + 1) + more;
+        bool is_within = 50000 / limits.inflate_ratio <= size;
+        assert_int_equal(is_within, more > 0);
+        assert_int_equal(decode("gzip", &limits, data, MOST, MOST),
+                         is_within ? 50000 : -AIOHTTP_BODY_TOO_LARGE);
+    }
+}
+
 static void a_step_gives_no_more_than_it_may(void **state)
 {
     (void)state;
@@ -400,6 +419,7 @@ int main(void)
         cmocka_unit_test(what_is_damaged_is_refused),
         cmocka_unit_test(bare_deflate_is_taken),
         cmocka_unit_test(a_bomb_is_found_out),
+        cmocka_unit_test(a_ratio_is_counted_exactly),
         cmocka_unit_test(a_step_gives_no_more_than_it_may),
         cmocka_unit_test(members_are_counted),
         cmocka_unit_test(one_over_the_other),

@@ -5,6 +5,7 @@
 #include "server/delivered.h"
 
 #include <aiohttp/limits.h>
+#include <aiohttp/web_form.h>
 #include <zlib.h>
 
 /* --- requests of a certain amount of something --- */
@@ -61,6 +62,15 @@ static void a_body(struct request_text *text, size_t amount)
     text_add(text, POST_HEAD);
     snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", amount);
     text_add(text, length);
+    text_fill(text, 'b', amount);
+}
+
+static void an_unread_body(struct request_text *text, size_t amount)
+{
+    char head[100];
+    snprintf(head, sizeof head, "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+             amount);
+    text_add(text, head);
     text_fill(text, 'b', amount);
 }
 
@@ -171,6 +181,90 @@ static void inflated(struct request_text *text, size_t amount)
     encoded(text, "gzip", data, gzip_member(data, sizeof data, amount));
 }
 
+/* --- multipart --- */
+
+#define PARTS "POST /parts HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+
+/* The body that `make` adds, behind a head. */
+static void a_multipart(struct request_text *text, void (*make)(struct request_text *, size_t),
+                        size_t amount)
+{
+    static struct request_text body;
+    char length[64];
+    body.size = 0;
+    make(&body, amount);
+    text_add(text, PARTS);
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", body.size);
+    text_add(text, length);
+    text_add(text, body.data);
+}
+
+static void parts_of(struct request_text *body, size_t amount)
+{
+    for (size_t i = 0; i < amount; i++)
+        text_add(body, "--b\r\n\r\nx\r\n");
+    text_add(body, "--b--\r\n");
+}
+
+static void many_parts(struct request_text *text, size_t amount)
+{
+    a_multipart(text, parts_of, amount);
+}
+
+static void fields_of(struct request_text *body, size_t amount)
+{
+    text_add(body, "--b\r\n");
+    for (size_t i = 0; i < amount; i++)
+        text_add(body, "A: b\r\n");
+    text_add(body, "\r\nx\r\n--b--\r\n");
+}
+
+static void part_fields(struct request_text *text, size_t amount)
+{
+    a_multipart(text, fields_of, amount);
+}
+
+static void head_of(struct request_text *body, size_t amount)
+{
+    text_add(body, "--b\r\n");
+    for (amount -= 2; amount > 0;) {
+        size_t step = amount > 8000 ? 7000 : amount;
+        text_add(body, "N: ");
+        text_fill(body, 'v', step - 5);
+        text_add(body, "\r\n");
+        amount -= step;
+    }
+    text_add(body, "\r\nx\r\n--b--\r\n");
+}
+
+static void a_part_head(struct request_text *text, size_t amount)
+{
+    a_multipart(text, head_of, amount);
+}
+
+/* One within the other, by boundaries "b", "c", ... */
+static void depth_of(struct request_text *body, size_t amount)
+{
+    char line[100];
+    for (size_t i = 1; i < amount; i++) {
+        snprintf(line, sizeof line,
+                 "--%c\r\nContent-Type: multipart/mixed; boundary=%c\r\n\r\n",
+                 (char)('a' + i), (char)('b' + i));
+        text_add(body, line);
+    }
+    for (size_t i = amount > 0 ? amount : 1; i > 0; i--) {
+        char c = (char)('a' + i);
+        snprintf(line, sizeof line, i < amount ? "\r\n--%c--" : "--%c\r\n\r\nx\r\n--%c--", c, c);
+        text_add(body, line);
+    }
+    text_add(body, "\r\n");
+}
+
+static void part_depth(struct request_text *text, size_t amount)
+{
+    a_multipart(text, depth_of, amount);
+}
+
 /* --- the table --- */
 
 #define LIMIT(field) #field, offsetof(aiohttp_limits, field)
@@ -197,16 +291,52 @@ static const struct row {
     { LIMIT(chunk_extensions), extensions, 12, true, 400, true },
     { LIMIT(trailers), many_trailers, 3, true, 431, true },
     { LIMIT(trailer), a_trailer, 30, true, 431, true },
+    { LIMIT(parts), many_parts, 3, true, 400, false },
+    { LIMIT(part_headers), part_fields, 3, true, 400, false },
+    { LIMIT(part_head), a_part_head, 30, true, 400, false },
+    { LIMIT(part_depth), part_depth, 2, true, 400, false },
     { LIMIT(gzip_members), gzip_members, 3, true, 400, false },
     { LIMIT(codings), codings, 1, true, 415, false },
     { LIMIT(inflate_ratio_from), inflated, 30000, false, 413, false },
 };
 
+/* All parts, and those within them. */
+static int read_parts(aiohttp_multipart_reader *reader)
+{
+    aiohttp_body_part_reader *part;
+    aiohttp_multipart_reader *inner;
+    char chunk[7];
+    int r;
+    while ((r = aiohttp_multipart_reader_next(reader, &part)) > 0) {
+        if (aiohttp_headers_get(aiohttp_body_part_reader_headers(part), "Content-Type")) {
+            r = aiohttp_body_part_reader_multipart(part, &inner);
+            if (r >= 0) {
+                r = read_parts(inner);
+                aiohttp_multipart_reader_unref(inner);
+            }
+        } else
+            while ((r = aiohttp_body_part_reader_read_chunk(part, chunk, sizeof chunk)) > 0)
+                ;
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
 static int handler(aiohttp_web_request *request, void *data)
 {
     const char *path = aiohttp_web_request_path(request), *body;
+    aiohttp_multipart_reader *reader;
     size_t size;
     (void)data;
+    if (path && strcmp(path, "/unread") == 0)
+        return aiohttp_web_respond(request, "unread");
+    if (path && strcmp(path, "/parts") == 0) {
+        int r = aiohttp_web_request_multipart(request, &reader);
+        if (r >= 0)
+            r = read_parts(reader);
+        return r < 0 ? r : aiohttp_web_respond(request, "parts");
+    }
     if (path && strcmp(path, "/behind") == 0)
         return aiohttp_web_respond(request, "behind");
     int r = aiohttp_web_request_read(request, &body, &size);
@@ -253,6 +383,26 @@ static int each_limit(void *data)
     return r;
 }
 
+/* A body that no handler has read is dropped, or, when there is more of it, ends the connection. */
+static int lingering(void *data)
+{
+    static struct request_text text;
+    aiohttp_limits limits = aiohttp_server_limits();
+    struct live live;
+    (void)data;
+    limits.lingering = 20;
+    aiohttp_web_server_options options = options_of(&limits);
+    int r = live_start_with(&live, handler, &options);
+    for (size_t size = 19; size <= 21 && r >= 0; size++) {
+        if (size > 20 && (world.is_chopped || world.is_seeded))
+            break; /* it is reset when it sends on */
+        text.size = 0;
+        an_unread_body(&text, size);
+        r = deliver_and_check(&live, "lingering", &text, 1000, 1000, 200, size > 20);
+    }
+    return live_end(&live, r);
+}
+
 #define CASE(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -260,11 +410,13 @@ static int each_limit(void *data)
         run_everywhere(name);                                                                      \
     }
 CASE(each_limit)
+CASE(lingering)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_limit),
+        cmocka_unit_test(test_lingering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
