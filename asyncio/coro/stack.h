@@ -124,9 +124,15 @@ static inline void asyncio__stack_put(struct stack_pool *pool, void *address)
 
 /* Ends a period, and gives back to the kernel the memory of free slots beyond what was needed at
  * once lately: the peak of the last period, or what is left of earlier ones, an eighth less each.
- * At most 256 slots a call. Called by the loop when it is about to sleep, a few times a second at
- * most, and not on a slot that was put back. */
+ * At most 256 slots a call, which takes a tenth of a millisecond. Called by the loop when it is
+ * about to sleep, ten times a second at most, and not on a slot that was put back. */
 void asyncio__stack_pool_relax(struct stack_pool *pool);
+
+/* Free slots whose memory has not been given back. */
+static inline size_t stack_pool_warm(const struct stack_pool *pool)
+{
+    return pool->count - pool->cold;
+}
 
 /* Drops whole pages of the slot below `sp`. */
 void asyncio__stack_trim(struct stack_pool *pool, void *sp);

@@ -97,6 +97,9 @@ struct asyncio_loop {
     void *after_switch;               /* the task floor's: one that ended, its stack is to go */
     struct coro stack;                /* the flow of control of run_forever */
     int64_t now_at_poll;
+    /* the task floor's: gives unneeded memory back before a sleep. After how many nanoseconds it
+     * wants to be called again, also if nothing else happens; -1: whenever there is a sleep */
+    int64_t (*give_back)(asyncio_loop *loop, int64_t now);
 
     struct env env;                   /* what callbacks run in */
     struct freelist freelists[LOOP_FREELISTS];

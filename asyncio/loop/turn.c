@@ -75,6 +75,15 @@ static int64_t time_to_wait(asyncio_loop *loop, int64_t now)
                                                                            : wait;
 }
 
+/* Where time is simulated it would pass by waking up for that. */
+static int64_t give_back(asyncio_loop *loop, int64_t now, int64_t timeout)
+{
+    if (timeout == 0 || !loop->give_back || loop->backend->type->job)
+        return timeout;
+    int64_t wait = loop->give_back(loop, now);
+    return wait >= 0 && (timeout < 0 || wait < timeout) ? wait : timeout;
+}
+
 /* Sleeping is announced before the last look at the posts, and a post is made before the look at
  * `sleeping`: one of the two sees the other. */
 static int poll_and_wait(asyncio_loop *loop, int64_t *ret_from)
@@ -83,7 +92,7 @@ static int poll_and_wait(asyncio_loop *loop, int64_t *ret_from)
     int64_t timeout = 0;
     *ret_from = asyncio__loop_now(loop);
     if (!atomic_load(&loop->posts) && !atomic_load(&loop->signals))
-        timeout = time_to_wait(loop, *ret_from);
+        timeout = give_back(loop, *ret_from, time_to_wait(loop, *ret_from));
     asyncio__loop_pauses(loop);
     int r = loop->backend->type->poll(loop->backend, timeout);
     asyncio__loop_goes_on(loop);

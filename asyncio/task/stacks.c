@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { WARM_SLOTS = 64, RELAX_NS = 100000000 };
+
 /* The task's slot is named by an address in it: its prepared block. Signal-safe: only reads. */
 static void name_for_overflow(void *slot_address, char *text, size_t size)
 {
@@ -84,7 +86,28 @@ static void close_floor(struct closer *closer, asyncio_loop *loop)
         if (floor->pools[i])
             asyncio__stack_pool_free(floor->pools[i]);
     loop->task_floor = NULL;
+    loop->give_back = NULL;
     asyncio__free(floor);
+}
+
+/* What a burst of tasks needed goes back bit by bit, while nobody waits for the loop. A few slots
+ * are not worth waking up for. */
+static int64_t give_back(asyncio_loop *loop, int64_t now)
+{
+    struct task_floor *floor = loop->task_floor;
+    size_t warm = 0;
+    for (int i = 0; i < STACK_CLASSES; i++)
+        if (floor->pools[i])
+            warm += stack_pool_warm(floor->pools[i]);
+    if (warm <= WARM_SLOTS)
+        return -1;
+    if (now >= floor->relax_at) {
+        floor->relax_at = now + RELAX_NS;
+        for (int i = 0; i < STACK_CLASSES; i++)
+            if (floor->pools[i])
+                asyncio__stack_pool_relax(floor->pools[i]);
+    }
+    return floor->relax_at - now;
 }
 
 static struct task_floor *floor_of(asyncio_loop *loop)
@@ -99,6 +122,7 @@ static struct task_floor *floor_of(asyncio_loop *loop)
     /* the lowest of those that close: goes last */
     list_append(&loop->closers, &floor->closer.link);
     loop->task_floor = floor;
+    loop->give_back = give_back;
     return floor;
 }
 

@@ -13,6 +13,7 @@ struct task_floor {
     struct stack_pool *usual;              /* of the loop's stack size, once it is there */
     uint8_t usual_class;
     struct stack_pool *pools[STACK_CLASSES];
+    int64_t relax_at;                      /* the time for the next asyncio__stack_pool_relax */
 };
 
 /* `size` 0: the loop's. `extra`: what has to lie on it above the first frame. 0 or -ENOMEM. */
