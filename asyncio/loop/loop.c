@@ -6,6 +6,8 @@
 #include "base/context.h"
 #include "coro/stack.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { DEFAULT_STACK_SIZE = 65536 };
 
 struct list asyncio__loops = LIST_INIT(asyncio__loops);
 static pthread_mutex_t loops_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -79,11 +83,37 @@ static bool environment_says_yes(const char *name)
     return value && *value && strcmp(value, "0") != 0;
 }
 
-static size_t default_stack_size(void)
+/* A number by an environment variable; unset or empty is none. 0, or -EINVAL: what was meant by it
+ * would silently not happen. */
+static int number_of(const char *name, uint64_t most, uint64_t *ret_value)
 {
-    const char *value = getenv("ASYNCIO_STACK_SIZE");
-    long size = value ? strtol(value, NULL, 10) : 0;
-    return size > 0 ? (size_t)size : 65536;
+    const char *text = getenv(name);
+    if (!text || !*text)
+        return 0;
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || value > most)
+        return asyncio_raise(-EINVAL, "%s=%s is no number from 0 to %" PRIu64, name, text, most);
+    *ret_value = value;
+    return 0;
+}
+
+/* What the options left open. */
+static int ask_environment(asyncio_loop *loop, struct backend_limits *limits)
+{
+    uint64_t stack_size = 0, chop = 0, seed = 0;
+    int r = number_of("ASYNCIO_STACK_SIZE", (uint64_t)1 << 30, &stack_size);
+    if (r < 0 || (r = number_of("ASYNCIO_MAX_IO_BYTES", UINT_MAX, &chop)) < 0 ||
+        (r = number_of("ASYNCIO_SIM_SEED", UINT64_MAX, &seed)) < 0)
+        return r;
+    if (!loop->stack_size)
+        loop->stack_size = stack_size ? stack_size : DEFAULT_STACK_SIZE;
+    if (!limits->chop)
+        limits->chop = (unsigned)chop;
+    if (!limits->seed)
+        limits->seed = seed;
+    return 0;
 }
 
 /* The floors above assert that their objects fit. */
@@ -106,7 +136,7 @@ static void init(asyncio_loop *loop, const asyncio_loop_options *options)
         options->poll_every_turn || environment_says_yes("ASYNCIO_POLL_EVERY_TURN");
     loop->debug = environment_says_yes("ASYNCIO_DEBUG");
     atomic_init(&loop->wants_check, loop_debugs(loop));
-    loop->stack_size = options->stack_size ? options->stack_size : default_stack_size();
+    loop->stack_size = options->stack_size;
     loop->forks = atomic_load(&asyncio__forks);
     loop->thread = pthread_self();
     atomic_init(&loop->refs, 1);
@@ -136,16 +166,11 @@ int(asyncio_loop_new)(asyncio_loop **ret_loop, const asyncio_loop_options *optio
     if (!loop)
         return -ENOMEM;
     init(loop, options);
-    const char *seed = getenv("ASYNCIO_SIM_SEED");
-    struct backend_limits limits = {
-        .seed = options->seed ? options->seed : seed ? strtoull(seed, NULL, 10) : 0,
-        .chop = options->max_io_bytes,
-    };
-    const char *chop = getenv("ASYNCIO_MAX_IO_BYTES");
-    if (chop && !limits.chop)
-        limits.chop = (unsigned)strtoul(chop, NULL, 10);
+    struct backend_limits limits = { .seed = options->seed, .chop = options->max_io_bytes };
     const char *reason;
-    int r = asyncio__backend_new(options->backend, &limits, &loop->backend, &reason);
+    int r = ask_environment(loop, &limits);
+    if (r >= 0)
+        r = asyncio__backend_new(options->backend, &limits, &loop->backend, &reason);
     if (r >= 0 && (r = remember_reason(loop, reason)) < 0)
         asyncio__backend_free(loop->backend);
     if (r < 0) {

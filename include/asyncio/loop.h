@@ -78,8 +78,8 @@ typedef struct asyncio_watch_options {
     void (*destroy)(void *data) ASYNCIO__0;
 } asyncio_watch_options;
 
-/* Returns new: a loop. -EINVAL for an unknown backend, -ENOMEM, or why the backend cannot be had.
- * Does not suspend. */
+/* Returns new: a loop. -EINVAL for an unknown backend or an environment variable that is no number
+ * but should be, -ENOMEM, or why the backend cannot be had. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_new(asyncio_loop **ret_loop,
                                                     const asyncio_loop_options *options);
 #define asyncio_loop_new(...) asyncio__loop_new_m(__VA_ARGS__, )
