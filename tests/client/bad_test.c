@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers that are none: each is an error with a name and a place, in every split. */
+#include "client/client_test.h"
+
+struct bad {
+    const char *name, *answer;
+    int error;
+    const char *says; /* part of the sentence */
+};
+
+#define OK "HTTP/1.1 200 OK\r\n"
+
+static const struct bad heads[] = {
+    { "nothing", "", AIOHTTP_SERVER_DISCONNECTED, "without an answer" },
+    { "half a status line", "HTTP/1.1 20", AIOHTTP_SERVER_DISCONNECTED, "within the head" },
+    { "half a head", OK "A: b\r\n", AIOHTTP_SERVER_DISCONNECTED, "within the head" },
+    { "no HTTP", "hello\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "another version", "HTTP/3.0 200 OK\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "0.9", "<html>hello</html>\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte 0" },
+    { "two digits", "HTTP/1.1 20 OK\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "status 099", "HTTP/1.1 099 OK\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "bare CR in a value", OK "A: b\rX: y\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "a control", OK "A: b\001\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "CR in the reason", "HTTP/1.1 200 O\rK\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "a folded line", OK "A: b\r\n c\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "space before the colon", OK "A : b\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "no colon", OK "hello\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "bare LF", "HTTP/1.1 200 OK\nA: b\n\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "a negative length", OK "Content-Length: -1\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "a signed length", OK "Content-Length: +1\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "an endless length", OK "Content-Length: 99999999999999999999\r\n\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "two lengths", OK "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "at byte" },
+    { "length and chunks", OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "" },
+    { "another coding", OK "Transfer-Encoding: gzip\r\n\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "" },
+    { "chunked twice", OK "Transfer-Encoding: chunked, chunked\r\n\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "" },
+};
+
+static const struct bad bodies[] = {
+    { "short", OK "Content-Length: 5\r\n\r\nabc", AIOHTTP_PAYLOAD, "after 3 bytes" },
+    { "chunks end", OK "Transfer-Encoding: chunked\r\n\r\n5\r\nabc", AIOHTTP_PAYLOAD, "after 3" },
+    { "no last chunk", OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", AIOHTTP_PAYLOAD,
+      "after 3" },
+    { "no end of trailers", OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+      AIOHTTP_PAYLOAD, "" },
+    { "no digit", OK "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", AIOHTTP_BAD_HTTP_MESSAGE,
+      "behind byte 0" },
+    { "0x", OK "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n", AIOHTTP_BAD_HTTP_MESSAGE, "" },
+    { "endless chunk", OK "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "" },
+    { "no line end", OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "behind byte 3" },
+    { "LF in an extension", OK "Transfer-Encoding: chunked\r\n\r\n3;a=\nb\r\nabc\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "" },
+    { "a bad trailer", OK "Transfer-Encoding: chunked\r\n\r\n0\r\nA : b\r\n\r\n",
+      AIOHTTP_BAD_HTTP_MESSAGE, "" },
+    { "no gzip", OK "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+      AIOHTTP_CONTENT_ENCODING, "" },
+    { "half a gzip", OK "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x08",
+      AIOHTTP_CONTENT_ENCODING, "" },
+    { "a body too large", OK "Content-Length: 300\r\n\r\n", AIOHTTP_BODY_TOO_LARGE, "" },
+};
+
+static int read_it(aiohttp_client_response *response)
+{
+    const char *body;
+    size_t size;
+    int r = aiohttp_client_response_read(response, &body, &size);
+    CHECK(r < 0 || size > 0);
+    return r;
+}
+
+static int fails_as(const struct bad *bad, int r)
+{
+    if (r != -bad->error)
+        print_error("%s: ", bad->name);
+    CHECK_IS(r, -bad->error);
+    const asyncio_error *error = asyncio_last_error(r);
+    if (*bad->says && !allocation_is_failing()) {
+        CHECK(error);
+        CHECK_HAS(error->text, bad->says);
+    }
+    return 0;
+}
+
+static int one(const struct bad *bad, bool is_body)
+{
+    struct raw raw = { .answer = bad->answer };
+    aiohttp_client_session *session = NULL;
+    aiohttp_client_response *response;
+    char body[400];
+    if (strcmp(bad->name, "a body too large") == 0) {
+        snprintf(body, sizeof body, "%s%0300d", bad->answer, 0);
+        raw.answer = body;
+    }
+    int r = raw_start(&raw);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session);
+    if (r >= 0) {
+        r = aiohttp_client_session_get(session, raw_url(&raw, "/"), &response, .max_body = 256);
+        if (r >= 0) {
+            r = is_body ? read_it(response) : -EPROTO;
+            aiohttp_client_response_unref(response);
+        }
+        r = r == -ENOMEM ? r : fails_as(bad, r);
+    }
+    aiohttp_connector_stats stats = { .in_use = 0 };
+    if (session)
+        aiohttp_connector_get_stats(aiohttp_client_session_connector(session), &stats);
+    r = raw_end(&raw, session_end(session, r));
+    CHECK_IS((int)stats.idle, 0);
+    CHECK_IS((int)stats.in_use, 0);
+    return r;
+}
+
+static int all_heads(void *data)
+{
+    (void)data;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        int r = one(&heads[i], false);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int all_bodies(void *data)
+{
+    (void)data;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        int r = one(&bodies[i], true);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What a limit allows, one less, one more. */
+struct limit_case {
+    const char *name;
+    size_t from; /* sizes from..from+2 are tried: the last is too large */
+    int error;
+};
+
+static char *answer_of(const char *name, size_t size, char *text, size_t room)
+{
+    char filler[1024];
+    memset(filler, 'a', sizeof filler);
+    if (strcmp(name, "line") == 0)
+        snprintf(text, room, "HTTP/1.1 200 %.*s\r\nContent-Length: 0\r\n\r\n", (int)(size - 13),
+                 filler);
+    else if (strcmp(name, "field") == 0)
+        snprintf(text, room, OK "Content-Length: 0\r\nA: %.*s\r\n\r\n", (int)(size - 3), filler);
+    else if (strcmp(name, "headers") == 0) {
+        snprintf(text, room, OK "Content-Length: 0\r\n");
+        for (size_t i = 1; i < size; i++)
+            strcat(text, "A: b\r\n");
+        strcat(text, "\r\n");
+    } else if (strcmp(name, "body") == 0)
+        snprintf(text, room, OK "Content-Length: %zu\r\n\r\n%.*s", size, (int)size, filler);
+    else { /* 1xx */
+        *text = '\0';
+        for (size_t i = 0; i < size; i++)
+            strcat(text, "HTTP/1.1 103 Early Hints\r\n\r\n");
+        strcat(text, OK "Content-Length: 0\r\n\r\n");
+    }
+    return text;
+}
+
+static int ask_limited(const struct raw *raw, aiohttp_client_session *session)
+{
+    aiohttp_client_response *response;
+    const char *body;
+    int r = aiohttp_client_session_get(session, raw_url(raw, "/"), &response);
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_read(response, &body, NULL);
+    aiohttp_client_response_unref(response);
+    return r;
+}
+
+static int limits(void *data)
+{
+    static const struct limit_case cases[] = {
+        { "line", 99, AIOHTTP_LINE_TOO_LONG },     { "field", 79, AIOHTTP_LINE_TOO_LONG },
+        { "headers", 9, AIOHTTP_HEADERS_TOO_LARGE }, { "body", 499, AIOHTTP_BODY_TOO_LARGE },
+        { "1xx", 19, AIOHTTP_HEADERS_TOO_LARGE },
+    };
+    (void)data;
+    aiohttp_limits limits = aiohttp_client_limits();
+    limits.line = 100;
+    limits.field = 80;
+    limits.headers = 10;
+    limits.body = 500;
+    limits.response_headers = 20;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t more = 0; more < 3; more++) {
+            char text[2048];
+            struct raw raw = { .answer = answer_of(cases[i].name, cases[i].from + more, text,
+                                                   sizeof text) };
+            aiohttp_client_session *session = NULL;
+            int r = raw_start(&raw);
+            if (r >= 0)
+                r = aiohttp_client_session_new(&session, .limits = &limits);
+            if (r >= 0)
+                r = ask_limited(&raw, session);
+            int expected = more < 2 ? 0 : -cases[i].error;
+            int ended = raw_end(&raw, session_end(session, 0));
+            if (r != expected && r != -ENOMEM)
+                print_error("%s + %zu: ", cases[i].name, more);
+            if (r == -ENOMEM || ended < 0)
+                return r == -ENOMEM ? r : ended;
+            CHECK_IS(r, expected);
+        }
+    return 0;
+}
+
+static void heads_have_a_name_and_a_place(void **state)
+{
+    (void)state;
+    run_everywhere(all_heads);
+}
+
+static void bodies_have_a_name_and_a_place(void **state)
+{
+    (void)state;
+    run_everywhere(all_bodies);
+}
+
+static void limits_are_exact(void **state)
+{
+    (void)state;
+    run_everywhere(limits);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(heads_have_a_name_and_a_place),
+        cmocka_unit_test(bodies_have_a_name_and_a_place),
+        cmocka_unit_test(limits_are_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
