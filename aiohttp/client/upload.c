@@ -97,7 +97,7 @@ static void ended(struct upload *upload)
         return;
     }
     response->http.exchange.closes = true;
-    if (r != -ECONNRESET && r != -EPIPE && response->connection)
+    if (r != -ECANCELED && r != -ECONNRESET && r != -EPIPE && response->connection)
         asyncio_stream_abort(response->connection->stream);
 }
 
