@@ -145,6 +145,12 @@ struct limit_case {
     int error;
 };
 
+static void add(char *text, size_t room, const char *more)
+{
+    size_t size = strlen(text);
+    snprintf(text + size, room - size, "%s", more);
+}
+
 static char *answer_of(const char *name, size_t size, char *text, size_t room)
 {
     char filler[1024];
@@ -157,15 +163,15 @@ static char *answer_of(const char *name, size_t size, char *text, size_t room)
     else if (strcmp(name, "headers") == 0) {
         snprintf(text, room, OK "Content-Length: 0\r\n");
         for (size_t i = 1; i < size; i++)
-            strcat(text, "A: b\r\n");
-        strcat(text, "\r\n");
+            add(text, room, "A: b\r\n");
+        add(text, room, "\r\n");
     } else if (strcmp(name, "body") == 0)
         snprintf(text, room, OK "Content-Length: %zu\r\n\r\n%.*s", size, (int)size, filler);
     else { /* 1xx */
         *text = '\0';
         for (size_t i = 0; i < size; i++)
-            strcat(text, "HTTP/1.1 103 Early Hints\r\n\r\n");
-        strcat(text, OK "Content-Length: 0\r\n\r\n");
+            add(text, room, "HTTP/1.1 103 Early Hints\r\n\r\n");
+        add(text, room, OK "Content-Length: 0\r\n\r\n");
     }
     return text;
 }

@@ -283,8 +283,10 @@ static int meta(void *data)
 
 static int unread(void *data)
 {
-    struct raw raw = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", .keeps = true };
-    struct raw whole = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", .keeps = true };
+    struct raw raw = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc",
+                       .keeps = true };
+    struct raw whole = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+                         .keeps = true };
     aiohttp_client_session *session = NULL;
     aiohttp_client_response *response;
     (void)data;

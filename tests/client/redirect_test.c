@@ -39,11 +39,12 @@ static int redirecting(aiohttp_web_request *request, void *data)
 static int redirect_start(struct both *both)
 {
     *both = (struct both){ .session = NULL };
-    int r = live_start_with(&both->live, redirecting,
-                            &(aiohttp_web_server_options){ .size = sizeof(aiohttp_web_server_options),
-                                                           .data = both,
-                                                           .keepalive_timeout = -1,
-                                                           .tcp_keepalive = 1 });
+    int r =
+        live_start_with(&both->live, redirecting,
+                        &(aiohttp_web_server_options){ .size = sizeof(aiohttp_web_server_options),
+                                                       .data = both,
+                                                       .keepalive_timeout = -1,
+                                                       .tcp_keepalive = 1 });
     return r < 0 ? r : aiohttp_client_session_new(&both->session);
 }
 
