@@ -130,17 +130,11 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
         return r;
     phase_begin(dial, AIOHTTP_PHASE_TLS, dial->request->timeout->tls);
     r = asyncio_stream_start_tls(dial->stream, context, .server_hostname = hostname);
-#if CLIENT_PROXIES
     if (r >= 0 && route->has_fingerprint && !is_proxy)
         r = aiohttp_fingerprint_check(&route->fingerprint, dial->stream);
-#else
-    if (r >= 0 && route->has_fingerprint && !is_proxy)
-        r = -ENOTSUP;
-#endif
     return phase_end(dial, r, hostname, route->port);
 }
 
-#if CLIENT_PROXIES
 /* Through a proxy to the target: a tunnel for TLS, and for everything through SOCKS. */
 static int dial_proxy(struct dial *dial)
 {
@@ -183,14 +177,6 @@ static int dial_proxy(struct dial *dial)
                                 aiohttp_url_password(proxy));
     return phase_end(dial, r, host, port);
 }
-
-#else
-static int dial_proxy(struct dial *dial)
-{
-    (void)dial;
-    return asyncio_raise(-ENOTSUP, "there are no proxies yet");
-}
-#endif
 
 int aiohttp__dial(struct aiohttp_client_request *request, aiohttp_client_response *response,
                   struct route *route, struct connection **ret_connection)

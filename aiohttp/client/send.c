@@ -184,7 +184,6 @@ static int write_head(struct aiohttp_client_request *request, aiohttp_client_res
     if (r >= 0)
         r = write_cookies(request, &texts->cookie);
     if (r >= 0 && route->proxy && !route->is_tls) {
-#if CLIENT_PROXIES
         enum proxy_kind kind = aiohttp__proxy_kind(route->proxy);
         if (kind == PROXY_HTTP || kind == PROXY_HTTPS) {
             r = write_target(request, &texts->target);
@@ -192,7 +191,6 @@ static int write_head(struct aiohttp_client_request *request, aiohttp_client_res
             aiohttp__url_authorization(&texts->proxy_authorization, route->proxy);
             r = r < 0 ? r : texts->proxy_authorization.error;
         }
-#endif
     }
     if (r < 0)
         return r;
@@ -306,7 +304,6 @@ static int proxy_of(struct aiohttp_client_request *request, aiohttp_url **ret_pr
             return r;
     } else if (session->proxy)
         *ret_proxy = aiohttp_url_ref(session->proxy);
-#if CLIENT_PROXIES
     else if (session->trusts_env) {
         int r = aiohttp__proxy_of_environment(request->url, ret_proxy);
         if (r < 0)
@@ -317,7 +314,6 @@ static int proxy_of(struct aiohttp_client_request *request, aiohttp_url **ret_pr
         *ret_proxy = NULL;
         return asyncio_raise(-EINVAL, "this is no proxy that is known here");
     }
-#endif
     return 0;
 }
 

@@ -19,9 +19,6 @@
 
 #include <aiohttp/client.h>
 
-/* 1 once client/proxies.h is there. */
-#define CLIENT_PROXIES 0
-
 enum { RESPONSES_KEPT = 64, URLS_KEPT = 32 };
 
 struct known_url {
