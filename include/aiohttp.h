@@ -7,6 +7,7 @@
 #include <aiohttp/client.h>
 #include <aiohttp/connector.h>
 #include <aiohttp/cookie_jar.h>
+#include <aiohttp/digest_auth.h>
 #include <aiohttp/error.h>
 #include <aiohttp/fingerprint.h>
 #include <aiohttp/form.h>
