@@ -170,7 +170,7 @@ def page(text):
             paragraph.append(line)
     close()
     foot = ('<footer>\n<a rel="prev" href="differences.html">← Differences from Python</a>\n'
-            '<a rel="next" href="errors.html">Errors →</a>\n</footer>\n</main>\n</body>\n</html>\n')
+            '<a rel="next" href="aiohttp.html">aiohttp, every name →</a>\n</footer>\n</main>\n</body>\n</html>\n')
     return head + "<main>\n<!-- Made of python.md by tests/house/python_test.py --write. -->\n" + "\n".join(out) + "\n" + foot
 
 
