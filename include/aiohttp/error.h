@@ -58,7 +58,8 @@ ASYNCIO__BEGIN
       "the body of the request cannot be sent a second time")                                      \
     X(CONTENT_TYPE, 8216, "ContentTypeError", "the answer is of another type")                     \
     X(SESSION_CLOSED, 8217, "RuntimeError", "the session is closed")                               \
-    X(WS_HANDSHAKE, 8220, "WSServerHandshakeError", "the server did not agree to a WebSocket")
+    X(WS_HANDSHAKE, 8220, "WSServerHandshakeError", "the server did not agree to a WebSocket") \
+    X(WEBSOCKET, 8221, "WebSocketError", "the peer of a WebSocket broke its rules")
 
 enum aiohttp_error_code {
 #define AIOHTTP__CODE(name, code, python, sentence) AIOHTTP_##name = code,

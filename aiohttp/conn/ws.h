@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* A WebSocket over a stream, of either side: what is behind <aiohttp/websocket.h>.
+ *
+ * MODEL      The bytes that came lie in a buffer of its own: [begin, end) is not parsed yet. Who
+ *            needs more reads into it, behind `end`; only one task does at a time, others wait for
+ *            what it gets (aiohttp__ws_more). Parsing never suspends.
+ * LENT       A message of one frame that is not compressed is unmasked where it lies, and lent from
+ *            there. The byte behind it becomes a NUL, and is put back (`behind`) with the next
+ *            receive. Others are put together in `message`. While something is lent the buffer is
+ *            neither moved nor given back: a new one takes its place, and the old is `held`.
+ * KEEPER     When the user has not been in receive for a while, a task of the WebSocket's own reads
+ *            in his place, up to KEEP_MAX, answers pings and hears what keeps the heartbeat going.
+ *            A ping it has answered becomes a pong in the buffer, which nobody sees.
+ * SENDING    A message is one write, made without suspending between its compression and the moment
+ *            the stream has accepted it: so tasks need no lock, and a cancelled one leaves neither
+ *            half a frame nor a compressor that the peer cannot follow.
+ * END        `is_over`: the connection is closed, or lost. Before that, sent_close and got_close.
+ *            After a broken rule (`is_broken`) what still comes is read and dropped.
+ * TIMER      One for all: the keeper's check, the heartbeat, the end of a close. */
+#pragma once
+
+#include "base/span.h"
+#include "wire/ws.h"
+#include "wire/ws_handshake.h"
+
+#include <aiohttp/websocket.h>
+#include <asyncio/lock.h>
+#include <asyncio/loop.h>
+#include <asyncio/stream.h>
+
+enum {
+    WS_CHUNK_MIN = 1024,   /* room to read into, at first */
+    WS_CHUNK_MAX = 65536,
+    WS_KEEP_MAX = 65536,   /* read ahead while nobody receives */
+    WS_PONG_MAX = 65536,   /* no pong is added to more that is unsent */
+    WS_KEYS = 32,
+};
+
+#define WS_KEEP_SECONDS 0.5
+
+struct ws_coder;
+
+/* How it is made. */
+struct ws_setup {
+    const aiohttp_limits *limits;
+    size_t message_max;           /* 0: the limits' */
+    bool is_client;
+    bool autoping, autoclose;
+    double heartbeat;             /* seconds; 0: none */
+    double receive_timeout;       /* 0: none */
+    double close_time;            /* 0: the limits' */
+    struct ws_deflate deflate;
+    struct span protocol;         /* no data: none */
+};
+
+struct aiohttp_websocket {
+    /* --- what each message looks at --- */
+    asyncio_stream *stream;
+    char *data;                   /* capacity + 1 bytes */
+    size_t begin, end, capacity;
+    char *nul;                    /* behind what is lent from the buffer; NULL: nothing is */
+    char behind;                  /* what was there */
+    bool is_receiving;            /* somebody is in receive or close */
+    bool is_reading;              /* somebody waits for the stream */
+    bool in_frame;                /* its header has been read */
+    bool sent_close, got_close, is_over, is_broken;
+    bool is_client, autoping, autoclose;
+    bool is_check_due;            /* the timer will look whether somebody receives */
+    bool was_used;                /* since it did */
+    bool has_keeper;
+    bool is_deflated;             /* the message under way */
+    uint8_t type;                 /* of it: enum ws_opcode */
+    uint8_t closed_reads;
+    uint8_t pong_size, has_pong;  /* one that could not be sent yet */
+    uint32_t utf8;
+    uint32_t refs;
+    size_t done;                  /* of the frame's payload: unmasked and judged */
+    size_t wanted;                /* bytes from `begin` on that the frame needs in one piece */
+    size_t chunk;
+    struct ws_reader reader;
+    struct ws_frame frame;
+    struct ws_coder *deflater, *inflater; /* NULL until needed */
+    uint32_t keys[WS_KEYS];       /* masks to come */
+    unsigned keys_left;
+
+    /* --- the rest --- */
+    char *held;                   /* a former buffer, lent from */
+    char *message;                /* one of several frames, or inflated; NULL: none */
+    size_t message_size, message_capacity, message_max;
+    uint64_t deflated_size;       /* of the message, before it was inflated */
+    size_t inflate_ratio, inflate_ratio_from;
+    size_t scanned;               /* the keeper has looked at the frames before it */
+    unsigned waiters;
+    asyncio_event arrived;        /* for who waits while another reads */
+    asyncio_event over;           /* for who waits while another closes */
+    asyncio_loop *loop;
+    asyncio_handle *timer;
+    double timer_at;
+    double heartbeat, heard_at, pinged_at; /* pinged_at 0: no pong is waited for */
+    double receive_timeout, close_time, close_at;
+    int close_code, exception;
+    struct ws_deflate deflate;
+    char *protocol;
+    char pong[126];               /* or what is lent of a control frame */
+    void (*on_over)(aiohttp_websocket *ws, void *data); /* once: the connection is done with */
+    void *on_over_data;
+};
+
+/* Makes one on `stream` (takes a reference), which begins with the first frame. -ENOMEM. */
+int aiohttp__ws_new(const struct ws_setup *setup, asyncio_stream *stream,
+                    aiohttp_websocket **ret_ws) ASYNCIO_MUST_CHECK;
+
+/* Begins without a stream yet, for who must have all memory before he answers; then `start`. */
+int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws)
+    ASYNCIO_MUST_CHECK;
+void aiohttp__ws_start(aiohttp_websocket *ws, asyncio_stream *stream);
+
+/* The connection is gone: `error` is what it was lost by, 0 for its plain end. */
+void aiohttp__ws_lost(aiohttp_websocket *ws, int error);
+
+static inline bool ws_is_closed(const aiohttp_websocket *ws)
+{
+    return ws->sent_close || ws->got_close || ws->is_over;
+}
+
+/* --- ws_buffer.c --- */
+
+/* Waits for more bytes: above 0; 0: it is over; -ECANCELED. Suspends. */
+int aiohttp__ws_more(aiohttp_websocket *ws) ASYNCIO_MUST_CHECK;
+
+/* What was lent is not any more. */
+void aiohttp__ws_take_back(aiohttp_websocket *ws);
+
+/* Makes room for `size` more bytes (and a NUL) in `message`. 0, -ENOMEM. */
+int aiohttp__ws_message_room(aiohttp_websocket *ws, size_t size) ASYNCIO_MUST_CHECK;
+
+/* --- ws_parse.c --- */
+
+enum { PARSE_MORE, PARSE_MESSAGE, PARSE_CLOSE };
+
+/* Goes on in what is buffered. PARSE_MORE: more is wanted; PARSE_MESSAGE: *ret_message is one;
+ * PARSE_CLOSE: the peer has closed; -(a close code); -ENOMEM. */
+int aiohttp__ws_parse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message) ASYNCIO_MUST_CHECK;
+
+/* --- ws_write.c --- */
+
+/* Sends a control frame without waiting. */
+int aiohttp__ws_control(aiohttp_websocket *ws, enum ws_opcode opcode, struct span payload);
+
+/* Answers a ping, now or when there is room for it. */
+void aiohttp__ws_answer_ping(aiohttp_websocket *ws, struct span payload);
+
+/* Random bytes that nobody can foresee. 0, -errno. */
+int aiohttp__random(void *data, size_t size) ASYNCIO_MUST_CHECK;
+
+/* --- ws_close.c --- */
+
+/* Says that we close, and has the timer end it; waits for nothing. */
+void aiohttp__ws_begin_close(aiohttp_websocket *ws, int code, struct span reason);
+
+/* The peer broke a rule: tells it the code. */
+void aiohttp__ws_fail(aiohttp_websocket *ws, int code);
+
+/* Both sides have closed. */
+void aiohttp__ws_finish(aiohttp_websocket *ws);
+
+/* --- ws_keep.c --- */
+
+/* Has the timer look at `when` at the latest. 0, -ENOMEM. */
+int aiohttp__ws_arm(aiohttp_websocket *ws, double when);
+void aiohttp__ws_disarm(aiohttp_websocket *ws);
+
+/* --- ws_deflate.c --- */
+
+/* Inflates a piece of the message under way into `message`; the last with `is_last`. 0; -(a close
+ * code), -ENOMEM. */
+int aiohttp__ws_inflate(aiohttp_websocket *ws, struct span piece, bool is_last)
+    ASYNCIO_MUST_CHECK;
+
+/* Compresses a message: *ret_room is memory to be freed, its bytes begin behind WS_HEADER_MAX;
+ * their number. -ENOMEM: the peer can follow all the same. */
+int64_t aiohttp__ws_deflate(aiohttp_websocket *ws, struct span message, char **ret_room)
+    ASYNCIO_MUST_CHECK;
+
+/* After what was compressed has not been sent: begins anew. */
+void aiohttp__ws_deflate_again(aiohttp_websocket *ws);
+
+void aiohttp__ws_coders_free(aiohttp_websocket *ws);

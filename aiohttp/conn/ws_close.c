@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* WebSockets: their end, in every state. */
+#include "conn/ws.h"
+
+#include <asyncio/error.h>
+#include <errno.h>
+
+/* Our close frame; what cannot even be told is lost. */
+static void say_close(aiohttp_websocket *ws, int code, struct span reason)
+{
+    char payload[125];
+    size_t size = 0;
+    if (ws->sent_close || ws->is_over)
+        return;
+    if (code != WS_CLOSE_NO_CODE) {
+        payload[0] = (char)(code >> 8);
+        payload[1] = (char)code;
+        if (reason.size)
+            memcpy(payload + 2, reason.data, reason.size);
+        size = 2 + reason.size;
+    }
+    int r = aiohttp__ws_control(ws, WS_CLOSE, (struct span){ payload, size });
+    ws->sent_close = true;
+    if (r < 0)
+        aiohttp__ws_lost(ws, r);
+}
+
+void aiohttp__ws_begin_close(aiohttp_websocket *ws, int code, struct span reason)
+{
+    say_close(ws, code, reason);
+    if (ws->is_over)
+        return;
+    ws->close_at = asyncio_loop_time(ws->loop) + ws->close_time;
+    if (aiohttp__ws_arm(ws, ws->close_at) < 0)
+        aiohttp__ws_lost(ws, -ENOMEM);
+}
+
+void aiohttp__ws_fail(aiohttp_websocket *ws, int code)
+{
+    if (!ws->close_code)
+        ws->close_code = code;
+    ws->is_broken = true;
+    aiohttp__ws_begin_close(ws, code, (struct span){ NULL, 0 });
+    /* It gets to read why, though it may be in the midst of sending. */
+    if (!ws->is_over && asyncio_stream_can_write_eof(ws->stream) &&
+        asyncio_stream_write_eof(ws->stream) < 0)
+        aiohttp__ws_lost(ws, -ECONNRESET);
+}
+
+void aiohttp__ws_finish(aiohttp_websocket *ws)
+{
+    say_close(ws, ws->close_code, (struct span){ NULL, 0 });
+    if (!ws->is_over)
+        aiohttp__ws_lost(ws, 0);
+}
+
+/* Somebody else is in receive, or closes: what he reads ends it. */
+static int wait_for_other(aiohttp_websocket *ws)
+{
+    while (!ws->is_over && ws->is_receiving) {
+        int r = asyncio_event_wait(&ws->over);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Reads until the peer has closed, or the timer has. Messages are dropped. */
+static int read_to_end(aiohttp_websocket *ws)
+{
+    int r = 0;
+    aiohttp_ws_message message;
+    ws->is_receiving = true;
+    aiohttp__ws_take_back(ws);
+    while (r >= 0 && !ws->is_over && !ws->got_close) {
+        if (ws->is_broken)
+            ws->begin = ws->end;
+        else if ((r = aiohttp__ws_parse(ws, &message)) == PARSE_CLOSE) {
+            ws->got_close = true;
+            ws->close_code = message.code;
+            break;
+        } else if (r < 0) { /* nobody is told any more */
+            ws->is_broken = true;
+            continue;
+        } else if (r == PARSE_MESSAGE) {
+            aiohttp__ws_take_back(ws);
+            continue;
+        }
+        r = aiohttp__ws_more(ws);
+    }
+    ws->is_receiving = false;
+    return r == -ECANCELED ? r : 0;
+}
+
+static int check(int code, const char *message)
+{
+    uint32_t utf8 = 0;
+    if (!aiohttp__ws_close_code_is_valid(code < 0 ? 0 : (unsigned)code))
+        return asyncio_raise(-EINVAL, "%d is no code to close a WebSocket with", code);
+    size_t size = message ? strlen(message) : 0;
+    if (size > 123 || !aiohttp__utf8_step(&utf8, message ? message : "", size) || utf8)
+        return asyncio_raise(-EINVAL, "a close's message is UTF-8, and at most 123 bytes");
+    return 0;
+}
+
+int(aiohttp_websocket_close)(aiohttp_websocket *ws, const aiohttp_websocket_close_options *options)
+{
+    int code = options ? options->code : AIOHTTP__DEFAULT_WS_CODE;
+    const char *message = options ? options->message : NULL;
+    int r = check(code, message);
+    if (r < 0 || !ws->stream)
+        return r;
+    aiohttp_websocket_ref(ws);
+    if (!ws->is_over && !ws->sent_close) {
+        struct span reason = message ? span_of(message) : (struct span){ NULL, 0 };
+        if (ws->got_close)
+            aiohttp__ws_finish(ws);
+        else {
+            ws->close_code = code;
+            aiohttp__ws_begin_close(ws, code, reason);
+        }
+    }
+    while (r >= 0 && !ws->is_over && !ws->got_close)
+        r = ws->is_receiving ? wait_for_other(ws) : read_to_end(ws);
+    if (r < 0)
+        aiohttp__ws_lost(ws, r);
+    else if (!ws->is_over)
+        aiohttp__ws_finish(ws);
+    if (r >= 0 && asyncio_stream_wait_closed(ws->stream) == -ECANCELED) {
+        asyncio_stream_abort(ws->stream);
+        r = -ECANCELED;
+    }
+    aiohttp_websocket_unref(ws);
+    return r == -ECANCELED ? r : 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* WebSockets: what goes out. Each frame is one write. */
+#include "conn/ws.h"
+
+#include <aiohttp/error.h>
+#include <aiohttp/json.h>
+#include <asyncio/alloc.h>
+#include <errno.h>
+#include <sys/random.h>
+
+/* Below SMALL_MAX a payload is copied behind its header. COMPRESS_MIN: what is shorter does not
+ * gain by it. */
+enum { SMALL_MAX = 2048, COMPRESS_MIN = 32, CONTROL_MAX = 125 };
+
+int aiohttp__random(void *data, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        ssize_t n = getrandom((char *)data + got, size - got, 0);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        got += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* A mask that nobody can foresee (RFC 6455, 5.3). */
+static int put_mask(aiohttp_websocket *ws, struct ws_frame *frame)
+{
+    if (!ws->is_client)
+        return 0;
+    if (!ws->keys_left) {
+        int r = aiohttp__random(ws->keys, sizeof ws->keys);
+        if (r < 0)
+            return r;
+        ws->keys_left = WS_KEYS;
+    }
+    frame->is_masked = true;
+    memcpy(frame->mask, &ws->keys[--ws->keys_left], sizeof frame->mask);
+    return 0;
+}
+
+/* Header and payload in one piece; at least WS_HEADER_MAX + size bytes. Its size. */
+static size_t put_frame(char *room, const struct ws_frame *frame, const void *data)
+{
+    size_t header = aiohttp__ws_write_header(room, frame), size = (size_t)frame->size;
+    if (size)
+        memcpy(room + header, data, size);
+    if (frame->is_masked)
+        aiohttp__ws_mask(room + header, size, frame->mask, 0);
+    return header + size;
+}
+
+int aiohttp__ws_control(aiohttp_websocket *ws, enum ws_opcode opcode, struct span payload)
+{
+    char room[WS_HEADER_MAX + CONTROL_MAX];
+    struct ws_frame frame = { .size = payload.size, .opcode = (uint8_t)opcode, .is_final = true };
+    int r = put_mask(ws, &frame);
+    return r < 0 ? r
+                 : asyncio_stream_write_nowait(ws->stream, room,
+                                               put_frame(room, &frame, payload.data));
+}
+
+void aiohttp__ws_answer_ping(aiohttp_websocket *ws, struct span payload)
+{
+    if (ws_is_closed(ws))
+        return;
+    if (asyncio_stream_get_write_buffer_size(ws->stream) <= WS_PONG_MAX) {
+        ws->has_pong = false;
+        (void)!aiohttp__ws_control(ws, WS_PONG, payload);
+        return;
+    }
+    /* The peer does not read: of all its pings only the last is answered (RFC 6455, 5.5.3). */
+    memcpy(ws->pong, payload.data, payload.size);
+    ws->pong_size = (uint8_t)payload.size;
+    ws->has_pong = true;
+}
+
+/* While much is unsent nothing is added to it: so a peer that does not read costs no more than a
+ * message of each task that sends. */
+static int __attribute__((noinline)) wait_for_room(aiohttp_websocket *ws)
+{
+    int r = asyncio_stream_drain(ws->stream);
+    if (r < 0)
+        return r;
+    if (ws->has_pong)
+        aiohttp__ws_answer_ping(ws, (struct span){ ws->pong, ws->pong_size });
+    return ws_is_closed(ws) ? -ECONNRESET : 0;
+}
+
+static int send_deflated(aiohttp_websocket *ws, struct ws_frame *frame, struct span message)
+{
+    char *room, header[WS_HEADER_MAX];
+    int64_t size = aiohttp__ws_deflate(ws, message, &room);
+    if (size < 0)
+        return (int)size;
+    frame->size = (uint64_t)size;
+    frame->is_deflated = true;
+    size_t before = aiohttp__ws_write_header(header, frame);
+    char *at = room + WS_HEADER_MAX - before;
+    memcpy(at, header, before);
+    if (frame->is_masked)
+        aiohttp__ws_mask(room + WS_HEADER_MAX, (size_t)size, frame->mask, 0);
+    int r = asyncio_stream_write(ws->stream, at, before + (size_t)size);
+    if (r < 0 && r != -ECANCELED)
+        aiohttp__ws_deflate_again(ws);
+    asyncio_mem_free(room);
+    return r;
+}
+
+/* A payload that is too large to be copied for its header's sake. */
+static int send_large(aiohttp_websocket *ws, const struct ws_frame *frame, struct span message)
+{
+    if (!frame->is_masked) {
+        char header[WS_HEADER_MAX];
+        struct iovec pieces[2] = { { header, aiohttp__ws_write_header(header, frame) },
+                                   { (void *)(uintptr_t)message.data, message.size } };
+        return asyncio_stream_writelines(ws->stream, pieces, 2);
+    }
+    char *room = asyncio_mem_malloc(WS_HEADER_MAX + message.size);
+    if (!room)
+        return -ENOMEM;
+    int r = asyncio_stream_write(ws->stream, room, put_frame(room, frame, message.data));
+    asyncio_mem_free(room);
+    return r;
+}
+
+static int send_message(aiohttp_websocket *ws, enum ws_opcode opcode, struct span message,
+                        bool may_compress)
+{
+    uint32_t utf8 = 0;
+    if (__builtin_expect(!ws->stream || ws_is_closed(ws), 0))
+        return -ECONNRESET;
+    if (opcode == WS_TEXT &&
+        (!aiohttp__utf8_step(&utf8, message.data, message.size) || utf8 != 0))
+        return asyncio_raise(-EINVAL, "a text message is UTF-8");
+    int r = 0;
+    if (asyncio_stream_get_write_buffer_size(ws->stream) && (r = wait_for_room(ws)) < 0)
+        return r;
+    struct ws_frame frame = { .size = message.size, .opcode = (uint8_t)opcode, .is_final = true };
+    if ((r = put_mask(ws, &frame)) < 0)
+        return r;
+    if (may_compress && ws->deflate.is_on && message.size >= COMPRESS_MIN)
+        return send_deflated(ws, &frame, message);
+    if (message.size > SMALL_MAX)
+        return send_large(ws, &frame, message);
+    char room[WS_HEADER_MAX + SMALL_MAX];
+    return asyncio_stream_write(ws->stream, room, put_frame(room, &frame, message.data));
+}
+
+static bool may_compress(const aiohttp_websocket_send_options *options)
+{
+    return !options || options->compress;
+}
+
+int(aiohttp_websocket_send_frame)(aiohttp_websocket *ws, const void *data, size_t size, int type,
+                                  const aiohttp_websocket_send_options *options)
+{
+    if ((type != AIOHTTP_WS_TEXT && type != AIOHTTP_WS_BINARY) || size > PTRDIFF_MAX)
+        return asyncio_raise(-EINVAL, "a message is text or binary");
+    return send_message(ws, type == AIOHTTP_WS_TEXT ? WS_TEXT : WS_BINARY,
+                        (struct span){ data, size }, may_compress(options));
+}
+
+int(aiohttp_websocket_send_str)(aiohttp_websocket *ws, const char *text,
+                                const aiohttp_websocket_send_options *options)
+{
+    return send_message(ws, WS_TEXT, span_of(text), may_compress(options));
+}
+
+int(aiohttp_websocket_send_bytes)(aiohttp_websocket *ws, const void *data, size_t size,
+                                  const aiohttp_websocket_send_options *options)
+{
+    if (size > PTRDIFF_MAX)
+        return asyncio_raise(-EINVAL, "a message has no negative size");
+    return send_message(ws, WS_BINARY, (struct span){ data, size }, may_compress(options));
+}
+
+int(aiohttp_websocket_send_json)(aiohttp_websocket *ws, const struct json_t *json,
+                                 const aiohttp_websocket_send_options *options)
+{
+    char *text;
+    size_t size;
+    int r = aiohttp_json_dumps(json, &text, &size);
+    if (r < 0)
+        return r;
+    r = send_message(ws, WS_TEXT, (struct span){ text, size }, may_compress(options));
+    asyncio_mem_free(text);
+    return r;
+}
+
+static int send_control(aiohttp_websocket *ws, enum ws_opcode opcode, const void *data, size_t size)
+{
+    if (size > CONTROL_MAX)
+        return asyncio_raise(-EMSGSIZE, "a ping or pong has at most 125 bytes");
+    if (!ws->stream || ws_is_closed(ws))
+        return -ECONNRESET;
+    int r = asyncio_stream_get_write_buffer_size(ws->stream) ? wait_for_room(ws) : 0;
+    return r < 0 ? r : aiohttp__ws_control(ws, opcode, (struct span){ data, size });
+}
+
+int aiohttp_websocket_ping(aiohttp_websocket *ws, const void *data, size_t size)
+{
+    return send_control(ws, WS_PING, data, size);
+}
+
+int aiohttp_websocket_pong(aiohttp_websocket *ws, const void *data, size_t size)
+{
+    return send_control(ws, WS_PONG, data, size);
+}
