@@ -21,3 +21,4 @@
 #include <aiohttp/tracing.h>
 #include <aiohttp/url.h>
 #include <aiohttp/web.h>
+#include <aiohttp/websocket.h>

@@ -97,6 +97,9 @@ struct exchange {
     struct trailers *trailers;  /* of the request, once its body has been read; NULL: none */
     const struct aiohttp_headers *answered; /* the answer's, for the log; NULL: none */
     asyncio_stream *stream;     /* for what can be asked of it; NULL: there is none */
+    /* told once when the server shuts down, while this is under way; NULL: nothing is */
+    void (*on_shutdown)(void *data);
+    void *on_shutdown_data;
     struct arena arena;
 };
 

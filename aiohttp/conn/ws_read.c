@@ -16,9 +16,20 @@ static int tell_end(aiohttp_websocket *ws, int type, aiohttp_ws_message *ret_mes
     return 0;
 }
 
-/* It was closed before. */
+/* It was closed before. What the keeper has read until the connection was lost is still given. */
 static int __attribute__((cold)) again(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
 {
+    if (!ws->sent_close && !ws->got_close && ws->begin < ws->end) {
+        int r = aiohttp__ws_parse(ws, ret_message);
+        if (r == PARSE_MESSAGE)
+            return 1;
+        ws->got_close = r == PARSE_CLOSE;
+        if (ws->got_close) {
+            ws->close_code = ret_message->code;
+            return 0;
+        }
+        ws->begin = ws->end;
+    }
     if (++ws->closed_reads >= CLOSED_READS_MAX) {
         ws->closed_reads = CLOSED_READS_MAX;
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "the WebSocket is closed");

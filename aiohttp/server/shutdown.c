@@ -25,8 +25,12 @@ void aiohttp__server_pre_shutdown(struct server *server)
         /* One whose request has come, but not its turn, is served. */
         if (at->state == CONNECTION_IDLE && !asyncio_stream_peek(at->stream, &data))
             asyncio_stream_close(at->stream);
-        else if (at->work)
-            at->work->http.exchange.closes = true;
+        else if (at->work) {
+            struct exchange *exchange = &at->work->http.exchange;
+            exchange->closes = true;
+            if (exchange->on_shutdown)
+                exchange->on_shutdown(exchange->on_shutdown_data);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 /* The body of a request: in pieces, or as a whole. */
 #include "message/coding.h"
 #include "web/compress.h"
+#include "web/websocket.h"
 #include "wire/utf8.h"
 
 #include <aiohttp/error.h>
@@ -239,6 +240,7 @@ int aiohttp_web_request_continue(aiohttp_web_request *request)
 
 void aiohttp__web_request_end(aiohttp_web_request *request)
 {
+    aiohttp__web_websocket_free(request);
     aiohttp__web_response_drop_file(&request->response);
     aiohttp__web_compress_end(&request->response);
     if (request->json)

@@ -79,6 +79,7 @@ struct aiohttp_web_request {
     size_t body_size, body_capacity;
     const char *text;
     struct json_t *json;
+    struct aiohttp_websocket *websocket; /* it has become one */
     struct web_form *form;        /* NULL: nobody has asked */
 };
 
@@ -102,6 +103,9 @@ void aiohttp__web_json_end(aiohttp_web_request *request);
 /* send.c: sends the answer that a handler has left behind, with its result. 0, or an error that
  * ends the connection. Suspends. */
 int aiohttp__web_request_send(aiohttp_web_request *request, int result);
+
+/* Tells the loop's exception handler. */
+void aiohttp__web_report(int result, const char *message);
 
 /* As aiohttp_web_response_prepare, for a body of `length` bytes. Suspends. */
 int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t length);

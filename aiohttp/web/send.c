@@ -3,6 +3,7 @@
 #include "message/coding.h"
 #include "web/compress.h"
 #include "web/file.h"
+#include "web/websocket.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/web_exceptions.h>
@@ -134,7 +135,7 @@ static int send_body(struct aiohttp_web_response *response)
     return exchange->type->end(exchange);
 }
 
-static void report(int result, const char *message)
+void aiohttp__web_report(int result, const char *message)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
     asyncio_exception_context context = { .size = sizeof context };
@@ -156,7 +157,7 @@ static int end_stream(struct aiohttp_web_response *response, int result)
     /* Cut off: the peer sees that the end is missing. */
     exchange->is_ended = exchange->closes = true;
     if (result != -ECONNRESET && result != -EPIPE && !aiohttp_web_http_status(result))
-        report(result, "Error in a stream response");
+        aiohttp__web_report(result, "Error in a stream response");
     return 0;
 }
 
@@ -214,7 +215,7 @@ static void set_error(aiohttp_web_request *request, int result)
     if (status && response->status == status)
         return;
     if (!status) {
-        report(result, "Error handling request");
+        aiohttp__web_report(result, "Error handling request");
         status = 500;
     }
     int r = aiohttp_web_http_exception(request, status);
@@ -237,6 +238,8 @@ int aiohttp__web_request_send(aiohttp_web_request *request, int result)
         result = uncancelled(exchange, result);
     if (result == -ECANCELED && asyncio_task_cancelling(asyncio_current_task()) > 0)
         return result;
+    if (request->websocket)
+        return aiohttp__web_websocket_end(request, result);
     if (response->is_prepared)
         return end_stream(response, result);
     if (exchange->is_broken)
@@ -244,7 +247,7 @@ int aiohttp__web_request_send(aiohttp_web_request *request, int result)
     if (result < 0)
         set_error(request, result);
     else if (!response->status) {
-        report(-ASYNCIO_INVALID_STATE, "a handler returned without an answer");
+        aiohttp__web_report(-ASYNCIO_INVALID_STATE, "a handler returned without an answer");
         set_error(request, -(AIOHTTP_HTTP + 500));
     }
     if (exchange->refused)
@@ -253,7 +256,7 @@ int aiohttp__web_request_send(aiohttp_web_request *request, int result)
     if (r == -ECANCELED || exchange->is_broken)
         return r == -ECANCELED ? r : 0;
     if (r < 0 && !response->is_prepared) {
-        report(r, "Error sending an answer");
+        aiohttp__web_report(r, "Error sending an answer");
         r = send_plain(response, 500);
     }
     if (r < 0)

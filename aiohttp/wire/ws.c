@@ -41,6 +41,13 @@ static uint64_t big_endian(const uint8_t *at, int size)
     return number;
 }
 
+/* As much, or what it may be compressed: zlib adds five bytes to each 16 KiB, and some. */
+static uint64_t most(uint64_t limit, bool is_deflated)
+{
+    uint64_t more = limit / 1024 + 64;
+    return is_deflated && limit < UINT64_MAX - more ? limit + more : limit;
+}
+
 int aiohttp__ws_read_header(struct ws_reader *reader, const void *data, size_t size,
                             struct ws_frame *ret_frame)
 {
@@ -65,11 +72,14 @@ int aiohttp__ws_read_header(struct ws_reader *reader, const void *data, size_t s
         bool is_first = !reader->in_message;
         uint64_t before = is_first ? 0 : reader->message;
         size_t fragments = is_first ? 0 : reader->fragments;
-        if (length > reader->frame_max || before > reader->message_max ||
-            length > reader->message_max - before || fragments >= reader->fragments_max)
+        bool is_deflated = is_first ? (at[0] & 0x40) != 0 : reader->is_deflated;
+        uint64_t message_max = most(reader->message_max, is_deflated);
+        if (length > most(reader->frame_max, is_deflated) || before > message_max ||
+            length > message_max - before || fragments >= reader->fragments_max)
             return -WS_CLOSE_TOO_BIG;
         if (size < header)
             return 0;
+        reader->is_deflated = is_deflated;
         reader->message = before + length;
         reader->fragments = fragments + 1;
         reader->in_message = (at[0] & 0x80) == 0;

@@ -44,6 +44,7 @@ struct ws_reader {
     bool from_client;                /* what is read is masked */
     bool has_deflate;                /* negotiated: RSV1 on a message's first frame */
     bool in_message;                 /* more frames of it will come */
+    bool is_deflated;                /* the message: what does not shrink grows by a little */
 };
 
 struct ws_frame {

@@ -11,4 +11,5 @@
 #include <aiohttp/web_response.h>
 #include <aiohttp/web_runner.h>
 #include <aiohttp/web_server.h>
+#include <aiohttp/web_websocket.h>
 #include <aiohttp/web_workers.h>
