@@ -60,7 +60,8 @@ static int all_sizes(aiohttp_websocket *ws, bool is_random)
         data[i] = (char)(is_random ? random >> 24 : 'a' + i % 13 + (random >> 30));
     }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes && r >= 0; i++) {
-        if ((world.is_chopped && sizes[i] > 400) || (allocation_is_failing() && sizes[i] > 5000))
+        if ((world.is_chopped && sizes[i] > 400) ||
+            ((world.is_seeded || allocation_is_failing()) && sizes[i] > 5000))
             break;
         r = aiohttp_websocket_send_bytes(ws, data + sizes[i] / 2, sizes[i] - sizes[i] / 2);
         if (r >= 0)

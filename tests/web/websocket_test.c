@@ -40,7 +40,7 @@ static int handler(aiohttp_web_request *request, void *data)
 }
 
 #define HANDSHAKE                                                                                  \
-    "GET /ws?a=1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"                                     \
+    "GET /ws?a=1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"                                    \
     "Connection: keep-alive, Upgrade\r\n"                                                          \
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 
