@@ -102,7 +102,7 @@ def check_code(page):
 
 
 def check_names(page, headers):
-    for name in sorted(set(re.findall(r"\b(?:asyncio|ASYNCIO)_\w*[a-zA-Z]\b", page.text + "".join(c for _, c in page.code)))):
+    for name in sorted(set(re.findall(r"\b(?:asyncio|ASYNCIO|aiohttp|AIOHTTP)_\w*[a-zA-Z]\b", page.text + "".join(c for _, c in page.code)))):
         if not re.search(rf"\b{name}\b", headers):
             yield f"there is no {name}"
     for option in sorted(set(re.findall(r"(?<![\w.])\.([a-z_]+)\b", page.text))):
@@ -139,6 +139,7 @@ def check(texts, only=None):
     paths = glob.glob(os.path.join(ROOT, "include/asyncio/*.h"))
     headers = "".join("asyncio_" + os.path.basename(path)[:-2] + "\n" + read(path) for path in paths)
     headers += "\n".join(re.findall(r'"(ASYNCIO_[A-Z_]+)"', "".join(read(p) for p in glob.glob(os.path.join(ROOT, "asyncio/*/*.c")))))
+    web = "".join(read(path) for path in glob.glob(os.path.join(ROOT, "include/aiohttp/*.h")))
     headers += "".join("ASYNCIO_" + name + "\n" for name in re.findall(r"X\((\w+), \d+", headers))
     pages = {name: Page(text) for name, text in texts.items()}
     for name, page in pages.items():
@@ -146,7 +147,7 @@ def check(texts, only=None):
             continue
         if "`" in page.text:
             page.errors.append("a ` that means nothing in HTML")
-        errors = [*page.errors, *check_code(page), *check_names(page, headers), *check_links(name, page, pages)]
+        errors = [*page.errors, *check_code(page), *check_names(page, headers + web), *check_links(name, page, pages)]
         if page.nav != pages["index.html"].nav:
             errors.append("another list of pages than index.html")
         if name == "errors.html":
