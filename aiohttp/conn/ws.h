@@ -19,6 +19,7 @@
  * TIMER      One for all: the keeper's check, the heartbeat, the end of a close. */
 #pragma once
 
+#include "base/hash.h"
 #include "base/span.h"
 #include "wire/ws.h"
 #include "wire/ws_handshake.h"
@@ -149,9 +150,6 @@ int aiohttp__ws_control(aiohttp_websocket *ws, enum ws_opcode opcode, struct spa
 
 /* Answers a ping, now or when there is room for it. */
 void aiohttp__ws_answer_ping(aiohttp_websocket *ws, struct span payload);
-
-/* Random bytes that nobody can foresee. 0, -errno. */
-int aiohttp__random(void *data, size_t size) ASYNCIO_MUST_CHECK;
 
 /* --- ws_close.c --- */
 

@@ -6,22 +6,10 @@
 #include <aiohttp/json.h>
 #include <asyncio/alloc.h>
 #include <errno.h>
-#include <sys/random.h>
 
 /* Below SMALL_MAX a payload is copied behind its header. COMPRESS_MIN: what is shorter does not
  * gain by it. */
 enum { SMALL_MAX = 2048, COMPRESS_MIN = 32, CONTROL_MAX = 125 };
-
-int aiohttp__random(void *data, size_t size)
-{
-    for (size_t got = 0; got < size;) {
-        ssize_t n = getrandom((char *)data + got, size - got, 0);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        got += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
 
 /* A mask that nobody can foresee (RFC 6455, 5.3). */
 static int put_mask(aiohttp_websocket *ws, struct ws_frame *frame)
