@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 
+from .http import make_files
+
 HERE = pathlib.Path(__file__).resolve().parent.parent
 ROOT = HERE.parent
 REGISTRY = pathlib.Path("/usr/share/cargo/registry")
@@ -43,29 +45,42 @@ class Builder:
             self.call(name, compiler + C_FLAGS + list(flags) + [str(s) for s in sources] +
                       ["-o", self.path(name)] + list(libraries))
 
-    def go(self):
-        source = HERE / "peers/go/main.go"
+    def go(self, name):
+        source = HERE / "peers" / name / "main.go"
         if not shutil.which("go"):
-            self.fail("go", "no go (golang-go)")
-        elif not self.fresh("go", [source]):
+            self.fail(name, "no go (golang-go)")
+        elif not self.fresh(name, [source]):
             env = dict(os.environ, GO111MODULE="off", GOFLAGS="", GOCACHE=self.path("go-cache"))
-            self.call("go", ["go", "build", "-o", self.path("go"), str(source)], env=env)
+            self.call(name, ["go", "build", "-o", self.path(name), str(source)], env=env)
 
-    def tokio(self):
-        source = HERE / "peers/tokio"
+    def rust(self, name, package):
+        source = HERE / "peers" / name
         if not shutil.which("cargo"):
-            self.fail("tokio", "no cargo")
-        elif not list(REGISTRY.glob("tokio-1*")):
-            self.fail("tokio", "no librust-tokio-dev")
-        elif not self.fresh("tokio", [source / "src/main.rs", source / "Cargo.toml"]):
-            crate = self.out / "tokio-crate"            # a copy: cargo writes its lock file beside
+            self.fail(name, "no cargo")
+        elif not list(REGISTRY.glob(package + "-[0-9]*")):
+            self.fail(name, f"no librust-{package}-dev")
+        elif not self.fresh(name, [source / "src/main.rs", source / "Cargo.toml"]):
+            crate = self.out / f"{name}-crate"          # a copy: cargo writes its lock file beside
             shutil.copytree(source, crate, dirs_exist_ok=True)
             debian = ["--config", 'source.crates-io.replace-with="debian"',
                       "--config", f'source.debian.directory="{REGISTRY}"']
-            if self.call("tokio", ["cargo", "build", "--offline", "--release", *debian,
-                                   "--target-dir", self.path("tokio-target")], cwd=crate):
-                shutil.copy2(self.out / "tokio-target/release/tokio-peer", self.path("tokio"))
-                os.utime(self.path("tokio"))
+            if self.call(name, ["cargo", "build", "--offline", "--release", *debian,
+                                "--target-dir", self.path(f"{name}-target")], cwd=crate):
+                shutil.copy2(self.out / f"{name}-target/release/{name}-peer", self.path(name))
+                os.utime(self.path(name))
+
+    def http(self):
+        """The load generator and the servers that are not built here."""
+        www = self.out / "www"
+        make_files(www)
+        os.environ["BENCH_WWW"] = str(www)
+        for name, package in (("nginx", "nginx-light"), ("h2o", "h2o")):
+            if not shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"):
+                self.fail(name, f"no {name} ({package})")
+        self.c("microhttpd", ["peers/microhttpd.c"], ["-lmicrohttpd"])
+        self.missing["libmicrohttpd"] = self.missing.get("microhttpd", "")
+        self.go("gohttp")
+        self.rust("hyper", "hyper")
 
     def python(self):
         """The interpreter of the peers: PYTHON, else Debian's, which is the one that has Debian's uvloop."""
@@ -75,13 +90,13 @@ class Builder:
             self.fail("python-uvloop", f"{python} has no uvloop (python3-uvloop)")
         return [python, str(HERE / "peers/python.py")]
 
-    def libraries(self, archive):
+    def libraries(self, archive, name="libasyncio"):
         """What the library was configured with, by its own word: its objects need it also where nobody uses it."""
         told = {**os.environ, "PKG_CONFIG_PATH": str(archive.parent / "meson-private")}
-        found = subprocess.run(["pkg-config", "--static", "--libs", "libasyncio"], stdout=subprocess.PIPE, env=told,
+        found = subprocess.run(["pkg-config", "--static", "--libs", name], stdout=subprocess.PIPE, env=told,
                                stderr=subprocess.DEVNULL, text=True, check=False) if shutil.which("pkg-config") else None
         words = found.stdout.split() if found and found.returncode == 0 else ["-luring", "-lpthread", "-ldl", "-lm"]
-        return [word for word in words if word != "-lasyncio" and not word.startswith("-L")]
+        return [word for word in words if word not in ("-lasyncio", "-laiohttp") and not word.startswith("-L")]
 
     def library(self):
         """Our own, as a release, unless --libdir names one that is built."""
@@ -99,15 +114,19 @@ class Builder:
             self.fail("ours", f"no {archive}")
             return
         self.ours("ours", archive)
-        self.parser(archive)
+        self.aiohttp(archive)
 
-    def parser(self, archive):
-        """libaiohttp's parser of heads, from the inside; the peer is in Debian's libh2o."""
+    def aiohttp(self, archive):
+        """libaiohttp's parser of heads, from the inside; the peer is in Debian's libh2o. And its server."""
         wire = self.libdir / "libaiohttp.a"
         self.c("picohttpparser", ["http/picohttpparser.c"], ["-lh2o"], depends=[HERE / "http/requests.h"])
         if self.call("parse", ["ninja", "-C", str(self.libdir), "libaiohttp.a"]):
             self.c("parse", ["http/ours.c"], [str(wire), str(archive), *self.libraries(archive)],
                    ["-I", str(ROOT / "aiohttp"), "-I", str(ROOT / "include")], [wire, HERE / "http/requests.h"])
+            self.c("http", ["http/server.c"],
+                   [str(wire), str(archive), *self.libraries(archive, "libaiohttp"), "-ljansson"],
+                   ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
+                   [wire, archive, *(ROOT / "include").rglob("*.h")])
 
     def ours(self, name, archive):
         headers = list((ROOT / "include").rglob("*.h"))
@@ -150,8 +169,9 @@ class Builder:
         self.c("udp", ["limits/udp.c"], ["-luring"])
         self.c("libuv", ["peers/libuv.c"], ["-luv", "-lpthread"])
         self.c("libevent", ["peers/libevent.c"], ["-levent"])
-        self.go()
-        self.tokio()
+        self.go("go")
+        self.rust("tokio", "tokio")
+        self.http()
         self.library()
         self.without_debug()
         if "load" in self.missing:

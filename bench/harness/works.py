@@ -4,8 +4,11 @@
 A work is run as `PROGRAM NAME COUNT` and gives figures; a row of the table is one figure of a work. An echo cell is a
 work whose program is a server under the load generator. Lower is better in every row.
 """
+import pathlib
+import sys
 from dataclasses import dataclass, field
 
+PEERS = pathlib.Path(__file__).resolve().parent.parent / "peers"
 SLOW = ("python-asyncio", "python-uvloop")      # a tenth of the count or less: their figures are flat in it
 
 
@@ -65,6 +68,19 @@ class Idle:
         return self.way
 
 
+@dataclass(frozen=True)
+class Http:
+    """A server under wrk, which asks for one thing again and again."""
+    name: str
+    path: str = "/"
+    expected: bytes = b"Hello, World!"
+    connections: int = 64
+    depth: int = 1
+    idle: int = 0                               # connections beside, that do nothing
+
+    rows = {"": ("cpu_ns", "ns CPU/request"), "_time": ("wall_ns", "ns/request"), "_p99": ("p99_us", "us")}
+
+
 TRIPS = dict(count=20000, slow_count=3000, quick_count=2000)
 WORKS = [
     Work("switch2", 5_000_000, 200_000, 300_000),
@@ -94,6 +110,11 @@ CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n
           ((64, 1), (64, 64), (64, 1000), (4096, 64), (65536, 1), (65536, 64))]
 CELLS += [Echo(size, n, way=way) for way in ("udp", "udp_protocol") for size, n in ((64, 1), (64, 64), (1400, 64))]
 CELLS += [Echo(0, 1, way="tls"), Echo(65536, 1, way="tls"), Echo(65536, 64, way="tls")]
+HTTP = [Http("http_plain"), Http("http_pipelined", depth=16),
+        Http("http_json", "/api/orders/42", b"Ada Lovelace")]
+HTTP += [Http("http_static_" + size, "/static/" + size, connections=16 if size == "10m" else 64)
+         for size in ("1k", "64k", "10m")]
+HTTP += [Http("http_idle_10000", idle=10_000)]
 IDLE = [Idle("idle_stream"), Idle("idle_protocol")]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
@@ -112,6 +133,8 @@ CALLBACKS = ("protocol", "buffered")
 ECHOES = ("echo",) + CALLBACKS
 UDP = ("udp", "udp_protocol")
 IDLE_WAYS = {"idle_stream": "echo_view", "idle_protocol": "protocol"}
+HTTP_PLAIN = ("http_plain", "http_pipelined", "http_idle_10000")
+HTTP_FILES = ("http_static_1k", "http_static_64k", "http_static_10m")
 BY_CALLBACKS = dict.fromkeys(CALLBACKS, "echo")    # theirs has no other kind
 
 
@@ -147,7 +170,14 @@ def everybody(out, python, missing):
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
     # A parser waits for nothing: the same on both backends.
     ours += [Who("io_uring", "ours", [path("parse")], ("http_parse",), fixed=True)]
+    ours += [Who(backend, "ours", [path("http")], HTTP_PLAIN + HTTP_FILES + ("http_json",),
+                 {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
     peers = [
+        Who("nginx", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx", path("run")], HTTP_PLAIN + HTTP_FILES),
+        Who("h2o", "peer", [sys.executable, str(PEERS / "configured.py"), "h2o", path("run")], HTTP_PLAIN + HTTP_FILES),
+        Who("libmicrohttpd", "peer", [path("microhttpd")], HTTP_PLAIN + HTTP_FILES),
+        Who("hyper", "peer", [path("hyper")], HTTP_PLAIN),
+        Who("go-http", "peer", [path("gohttp")], HTTP_PLAIN + HTTP_FILES + ("http_json",), {"GOMAXPROCS": "1"}),
         Who("picohttpparser", "peer", [path("picohttpparser")], ("http_parse",), fixed=True),
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire") + ECHOES + THREADS, calls=BY_CALLBACKS),
         Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire") + ECHOES,
