@@ -6,6 +6,7 @@
  *     http http_plain | http_pipelined | http_idle... | http_json | http_static... 0 */
 #include <aiohttp.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -78,17 +78,16 @@ static int requests(void *data)
 /* Those that were sent ahead: the last that is allowed is answered, and none after it. */
 static int requests_ahead(void *data)
 {
-    char text[512] = "", answer[4096];
+#define ONE "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    char answer[4096];
     aiohttp_limits limits;
     aiohttp_web_server_options options = with(&limits);
     (void)data;
     limits.requests = 3;
     struct live live;
     int r = live_start_with(&live, handler, &options);
-    for (int i = 0; i < 4; i++)
-        strcat(text, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     if (r >= 0)
-        r = live_ask(&live, text, answer, sizeof answer);
+        r = live_ask(&live, ONE ONE ONE ONE, answer, sizeof answer);
     if (r >= 0) {
         CHECK_IS(count_of(answer, "HTTP/1.1 200 "), 3);
         CHECK_IS(count_of(answer, "Connection: close"), 1);
