@@ -96,7 +96,9 @@ class Builder:
         found = subprocess.run(["pkg-config", "--static", "--libs", name], stdout=subprocess.PIPE, env=told,
                                stderr=subprocess.DEVNULL, text=True, check=False) if shutil.which("pkg-config") else None
         words = found.stdout.split() if found and found.returncode == 0 else ["-luring", "-lpthread", "-ldl", "-lm"]
-        return [word for word in words if word not in ("-lasyncio", "-laiohttp") and not word.startswith("-L")]
+        # libidn2's own need, had by it: only the archive of ours is linked statically.
+        ours = ("-lasyncio", "-laiohttp", "-lunistring")
+        return [word for word in words if word not in ours and not word.startswith("-L")]
 
     def library(self):
         """Our own, as a release, unless --libdir names one that is built."""
