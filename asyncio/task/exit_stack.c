@@ -28,6 +28,13 @@ struct exit_scope {
     bool exiting;                  /* its deferred calls run: one of them may not exit it again */
 };
 
+/* In every loop, not only in debug mode. */
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+enum { POISONS = 0 };
+#else
+enum { POISONS = 1 };
+#endif
+
 enum { CHUNK_SIZE = 1024 - sizeof(struct chunk) };
 
 _Static_assert(sizeof(struct exit_scope) <= 192, "fits the loop's freelist of scopes");
@@ -42,9 +49,8 @@ static void end(struct exit_scope *stack)
     while (stack->chunks) {
         struct chunk *chunk = stack->chunks;
         stack->chunks = chunk->next;
-#if !defined(NDEBUG)
-        memset(chunk->bytes, 0xA5, chunk->used);
-#endif
+        if (POISONS || loop_debugs(stack->scope.task->future.loop))
+            memset(chunk->bytes, 0xA5, chunk->used);
         asyncio__free(chunk);
     }
     asyncio__loop_object_free(stack->scope.task->future.loop, LOOP_FREELIST_SCOPE, stack);

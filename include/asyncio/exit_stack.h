@@ -5,7 +5,8 @@
  *            asyncio_alloc and its kin take from the innermost scope's arena; asyncio_defer calls
  *            a function at its end, in reverse order. What has to outlive the scope is malloc'ed
  *            or belongs to an object.
- * OWNERSHIP  All of it belongs to the task. In debug builds an arena is poisoned at its end. */
+ * OWNERSHIP  All of it belongs to the task. An arena is poisoned at its end in debug mode, and
+ *            in builds that are not optimised. */
 #pragma once
 
 #include <asyncio/coroutine.h>
