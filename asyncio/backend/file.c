@@ -80,6 +80,29 @@ static int list_folder(struct file_op *op)
     return r;
 }
 
+/* That its end is there is seen by a read that brings nothing: a short one says nothing. */
+static int read_whole(struct file_op *op)
+{
+    size_t size = 0;
+    int number = open(op->path, O_RDONLY | O_CLOEXEC);
+    if (number < 0)
+        return -errno;
+    while (size < op->size) {
+        ssize_t n = read(number, (char *)op->data + size, op->size - size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        int error = errno;
+        if (n <= 0) {
+            close(number);
+            op->descriptor = -1;
+            return n < 0 ? -error : (int)size;
+        }
+        size += (size_t)n;
+    }
+    op->descriptor = number;
+    return (int)size;
+}
+
 static int run_once(struct file_op *op)
 {
     switch ((enum file_kind)op->kind) {
@@ -104,6 +127,7 @@ static int run_once(struct file_op *op)
     case FILE_UNLINK: return result_of(op->flags ? rmdir(op->path) : unlink(op->path));
     case FILE_MKDIR: return result_of(mkdir(op->path, op->mode));
     case FILE_LIST: return list_folder(op);
+    case FILE_WHOLE: return read_whole(op);
     }
     return -EINVAL;
 }
@@ -155,10 +179,21 @@ static int try_close(struct file_op *op)
     return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY ? asyncio__file_run(op) : FILE_WOULD_WAIT;
 }
 
+/* Nothing is read yet: who has the size reads it into the right place. */
+static int try_whole(struct file_op *op)
+{
+    int number = try_open(op);
+    if (number < 0)
+        return number;
+    op->descriptor = number;
+    return 0;
+}
+
 int asyncio__file_try(struct file_op *op)
 {
     switch ((enum file_kind)op->kind) {
     case FILE_OPEN: return try_open(op);
+    case FILE_WHOLE: return try_whole(op);
     case FILE_READ: return try_read(op);
     case FILE_CLOSE: return try_close(op);
     case FILE_STAT: return op->path ? FILE_WOULD_WAIT : asyncio__file_run(op);

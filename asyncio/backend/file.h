@@ -29,6 +29,10 @@ enum file_kind {
     FILE_MKDIR,    /* path, mode */
     FILE_LIST,     /* path; the names in `data`, each ended by NUL, `size` bytes: the caller's to
                     * asyncio__free */
+    /* path, data, size -> how many bytes are in `data`. `descriptor` is -1: they are the whole
+     * file, and its end was seen; else it stands behind them, open, the caller's. `try` may give
+     * it with none read yet, and `status` filled in. */
+    FILE_WHOLE,
 };
 
 enum { FILE_HERE = -1 }; /* `offset`: where the file stands */
@@ -49,7 +53,14 @@ struct file_op {
     size_t size;
     int64_t offset;
     struct stat *status;
-    struct statx extended; /* a backend's, on the way to `status` */
+    union { /* a backend's */
+        struct statx extended; /* on the way to `status` */
+        struct {               /* io_uring_whole.c */
+            int opened, read, tail;
+            unsigned awaited;
+            bool is_kept;
+        } chain;
+    };
 };
 
 int asyncio__file_run(struct file_op *op);

@@ -129,7 +129,7 @@ static void flush(struct uring *uring)
         uring->is_wake_armed = true;
         uring->in_kernel++;
     }
-    if (!list_empty(&uring->files))
+    if (!list_empty(&uring->files) || uring->closing_slots)
         asyncio__uring_flush_files(uring);
     for (struct list *link; (link = list_pop(&uring->dirty));) {
         if (!flush_handle(uring, container_of(link, struct handle, link))) {
@@ -334,8 +334,9 @@ int asyncio__uring_on_completion(struct uring *uring, const struct io_uring_cqe 
         }
         return 0;
     }
-    if ((cqe->user_data & KIND_MASK) == REQUEST_FILE)
-        return asyncio__uring_on_file(uring, cqe);
+    if ((cqe->user_data & KIND_MASK) >= REQUEST_FILE)
+        return (cqe->user_data & KIND_MASK) == REQUEST_FILE ? asyncio__uring_on_file(uring, cqe)
+                                                            : asyncio__uring_on_whole(uring, cqe);
     struct handle *handle = (struct handle *)(uintptr_t)(cqe->user_data & ~(uint64_t)KIND_MASK);
     if (cqe->flags & IORING_CQE_F_MORE && (cqe->user_data & KIND_MASK) == RECV &&
         asyncio__uring_on_message(uring, handle, cqe))
@@ -692,7 +693,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
 static int backend_init(struct backend *backend, const struct backend_limits *limits)
 {
     struct uring *uring = uring_of(backend);
-    _Static_assert((int)REQUEST_FILE <= (int)KIND_MASK, "a request fits the low bits");
+    _Static_assert((int)WHOLE_STEPS_END - 1 <= (int)KIND_MASK, "a request fits the low bits");
     asyncio__posix_init(&uring->posix, limits, sizeof(struct handle));
     list_init(&uring->dirty);
     list_init(&uring->files);
@@ -726,7 +727,8 @@ static void take_back(struct uring *uring)
                 continue;
             if (!(cqe.flags & IORING_CQE_F_MORE))
                 uring->in_kernel--;
-            if (cqe.user_data > KIND_MASK && (cqe.user_data & KIND_MASK) == ACCEPT && cqe.res >= 0)
+            uint64_t kind = cqe.user_data & KIND_MASK;
+            if (cqe.user_data > KIND_MASK && (kind == ACCEPT || kind == WHOLE_KEEP) && cqe.res >= 0)
                 close(cqe.res);
         }
     }

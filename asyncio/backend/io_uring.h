@@ -9,11 +9,18 @@
 /* The kinds of request, and what a completion is for: the low bits of its user data. */
 enum request { RECV, READABLE, ACCEPT, SEND, WRITABLE, CONNECT, WATCH_IN, WATCH_OUT, REQUESTS };
 
-enum { REQUEST_FILE = REQUESTS };         /* of a file_op, and no handle */
+enum {                                    /* of a file_op, and no handle */
+    REQUEST_FILE = REQUESTS,
+    REQUEST_WHOLE, /* and of a FILE_WHOLE, each step of it: */
+    WHOLE_OPEN = REQUEST_WHOLE, WHOLE_READ, WHOLE_TAIL, WHOLE_KEEP, WHOLE_STEPS_END,
+};
 enum { KIND_MASK = 15 };                  /* entries of the table are aligned to more than this */
 enum { DATA_IGNORED = 0, DATA_WAKE = 1 }; /* no handle lies at these addresses */
 
 enum { FLAG_CANCELLED = 1, FLAG_RETRIED = 2 }; /* of an op; CANCELLED: cancel said 0 */
+
+/* Of a file_op: `state`. */
+enum { FILE_IDLE, FILE_QUEUED, FILE_IN_KERNEL, FILE_CANCELLED };
 
 struct handle {
     struct descriptor descriptor;
@@ -52,6 +59,8 @@ struct uring {
     struct list dirty;  /* handles with requests to hand in or to take back */
     struct list files;  /* struct file_op, likewise */
     struct list files_in_kernel;
+    uint64_t free_slots, closing_slots; /* io_uring_whole.c: of the ring's table of files */
+    bool has_slots, has_no_slots;       /* neither: nobody has asked yet */
     bool is_without; /* io_uring_without.c: the ring is gone */
     struct without without;
     size_t received;    /* bytes, in this poll */
@@ -120,6 +129,15 @@ int asyncio__uring_file(struct backend *backend, struct file_op *op);
 int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op);
 void asyncio__uring_flush_files(struct uring *uring);
 int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe);
+/* io_uring_whole.c: as those above, of a FILE_WHOLE. `hand_in` is false when the ring is full. */
+int asyncio__uring_whole(struct uring *uring, struct file_op *op);
+bool asyncio__uring_hand_in_whole(struct uring *uring, struct file_op *op);
+bool asyncio__uring_take_back_whole(struct uring *uring, const struct file_op *op);
+int asyncio__uring_on_whole(struct uring *uring, const struct io_uring_cqe *cqe);
+/* One that the kernel does not have is given up: its slot. */
+void asyncio__uring_drop_whole(struct uring *uring, const struct file_op *op);
+/* Has the files of slots that are done with closed. */
+void asyncio__uring_close_slots(struct uring *uring);
 /* Goes on with a pending OP_RECV, as far as bytes are there. */
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle);
 /* Gives back to the list what was never handed in; ends what the kernel has, by an error; does what

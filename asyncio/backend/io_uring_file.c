@@ -8,8 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 
-enum { FILE_IDLE, FILE_QUEUED, FILE_IN_KERNEL, FILE_CANCELLED };
-
 _Static_assert(_Alignof(max_align_t) > KIND_MASK, "what is allocated leaves room for the kind");
 
 static void prepare(struct file_op *op, struct io_uring_sqe *sqe)
@@ -40,7 +38,8 @@ static void prepare(struct file_op *op, struct io_uring_sqe *sqe)
         break;
     case FILE_MKDIR: io_uring_prep_mkdirat(sqe, AT_FDCWD, op->path, op->mode); break;
     case FILE_TRUNCATE:
-    case FILE_LIST: break; /* refused before */
+    case FILE_LIST:
+    case FILE_WHOLE: break; /* refused before; goes its own way */
     }
     sqe->user_data = (uintptr_t)op | REQUEST_FILE;
 }
@@ -60,33 +59,58 @@ static bool has(const struct uring *uring, enum file_kind kind)
 int asyncio__uring_file(struct backend *backend, struct file_op *op)
 {
     struct uring *uring = uring_of(backend);
-    if (!has(uring, op->kind) || uring->is_without)
+    if (uring->is_without)
+        return -EOPNOTSUPP;
+    if (op->kind == FILE_WHOLE)
+        return asyncio__uring_whole(uring, op);
+    if (!has(uring, op->kind))
         return -EOPNOTSUPP;
     op->state = FILE_QUEUED;
     list_append(&uring->files, &op->link);
     return 0;
 }
 
+/* False: the ring is full. */
+static bool hand_in(struct uring *uring, struct file_op *op)
+{
+    if (op->kind == FILE_WHOLE)
+        return asyncio__uring_hand_in_whole(uring, op);
+    struct io_uring_sqe *sqe = asyncio__ring_request(&uring->ring);
+    if (!sqe)
+        return false;
+    prepare(op, sqe);
+    uring->in_kernel++;
+    return true;
+}
+
+static bool take_back(struct uring *uring, const struct file_op *op)
+{
+    if (op->kind == FILE_WHOLE)
+        return asyncio__uring_take_back_whole(uring, op);
+    struct io_uring_sqe *sqe = asyncio__ring_request(&uring->ring);
+    if (!sqe)
+        return false;
+    io_uring_prep_cancel64(sqe, (uintptr_t)op | REQUEST_FILE, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = DATA_IGNORED;
+    return true;
+}
+
 void asyncio__uring_flush_files(struct uring *uring)
 {
+    asyncio__uring_close_slots(uring);
+    if (uring->closing_slots)
+        return; /* the ring is full */
     for (struct list *link; (link = list_pop(&uring->files));) {
         struct file_op *op = container_of(link, struct file_op, link);
-        struct io_uring_sqe *sqe = asyncio__ring_request(&uring->ring);
-        if (!sqe) {
+        bool is_new = op->state == FILE_QUEUED;
+        if (!(is_new ? hand_in(uring, op) : take_back(uring, op))) {
             list_prepend(&uring->files, link);
             return;
         }
-        if (op->state == FILE_QUEUED) {
-            prepare(op, sqe);
+        if (is_new)
             op->state = FILE_IN_KERNEL;
-            uring->in_kernel++;
-            list_append(&uring->files_in_kernel, &op->link);
-        } else {
-            io_uring_prep_cancel64(sqe, (uintptr_t)op | REQUEST_FILE, 0);
-            sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-            sqe->user_data = DATA_IGNORED;
-            list_append(&uring->files_in_kernel, &op->link);
-        }
+        list_append(&uring->files_in_kernel, &op->link);
     }
 }
 
@@ -96,6 +120,8 @@ int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op)
     if (op->state == FILE_QUEUED || backend_is_inherited(backend)) {
         list_remove(&op->link);
         op->state = FILE_IDLE;
+        if (op->kind == FILE_WHOLE)
+            asyncio__uring_drop_whole(uring, op);
         return 1;
     }
     if (op->state == FILE_IN_KERNEL) {
@@ -156,7 +182,11 @@ int asyncio__uring_run_files(struct uring *uring)
     int completed = 0;
     while (!list_empty(&uring->files)) {
         struct file_op *op = container_of(uring->files.next, struct file_op, link);
-        completed += end(op, op->state == FILE_CANCELLED ? 0 : asyncio__file_run(op));
+        /* its file went with the ring */
+        bool is_begun = op->kind == FILE_WHOLE && op->chain.is_kept;
+        completed += end(op, op->state == FILE_CANCELLED ? 0
+                             : is_begun                  ? -EIO
+                                                         : asyncio__file_run(op));
     }
     return completed;
 }

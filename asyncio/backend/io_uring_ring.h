@@ -18,6 +18,7 @@
 
 /* From newer headers than liburing 2.3's; each is tried at run time. */
 #define RING_PBUF_INCREMENTAL 2U       /* a buffer is consumed piece by piece */
+#define RING_OP_FIXED_FD_INSTALL 54U /* a file of the ring's table becomes a descriptor (6.8) */
 #define RING_CQE_BUFFER_MORE (1U << 4) /* the completion's buffer has room left, is not ours yet */
 
 /* struct io_uring_buf_reg, whose `flags` has the name `pad` in older headers. */
@@ -62,6 +63,13 @@ int asyncio__ring_enter(struct ring *ring, unsigned wait_count, int64_t timeout_
 static inline bool ring_has(const struct ring *ring, unsigned opcode)
 {
     return ring->opcodes >> opcode & 1;
+}
+
+/* How many requests fit before what there is has to be handed in. */
+static inline unsigned ring_room(const struct ring *ring)
+{
+    return ring->uring.sq.ring_entries -
+           (ring->uring.sq.sqe_tail - io_uring_smp_load_acquire(ring->uring.sq.khead));
 }
 
 /* Requests that are filled and not yet handed in. */

@@ -56,7 +56,7 @@ static void take_out(struct uring *uring, const struct io_uring_sqe *sqe)
     if (data == DATA_IGNORED || data == DATA_WAKE)
         return;
     uring->in_kernel--;
-    if (kind == REQUEST_FILE) {
+    if (kind >= REQUEST_FILE) {
         asyncio__uring_file_again(uring,
                                   (struct file_op *)(uintptr_t)(data & ~(uint64_t)KIND_MASK));
         return;

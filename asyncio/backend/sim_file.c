@@ -50,6 +50,10 @@ static int fault_of(struct sim *sim, struct file_op *op)
             return 0;
         return op->kind == FILE_WRITE && sim_draw(sim) % 2 ? -ENOSPC : -EIO;
     case FILE_FSYNC: return fault_happens(sim, FAULT_FILE, SIM_FILE_FAILED, 8) ? -EIO : 0;
+    case FILE_WHOLE:
+        if (op->size > 1 && fault_happens(sim, FAULT_FILE, SIM_FILE_SHORT, 4))
+            op->size = 1 + (size_t)(sim_draw(sim) % op->size);
+        /* fall through */
     case FILE_OPEN: return fault_happens(sim, FAULT_FILE, SIM_FILE_FAILED, 16) ? -EMFILE : 0;
     default: return 0;
     }

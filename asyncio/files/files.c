@@ -4,6 +4,8 @@
 
 #include "base/alloc.h"
 
+#include <asyncio/exit_stack.h>
+
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -15,6 +17,30 @@ enum {
 };
 
 bool asyncio__file_tries_nothing;
+
+static void close_number(int descriptor)
+{
+    struct file_op op = { .kind = FILE_CLOSE, .descriptor = descriptor };
+    (void)asyncio__file_run(&op);
+}
+
+/* What the operation opened, seen by who did it. */
+static void keep_obtained(struct file_call *file, int result)
+{
+    if (result >= 0 && file->op.kind == FILE_OPEN)
+        file->obtained = result;
+    else if (result >= 0 && file->op.kind == FILE_WHOLE)
+        file->obtained = file->op.descriptor;
+}
+
+static void file_free(struct file_call *file)
+{
+    if (file->obtained >= 0)
+        close_number(file->obtained);
+    if (file->op.kind == FILE_LIST)
+        asyncio__free(file->op.data);
+    asyncio__free(file);
+}
 
 /* ---- waiting ---- */
 
@@ -57,6 +83,7 @@ static void completed(struct file_op *op, int result)
 {
     struct file_call *file = container_of(op, struct file_call, op);
     list_remove(&file->link);
+    keep_obtained(file, result);
     wake(file, result);
 }
 
@@ -103,7 +130,7 @@ static void drop_in_backend(struct held *held)
 {
     struct file_call *file = container_of(held, struct file_call, held);
     if (file->is_done)
-        asyncio__free(file);
+        file_free(file);
 }
 
 /* -EOPNOTSUPP: the backend leaves it to threads. */
@@ -127,14 +154,16 @@ static int begin_in_backend(struct file_call *file, asyncio_loop *loop)
 
 static int run_in_thread(struct file_op *op)
 {
+    struct file_call *file = container_of(op, struct file_call, op);
     int r = asyncio__file_run(op);
-    atomic_store(&container_of(op, struct file_call, op)->has_run, true);
+    keep_obtained(file, r);
+    atomic_store(&file->has_run, true);
     return r;
 }
 
 static void free_call(struct call *call)
 {
-    asyncio__free(container_of(call, struct file_call, call));
+    file_free(container_of(call, struct file_call, call));
 }
 
 static void finished(struct call *call)
@@ -186,13 +215,20 @@ static char *copy_path(char **at, const char *path)
 static struct file_call *call_new(const struct file_op *op, asyncio_task *task)
 {
     size_t size = (op->path ? strlen(op->path) + 1 : 0) + (op->other ? strlen(op->other) + 1 : 0);
-    struct file_call *file = asyncio__calloc(1, sizeof *file + size);
+    size_t whole = op->kind == FILE_WHOLE ? FILE_WHOLE_SIZE : 0;
+    struct file_call *file = asyncio__malloc(sizeof *file + size + whole);
     if (!file)
         return NULL;
     char *at = file->paths;
+    memset(file, 0, sizeof *file);
     file->op = *op;
     file->op.path = copy_path(&at, op->path);
     file->op.other = copy_path(&at, op->other);
+    if (whole) {
+        file->op.data = at;
+        file->op.size = whole;
+    }
+    file->obtained = -1;
     file->task = task;
     file->awaited.type = &file_type;
     list_init(&file->op.link);
@@ -211,8 +247,6 @@ static int outcome(struct file_call *file, asyncio_task *task)
         return -ECANCELED;
     }
     if (file->op.kind == FILE_OPEN && file->result >= 0) {
-        struct file_op close_it = { .kind = FILE_CLOSE, .descriptor = file->result };
-        (void)asyncio__file_run(&close_it);
         asyncio__task_put_message(task);
         return -ECANCELED;
     }
@@ -225,6 +259,24 @@ static int outcome(struct file_call *file, asyncio_task *task)
 static int refuse(struct file_op *op, int error)
 {
     return op->kind == FILE_CLOSE ? asyncio__file_run(op) : error;
+}
+
+/* What belongs to who asked, now that it went well. */
+static int hand_over(struct file_call *file, struct file_op *op, int result)
+{
+    if (op->kind == FILE_WHOLE) {
+        op->data = asyncio_alloc((size_t)result + 1);
+        if (!op->data)
+            return -ENOMEM;
+        memcpy(op->data, file->op.data, (size_t)result);
+        op->descriptor = file->op.descriptor;
+    } else if (op->kind == FILE_LIST) {
+        op->data = file->op.data;
+        op->size = file->op.size;
+        file->op.data = NULL;
+    }
+    file->obtained = -1;
+    return result;
 }
 
 static int do_elsewhere(struct file_op *op, asyncio_task *task)
@@ -244,12 +296,10 @@ static int do_elsewhere(struct file_op *op, asyncio_task *task)
     (void)asyncio__task_wait(task, &file->awaited);
     task_let_go(task, &file->held);
     r = outcome(file, task);
-    if (r >= 0 && op->kind == FILE_LIST) {
-        op->data = file->op.data;
-        op->size = file->op.size;
-    }
+    if (r >= 0)
+        r = hand_over(file, op, r);
     if (file->is_in_backend)
-        asyncio__free(file);
+        file_free(file);
     else
         drop_thread(&file->held);
     return r;

@@ -7,7 +7,8 @@
  *            copies of the paths. The caller's buffer is borrowed until the work is done: a
  *            cancelled call waits for that, and so does a loop that closes.
  * CANCELLED  What was done all the same tells its result, and the cancellation waits for the next
- *            suspension; but a descriptor that nobody gets is closed. */
+ *            suspension; but a descriptor that nobody gets is closed: `obtained` is one until who
+ *            asked has it, and the last to let go of the call closes it. */
 #pragma once
 
 #include "backend/file.h"
@@ -29,11 +30,15 @@ struct file_call {
     bool is_in_backend, is_cancelled, is_done;
     atomic_bool has_run; /* in a thread: the buffer is free */
     int result;
-    char paths[]; /* copies */
+    int obtained; /* an open descriptor, or -1 */
+    char paths[]; /* copies; behind them the bytes of a FILE_WHOLE */
 };
 
-/* Does the operation and gives its result. `op` is the caller's: results in it are filled in.
- * Suspends. */
+enum { FILE_WHOLE_SIZE = 16384 }; /* that much of a file is read in one go */
+
+/* Does the operation and gives its result. `op` is the caller's: results in it are filled in. The
+ * bytes of a FILE_WHOLE, whose `data` and `size` are ours, lie in the innermost scope, with room
+ * for one more; NULL: there is a descriptor, and `status`. Suspends. */
 int asyncio__file_do(struct file_op *op);
 
 /* Closes it, whatever happens. Suspends. */

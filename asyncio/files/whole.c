@@ -96,19 +96,27 @@ static int read_on(struct whole *whole)
     }
 }
 
+/* Behind what is there already. */
 static int read_opened(struct whole *whole)
 {
     int r = whole->status.st_mode ? 0 : asyncio_fstat(whole->descriptor, &whole->status);
     if (r < 0)
         return r;
+    const char *begun = whole->data;
     uint64_t size = (uint64_t)whole->status.st_size;
     whole->tells_size = S_ISREG(whole->status.st_mode) && size > 0 && size < SSIZE_MAX - 2;
     if (whole->max && whole->tells_size && size > whole->max)
         return -EFBIG;
     /* one more than the end: that it is there is seen without growing */
     whole->capacity = whole->tells_size ? (size_t)size + 2 : GUESS;
+    if (whole->capacity < whole->size * 2)
+        whole->capacity = whole->size * 2;
     whole->data = asyncio_alloc(whole->capacity);
-    return whole->data ? read_on(whole) : -ENOMEM;
+    if (!whole->data)
+        return -ENOMEM;
+    if (whole->size)
+        memcpy(whole->data, begun, whole->size);
+    return read_on(whole);
 }
 
 int(asyncio_read_file)(const char *path, char **ret_data, size_t *ret_size,
@@ -118,15 +126,20 @@ int(asyncio_read_file)(const char *path, char **ret_data, size_t *ret_size,
     if (task)
         TASK_CHECK_SCOPES(task);
     struct whole whole = { .max = options ? options->max_size : 0 };
-    struct file_op op = { .kind = FILE_OPEN, .path = path, .status = &whole.status };
+    struct file_op op = { .kind = FILE_WHOLE, .path = path, .status = &whole.status };
     int r = path ? asyncio__file_do(&op) : -EFAULT;
     if (r < 0)
         return r;
-    whole.descriptor = r;
-    task_hold(task, &whole.held, close_it);
-    r = read_opened(&whole);
-    task_let_go(task, &whole.held);
-    close_it(&whole.held); /* only read: there is nothing to wait for */
+    whole.size = (size_t)r;
+    whole.data = op.data;
+    whole.descriptor = op.descriptor;
+    r = whole.max && whole.size > whole.max ? -EFBIG : 0;
+    if (whole.descriptor >= 0) {
+        task_hold(task, &whole.held, close_it);
+        r = r < 0 ? r : read_opened(&whole);
+        task_let_go(task, &whole.held);
+        close_it(&whole.held); /* only read: there is nothing to wait for */
+    }
     if (r < 0)
         return r;
     whole.data[whole.size] = '\0';

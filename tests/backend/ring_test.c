@@ -5,15 +5,16 @@
 #include "contract.h"
 
 #include "backend/file.h"
+#include "backend/io_uring_ring.h"
 #include "base/error.h"
 
 #include <fcntl.h>
-#include <linux/io_uring.h>
+#include <poll.h>
+#include <sys/stat.h>
 
 static int missing = -1; /* an operation that the kernel does not have */
 
 /* This program's own look at what there is, which hides liburing's. */
-struct io_uring;
 int io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *probe, unsigned count);
 int io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *probe, unsigned count)
 {
@@ -102,6 +103,142 @@ static void without_one_of_files(void **state)
     missing = -1;
 }
 
+/* ---- whole files ---- */
+
+enum { SLOTS = 64, WHOLE_SIZE = 1024 };
+
+struct whole {
+    struct file_op op;
+    int result, completed;
+    char bytes[WHOLE_SIZE];
+};
+
+static void whole_done(struct file_op *op, int result)
+{
+    struct whole *whole = (struct whole *)(void *)op;
+    whole->result = result;
+    whole->completed++;
+}
+
+static int begin_whole(struct world *world, struct whole *whole, const char *path)
+{
+    *whole = (struct whole){ .op = { .kind = FILE_WHOLE,
+                                     .path = path,
+                                     .data = whole->bytes,
+                                     .size = WHOLE_SIZE,
+                                     .complete = whole_done } };
+    list_init(&whole->op.link);
+    return world->type->file(world->it, &whole->op);
+}
+
+static void end_whole(struct world *world, struct whole *whole)
+{
+    for (int i = 0; i < 100 && !whole->completed; i++)
+        assert_true(world_poll(world, 100000000) >= 0);
+    assert_int_equal(whole->completed, 1);
+}
+
+/* False: this kernel has it not. */
+static bool has_wholes(struct world *world)
+{
+    static struct whole whole;
+    if (!world_begin(world))
+        return false;
+    assert_int_equal(begin_whole(world, &whole, "/dev/null"), -EOPNOTSUPP); /* not enabled yet */
+    assert_true(world_poll(world, 0) >= 0);
+    if (begin_whole(world, &whole, "/dev/null") < 0) {
+        world_end(world);
+        return false;
+    }
+    end_whole(world, &whole);
+    assert_int_equal(whole.result, 0);
+    assert_int_equal(whole.op.descriptor, -1);
+    return true;
+}
+
+/* A slot each, and none for one more; given back, they serve again. */
+static void slots(void **state)
+{
+    (void)state;
+    static struct whole wholes[SLOTS + 1];
+    struct world world = { .backend = "io_uring", .name = "slots" };
+    if (!has_wholes(&world))
+        skip();
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < SLOTS; i++)
+            assert_int_equal(begin_whole(&world, &wholes[i],
+                                         i % 3 == 0   ? "/nowhere"
+                                         : i % 3 == 1 ? "/dev/zero"
+                                                      : "/dev/null"),
+                             0);
+        assert_int_equal(begin_whole(&world, &wholes[SLOTS], "/dev/null"), -EOPNOTSUPP);
+        for (int i = 0; i < SLOTS; i++) {
+            struct whole *whole = &wholes[i];
+            end_whole(&world, whole);
+            assert_int_equal(whole->result, i % 3 == 0 ? -ENOENT : i % 3 == 1 ? WHOLE_SIZE : 0);
+            assert_int_equal(whole->op.descriptor >= 0, i % 3 == 1);
+            if (i % 3 != 1)
+                continue;
+            assert_int_equal(fcntl(whole->op.descriptor, F_GETFD), FD_CLOEXEC);
+            close(whole->op.descriptor);
+        }
+    }
+    world_end(&world);
+    world = (struct world){ .backend = "io_uring", .name = "few", .limits = { .ring_entries = 2 } };
+    assert_true(world_begin(&world));
+    assert_true(world_poll(&world, 0) >= 0);
+    assert_int_equal(begin_whole(&world, &wholes[0], "/dev/null"), -EOPNOTSUPP);
+    world_end(&world);
+    missing = RING_OP_FIXED_FD_INSTALL;
+    world = (struct world){ .backend = "io_uring", .name = "an older kernel" };
+    assert_false(has_wholes(&world));
+    missing = -1;
+}
+
+/* Short reads, an end that comes late, more than the buffer holds, cancelled in each step: by what
+ * is in a pipe that somebody could still write to. */
+static void whole_pipes(void **state)
+{
+    (void)state;
+    static struct whole whole;
+    static const char bytes[WHOLE_SIZE + 1];
+    struct world world = { .backend = "io_uring", .name = "pipes" };
+    char path[] = "/tmp/asyncio-fifo-XXXXXX";
+    if (!has_wholes(&world))
+        skip();
+    close(mkstemp(path));
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int ours = open(path, O_RDWR | O_CLOEXEC);
+    int descriptor = dup(0);
+    close(descriptor);
+    for (size_t size = 0; size < sizeof bytes; size += 341) {
+        for (int polls = 0; polls < 4; polls++) {
+            if (size)
+                assert_int_equal(write(ours, bytes, size), size);
+            assert_int_equal(begin_whole(&world, &whole, path), 0);
+            for (int i = 0; i < polls; i++)
+                assert_true(world_poll(&world, 1000000) >= 0);
+            if (world.type->file_cancel(world.it, &whole.op) == 0) {
+                assert_int_equal(world.type->file_cancel(world.it, &whole.op), 0);
+                end_whole(&world, &whole);
+                assert_int_equal(whole.result, -ECANCELED);
+            } else if (whole.completed && whole.result >= 0) {
+                assert_true(size == 1023 && polls);
+                close(whole.op.descriptor);
+            }
+            assert_int_equal(dup(0), descriptor); /* none is left */
+            close(descriptor);
+            char rest[2048];
+            if (poll(&(struct pollfd){ .fd = ours, .events = POLLIN }, 1, 0) > 0)
+                assert_true(read(ours, rest, sizeof rest) > 0);
+        }
+    }
+    close(ours);
+    unlink(path);
+    world_end(&world);
+}
+
 /* One buffer for many connections, all of which are sent more than it holds before anybody
  * looks. */
 static void without_buffers(void **state)
@@ -137,7 +274,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUN(without_an_operation),
         RUN(without_one_of_files),
-        RUN(without_buffers),
+        RUN(without_buffers),        RUN(slots),
+        RUN(whole_pipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <asyncio.h>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -231,6 +232,89 @@ static int short_reads(void *data)
     return asyncio_exit_stack_exit(&stack, 0);
 }
 
+/* Bytes of which each tells where it is. */
+static int put_bytes(const char *name, size_t size)
+{
+    char *bytes = malloc(size + 1);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (char)('a' + i % 23);
+    bytes[size] = '\0';
+    int r = put(name, bytes);
+    free(bytes);
+    return r;
+}
+
+static bool is_whole(const char *text, size_t size, size_t wanted)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] != (char)('a' + i % 23))
+            return false;
+    return size == wanted && text[size] == '\0';
+}
+
+/* Around what is read in one go, and in the two reads of a chain. */
+static int sizes(void *data)
+{
+    (void)data;
+    static const size_t wanted[] = { 0,     1,     4096,  16127, 16128, 16129, 16383,
+                                     16384, 16385, 16640, 32768, 70001 };
+    int descriptors = count_descriptors();
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char *text = NULL;
+        size_t size = 7;
+        asyncio_exit_stack stack;
+        asyncio_exit_stack_enter(&stack);
+        CHECK_IS(put_bytes("sized", wanted[i]), 0);
+        CHECK_IS(asyncio_read_file(in_folder("sized"), &text, &size), 0);
+        CHECK(is_whole(text, size, wanted[i]));
+        text = NULL;
+        if (wanted[i] > 1) {
+            CHECK_IS(asyncio_read_file(in_folder("sized"), &text, &size, .max_size = wanted[i] - 1),
+                     -EFBIG);
+            CHECK(text == NULL && size == wanted[i]);
+            CHECK_IS(
+                asyncio_read_file(in_folder("sized"), &text, NULL, .max_size = wanted[i]), 0);
+        }
+        CHECK_IS(asyncio_exit_stack_exit(&stack, 0), 0);
+    }
+    CHECK_IS(asyncio_unlink(in_folder("sized")), 0);
+    char *long_name = malloc(5000);
+    memset(long_name, 'x', 4999);
+    long_name[4999] = '\0';
+    char *text;
+    CHECK_IS(asyncio_read_file(long_name, &text, NULL), -ENAMETOOLONG);
+    free(long_name);
+    CHECK_IS(count_descriptors(), descriptors);
+    return 0;
+}
+
+static void *feed(void *path)
+{
+    int file = open(path, O_WRONLY | O_CLOEXEC); /* waits for who reads */
+    for (size_t i = 0; i < 20000; i++)
+        if (write(file, &(char){ (char)('a' + i % 23) }, 1) != 1)
+            break;
+    close(file);
+    return NULL;
+}
+
+/* A pipe can be read once: what the first read took may not be lost where more follows. */
+static int pipes(void *data)
+{
+    (void)data;
+    char *path = strdup(in_folder("fifo")), *text;
+    size_t size;
+    pthread_t feeder;
+    CHECK_IS(mkfifo(path, 0600), 0);
+    CHECK_IS(pthread_create(&feeder, NULL, feed, path), 0);
+    CHECK_IS(asyncio_read_file(path, &text, &size), 0);
+    pthread_join(feeder, NULL);
+    CHECK(is_whole(text, size, 20000));
+    int r = asyncio_unlink(path);
+    free(path);
+    return r;
+}
+
 static void test_calls(void **state)
 {
     (void)state;
@@ -238,6 +322,12 @@ static void test_calls(void **state)
     run_all_ways(errors);
     run_all_ways(wholes);
     run_all_ways(short_reads);
+    run_all_ways(sizes);
+    const char *backend = getenv("ASYNCIO_BACKEND");
+    asyncio__file_tries_nothing = true;
+    if (backend && strcmp(backend, "epoll") == 0)
+        run_everywhere(pipes); /* a ring's open does not wait for a writer */
+    asyncio__file_tries_nothing = false;
     struct stat status;
     assert_int_equal(asyncio_stat("/", &status), -ASYNCIO_NO_TASK);
     assert_int_equal(asyncio_open("/", O_RDONLY), -ASYNCIO_NO_TASK);
@@ -299,10 +389,48 @@ static int fair(void *data)
     return asyncio_unlink(in_folder("a"));
 }
 
+/* More than the slots of a ring, and one after another in each. */
+static int read_some(int number)
+{
+    char name[32], *text;
+    size_t size;
+    for (int i = 0; i < 3; i++) {
+        size_t wanted = (size_t)(number * 300 % 20000);
+        snprintf(name, sizeof name, "w%d", number);
+        CHECK_IS(asyncio_read_file(in_folder(name), &text, &size), 0);
+        CHECK(is_whole(text, size, wanted));
+    }
+    return 0;
+}
+
+static int many_wholes(void *data)
+{
+    (void)data;
+    enum { MANY = 150 };
+    char name[32];
+    int descriptors = count_descriptors(), r = 0;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "w%d", i);
+        CHECK_IS(put_bytes(name, (size_t)(i * 300 % 20000)), 0);
+    }
+    asyncio_task_group group;
+    asyncio_task_group_enter(&group);
+    for (int i = 0; i < MANY && r >= 0; i++)
+        r = asyncio_task_group_create_task(&group, asyncio_coro(read_some, i), NULL);
+    CHECK_IS(asyncio_task_group_exit(&group, r), 0);
+    CHECK_IS(count_descriptors(), descriptors);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "w%d", i);
+        CHECK_IS(unlink(in_folder(name)), 0);
+    }
+    return 0;
+}
+
 static void test_many(void **state)
 {
     (void)state;
     run_all_ways(many);
+    run_all_ways(many_wholes);
     run_all_ways(fair);
 }
 
@@ -360,6 +488,12 @@ static int all_of_it(void)
     if (r >= 0)
         r = asyncio_read_file(in_folder("s/y"), &text, NULL);
     if (r >= 0)
+        r = put_bytes("s/large", 40000);
+    if (r >= 0)
+        r = asyncio_read_file(in_folder("s/large"), &text, NULL);
+    if (r >= 0)
+        r = asyncio_unlink(in_folder("s/large"));
+    if (r >= 0)
         r = asyncio_listdir(in_folder("s"), &names);
     if (r >= 0)
         r = asyncio_unlink(in_folder("s/y"));
@@ -371,7 +505,10 @@ static int all_of_it(void)
 static int cancelled_at_each(void *data)
 {
     (void)data;
-    return sweep_moments("files", all_of_it, 30, 0.0001, true);
+    int descriptors = count_descriptors();
+    int r = sweep_moments("files", all_of_it, 40, 0.0001, true);
+    CHECK_IS(count_descriptors(), descriptors);
+    return r;
 }
 
 static void run_program(program *body)
@@ -449,11 +586,66 @@ static void test_dropped(void **state)
     asyncio__file_tries_nothing = false;
 }
 
+static int read_it(const char *path)
+{
+    char *text;
+    return asyncio_read_file(path, &text, NULL);
+}
+
+static int open_it(const char *path)
+{
+    return asyncio_open(path, O_RDONLY);
+}
+
+/* What was opened for a task that is gone is closed, whoever opened it. */
+static void test_dropped_open(void **state)
+{
+    (void)state;
+    asyncio__file_tries_nothing = true;
+    int descriptors = count_descriptors();
+    uint64_t live = asyncio__alloc_live();
+    for (int round = 0; round < 40; round++) {
+        asyncio_loop *loop;
+        asyncio_task *tasks[8];
+        asyncio__record_put(NULL);
+        assert_int_equal(asyncio_loop_new(&loop), 0);
+        asyncio_loop_set_exception_handler(loop, on_report, NULL);
+        for (int i = 0; i < 8; i++) {
+            const char *path = i % 4 < 2 ? "/proc/self/exe" : "/proc/self/status";
+            asyncio_coro coro =
+                i % 2 ? asyncio_coro(read_it, path) : asyncio_coro(open_it, path);
+            assert_int_equal(asyncio_loop_create_task(loop, coro, &tasks[i]), 0);
+        }
+        for (int i = 0; i < 1 + round % 5; i++) {
+            if (i && round >= 20)
+                nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+            asyncio_loop_stop(loop);
+            assert_int_equal(asyncio_loop_run_forever(loop), 0);
+        }
+        assert_int_equal(asyncio_loop_close(loop), 0);
+        for (int i = 0; i < 8; i++) {
+            if (asyncio_task_done(tasks[i]) && i % 2 == 0)
+                close(asyncio_task_result(tasks[i]));
+            asyncio_task_unref(tasks[i]);
+        }
+        asyncio_loop_unref(loop);
+    }
+    asyncio__record_put(NULL);
+    for (int k = 0; k < 2000 && count_descriptors() != descriptors; k++)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    assert_int_equal(count_descriptors(), descriptors);
+    for (int k = 0; k < 2000 && asyncio__alloc_live() != live; k++)
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    assert_int_equal(asyncio__alloc_live(), live);
+    asyncio__file_tries_nothing = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls), cmocka_unit_test(test_many),    cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_sweep), cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_dropped_open),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
