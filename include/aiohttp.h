@@ -5,6 +5,7 @@
 #include <asyncio.h>
 
 #include <aiohttp/client.h>
+#include <aiohttp/client_websocket.h>
 #include <aiohttp/connector.h>
 #include <aiohttp/cookie_jar.h>
 #include <aiohttp/digest_auth.h>
