@@ -193,6 +193,8 @@ static int connect_it(aiohttp_client_session *session, const char *url,
         memcpy(&request, given, given->size < sizeof request ? given->size : sizeof request);
     request.fields = offer->fields;
     request.raise_for_status = 0;
+    if (request.allow_redirects == AIOHTTP__AS_SESSION)
+        request.allow_redirects = 1;
     int r = aiohttp__client_upgrade(session, url, &request, &stream, &response);
     if (r < 0)
         return r;
