@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The asyncio command: looks into a running program that uses libasyncio, without its help.
+/* The asyncio command: looks into a running program that uses libasyncio, without its help; and
+ * downloads (fetch.h) and serves a folder (serve.c) by libaiohttp.
  *
  *      main      what is asked for
  *      process   its memory          layout   where things lie in it (asyncio/task/debug.h)
@@ -7,9 +8,10 @@
  *      frames    their stacks        running      a thread, stopped for its registers
  *      ps, pstree   the two ways to show all that
  *
- * Nothing is written, and without --stop nothing is stopped: it works as well when the loop is
- * stuck, and costs the program nothing. */
+ * Looking, nothing is written, and without --stop nothing is stopped: it works as well when the
+ * loop is stuck, and costs the program nothing. */
 #include "frames.h"
+#include "net.h"
 #include "show.h"
 
 #include <errno.h>
@@ -20,6 +22,8 @@
 static const char usage[] =
     "usage: asyncio ps [--stop] PID        a table of the tasks of a running process\n"
     "       asyncio pstree [--stop] PID    a tree: below each task those that it awaits\n"
+    "       asyncio fetch [OPTION...] URL...      downloads; --help tells more\n"
+    "       asyncio serve [OPTION...] [FOLDER]    serves a folder over HTTP; --help tells more\n"
     "       asyncio --version\n"
     "--stop: stops its threads for a moment, to see the stack of a task that runs\n";
 
@@ -74,6 +78,10 @@ int main(int argc, char **argv)
         (void)puts("asyncio (libasyncio) " ASYNCIO__VERSION);
         return STATUS_OK;
     }
+    if (!strcmp(command, "fetch"))
+        return run_fetch(argc - 1, argv + 1);
+    if (!strcmp(command, "serve"))
+        return run_serve(argc - 1, argv + 1);
     bool is_table = !strcmp(command, "ps");
     if (!is_table && strcmp(command, "pstree") != 0) {
         (void)fputs(usage, stderr);
