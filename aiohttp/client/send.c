@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "client/cookies.h"
+#include "client/netrc.h"
 #include "client/proxies.h"
 #include "client/upload.h"
 #include "message/coding.h"
@@ -73,7 +74,7 @@ static int take(struct aiohttp_client_request *request, aiohttp_client_response 
     r = wait_over(&response->wait, aiohttp__pool_wait(route, ret_connection));
     TRACE(request, on_connection_queued_end, .host = route->host);
     response->clock = asyncio_loop_time(request->session->loop);
-    return r;
+    return r == -ETIMEDOUT ? aiohttp__response_raise(response, r) : r;
 }
 
 static int connect_on(struct aiohttp_client_request *request, aiohttp_client_response *response,
@@ -135,6 +136,24 @@ static int write_cookies(struct aiohttp_client_request *request, struct bytes *o
     return r;
 }
 
+static bool has_authorization(const struct aiohttp_client_request *request)
+{
+    return request->headers && aiohttp_headers_contains(request->headers, "Authorization");
+}
+
+/* What ~/.netrc says of the host: asked anew for each hop. */
+static int write_netrc(struct aiohttp_client_request *request, struct bytes *out)
+{
+    char *user, *password;
+    int r = aiohttp__netrc_find(aiohttp_url_raw_host(request->url), &user, &password);
+    if (r <= 0)
+        return r;
+    aiohttp__basic_write(out, span_of(user ? user : ""), span_of(password ? password : ""));
+    asyncio_mem_free(user);
+    asyncio_mem_free(password);
+    return out->error;
+}
+
 static int write_authorization(struct aiohttp_client_request *request, struct bytes *out)
 {
     const aiohttp_client_request_options *options = request->options;
@@ -148,6 +167,8 @@ static int write_authorization(struct aiohttp_client_request *request, struct by
     else if (session->authorization &&
              (!session->base || aiohttp__is_same_origin(session->base, request->url)))
         bytes_text(out, session->authorization);
+    else if (session->trusts_env && !has_authorization(request))
+        return write_netrc(request, out);
     return out->error;
 }
 
@@ -343,8 +364,7 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
             r = converse(request, response);
         if (r < 0 && r != -ECANCELED && r != -ENOMEM && r != -EINVAL)
             r = aiohttp__response_raise(response, r);
-    } else if (r == -ETIMEDOUT && !asyncio_last_error(r))
-        r = aiohttp__response_raise(response, r);
+    }
     request->has_bytes = response->answering.has_bytes;
     request->phase = response->phase;
     aiohttp__route_unref(route);
