@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Time limits: each phase has its own, and its error says which; cancelled requests lose nothing. */
+/* Time limits: each phase has its own, and its error says which; cancelled requests lose
+ * nothing. */
 #include "client/client_test.h"
 
 #include "support/sweep.h"
