@@ -5,7 +5,7 @@
     run.py NAME BACKEND PROGRAM PROBE [--valgrind]
 
 PROGRAM is the example with leftovers.c. PROBE says whether this machine has io_uring. The cases of an example are the functions
-of cases.py, part_cases.py, serve_cases.py and web_cases.py named NAME_*; each is reported in cmocka's words, so that tools/test counts them. A server that
+of cases.py and of the other ..._cases.py named NAME_*; each is reported in cmocka's words, so that tools/test counts them. A server that
 is interrupted ends with 130, as a shell expects it; `serve`, `live` and what aiohttp_web_run_app runs
 handle Ctrl-C, and end with 0.
 """
@@ -18,6 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases            # noqa: E402
+import client_cases     # noqa: E402
 import part_cases       # noqa: E402
 import program          # noqa: E402
 import serve_cases      # noqa: E402
@@ -67,7 +68,7 @@ def main(words):
         program.WRAPPER[:] = VALGRIND
     os.environ["ASYNCIO_BACKEND"] = backend
     named = re.sub(r"^\d+_", "", name)
-    found = {key: case for module in (cases, part_cases, serve_cases, web_cases) for key, case in vars(module).items()
+    found = {key: case for module in (cases, client_cases, part_cases, serve_cases, web_cases) for key, case in vars(module).items()
              if key.startswith(named + "_") and callable(case)}
     failed, passed, skipped = not found, 0, 0
     for key, case in found.items():
