@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Follows the links of a site: example_23_crawler URL [PAGES].
  *
- * A queue holds what is still to be looked at, some tasks take from it, a semaphore keeps the server
- * from being asked more than two things at a time. Pages of other hosts are not followed. */
+ * A queue holds what is still to be looked at, some tasks take from it, a semaphore keeps the
+ * server from being asked more than two things at a time. Pages of other hosts are not followed. */
 #include <aiohttp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -63,7 +63,7 @@ def client_says_what_is_wrong(path, backend):
 
 
 def crawler_finds_all_once(path, backend):
-    with site() as (server, url), Program(path, url) as run:
+    with site() as (server, url), Program(path, url + "/") as run:
         lines = sorted(line.split()[-1][len(url):] + " " + line.split()[0] for line in run.end(0).splitlines())
         check(lines == ["/ 200", "/a 200", "/b.html 200", "/gone 404"], f"{lines}")
         check(sorted(server.seen) == ["/", "/a", "/b.html", "/gone"], f"{server.seen}")
