@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/* Real proxies, with configurations of their own and on free ports: squid and tinyproxy by CONNECT,
+ * squid over TLS (and TLS inside of that), dante by SOCKS5. What is not installed is left out, and
+ * named. */
+/* TEST: backends io_uring epoll; timeout 90; not valgrind aarch64 */
+#include "net/tls_test.h"
+
+#include "client/proxies.h"
+
+#include <aiohttp/error.h>
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SQUID, TINYPROXY, DANTE, PROXIES };
+
+static char folder[] = "/tmp/aiohttp-proxies-XXXXXX";
+static pid_t running[PROXIES]; /* 0: it is not there */
+static int ports[PROXIES], auth_port, tls_port;
+
+/* --- starting and ending --- */
+
+static int free_port(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(s >= 0);
+    assert_int_equal(bind(s, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(s, (struct sockaddr *)&address, &size), 0);
+    close(s);
+    return ntohs(address.sin_port);
+}
+
+static bool answers(int port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_there = s >= 0 && connect(s, (struct sockaddr *)&address, sizeof address) == 0;
+    if (s >= 0)
+        close(s);
+    return is_there;
+}
+
+static const char *put(const char *name, const char *format, ...)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    va_list list;
+    va_start(list, format);
+    vfprintf(file, format, list);
+    va_end(list);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+/* Runs a program until its port answers. */
+static void start(int which, char *const *words)
+{
+    if (access(words[0], X_OK) < 0) {
+        print_message("%s is not installed: left out\n", words[0]);
+        return;
+    }
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_RDWR);
+        dup2(nowhere, STDIN_FILENO);
+        dup2(nowhere, STDOUT_FILENO);
+        dup2(nowhere, STDERR_FILENO);
+        setsid();
+        execv(words[0], words);
+        _exit(127);
+    }
+    for (int i = 0; i < 1500 && !answers(ports[which]); i++) {
+        usleep(10000);
+        if (waitpid(child, NULL, WNOHANG) == child) {
+            print_message("%s does not run here: left out\n", words[0]);
+            return;
+        }
+    }
+    running[which] = child;
+}
+
+static void start_squid(void)
+{
+    ports[SQUID] = free_port();
+    auth_port = free_port();
+    tls_port = free_port();
+    char users[128];
+    snprintf(users, sizeof users, "%s", put("users", "me:$1$abcdefgh$%s\n",
+                                            "cHJi5PXp/ki/ktXzqlk6I1"));
+    const char *path =
+        put("squid.conf",
+            "http_port 127.0.0.1:%d\n"
+            "http_port 127.0.0.1:%d name=auth\n"
+            "https_port 127.0.0.1:%d tls-cert=%s\n"
+            "pid_filename none\ncache deny all\naccess_log none\ncache_log %s/squid.log\n"
+            "coredump_dir %s\nvisible_hostname localhost\nshutdown_lifetime 0 seconds\n"
+            "cache_mem 1 MB\npinger_enable off\nnetdb_filename none\nmax_filedescriptors 256\n"
+            "auth_param basic program /usr/lib/squid/basic_ncsa_auth %s\n"
+            "auth_param basic children 1 startup=1 idle=1\n"
+            "acl known proxy_auth REQUIRED\nacl asks myportname auth\n"
+            "http_access deny asks !known\nhttp_access allow all\n",
+            ports[SQUID], auth_port, tls_port, certificates()->server, folder, folder, users);
+    char *const words[] = { (char[]){ "/usr/sbin/squid" }, (char[]){ "-N" }, (char[]){ "-f" },
+                            (char *)(uintptr_t)path, NULL };
+    start(SQUID, words);
+}
+
+static void start_tinyproxy(void)
+{
+    ports[TINYPROXY] = free_port();
+    const char *path = put("tinyproxy.conf",
+                           "Port %d\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\n"
+                           "LogLevel Critical\nBasicAuth me secret\n",
+                           ports[TINYPROXY]);
+    char *const words[] = { (char[]){ "/usr/bin/tinyproxy" }, (char[]){ "-d" }, (char[]){ "-c" },
+                            (char *)(uintptr_t)path, NULL };
+    start(TINYPROXY, words);
+}
+
+static void start_dante(void)
+{
+    ports[DANTE] = free_port();
+    const char *path = put("danted.conf",
+                           "logoutput: /dev/null\ninternal: 127.0.0.1 port = %d\n"
+                           "external: 127.0.0.1\nsocksmethod: none\nclientmethod: none\n%s"
+                           "client pass { from: 127.0.0.0/8 to: 127.0.0.0/8 }\n"
+                           "socks block { from: 127.0.0.0/8 to: 127.0.0.9/32 }\n"
+                           "socks pass { from: 127.0.0.0/8 to: 127.0.0.0/8 }\n",
+                           ports[DANTE], geteuid() == 0 ? "user.notprivileged: nobody\n" : "");
+    char *const words[] = { (char[]){ "/usr/sbin/danted" }, (char[]){ "-f" },
+                            (char *)(uintptr_t)path, (char[]){ "-N" }, (char[]){ "1" }, NULL };
+    start(DANTE, words);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    start_squid();
+    start_tinyproxy();
+    start_dante();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[160];
+    (void)state;
+    for (int i = 0; i < PROXIES; i++) {
+        if (!running[i])
+            continue;
+        kill(-running[i], SIGTERM); /* its own session: helpers too */
+        for (int wait = 0; wait < 300 && waitpid(running[i], NULL, WNOHANG) == 0; wait++)
+            usleep(10000);
+        kill(-running[i], SIGKILL);
+        (void)waitpid(running[i], NULL, 0);
+    }
+    while (waitpid(-1, NULL, 0) > 0) /* the helpers, which are ours now */
+        ;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) == 0 ? 0 : -1;
+}
+
+/* --- the targets, of ours --- */
+
+struct targets {
+    asyncio_server *plain, *tls;
+    asyncio_ssl_context *server, *client;
+    aiohttp_limits limits;
+};
+
+static int targets_open(struct targets *targets)
+{
+    *targets = (struct targets){ .limits = aiohttp_client_limits() };
+    int r = server_context(certificates()->server, &targets->server);
+    if (r >= 0)
+        r = client_context(&targets->client);
+    if (r >= 0)
+        r = asyncio_start_server(say_hello, "127.0.0.1", 0, &targets->plain);
+    if (r >= 0)
+        r = asyncio_start_server(say_hello, "127.0.0.1", 0, &targets->tls, .ssl = targets->server);
+    return r;
+}
+
+static int targets_close(struct targets *targets, int result)
+{
+    int r = targets->plain ? end_server(targets->plain) : 0;
+    result = result < 0 ? result : r;
+    r = targets->tls ? end_server(targets->tls) : 0;
+    asyncio_ssl_context_unref(targets->server);
+    asyncio_ssl_context_unref(targets->client);
+    return result < 0 ? result : r;
+}
+
+static int hears_hello(asyncio_stream *stream)
+{
+    char text[8];
+    int r = asyncio_stream_readexactly(stream, text, 5, NULL);
+    if (r >= 0)
+        CHECK(memcmp(text, "hello", 5) == 0);
+    return r;
+}
+
+/* What is asked of a proxy, and how. */
+struct way {
+    int proxy_port, target_port;
+    const char *host, *authorization;
+    bool tls_to_proxy, tls_to_target, socks;
+    int status; /* that it answered */
+};
+
+static int go(struct targets *targets, struct way *way, asyncio_stream *stream)
+{
+    struct proxy_connect connect = { .host = way->host,
+                                     .port = way->target_port,
+                                     .authorization = way->authorization,
+                                     .limits = &targets->limits };
+    int r = 0;
+    if (way->tls_to_proxy)
+        r = asyncio_stream_start_tls(stream, targets->client, .server_hostname = "localhost");
+    if (r >= 0)
+        r = way->socks
+                ? aiohttp__socks5_connect(stream, way->host, way->target_port, NULL, NULL)
+                : aiohttp__proxy_connect(stream, &connect, &way->status);
+    if (r >= 0 && way->tls_to_target)
+        r = asyncio_stream_start_tls(stream, targets->client, .server_hostname = "localhost");
+    return r < 0 ? r : hears_hello(stream);
+}
+
+static int take(struct targets *targets, struct way *way)
+{
+    asyncio_stream *stream;
+    int r = asyncio_open_connection("127.0.0.1", way->proxy_port, &stream);
+    if (r < 0)
+        return r;
+    r = go(targets, way, stream);
+    asyncio_stream_abort(stream);
+    asyncio_stream_unref(stream);
+    return r;
+}
+
+typedef int uses(struct targets *targets);
+
+static int with_targets(void *data)
+{
+    struct targets targets;
+    uses *const *use = data;
+    int r = targets_open(&targets);
+    if (r >= 0)
+        r = (*use)(&targets);
+    return targets_close(&targets, r);
+}
+
+static void through(int which, uses *use)
+{
+    if (!running[which]) {
+        print_message("left out\n");
+        skip();
+    }
+    warm_up();
+    run_everywhere_with(with_targets, &use);
+}
+
+/* --- the tests --- */
+
+static int by_squid(struct targets *targets)
+{
+    int plain = asyncio_server_port(targets->plain), tls = asyncio_server_port(targets->tls);
+    struct way ways[] = {
+        { .proxy_port = ports[SQUID], .target_port = plain, .host = "127.0.0.1" },
+        { .proxy_port = ports[SQUID], .target_port = tls, .host = "127.0.0.1",
+          .tls_to_target = true },
+        { .proxy_port = tls_port, .target_port = plain, .host = "127.0.0.1", .tls_to_proxy = true },
+        { .proxy_port = tls_port, .target_port = tls, .host = "127.0.0.1", .tls_to_proxy = true,
+          .tls_to_target = true },
+        /* me:secret */
+        { .proxy_port = auth_port, .target_port = plain, .host = "127.0.0.1",
+          .authorization = "Basic bWU6c2VjcmV0" },
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        int r = take(targets, &ways[i]);
+        if (r < 0)
+            print_error("way %zu\n", i);
+        if (r < 0)
+            return r;
+        CHECK_IS(ways[i].status, 200);
+    }
+    struct way refused = { .proxy_port = auth_port, .target_port = plain, .host = "127.0.0.1" };
+    CHECK_IS(take(targets, &refused), -AIOHTTP_PROXY);
+    CHECK_IS(refused.status, 407);
+    refused.authorization = "Basic bWU6d3Jvbmc=";
+    CHECK_IS(take(targets, &refused), -AIOHTTP_PROXY);
+    CHECK_IS(refused.status, 407);
+    struct way nobody = { .proxy_port = ports[SQUID], .target_port = 1, .host = "127.0.0.1" };
+    CHECK_IS(take(targets, &nobody), -AIOHTTP_PROXY);
+    CHECK_IS(nobody.status, 503);
+    /* a server that speaks TLS, asked without */
+    struct way wrong = { .proxy_port = tls_port, .target_port = plain, .host = "127.0.0.1" };
+    int r = take(targets, &wrong);
+    CHECK(r == -AIOHTTP_PROXY || r == -AIOHTTP_PROXY_CLOSED || r == -AIOHTTP_BAD_HTTP_MESSAGE);
+    return 0;
+}
+
+static void squid(void **state)
+{
+    (void)state;
+    through(SQUID, by_squid);
+}
+
+static int by_tinyproxy(struct targets *targets)
+{
+    int plain = asyncio_server_port(targets->plain), tls = asyncio_server_port(targets->tls);
+    const char *me = "Basic bWU6c2VjcmV0";
+    struct way ways[] = {
+        { .proxy_port = ports[TINYPROXY], .target_port = plain, .host = "127.0.0.1",
+          .authorization = me },
+        { .proxy_port = ports[TINYPROXY], .target_port = tls, .host = "localhost",
+          .authorization = me, .tls_to_target = true },
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        int r = take(targets, &ways[i]);
+        if (r < 0)
+            return r;
+        CHECK_IS(ways[i].status, 200);
+    }
+    struct way refused = { .proxy_port = ports[TINYPROXY], .target_port = plain,
+                           .host = "127.0.0.1" };
+    CHECK_IS(take(targets, &refused), -AIOHTTP_PROXY);
+    CHECK_IS(refused.status, 407);
+    return 0;
+}
+
+static void tinyproxy(void **state)
+{
+    (void)state;
+    through(TINYPROXY, by_tinyproxy);
+}
+
+static int by_dante(struct targets *targets)
+{
+    int plain = asyncio_server_port(targets->plain), tls = asyncio_server_port(targets->tls);
+    struct way ways[] = {
+        { .proxy_port = ports[DANTE], .target_port = plain, .host = "127.0.0.1", .socks = true },
+        { .proxy_port = ports[DANTE], .target_port = plain, .host = "localhost", .socks = true },
+        { .proxy_port = ports[DANTE], .target_port = tls, .host = "127.0.0.1", .socks = true,
+          .tls_to_target = true },
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        int r = take(targets, &ways[i]);
+        if (r < 0)
+            return r;
+    }
+    struct way refused = { .proxy_port = ports[DANTE], .target_port = 1, .host = "127.0.0.1",
+                           .socks = true };
+    CHECK_IS(take(targets, &refused), -AIOHTTP_SOCKS_REFUSED);
+    refused.host = "127.0.0.9";
+    CHECK_IS(take(targets, &refused), -AIOHTTP_SOCKS_NOT_ALLOWED);
+    return 0;
+}
+
+static void dante(void **state)
+{
+    (void)state;
+    through(DANTE, by_dante);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(squid),
+        cmocka_unit_test(tinyproxy),
+        cmocka_unit_test(dante),
+    };
+    return cmocka_run_group_tests_name("real_proxies", tests, set_up, tear_down);
+}
