@@ -129,7 +129,10 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
     if (r < 0)
         return r;
     phase_begin(dial, AIOHTTP_PHASE_TLS, dial->request->timeout->tls);
+    TRACE(dial->request, on_connection_tls_start, .host = hostname);
     r = asyncio_stream_start_tls(dial->stream, context, .server_hostname = hostname);
+    if (r >= 0)
+        TRACE(dial->request, on_connection_tls_end, .host = hostname);
     if (r >= 0 && route->has_fingerprint && !is_proxy)
         r = aiohttp_fingerprint_check(&route->fingerprint, dial->stream);
     return phase_end(dial, r, hostname, route->port);

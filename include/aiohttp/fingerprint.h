@@ -4,8 +4,9 @@
  *     aiohttp_fingerprint pin;
  *     int r = aiohttp_fingerprint_init(&pin, "3f:1d:...", 0);
  *
- * MODEL      The SHA-256 of the certificate that a server shows, in DER. It stands for all other
- *            checks: a server with that very certificate is whom we want, and nobody else is.
+ * MODEL      The SHA-256 of the certificate that a server shows, in DER: a server with that very
+ *            certificate is whom we want, and nobody else is. It is looked at beside what the TLS
+ *            context verifies; with a context that verifies nothing it stands alone.
  * THREADS    Any. Nothing here suspends.
  * SOURCE     aiohttp's Fingerprint and ServerFingerprintMismatch. */
 #pragma once

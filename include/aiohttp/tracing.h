@@ -56,6 +56,8 @@ typedef struct aiohttp_trace_config {
     aiohttp_trace_callback *on_connection_reuseconn;
     aiohttp_trace_callback *on_dns_resolvehost_start;
     aiohttp_trace_callback *on_dns_resolvehost_end;
+    aiohttp_trace_callback *on_connection_tls_start; /* the handshake, also with a proxy: ours */
+    aiohttp_trace_callback *on_connection_tls_end;
 } aiohttp_trace_config;
 
 ASYNCIO__END

@@ -65,6 +65,25 @@ static int over_tls(aiohttp_client_session *session, int port)
     return r;
 }
 
+/* Handshakes: their ends lie behind their beginnings, and what failed has none. */
+static int handshakes[2];
+
+static void tls_starts(const aiohttp_trace *trace, void *data)
+{
+    (void)data;
+    handshakes[0] += trace->host != NULL;
+}
+
+static void tls_ends(const aiohttp_trace *trace, void *data)
+{
+    (void)data;
+    handshakes[1] += trace->host != NULL && handshakes[0] > handshakes[1];
+}
+
+static const aiohttp_trace_config tracing = { .size = sizeof tracing,
+                                              .on_connection_tls_start = tls_starts,
+                                              .on_connection_tls_end = tls_ends };
+
 static int tls(void *data)
 {
     struct live live;
@@ -82,10 +101,15 @@ static int tls(void *data)
     if (r >= 0)
         r = aiohttp_web_site_start(site);
     if (r >= 0)
-        r = aiohttp_client_session_new(&session, .ssl = client);
+        r = aiohttp_client_session_new(&session, .ssl = client, .trace = &tracing);
+    memset(handshakes, 0, sizeof handshakes);
     if (r >= 0)
         r = over_tls(session, aiohttp_web_site_port(site));
     r = session_end(session, r);
+    if (r >= 0) {
+        CHECK_IS(handshakes[0], 4); /* one for another name, one with another certificate */
+        CHECK_IS(handshakes[1], 3);
+    }
     r = live_end(&live, r);
     aiohttp_web_site_unref(site);
     asyncio_ssl_context_unref(server);

@@ -40,6 +40,21 @@ static void connect_starts(const aiohttp_trace *trace, void *data)
     download->connect_began = now();
 }
 
+static void tls_starts(const aiohttp_trace *trace, void *data)
+{
+    struct download *download = trace->context;
+    (void)data;
+    download->tls_began = now();
+    download->connect = download->tls_began - download->connect_began;
+}
+
+static void tls_ends(const aiohttp_trace *trace, void *data)
+{
+    struct download *download = trace->context;
+    (void)data;
+    download->tls = now() - download->tls_began;
+}
+
 static void connect_ends(const aiohttp_trace *trace, void *data)
 {
     struct download *download = trace->context;
@@ -61,6 +76,8 @@ const aiohttp_trace_config fetch_tracing = {
     .on_dns_resolvehost_end = dns_ends,
     .on_connection_create_start = connect_starts,
     .on_connection_create_end = connect_ends,
+    .on_connection_tls_start = tls_starts,
+    .on_connection_tls_end = tls_ends,
     .on_request_end = head_comes,
 };
 
