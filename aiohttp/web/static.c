@@ -163,7 +163,8 @@ static void write_page(struct bytes *out, struct span path, bool has_parent,
                         "th { font-weight: 600; }\n"
                         "td:first-child { overflow-wrap: anywhere; }\n"
                         "td + td { white-space: nowrap; opacity: .75; }\n"
-                        "th:last-child, td:last-child { text-align: right; }\n");
+                        "th:first-child, td:first-child { padding-left: 0; }\n"
+                        "th:last-child, td:last-child { text-align: right; padding-right: 0; }\n");
     bytes_text(out, "<h1>Index of ");
     aiohttp__page_text(out, path);
     bytes_text(out, "</h1>\n<table>\n<tr><th>Name</th><th>Changed (UTC)</th><th>Size</th></tr>\n");

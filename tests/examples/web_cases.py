@@ -103,6 +103,47 @@ def web_api_errors_are_json(path, backend):
         api.stop()
 
 
+# ---- files by a form ----
+
+def multipart(fields):
+    """A body and its type; a field is a name, a file's name or None, a type or None, and bytes."""
+    body = b""
+    for name, filename, kind, data in fields:
+        head = f'Content-Disposition: form-data; name="{name}"' + (f'; filename="{filename}"' if filename else "")
+        body += f"--xx\r\n{head}\r\n".encode() + (f"Content-Type: {kind}\r\n".encode() if kind else b"") + b"\r\n" + data + b"\r\n"
+    return body + b"--xx--\r\n", {"Content-Type": "multipart/form-data; boundary=xx"}
+
+
+def web_upload_keeps_and_shows(path, backend):
+    big = os.urandom(300_000)
+    with tempfile.TemporaryDirectory() as folder, Program(path, 0, folder) as run:
+        port = int(run.wait_for(r"^serving on http://127\.0\.0\.1:(\d+)$")[1])
+        body, headers = multipart([("title", None, None, "Ä <b>".encode()), ("file", "../../<x>.txt", "text/html", b"small"),
+                                   ("file", "big.png", "image/png", big)])
+        answer, _ = ask(port, "POST", "/", body, headers)
+        check(answer.status == 303 and answer.headers["Location"] == "/", f"{answer.status} {answer.headers}")
+        check(sorted(os.listdir(folder)) == ["1", "2"], f"{os.listdir(folder)}")
+        answer, data = ask(port, "GET", "/")
+        text = data.decode()
+        check("Ä &lt;b&gt;" in text and "&lt;x&gt;.txt, 5 bytes" in text and "<b>" not in text, text)
+        check('<img src="/files/2"' in text and '<img src="/files/1"' not in text, text)
+        answer, data = ask(port, "GET", "/files/1")
+        check(data == b"small" and answer.headers["Content-Disposition"] == "attachment", f"{answer.headers}")
+        check(answer.headers["Content-Type"] == "application/octet-stream", "a page of somebody else's")
+        answer, data = ask(port, "GET", "/files/2")
+        check(data == big and answer.headers["Content-Type"] == "image/png", f"{answer.headers}")
+        check(ask(port, "GET", "/files/3")[0].status == 404, "a file that is not there")
+        for status, what in ((400, multipart([("title", None, None, b"x")])), (400, multipart([("file", "a", None, b"x")])),
+                             (400, (body[:-20], headers)), (400, (b"title=x", {"Content-Type": "application/x-www-form-urlencoded"}))):
+            answer, data = ask(port, "POST", "/", *what)
+            check(answer.status == status, f"{answer.status}, not {status}: {data}")
+        check(sorted(os.listdir(folder)) == ["1", "2"], f"{os.listdir(folder)}")
+        answer, data = ask(port, "GET", "/none", None, {"Accept": "text/html"})
+        check(answer.status == 404 and b"<h1>404</h1>" in data, f"{data}")
+        run.interrupt()
+        run.end(0)
+
+
 # ---- the live site ----
 
 class Live:
