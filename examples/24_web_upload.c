@@ -28,26 +28,6 @@ struct album {
     int count;
 };
 
-/* Text as it may stand in HTML, in the request's memory; NULL without any. */
-static const char *escaped(const char *text)
-{
-    char *out = asyncio_alloc(strlen(text) * 6 + 1), *to = out;
-    for (; out && *text; text++) {
-        const char *entity = *text == '&'   ? "&amp;"
-                             : *text == '<' ? "&lt;"
-                             : *text == '>' ? "&gt;"
-                             : *text == '"' ? "&quot;"
-                                            : NULL;
-        if (entity)
-            to += sprintf(to, "%s", entity);
-        else
-            *to++ = *text;
-    }
-    if (out)
-        *to = '\0';
-    return out;
-}
-
 static const char top[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -77,7 +57,8 @@ static int write_file(aiohttp_web_response *response, const struct shown *file)
     const char *image = "";
     if (strncmp(file->content_type, "image/", 6) == 0)
         image = asyncio_printf("<img src=\"/files/%d\" alt=\"\">", file->number);
-    const char *title = escaped(file->title), *name = escaped(file->filename);
+    const char *title = aiohttp_html_escape(file->title);
+    const char *name = aiohttp_html_escape(file->filename);
     if (!image || !title || !name)
         return -ENOMEM;
     return write_text(response, asyncio_printf("<li>%s<a href=\"/files/%d\">%s</a><br>"

@@ -13,6 +13,7 @@
 #include <aiohttp/fingerprint.h>
 #include <aiohttp/form.h>
 #include <aiohttp/headers.h>
+#include <aiohttp/html.h>
 #include <aiohttp/json.h>
 #include <aiohttp/limits.h>
 #include <aiohttp/macros.h>

@@ -4,6 +4,9 @@
 
 #include "wire/media.h"
 
+#include <aiohttp/html.h>
+#include <asyncio/exit_stack.h>
+
 void aiohttp__page_text(struct bytes *out, struct span text)
 {
     for (size_t i = 0; i < text.size; i++)
@@ -26,6 +29,19 @@ void aiohttp__page_text(struct bytes *out, struct span text)
         default:
             bytes_put(out, text.data[i]);
         }
+}
+
+const char *aiohttp_html_escape(const char *text)
+{
+    size_t size = text ? strlen(text) : 0;
+    /* Six bytes for one are the most. */
+    char *room = text && size < SIZE_MAX / 8 ? asyncio_alloc(size * 6 + 1) : NULL;
+    if (!room)
+        return NULL;
+    struct bytes out = bytes_in(room, size * 6 + 1);
+    aiohttp__page_text(&out, (struct span){ text, size });
+    bytes_put(&out, '\0');
+    return room;
 }
 
 void aiohttp__page_begin(struct bytes *out, struct span title, const char *style)

@@ -28,14 +28,14 @@ FOOT = ('<footer>\n<a rel="prev" href="python.html">← Every name</a>\n<a rel="
 
 # The headers whose every function stands on the page.
 OURS = """web_application web_event_source web_exceptions web_file web_form web_request web_response web_runner web_server
-    web_websocket web_workers websocket form headers json multi_dict multipart payload test_utils""".split()
+    web_websocket web_workers websocket form headers html json multi_dict multipart payload test_utils""".split()
 
 # aiohttp.web.__all__ of 3.13 by its parts, and the members of its classes.
 NAMES = """
     AppKey Application NotAppKeyWarning FileResponse AccessLogger GracefulExit FileField RequestPayloadError PayloadAccessError
     ContentCoding Response StreamResponse json_response RouteDef RouteTableDef StaticDef delete get head options patch post put route
     static view AppRunner BaseRunner BaseSite NamedPipeSite ServerRunner SockSite TCPSite UnixSite Server View WebSocketReady
-    WebSocketResponse WSMsgType run_app middleware normalize_path_middleware UrlMappingMatchInfo RequestHandler Request
+    WebSocketResponse WSMsgType WSMessage WSCloseCode run_app middleware normalize_path_middleware UrlMappingMatchInfo RequestHandler Request
     HTTPException HTTPError HTTPRedirection HTTPSuccessful HTTPClientError HTTPServerError HTTPMove
     HTTPOk HTTPCreated HTTPAccepted HTTPNonAuthoritativeInformation HTTPNoContent HTTPResetContent HTTPPartialContent
     HTTPMultipleChoices HTTPMovedPermanently HTTPFound HTTPSeeOther HTTPNotModified HTTPUseProxy HTTPTemporaryRedirect
@@ -64,6 +64,8 @@ MEMBERS = {
         enable_chunked_encoding headers cookies set_cookie del_cookie content_length content_type charset last_modified etag
         body_length prepare write write_eof""",
     "Response": "body text",
+    "WebSocketResponse": """can_prepare prepare closed close_code ws_protocol compress exception get_extra_info ping pong send_str
+        send_bytes send_json send_frame close receive receive_str receive_bytes receive_json""",
     "BaseRunner": "setup cleanup shutdown server sites addresses",
     "BaseSite": "name start stop",
     "Server": "connections requests_count pre_shutdown shutdown",

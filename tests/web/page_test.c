@@ -2,7 +2,9 @@
 /* Pages that the library writes: of errors, for those who want HTML. */
 #include "web/web_test.h"
 
+#include <aiohttp/html.h>
 #include <aiohttp/test_utils.h>
+#include <asyncio/exit_stack.h>
 
 static int missing(aiohttp_web_request *request, void *data)
 {
@@ -89,6 +91,30 @@ static int pages(void *data)
     return 0;
 }
 
+static int escaped(void *data)
+{
+    asyncio_exit_stack stack;
+    (void)data;
+    int r = asyncio_exit_stack_enter(&stack);
+    const char *all = r < 0 ? NULL : aiohttp_html_escape("<a href=\"x\">'&amp;' \xc3\xa4</a>");
+    const char *none = r < 0 ? "?" : aiohttp_html_escape(NULL);
+    const char *empty = r < 0 ? NULL : aiohttp_html_escape("");
+    if (r >= 0 && (!all || !empty))
+        r = -ENOMEM;
+    if (r >= 0) {
+        CHECK_TEXT(all, "&lt;a href=&quot;x&quot;&gt;&#x27;&amp;amp;&#x27; \xc3\xa4&lt;/a&gt;");
+        CHECK_TEXT(empty, "");
+        CHECK(!none);
+    }
+    return asyncio_exit_stack_exit(&stack, r);
+}
+
+static void test_escaped(void **state)
+{
+    (void)state;
+    run_everywhere(escaped);
+}
+
 static void test_pages(void **state)
 {
     (void)state;
@@ -99,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
