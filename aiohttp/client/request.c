@@ -200,8 +200,6 @@ static void keep_cookies(struct aiohttp_client_request *request, aiohttp_client_
     const struct exchange *exchange = &response->http.exchange;
     const struct head_field *field = NULL;
     size_t left = session->limits.cookies;
-    if (!session->jar)
-        return;
     while (left-- && (field = head_find(&exchange->head, HEADER_SET_COOKIE, field)))
         aiohttp__cookie_jar_receive(session->jar, head_field_value(exchange->text, field),
                                     response->url);

@@ -120,7 +120,7 @@ static int write_cookies(struct aiohttp_client_request *request, struct bytes *o
 {
     const char *const *given = request->options->cookies;
     bool has_own = given && !request->has_left_origin;
-    if (!request->session->jar && !has_own)
+    if (!has_own && !aiohttp_cookie_jar_count(request->session->jar))
         return 0;
     aiohttp_multi_dict *own = has_own ? aiohttp_multi_dict_new() : NULL;
     if (has_own && !own)

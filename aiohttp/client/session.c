@@ -107,7 +107,12 @@ static void copy_values(aiohttp_client_session *session,
     session->trusts_env = options->trust_env != 0;
     session->trace = options->trace;
     session->ssl = asyncio_ssl_context_ref(options->ssl);
-    session->jar = aiohttp_cookie_jar_ref(options->cookie_jar);
+}
+
+static int choose_jar(aiohttp_client_session *session, aiohttp_cookie_jar *given)
+{
+    session->jar = aiohttp_cookie_jar_ref(given);
+    return given ? 0 : aiohttp_cookie_jar_new(&session->jar, .limits = &session->limits);
 }
 
 static void clear(aiohttp_client_session *session)
@@ -149,6 +154,8 @@ int(aiohttp_client_session_new)(aiohttp_client_session **ret_session,
     int r = copy_texts(session, options);
     if (r >= 0)
         r = copy_lists(session, options);
+    if (r >= 0)
+        r = choose_jar(session, options->cookie_jar);
     if (r >= 0 && options->connector)
         session->connector = aiohttp_connector_ref(options->connector);
     else if (r >= 0)

@@ -61,7 +61,8 @@ typedef struct aiohttp_client_session_new_options {
     const char *authorization ASYNCIO__0;      /* of requests to the origin of base_url only */
     aiohttp_connector *connector ASYNCIO__0;   /* one more reference; NULL: one of its own */
     int keep_connector ASYNCIO__0;             /* 1: close leaves it open; connector_owner=False */
-    aiohttp_cookie_jar *cookie_jar ASYNCIO__0; /* one more reference; NULL: cookies are not kept */
+    /* one more reference; NULL: one of its own. To keep none: aiohttp_dummy_cookie_jar_new */
+    aiohttp_cookie_jar *cookie_jar ASYNCIO__0;
     const aiohttp_client_timeout *timeout ASYNCIO__0; /* copied; NULL: the defaults */
     const aiohttp_limits *limits ASYNCIO__0;          /* copied; NULL: aiohttp_client_limits() */
     const aiohttp_client_retry *retry ASYNCIO__0;     /* copied */
@@ -89,7 +90,7 @@ AIOHTTP_API int aiohttp_client_session_close(aiohttp_client_session *session);
 /* 1 once it is closed. Does not suspend. */
 AIOHTTP_API int aiohttp_client_session_closed(const aiohttp_client_session *session);
 
-/* Its connector and cookie jar (NULL: none), lent; the headers of all its requests, lent, to be
+/* Its connector and cookie jar, lent; the headers of all its requests, lent, to be
  * changed. Does not suspend. */
 AIOHTTP_API aiohttp_connector *
 aiohttp_client_session_connector(const aiohttp_client_session *session);
