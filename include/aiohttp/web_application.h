@@ -417,6 +417,13 @@ ASYNCIO__END
 #define aiohttp_web_put(...) aiohttp__web_route_m("PUT", __VA_ARGS__, )
 #define aiohttp_web_patch(...) aiohttp__web_route_m("PATCH", __VA_ARGS__, )
 #define aiohttp_web_delete(...) aiohttp__web_route_m("DELETE", __VA_ARGS__, )
+#if defined(__cplusplus)
+#define aiohttp__web_route_m(method_, path_, handler_, ...)                                        \
+    {                                                                                              \
+        method_, path_, AIOHTTP__HANDLER(handler_),                                                \
+            ASYNCIO__OPTIONS(aiohttp_web_route_options, (), __VA_ARGS__)                           \
+    }
+#else
 #define aiohttp__web_route_m(method_, path_, handler_, ...)                                        \
     {                                                                                              \
         method_, path_, AIOHTTP__HANDLER(handler_),                                                \
@@ -424,6 +431,7 @@ ASYNCIO__END
             .size = sizeof(aiohttp_web_route_options), __VA_ARGS__                                 \
         }                                                                                          \
     }
+#endif
 
 #define aiohttp_web_application_url_for(...) aiohttp__web_url_for_m(__VA_ARGS__, )
 #define aiohttp__web_url_for_m(app, name, ret_url, ...)                                            \
@@ -464,7 +472,20 @@ ASYNCIO__END
 
 /* The value is of the key's type, or the compiler says so. */
 #define AIOHTTP__KEY(key) ((const aiohttp_web_app_key *)(const void *)(key))
+#if defined(__cplusplus)
 #define AIOHTTP__TYPED(key, value) ((void)sizeof((value) == *(key)->type), (value))
+#else
+/* Qualifiers that are added do not matter. */
+#define AIOHTTP__TYPED(key, value)                                                                 \
+    ((void)sizeof(struct {                                                                         \
+         _Static_assert(                                                                           \
+             __builtin_types_compatible_p(__typeof__(value), void *) ||                            \
+                 __builtin_types_compatible_p(__typeof__(*(value)), __typeof__(**(key)->type)),    \
+             "the value is not of the key's type");                                                \
+         int nothing;                                                                              \
+     }),                                                                                           \
+     (value))
+#endif
 #define AIOHTTP__AS(key, value) ((__typeof__(*(key)->type))(value))
 #define aiohttp_web_application_set(app, key, value, destroy)                                      \
     aiohttp_web_application_set(app, AIOHTTP__KEY(key), AIOHTTP__TYPED(key, value), destroy)

@@ -18,7 +18,7 @@ DIR/refused/*.c and *.cc must not compile. A file is a head and cases; a case be
 
 Refused means an error, without -Werror; gcc 11 alone gets it, since no macro can turn its warnings into errors.
 
-Each public macro of asyncio's headers is called in DIR/ok, in C and in C++.
+Each public macro of asyncio's headers is called in DIR/ok, in C and in C++; of aiohttp's those that are not a client's.
 
 Compilers: every gcc, g++, clang and clang++ on the PATH, plain and numbered, from gcc 11 and clang 14 on. --quick takes the
 plain ones, and leaves out standards that differ little.
@@ -41,6 +41,7 @@ QUICK = {".c": ["gnu11"], ".cc": ["c++17"]}
 NAMES = {".c": ("gcc", "clang"), ".cc": ("g++", "clang++")}
 OLDEST = {"gcc": 11, "clang": 14}
 OUTPUT = {"LC_ALL": "C"}
+OF_CLIENTS = ("client", "connector", "cookie_jar", "digest_auth", "proxy", "tracing", "web_websocket", "websocket")
 
 
 class Compiler:
@@ -163,12 +164,13 @@ def refused_jobs(path, text, makers, standards):
 
 
 def uncalled(include, folder):
-    """Public macros of asyncio that no program in ok/ calls, in one of the languages."""
-    headers = glob.glob(os.path.join(include, "asyncio.h")) + glob.glob(os.path.join(include, "asyncio", "*.h"))
+    """Public macros of asyncio and aiohttp that no program in ok/ calls, in one of the languages."""
+    headers = glob.glob(os.path.join(include, "*.h")) + glob.glob(os.path.join(include, "*", "*.h"))
+    headers = [path for path in headers if not os.path.basename(path).startswith(OF_CLIENTS)]
     macros = set()
     for path in headers:
         with open(path, encoding="utf-8") as file:
-            macros |= set(re.findall(r"^#\s*define (asyncio_[a-z0-9]\w*)\(", file.read(), re.M))
+            macros |= set(re.findall(r"^#\s*define ((?:asyncio|aiohttp)_[a-z0-9]\w*)\(", file.read(), re.M))
     for ending in NAMES:
         text = ""
         for path in glob.glob(os.path.join(folder, "ok", "*" + ending)) + glob.glob(os.path.join(folder, "ok", "*.h")):
