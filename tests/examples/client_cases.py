@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What the examples of libaiohttp's client have to do: sizes of pages, and a walk through a small site of Python's."""
 import contextlib
+import email
 import http.server
+import os
 import re
+import tempfile
 import threading
 
+from cases import RECORD
 from program import Program, check
 
 PAGES = {"/": b'<a href="/a">a</a> <a href="b.html#part">b</a> <a href="http://elsewhere.invalid/">no</a> <a href="/gone">g</a>',
@@ -28,6 +32,15 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body or b"")))
         self.end_headers()
         self.wfile.write(body or b"")
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.headers["Content-Type"], body))
+        answer = b"thank you"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, *_):
         pass
@@ -72,3 +85,26 @@ def crawler_finds_all_once(path, backend):
 def crawler_stops_at_its_number(path, backend):
     with site() as (_, url), Program(path, url, 2) as run:
         check(len(run.end(0).splitlines()) == 2, "not two pages")
+
+
+def send_files_shows_how_far_it_is(path, backend):
+    with tempfile.TemporaryDirectory() as folder, site() as (server, url):
+        contents = {"one.txt": b"hello", "two.bin": os.urandom(300000)}
+        for name, data in contents.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(data)
+        with Program(path, url + "/up", *(os.path.join(folder, name) for name in contents)) as run:
+            output = run.end(0)
+        kind, body = server.seen[0]
+        parts = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body).get_payload()
+        check(parts[0].get_param("name", header="Content-Disposition") == "from", parts[0].as_string())
+        check(parts[0].get_payload() == "an example", parts[0].as_string())
+        sent = {part.get_filename(): part.get_payload(decode=True) for part in parts[1:]}
+        check(list(sent) == list(contents) and sent["one.txt"] == b"hello", f"{list(sent)}")
+        check(contents["two.bin"] in body, "the second file is not the one that was sent")
+        check(f"100% of {len(body)} bytes" in output and output.endswith("\nthank you\n"), output)
+
+
+def send_files_needs_files(path, backend):
+    with Program(path, "http://127.0.0.1:1/", "/nowhere/at/all") as run:
+        run.end(1, "no such file or directory", kept=RECORD)
