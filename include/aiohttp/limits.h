@@ -158,6 +158,7 @@ static inline aiohttp_limits aiohttp_client_limits(void)
 {
     aiohttp_limits limits = aiohttp_server_limits();
     limits.head = 262144;
+    limits.body = 67108864;
     limits.head_time = ASYNCIO_NONE;
     limits.keep_alive_time = limits.pool_idle_time;
     return limits;
