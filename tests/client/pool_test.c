@@ -290,7 +290,8 @@ static int proxied_on(struct proxy *proxy, aiohttp_client_session *session, int 
 {
     aiohttp_client_response *response;
     char through[64], url[64];
-    snprintf(through, sizeof through, "http://u:p@127.0.0.1:%d", asyncio_server_port(proxy->server));
+    snprintf(through, sizeof through, "http://u:p@127.0.0.1:%d",
+             asyncio_server_port(proxy->server));
     int r = text_is(aiohttp_client_session_get(session, "http://example.test/a?b", &response,
                                                .proxy = through),
                     &response, "proxied");
