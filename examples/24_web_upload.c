@@ -122,8 +122,8 @@ static int send_file(aiohttp_web_request *request, void *data)
 {
     char path[4096];
     const struct album *album = data;
-    /* The route's pattern lets nothing but digits in. */
-    long number = strtol(aiohttp_web_request_match_info(request, "number"), NULL, 10);
+    const char *text = aiohttp_web_request_match_info(request, "number");
+    long number = text ? strtol(text, NULL, 10) : 0; /* the route lets nothing but digits in */
     if (number < 1 || number > album->count)
         return aiohttp_web_http_not_found(request);
     const char *type = album->files[number - 1].content_type;

@@ -3,8 +3,7 @@
 #include "message/coding.h"
 
 #include "message/coding_stage.h"
-#include "wire/ascii.h"
-#include "wire/fields.h"
+#include "wire/media.h"
 
 static const struct span names[CODING_COUNT] = {
     [CODING_IDENTITY] = { "identity", 8 }, [CODING_DEFLATE] = { "deflate", 7 },
@@ -70,42 +69,18 @@ struct span aiohttp__coding_accept(void)
 #endif
 }
 
-/* "q=0.5" in thousandths; what is no weight is 0: not wanted. */
-static int weight_of(struct span text)
-{
-    if (text.size < 3 || ascii_lower(text.data[0]) != 'q' || text.data[1] != '=')
-        return 0;
-    int weight = aiohttp__quality((struct span){ text.data + 2, text.size - 2 });
-    return weight < 0 ? 0 : weight;
-}
-
 enum coding aiohttp__coding_choose(struct span accept, unsigned allowed)
 {
-    int weights[CODING_COUNT], any = -1, best = CODING_IDENTITY;
-    struct span item;
-    for (int i = 0; i < CODING_COUNT; i++)
-        weights[i] = -1;
-    for (size_t position = 0; aiohttp__list_next(accept, &position, &item);) {
-        const char *semicolon = memchr(item.data, ';', item.size);
-        size_t size = semicolon ? (size_t)(semicolon - item.data) : item.size;
-        struct span name = ascii_trim((struct span){ item.data, size });
-        int weight = semicolon ? weight_of(ascii_trim(
-                                     (struct span){ semicolon + 1, item.size - size - 1 })) :
-                                 1000;
-        int coding = aiohttp__coding_of(name);
-        if (coding >= 0)
-            weights[coding] = weight;
-        else if (span_is(name, SPAN("*")))
-            any = weight;
-    }
+    /* What is packed best comes first among equals, and not to pack at all last. */
+    struct span offered[CODING_COUNT];
+    enum coding codings[CODING_COUNT];
+    size_t count = 0;
     allowed &= aiohttp__codings();
-    for (int i = 0; i < CODING_COUNT; i++) {
-        int weight = weights[i] >= 0 ? weights[i] : any;
-        /* not named, identity is as good as the worst that is */
-        weights[i] = i == CODING_IDENTITY && weight < 0 ? 1 : weight;
-        if (i != CODING_IDENTITY && allowed >> i & 1 && weights[i] > 0 &&
-            weights[i] >= weights[best])
-            best = i;
-    }
-    return (enum coding)best;
+    for (int i = CODING_COUNT - 1; i >= 0; i--)
+        if (i == CODING_IDENTITY || allowed >> i & 1) {
+            codings[count] = (enum coding)i;
+            offered[count++] = names[i];
+        }
+    int best = aiohttp__accept_coding_best(accept, offered, count);
+    return best < 0 ? CODING_IDENTITY : codings[best];
 }

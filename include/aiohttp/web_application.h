@@ -30,7 +30,9 @@
  * MIDDLEWARE A function around the handler: `int f(request, next)`, which may call `next(request)`,
  *            once or again, before or after what it does itself. The first one added is the
  *            outermost; those of an application are around those of its sub-applications. They run
- *            for 404 and 405 too, which are what `next` returns.
+ *            for 404 and 405 too, which are what `next` returns; and for what is no request: its
+ *            method is "UNKNOWN", its path "/", it has no headers, and `next` returns 400, 414, 431
+ *            and so on. The outermost application's, and not for a head that is too slow.
  * STORAGE    By typed keys, Python's AppKey: see AIOHTTP_WEB_APP_KEY.
  * OWNERSHIP  Counted. Texts are copied; handlers' `.data` is borrowed, unless `.destroy` is given:
  *            then it is called once, when the application goes, or at once when adding fails.

@@ -76,8 +76,8 @@ AIOHTTP_API const char *aiohttp_web_request_cookie(aiohttp_web_request *request,
 AIOHTTP_API int aiohttp_web_request_cookie_next(aiohttp_web_request *request, size_t *position,
                                                 const char **ret_name, const char **ret_value);
 
-/* What stands in the path where the route has {name}, decoded; NULL when it has no such part. Does
- * not suspend. */
+/* What stands in the path where the route has {name}, decoded; NULL when it has no such part, or
+ * without memory. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_request_match_info(aiohttp_web_request *request,
                                                        const char *name);
 

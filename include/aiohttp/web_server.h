@@ -10,7 +10,7 @@
  *            `body_grace`; a peer that takes nothing of an answer has `write_time`. They are looked
  *            at a few times a second.
  * BAD INPUT  What is no HTTP is answered by the library (400, 408, 413, 414, 431, 501, 505) and the
- *            connection closed; the handler does not see it.
+ *            connection closed; the handler does not see it (an application's middlewares do).
  * OWNERSHIP  Counted: new, ref, unref. Connections hold a reference.
  * THREADS    The loop it is first used in.
  * SOURCE     aiohttp's web_server.py, web_protocol.py. */
@@ -52,6 +52,11 @@ typedef struct aiohttp_web_server_options {
     void *data ASYNCIO__0;                          /* the handler's second argument */
     void (*destroy)(void *data) ASYNCIO__0;         /* called once, with the server */
 } aiohttp_web_server_options;
+
+/* Options with their defaults, for a runner's or run_app's `.server`:
+ * `aiohttp_web_server_options server = AIOHTTP_WEB_SERVER(.access_log = log_line);` */
+#define AIOHTTP_WEB_SERVER(...)                                                                    \
+    ASYNCIO__OPTIONS(aiohttp_web_server_options, (AIOHTTP__SERVER_DEFAULTS, ), __VA_ARGS__)
 
 /* Makes a server of `handler(request, data)`, which may leave out `data`. ret_server returns new.
  * -EINVAL for times that are NaN or negative, limits of 0 or a format that is none; -ENOMEM. Does

@@ -383,7 +383,7 @@ static void chosen_by_weight(void **state)
         { "gzip;q=0.0001", CODING_ALL, CODING_IDENTITY },
         { "gzip;q=x", CODING_ALL, CODING_IDENTITY },
         { "gzip;q=", CODING_ALL, CODING_IDENTITY },
-        { "gzip;", CODING_ALL, CODING_IDENTITY },
+        { "gzip;", CODING_ALL, CODING_GZIP }, /* empty parameters are none */
         { "gzip;q=-1", CODING_ALL, CODING_IDENTITY },
         { "*", 1u << CODING_GZIP, CODING_GZIP },
         { "*;q=0", CODING_ALL, CODING_IDENTITY },
