@@ -2,7 +2,7 @@
 /* Each time of aiohttp_limits that a server looks at: just before it all is well, a tenth after it
  * (deadlines are looked at ten times a second) it is not; and the numbers that count over time:
  * what is lingered for, requests, connections, bytes that wait. On the clock of the sim backend. */
-/* TEST: backends sim; timeout 120; not allocations */
+/* TEST: backends sim; timeout 120 */
 #include "net/tls_test.h"
 #include "web/web_test.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Advisories on aiohttp that are about applications and files, each by its name, against a whole
  * server. tests/advisories.md says what each demands. */
-/* TEST: timeout 120; not allocations */
+/* TEST: timeout 120 */
 #include "server/advisories.h"
 
 #include <aiohttp/web_file.h>
