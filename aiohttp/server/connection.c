@@ -222,8 +222,10 @@ static int serve_one(struct connection *connection)
              asyncio_loop_time(server->loop) > connection->ends)
         exchange->closes = true;
 
+    /* A scope of its own: the task's, unless that is open already. */
     asyncio_exit_stack stack;
-    int r = asyncio_exit_stack_enter(&stack);
+    bool is_alone = asyncio__scopes_are_none();
+    int r = is_alone ? 0 : asyncio_exit_stack_enter(&stack);
     connection->is_serving = true;
     if (r >= 0)
         r = server->serve(exchange, server->data);
@@ -232,7 +234,7 @@ static int serve_one(struct connection *connection)
         int watched = aiohttp__connection_unwatch(connection);
         r = watched < 0 ? watched : r;
     }
-    r = asyncio_exit_stack_exit(&stack, r);
+    r = is_alone ? asyncio__scopes_end(r) : asyncio_exit_stack_exit(&stack, r);
     if (server->log)
         log_answer(connection, exchange->status, began);
     if (r < 0 || exchange->is_upgraded)

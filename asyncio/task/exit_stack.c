@@ -145,6 +145,19 @@ int asyncio_exit_stack_exit(asyncio_exit_stack *user, int result)
     return result >= 0 && user->error < 0 ? user->error : result; /* entered twice */
 }
 
+int asyncio__scopes_are_none(void)
+{
+    asyncio_task *task = task_current();
+    return task && !task->scopes && !task->failed_stacks;
+}
+
+int asyncio__scopes_end(int result)
+{
+    asyncio_task *task = task_current();
+    return __builtin_expect(!task || !task->scopes, 1) ? result
+                                                        : asyncio__scopes_close(task, result);
+}
+
 /* The innermost exit stack of the running task; the one around its body, the outermost scope, when
  * there is none yet. */
 static struct exit_scope *innermost(void)

@@ -32,6 +32,13 @@ ASYNCIO_API int asyncio__exit_stack_enter(asyncio_exit_stack *stack, const char 
  * already or one of its deferred functions calls this. Suspends when a deferred function does. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_exit_stack_exit(asyncio_exit_stack *stack, int result);
 
+/* For who runs one thing after the other in a task, each with a scope of its own, and would not pay
+ * for the scopes that nobody uses: while asyncio__scopes_are_none() is true, the task's own scope
+ * is made by its first use, and asyncio__scopes_end ends it, and all that were left open, as the
+ * task's end would: `result`, or what they make of it. Suspends when a deferred function does. */
+ASYNCIO_API int asyncio__scopes_are_none(void);
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__scopes_end(int result);
+
 /* Memory of the innermost scope, aligned for anything, not zeroed; NULL without memory or outside
  * of tasks. Does not suspend. */
 ASYNCIO_API void *asyncio_alloc(size_t size) __attribute__((malloc, warn_unused_result));
