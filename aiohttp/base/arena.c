@@ -6,14 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESSES 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESSES 1
-#endif
-#endif
-#if defined(ADDRESSES)
+#if defined(ARENA_HIDES)
 #include <sanitizer/asan_interface.h>
 #define HIDE(memory, size) ASAN_POISON_MEMORY_REGION(memory, size)
 #define SHOW(memory, size) ASAN_UNPOISON_MEMORY_REGION(memory, size)

@@ -13,6 +13,14 @@
 
 #include <stdint.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_HIDES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_HIDES 1
+#endif
+#endif
+
 enum { ARENA_BLOCK = 1024, ARENA_ALIGN = 16 };
 
 struct arena_block {
@@ -38,6 +46,22 @@ void aiohttp__arena_fini(struct arena *arena);
 
 /* `size` bytes aligned to ARENA_ALIGN, or NULL without memory. */
 void *aiohttp__arena_alloc(struct arena *arena, size_t size);
+
+/* The same, inline where nothing has to be shown to AddressSanitizer. */
+static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+#if !defined(ARENA_HIDES)
+    size_t skip = -(uintptr_t)arena->at & (ARENA_ALIGN - 1);
+    if (__builtin_expect(arena->at && size &&
+                             (size_t)(arena->end - arena->at) > skip &&
+                             (size_t)(arena->end - arena->at) - skip >= size, 1)) {
+        char *memory = arena->at + skip;
+        arena->at = memory + size;
+        return memory;
+    }
+#endif
+    return aiohttp__arena_alloc(arena, size);
+}
 
 /* As alloc, zeroed; -> NULL too when count times size is too much. */
 void *aiohttp__arena_calloc(struct arena *arena, size_t count, size_t size);

@@ -35,6 +35,7 @@ struct answer {
     struct span content_type;              /* no data: none, or among `headers` */
     const struct aiohttp_headers *headers; /* NULL: none */
     int64_t length;                        /* of the body; -1: not known */
+    bool has_static_type;                  /* content_type lies in static memory */
 };
 
 struct exchange_type {
@@ -46,6 +47,9 @@ struct exchange_type {
     /* Sends a part of the body, or holds it back if it may and there is room; what it points to is
      * the caller's when it returns. -EMSGSIZE for more than was said. Suspends. */
     int (*write)(struct exchange *exchange, const void *data, size_t size, bool may_hold);
+    /* Begin, write and end at once, of a body of answer->length bytes that may be held back. False:
+     * nothing was done, for it is not as plain as that. May be NULL. Does not suspend. */
+    bool (*respond)(struct exchange *exchange, const struct answer *answer, const void *data);
     /* Sends a piece of a file. -ASYNCIO_SENDFILE_NOT_AVAILABLE: nothing was sent, it has to be read
      * and written. Suspends. */
     int (*send_file)(struct exchange *exchange, int file, int64_t offset, int64_t size);

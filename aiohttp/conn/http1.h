@@ -15,6 +15,7 @@
 #pragma once
 
 #include "conn/exchange.h"
+#include "conn/http1_plain.h"
 #include "wire/chunked.h"
 #include "wire/write.h"
 
@@ -44,6 +45,7 @@ struct http1 {
     void (*on_end_with_server)(struct http1 *http);
     void *owner;
     struct date_line *date;     /* of the owner */
+    struct plain_head *plain;   /* of the owner, who has set date too; NULL: none */
     struct span server;         /* the field "Server: ...\r\n", or nothing */
     size_t used;                /* of what is buffered */
     struct body body;
@@ -88,6 +90,8 @@ int aiohttp__http1_read(struct exchange *exchange, const char **ret_data);
 int aiohttp__http1_upgrade(struct exchange *exchange, asyncio_stream **ret_stream);
 int aiohttp__http1_flush(struct exchange *exchange);
 int aiohttp__http1_go_on(struct exchange *exchange);
+bool aiohttp__http1_respond(struct exchange *exchange, const struct answer *answer,
+                            const void *data);
 extern const struct exchange_type aiohttp__http1_type;
 
 static inline struct http1 *http1_of(struct exchange *exchange)

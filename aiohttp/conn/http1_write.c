@@ -367,6 +367,7 @@ const struct exchange_type aiohttp__http1_type = {
     .read = aiohttp__http1_read,
     .begin = begin,
     .write = write_part,
+    .respond = aiohttp__http1_respond,
     .send_file = send_file,
     .end = end,
     .flush = aiohttp__http1_flush,

@@ -34,6 +34,7 @@ static int take_work(struct connection *connection)
     http->on_end_with_server = aiohttp__connection_end_with_server;
     http->owner = connection;
     http->date = &server->date;
+    http->plain = &server->plain;
     http->server = (struct span){ server->field, server->field_size };
     connection->work = work;
     return 0;

@@ -50,6 +50,7 @@ struct server {
     double next_check;               /* when it fires; INFINITY: never */
     asyncio_future *gone;            /* somebody waits for the last connection */
     struct date_line date;
+    struct plain_head plain;
     char field[128];                 /* "Server: ...\r\n" */
     size_t field_size;
     struct access_log *log;          /* NULL: none */

@@ -3,6 +3,8 @@
  * returned and remembered; what failed is not there, and its data is destroyed. */
 #include "web/application.h"
 
+#include "wire/head.h"
+
 #include "base/error.h"
 #include "message/headers.h"
 #include "wire/query.h"
@@ -188,6 +190,7 @@ static int route_add(aiohttp_web_resource *resource, const char *method,
     if (!text)
         return aiohttp__application_failed(app, -ENOMEM, "the path \"%s\": no memory", path);
     route->method = span_of(text);
+    route->method_id = (uint8_t)aiohttp__method_of(text, route->method.size);
     route->handler = handler;
     if (options)
         route->options = *options;

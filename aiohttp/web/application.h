@@ -38,6 +38,7 @@ struct callbacks {
 struct route {
     struct route *next;
     struct span method; /* "*": any */
+    uint8_t method_id;  /* enum method; 0: none of these */
     aiohttp_web_handler *handler;
     aiohttp_web_route_options options;
 };
@@ -60,6 +61,13 @@ struct index_entry {
     uint32_t hash;
     struct span key;
     aiohttp_web_resource *first, *last;
+};
+
+/* A path without names whose resource comes first of all that could match it. */
+struct literal {
+    uint32_t hash;
+    struct span path;
+    const aiohttp_web_resource *resource; /* NULL: a free place */
 };
 
 struct domain {
@@ -94,8 +102,12 @@ struct aiohttp_web_application {
     struct index_entry *index; /* a table of index_size, a power of 2, or NULL */
     size_t index_size, index_count;
     size_t key_segments, key_size; /* the most that a key has */
+    /* a table of literals_size, a power of 2, once frozen; or NULL */
+    struct literal *literals;
+    size_t literals_size;
     struct domain *domains, **last_domain;
     bool has_domains; /* it, or one below it; known once frozen */
+    bool prepares;    /* on_response_prepare of it or a parent has something; likewise */
 
     struct callbacks middlewares, on_startup, on_shutdown, on_cleanup, on_prepare, contexts;
     size_t entered; /* so many of the contexts are */
@@ -117,6 +129,15 @@ struct router_match {
  * -ENOMEM. */
 int aiohttp__router_resolve(aiohttp_web_application *app, struct span method, struct span host,
                             struct span path, struct arena *arena, struct router_match *ret_match);
+
+/* Makes the table of literals, when all resources are there. -ENOMEM. */
+int aiohttp__router_freeze(aiohttp_web_application *app);
+
+/* The route of a path as it was sent, with or without a query, by one look-up; NULL: it has to be
+ * resolved. `method` is an enum method; so many bytes behind the target may be read. */
+const struct route *aiohttp__router_literal(const aiohttp_web_application *app, unsigned method,
+                                            struct span target, size_t behind,
+                                            const aiohttp_web_resource **ret_resource);
 
 /* Puts a resource into the index. -ENOMEM, or -EINVAL for a key of more than KEY_SEGMENTS. */
 int aiohttp__router_add(aiohttp_web_application *app, aiohttp_web_resource *resource);

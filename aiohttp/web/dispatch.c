@@ -4,6 +4,7 @@
 #include "web/dispatch.h"
 
 #include "web/application.h"
+#include "web/request.h"
 #include "wire/quote.h"
 
 #include <aiohttp/web_exceptions.h>
@@ -21,7 +22,7 @@ struct web_match {
 
 static struct web_match *match_of(const aiohttp_web_request *request)
 {
-    return *aiohttp__web_request_match(request);
+    return request->match;
 }
 
 /* The path as routes are compared with it; .data NULL without memory. */
@@ -93,24 +94,39 @@ static int prepare(aiohttp_web_request *request, const aiohttp_web_application *
     return r < 0 ? r : aiohttp_web_response_status(aiohttp_web_request_response(request)) != 0;
 }
 
+/* The route of a plain path: true, and the match; false: it has to be looked for. */
+static bool resolve_literal(const struct exchange *exchange, aiohttp_web_application *app,
+                            struct router_match *match)
+{
+    const struct head *head = &exchange->head;
+    size_t end = (size_t)head->path.at + head->path.size;
+    match->route = aiohttp__router_literal(
+        app, head->method, exchange_text(exchange, head->path),
+        exchange->head_size > end ? exchange->head_size - end : 0, &match->resource);
+    match->app = app;
+    match->allowed = NULL;
+    return match->route != NULL;
+}
+
 int aiohttp__web_application_handle(aiohttp_web_request *request, void *data)
 {
     aiohttp_web_application *app = data;
-    struct web_match *match =
-        aiohttp__arena_alloc(aiohttp__web_request_arena(request), sizeof *match);
+    struct web_match *match = arena_alloc(&request->exchange->arena, sizeof *match);
     if (!match)
         return -ENOMEM;
     match->position = 0;
     match->is_refused = false;
     match->stored = NULL;
     match->canonical = NULL;
-    int r = aiohttp__web_resolve(request, app, aiohttp__web_request_target(request),
-                                 &match->found);
-    if (r < 0)
-        return r;
-    memset(match->texts, 0, sizeof match->texts);
-    *aiohttp__web_request_match(request) = match;
-    r = prepare(request, app, match->found.route);
+    if (!resolve_literal(request->exchange, app, &match->found)) {
+        int r = aiohttp__web_resolve(request, app, aiohttp__web_request_target(request),
+                                     &match->found);
+        if (r < 0)
+            return r;
+        memset(match->texts, 0, sizeof match->texts);
+    }
+    request->match = match;
+    int r = prepare(request, app, match->found.route);
     return r < 0 ? r : r > 0 ? 0 : next_one(request);
 }
 
@@ -148,6 +164,11 @@ int aiohttp__web_match_prepare(aiohttp_web_request *request, struct web_match *m
         for (const struct callback *at = apps[i]->on_prepare.first; at && r >= 0; at = at->next)
             r = at->prepare(request, at->data);
     return r < 0 ? r : 0;
+}
+
+bool aiohttp__web_match_prepares(const struct web_match *match)
+{
+    return match->found.app->prepares;
 }
 
 void aiohttp__web_match_end(struct web_match *match)

@@ -37,6 +37,9 @@ int aiohttp__web_application_refuse(aiohttp_web_request *request, void *app);
 /* on_response_prepare, of all applications the request came through. Suspends. */
 int aiohttp__web_match_prepare(aiohttp_web_request *request, struct web_match *match);
 
+/* Whether there is anything for that to call. */
+bool aiohttp__web_match_prepares(const struct web_match *match);
+
 /* Ends what aiohttp_web_request_set has stored. */
 void aiohttp__web_match_end(struct web_match *match);
 

@@ -182,6 +182,7 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
         return refuse_range(request, file);
     response->status = 200;
     response->content_type = file->type;
+    response->has_static_type = false;
     response->file_offset = 0;
     response->file_size = file->status.st_size;
     response->parts = NULL;

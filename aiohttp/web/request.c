@@ -11,9 +11,10 @@
 
 aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t max_size)
 {
-    aiohttp_web_request *request = aiohttp__arena_calloc(&exchange->arena, 1, sizeof *request);
+    aiohttp_web_request *request = arena_alloc(&exchange->arena, sizeof *request);
     if (!request)
         return NULL;
+    memset(request, 0, sizeof *request);
     request->exchange = exchange;
     request->max_size = max_size;
     request->response.request = request;

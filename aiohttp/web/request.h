@@ -40,6 +40,7 @@ struct aiohttp_web_response {
     bool chunks;        /* whatever is known of its length */
     bool forces_coding; /* `coding`, whatever the peer accepts */
     bool has_body;
+    bool has_static_type; /* content_type lies in static memory */
     const char *reason;
     const char *content_type;
     const char *body;

@@ -137,6 +137,7 @@ int aiohttp_web_response_set_content_type(aiohttp_web_response *response, const 
     if (!copy)
         return -ENOMEM;
     response->content_type = copy;
+    response->has_static_type = false;
     return 0;
 }
 
@@ -180,6 +181,7 @@ int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
     if (r < 0)
         return r;
     response->content_type = usual_type;
+    response->has_static_type = true;
     if (options->content_type)
         r = aiohttp_web_response_set_content_type(response, options->content_type);
     return r >= 0 && options->headers

@@ -73,6 +73,105 @@ int aiohttp__router_add(aiohttp_web_application *app, aiohttp_web_resource *reso
     return 0;
 }
 
+/* --- literal paths --- */
+
+static uint32_t literal_step(uint32_t hash, uint64_t word)
+{
+    uint64_t mixed = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mixed >> 32) ^ (uint32_t)mixed;
+}
+
+/* Up to eight bytes; what is not there is 0. */
+static uint64_t literal_word(const char *at, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, at, size < 8 ? size : 8);
+    return word;
+}
+
+static uint32_t literal_hash(struct span path)
+{
+    uint32_t hash = (uint32_t)path.size;
+    for (size_t i = 0; i < path.size; i += 8)
+        hash = literal_step(hash, literal_word(path.data + i, path.size - i));
+    return hash;
+}
+
+static const struct literal *find_literal(const aiohttp_web_application *app, uint32_t hash,
+                                          struct span path)
+{
+    const struct literal *at;
+    for (size_t i = hash;; i++) {
+        at = &app->literals[i & (app->literals_size - 1)];
+        if (!at->resource || (at->hash == hash && span_is(at->path, path)))
+            return at;
+    }
+}
+
+/* Of the resources with one key the first comes first; a longer key than the whole path there is
+ * none. */
+int aiohttp__router_freeze(aiohttp_web_application *app)
+{
+    if (!app->index_count)
+        return 0;
+    struct literal *literals =
+        aiohttp__arena_calloc(&app->arena, app->index_size, sizeof *literals);
+    if (!literals)
+        return -ENOMEM;
+    app->literals = literals;
+    app->literals_size = app->index_size;
+    for (size_t i = 0; i < app->index_size; i++) {
+        const aiohttp_web_resource *first = app->index[i].first;
+        struct span path = app->index[i].key;
+        if (!first || first->sub || !first->path.is_key || !path.size || path.data[0] != '/')
+            continue;
+        uint32_t hash = literal_hash(path);
+        *(struct literal *)(uintptr_t)find_literal(app, hash, path) =
+            (struct literal){ hash, path, first };
+    }
+    return 0;
+}
+
+/* The highest bit of the bytes that are `c`, up to the first one at least. */
+static inline uint64_t equal_bytes(uint64_t word, unsigned char c)
+{
+    uint64_t differs = word ^ UINT64_C(0x0101010101010101) * c;
+    return (differs - UINT64_C(0x0101010101010101)) & ~differs & UINT64_C(0x8080808080808080);
+}
+
+const struct route *aiohttp__router_literal(const aiohttp_web_application *app, unsigned method,
+                                            struct span target, size_t behind,
+                                            const aiohttp_web_resource **ret_resource)
+{
+    struct span path = target;
+    uint64_t odd = 0;
+    size_t size = target.size, i = 0;
+    if (!app->literals || app->has_domains || !method || !size || target.size > app->key_size ||
+        behind < 8)
+        return NULL;
+    uint32_t hash = (uint32_t)size;
+    for (; i < size; i += 8) {
+        uint64_t word;
+        memcpy(&word, target.data + i, 8);
+        if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+            return NULL;
+        if (size - i < 8)
+            word &= (UINT64_C(1) << 8 * (size - i)) - 1;
+        odd |= equal_bytes(word, '%') | equal_bytes(word, '?');
+        hash = literal_step(hash, word);
+    }
+    if (odd)
+        return NULL;
+    const aiohttp_web_resource *resource = find_literal(app, hash, path)->resource;
+    const struct route *route = resource ? resource->routes : NULL;
+    for (; route; route = route->next)
+        if (route->method_id == method) {
+            *ret_resource = resource;
+            return route;
+        }
+    return NULL;
+}
+
 /* --- methods --- */
 
 struct search {

@@ -168,9 +168,35 @@ static int send_payload(struct aiohttp_web_response *response)
     return r < 0 && r != -ECANCELED && response->is_prepared ? end_stream(response, r) : r;
 }
 
+/* The most usual answer: a body, and nothing that says more of it. 1 when it was sent; 0: there is
+ * more to it. */
+static int send_at_once(struct aiohttp_web_response *response)
+{
+    struct exchange *exchange = response->request->exchange;
+    bool is_more = response->headers || response->cookies || response->reason ||
+                   response->payload || response->file >= 0 || response->parts ||
+                   !response->has_body || response->compresses || response->chunks ||
+                   response->is_prepared || !response->has_static_type || !response->content_type;
+    if (is_more || !exchange->type->respond)
+        return 0;
+    aiohttp_web_request *request = response->request;
+    if (request->match && aiohttp__web_match_prepares(request->match))
+        return 0;
+    struct answer answer = { .status = response->status,
+                             .content_type = span_of(response->content_type),
+                             .length = (int64_t)response->body_size,
+                             .has_static_type = true };
+    if (!exchange->type->respond(exchange, &answer, response->body))
+        return 0;
+    response->is_prepared = response->is_ended = true;
+    return 1;
+}
+
 /* Sends what was set. */
 static int send_set(struct aiohttp_web_response *response)
 {
+    if (send_at_once(response))
+        return 0;
     if (response->payload)
         return send_payload(response);
     int compressed = response->compresses && response->has_body && response->file < 0

@@ -225,9 +225,12 @@ int aiohttp__application_freeze(aiohttp_web_application *app)
         for (struct callback *at = app->middlewares.first; at; at = at->next)
             app->chain[count++] = at;
         app->chain_count = count;
+        if (aiohttp__router_freeze(app) < 0)
+            return -ENOMEM;
         app->is_frozen = true;
     }
     app->has_domains = app->domains != NULL;
+    app->prepares = app->on_prepare.first || (parent && parent->prepares);
     for (struct callback *callback = app->on_startup.first; callback; callback = callback->next) {
         if (callback->sub && aiohttp__application_freeze(callback->sub) < 0)
             return -ENOMEM;

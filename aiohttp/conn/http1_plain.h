@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The answer that most requests get: a status, a content type, a length, and a body that is there.
+ *
+ * MODEL      Such heads differ in their length only, within a second. So what comes before it and
+ *            what comes behind it is kept ready, by whoever owns the connections; head and body go
+ *            behind what is held back in three copies. What is not so plain goes the long way
+ *            (http1_write.c), which writes the very same bytes.
+ * INVARIANT  `type` is static text: the same place means the same text. Copies are made in steps
+ *            of PLAIN_STEP, so both texts are padded to that. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PLAIN_STEP = 32, PLAIN_BEFORE = 128, PLAIN_BEHIND = 192 };
+
+struct plain_head {
+    const char *type;
+    int status; /* 0: nothing is kept */
+    uint32_t before_size, behind_size;
+    int64_t seconds;            /* of the date behind */
+    /* "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " */
+    char before[PLAIN_BEFORE];
+    char behind[PLAIN_BEHIND];  /* "\r\nDate: ...\r\nServer: ...\r\n\r\n" */
+};
