@@ -6,12 +6,24 @@
  *     LINES_CLASS(name, class)         declares `name`, a class of bytes as the variant likes it
  *     LINES_SCAN(data, p, end, name)   scan_bytes of that class; bytes from `data` on may be read
  *     LINES_SCAN_LONG(...)             the same, where many bytes are likely
+ *     LINES_WINDOW(name)               declares what LINES_FIND keeps from one line to the next
+ *     LINES_FIND(name, data, p, end, token, value, at, stop)
+ *                                      both scans of a field line: its name's end, and its own
+ *     LINES_HOST(data, value, size, end)  true for a plain host, with or without a port; false:
+ *                                      it has to be looked at
  *     LINES_DIFFER(name, text, size)   names_differ; NAMES_LONGEST bytes may be read of both
  *     LINES_LEAVE()                    before a call of what was compiled without such vectors
  *
  * There is one text, so there is one grammar. */
 #include "wire/names_find.h"
 #include "wire/scan.h"
+
+#ifndef LINES_FIND
+#define LINES_WINDOW(name) (void)0
+#define LINES_FIND(name, data, p, end, token, value, at, stop)                                     \
+    (stop = LINES_SCAN_LONG(data, p, end, value), at = LINES_SCAN(data, p, end, token))
+#define LINES_HOST(data, value, size, end) false
+#endif
 
 /* The end of a line at `at`, where a byte stands that its text cannot have. */
 static inline __attribute__((always_inline)) LINES_TARGET int LINES(line_end)(
@@ -48,11 +60,13 @@ static inline __attribute__((always_inline)) LINES_TARGET int LINES(line_taken)(
 /* METHOD SP target SP version */
 static LINES_TARGET int LINES(request)(struct head *head, const char *data, size_t size)
 {
-    LINES_CLASS(token, &aiohttp__class_token);
     LINES_CLASS(target_class, head->lenient & LENIENT_TARGET ? &aiohttp__class_target_lenient
                                                              : &aiohttp__class_target);
-    const char *begin = data + head->next, *end = data + size;
-    const char *at = LINES_SCAN(data, begin, end, token);
+    const char *begin = data + head->next, *end = data + size, *at = begin + 3;
+    if (end - begin < 4 || memcmp(begin, "GET ", 4) != 0) {
+        LINES_CLASS(token, &aiohttp__class_token);
+        at = LINES_SCAN(data, begin, end, token);
+    }
     if (at == end)
         return LINE_MORE;
     if (*at != ' ' || at == begin)
@@ -144,14 +158,21 @@ static inline LINES_TARGET const char *LINES(late_colon)(struct head *head, cons
 
 /* The field is in its place: what the rules say about it. */
 static inline __attribute__((always_inline)) LINES_TARGET int
-LINES(field_known)(struct head *head, const char *data, struct head_field *field)
+LINES(field_known)(struct head *head, const char *data, struct head_field *field, const char *end)
 {
+    (void)end;
     unsigned id = field->id, word = id >> 6;
     uint64_t bit = (uint64_t)1 << (id & 63), seen = head->seen.bits[word];
     head->seen.bits[word] = seen | bit;
     if (__builtin_expect((((seen & head->once->bits[word]) | head->watched->bits[word]) & bit) == 0,
                          1))
         return 0;
+    if (id == HEADER_HOST && (seen & bit) == 0 && head->kind == HEAD_REQUEST &&
+        head->target_form == TARGET_ORIGIN &&
+        LINES_HOST(data, data + field->value, field->value_size, end)) {
+        head->authority = (struct place){ field->value, field->value_size };
+        return 0;
+    }
     LINES_LEAVE();
     return aiohttp__head_rule(head, data, field, (seen & head->once->bits[word] & bit) != 0);
 }
@@ -201,9 +222,11 @@ static LINES_TARGET int LINES(fields)(struct head *head, const char *data, size_
     const uint32_t room =
         head->field_capacity < head->field_count_max ? head->field_capacity : head->field_count_max;
     int r = LINE_MORE;
+    LINES_WINDOW(window);
     for (; line < end; line = next) {
-        const char *stop = LINES_SCAN_LONG(data, line, end, value_class);
-        const char *at = LINES_SCAN(data, line, end, token), *colon = at;
+        const char *stop, *at;
+        LINES_FIND(window, data, line, end, token, value_class, at, stop);
+        const char *colon = at;
         if (__builtin_expect(stop == end, 0)) {
             r = LINES(field_cut)(head, data, line, at, end);
             break;
@@ -241,7 +264,7 @@ static LINES_TARGET int LINES(fields)(struct head *head, const char *data, size_
         *field = (struct head_field){ (uint32_t)(line - data), (uint32_t)(value - data),
                                       (uint32_t)(tail - value), (uint16_t)(at - line),
                                       (uint16_t)id };
-        if (id != HEADER_OTHER && (r = LINES(field_known)(head, data, field)) < 0)
+        if (id != HEADER_OTHER && (r = LINES(field_known)(head, data, field, end)) < 0)
             break;
         count++;
         r = LINE_MORE;

@@ -87,6 +87,9 @@ static inline __attribute__((always_inline)) TARGET_SSE bool differ_sse(const ch
 #undef LINES_SCAN_LONG
 #undef LINES_LEAVE
 #undef LINES_DIFFER
+#undef LINES_WINDOW
+#undef LINES_FIND
+#undef LINES_HOST
 
 static int is_sse_there(void)
 {
@@ -165,7 +168,104 @@ static inline __attribute__((always_inline)) TARGET_AVX2 bool differ_avx2(const 
     return (~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, y)) << (32 - size)) != 0;
 }
 
+/* Which of 64 bytes end a name, and a line; the bit of `base` is the lowest. From `end` on all
+ * bits are set. */
+struct window_avx2 {
+    const char *base;
+    uint64_t token, value;
+};
+
+static inline __attribute__((always_inline)) TARGET_AVX2 void window_part(
+    const char *p, struct class_avx2 token, struct class_avx2 value, uint64_t *ret_token,
+    uint64_t *ret_value)
+{
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    __m256i half = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    __m256i low = _mm256_and_si256(bytes, half);
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half);
+    __m256i t = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(token.low, low),
+                                                   _mm256_shuffle_epi8(token.high, high)),
+                                  zero);
+    __m256i v = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(value.low, low),
+                                                   _mm256_shuffle_epi8(value.high, high)),
+                                  zero);
+    *ret_token = (uint32_t)~_mm256_movemask_epi8(t);
+    *ret_value = (uint32_t)~_mm256_movemask_epi8(v);
+}
+
+/* The window that begins at `p`, before `end`. The last bytes are read with the ones before. */
+static inline __attribute__((always_inline)) TARGET_AVX2 struct window_avx2 window_at(
+    const char *data, const char *p, const char *end, struct class_avx2 token,
+    struct class_avx2 value)
+{
+    struct window_avx2 window = { .base = p };
+    uint64_t size = (uint64_t)(end - p), more_token, more_value;
+    if (__builtin_expect(size > 32, 1)) {
+        window_part(p, token, value, &window.token, &window.value);
+        uint64_t at = size < 64 ? size - 32 : 32;
+        window_part(p + at, token, value, &more_token, &more_value);
+        window.token |= more_token << at;
+        window.value |= more_value << at;
+    } else if (end - data >= 32) {
+        window_part(end - 32, token, value, &window.token, &window.value);
+        window.token >>= 32 - size;
+        window.value >>= 32 - size;
+    } else {
+        for (uint64_t i = 0; i < size; i++) {
+            window.token |= (uint64_t)class_ends(token.class, p[i]) << i;
+            window.value |= (uint64_t)class_ends(value.class, p[i]) << i;
+        }
+    }
+    uint64_t behind = size < 64 ? ~UINT64_C(0) << size : 0;
+    window.token |= behind;
+    window.value |= behind;
+    return window;
+}
+
+/* Short lines find their ends in a window that an earlier one has made. What ends a line ends a
+ * name too. */
+static inline __attribute__((always_inline)) TARGET_AVX2 const char *
+find_avx2(struct window_avx2 *window, const char *data, const char *p, const char *end,
+          struct class_avx2 token, struct class_avx2 value, const char **ret_stop)
+{
+    uint64_t from = (uint64_t)(p - window->base);
+    if (from >= 64 || window->value >> from == 0) {
+        *window = window_at(data, p, end, token, value);
+        from = 0;
+    }
+    uint64_t tokens = window->token >> from, values = window->value >> from;
+    *ret_stop = values != 0 ? p + __builtin_ctzll(values)
+                            : scan_long_avx2(data, p + 64, end, value);
+    return tokens != 0 ? p + __builtin_ctzll(tokens) : scan_of_avx2(data, p + 64, end, token);
+}
+
+/* A name of host_fault's class, with or without digits behind a colon that are no number above
+ * 65535. The 32 bytes that are looked at begin at `value` or before. */
+static inline __attribute__((always_inline)) TARGET_AVX2 bool
+host_is_plain(const char *data, const char *value, size_t size, const char *end)
+{
+    if (size - 1 >= 32 || end - data < 32)
+        return false;
+    unsigned skip = end - value >= 32 ? 0 : (unsigned)(value - (end - 32));
+    const char *from = value - skip;
+    uint32_t ends = ends_avx2(from, class_of_avx2(&aiohttp__class_host)) >> skip;
+    uint32_t at = ends != 0 ? (uint32_t)__builtin_ctz(ends) : 32;
+    if (at >= size)
+        return true;
+    if (value[at] != ':' || size - at > 5)
+        return false;
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)from);
+    __m256i above = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0')), nine = _mm256_set1_epi8(9);
+    __m256i is_digit = _mm256_cmpeq_epi8(_mm256_min_epu8(above, nine), above);
+    uint64_t digits = (uint32_t)_mm256_movemask_epi8(is_digit) >> skip;
+    return (((UINT64_C(1) << size) - (UINT64_C(2) << at)) & ~digits) == 0;
+}
+
 #define LINES(name) name##_avx2
+#define LINES_WINDOW(name) struct window_avx2 name = { data + head->next, 0, 0 }
+#define LINES_FIND(name, data, p, end, token, value, at, stop)                                     \
+    (at = find_avx2(&name, data, p, end, token, value, &stop))
+#define LINES_HOST(data, value, size, end) host_is_plain(data, value, size, end)
 #define LINES_TARGET TARGET_AVX2
 #define LINES_CLASS(name, class) const struct class_avx2 name = class_of_avx2(class)
 #define LINES_SCAN(data, p, end, name) scan_of_avx2(data, p, end, name)
