@@ -34,8 +34,9 @@ static int reads_form(aiohttp_web_request *request)
 /* What only an application can say. */
 static int wants_length(aiohttp_web_request *request)
 {
-    return aiohttp_web_request_content_length(request) < 0 ? aiohttp_web_http_length_required(request)
-                                                           : reads(request);
+    if (aiohttp_web_request_content_length(request) < 0)
+        return aiohttp_web_http_length_required(request);
+    return reads(request);
 }
 
 static int wants_upgrade(aiohttp_web_request *request)
