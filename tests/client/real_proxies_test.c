@@ -7,6 +7,7 @@
 
 #include "client/proxies.h"
 
+#include <aiohttp/client.h>
 #include <aiohttp/error.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -79,6 +80,7 @@ static void start(int which, char *const *words)
         dup2(nowhere, STDOUT_FILENO);
         dup2(nowhere, STDERR_FILENO);
         setsid();
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test be killed */
         execv(words[0], words);
         _exit(127);
     }
@@ -100,19 +102,20 @@ static void start_squid(void)
     char users[128];
     snprintf(users, sizeof users, "%s", put("users", "me:$1$abcdefgh$%s\n",
                                             "cHJi5PXp/ki/ktXzqlk6I1"));
-    const char *path =
-        put("squid.conf",
-            "http_port 127.0.0.1:%d\n"
-            "http_port 127.0.0.1:%d name=auth\n"
-            "https_port 127.0.0.1:%d tls-cert=%s\n"
-            "pid_filename none\ncache deny all\naccess_log none\ncache_log %s/squid.log\n"
-            "coredump_dir %s\nvisible_hostname localhost\nshutdown_lifetime 0 seconds\n"
-            "cache_mem 1 MB\npinger_enable off\nnetdb_filename none\nmax_filedescriptors 256\n"
-            "auth_param basic program /usr/lib/squid/basic_ncsa_auth %s\n"
-            "auth_param basic children 1 startup=1 idle=1\n"
-            "acl known proxy_auth REQUIRED\nacl asks myportname auth\n"
-            "http_access deny asks !known\nhttp_access allow all\n",
-            ports[SQUID], auth_port, tls_port, certificates()->server, folder, folder, users);
+    const char *path = put(
+        "squid.conf",
+        "http_port 127.0.0.1:%d\n"
+        "http_port 127.0.0.1:%d name=auth\n"
+        "https_port 127.0.0.1:%d tls-cert=%s\n"
+        "pid_filename none\ncache deny all\naccess_log none\ncache_log %s/squid.log\n"
+        "coredump_dir %s\nvisible_hostname localhost\nshutdown_lifetime 0 seconds\n"
+            "server_persistent_connections off\ncache_mem 1 MB\npinger_enable off\n"
+            "netdb_filename none\nmax_filedescriptors 256\n"
+        "auth_param basic program /usr/lib/squid/basic_ncsa_auth %s\n"
+        "auth_param basic children 1 startup=1 idle=1\n"
+        "acl known proxy_auth REQUIRED\nacl asks myportname auth\n"
+        "http_access deny asks !known\nhttp_access allow all\n",
+        ports[SQUID], auth_port, tls_port, certificates()->server, folder, folder, users);
     char *const words[] = { (char[]){ "/usr/sbin/squid" }, (char[]){ "-N" }, (char[]){ "-f" },
                             (char *)(uintptr_t)path, NULL };
     start(SQUID, words);
@@ -379,12 +382,102 @@ static void dante(void **state)
     through(DANTE, by_dante);
 }
 
+/* --- a session through them --- */
+
+static int get(aiohttp_client_session *session, const char *url, const char *proxy)
+{
+    aiohttp_client_response *response;
+    const char *text;
+    int r = aiohttp_client_session_get(session, url, &response, .proxy = proxy);
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_text(response, &text);
+    if (r >= 0)
+        CHECK(strcmp(text, "ok") == 0);
+    aiohttp_client_response_unref(response);
+    return r;
+}
+
+static int answer_http(asyncio_stream *stream)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    char head[4096];
+    int r;
+    while ((r = asyncio_stream_readuntil(stream, "\r\n\r\n", 4, head, sizeof head)) > 0)
+        if ((r = asyncio_stream_write(stream, text, sizeof text - 1)) < 0)
+            break;
+    return 0;
+}
+
+static int session_by(aiohttp_client_session *session, int plain, int tls)
+{
+    static const struct {
+        const char *proxy;
+        int which;
+        const int *port;
+        bool is_tls;
+    } ways[] = { { "http://127.0.0.1", SQUID, &ports[SQUID], false },
+                 { "http://127.0.0.1", SQUID, &ports[SQUID], true },
+                 { "https://localhost", SQUID, &tls_port, false },
+                 { "https://localhost", SQUID, &tls_port, true },
+                 { "http://me:secret@127.0.0.1", SQUID, &auth_port, false },
+                 { "http://me:secret@127.0.0.1", SQUID, &auth_port, true },
+                 { "http://me:secret@localhost", TINYPROXY, &ports[TINYPROXY], false },
+                 { "http://me:secret@localhost", TINYPROXY, &ports[TINYPROXY], true },
+                 { "socks5://127.0.0.1", DANTE, &ports[DANTE], false },
+                 { "socks5h://127.0.0.1", DANTE, &ports[DANTE], false },
+                 { "socks5h://127.0.0.1", DANTE, &ports[DANTE], true } };
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < 2 * sizeof ways / sizeof *ways; i++) {
+        size_t way = i / 2; /* each twice: the second time on the same connection */
+        char url[64], proxy[96];
+        if (!running[ways[way].which])
+            continue;
+        snprintf(url, sizeof url, "http%s://%s:%d/", ways[way].is_tls ? "s" : "",
+                 i % 4 < 2 ? "127.0.0.1" : "localhost", ways[way].is_tls ? tls : plain);
+        snprintf(proxy, sizeof proxy, "%s:%d", ways[way].proxy, *ways[way].port);
+        r = get(session, url, proxy);
+        if (r < 0)
+            print_error("%s by %s\n", url, proxy);
+    }
+    return r;
+}
+
+static int by_session(struct targets *targets)
+{
+    aiohttp_client_session *session = NULL;
+    aiohttp_connector *connector = NULL;
+    asyncio_server *plain = NULL, *tls = NULL;
+    int r = asyncio_start_server(answer_http, "127.0.0.1", 0, &plain);
+    if (r >= 0)
+        r = asyncio_start_server(answer_http, "127.0.0.1", 0, &tls, .ssl = targets->server);
+    if (r >= 0)
+        r = aiohttp_tcp_connector_new(&connector, .ssl = targets->client);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .connector = connector);
+    aiohttp_connector_unref(connector);
+    if (r >= 0)
+        r = session_by(session, asyncio_server_port(plain), asyncio_server_port(tls));
+    int closed = session ? aiohttp_client_session_close(session) : 0;
+    aiohttp_client_session_unref(session);
+    int ended = plain ? end_server(plain) : 0;
+    int tls_ended = tls ? end_server(tls) : 0;
+    return r < 0 ? r : closed < 0 ? closed : ended < 0 ? ended : tls_ended;
+}
+
+static void a_session(void **state)
+{
+    (void)state;
+    through(running[SQUID] ? SQUID : running[TINYPROXY] ? TINYPROXY : DANTE, by_session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(squid),
         cmocka_unit_test(tinyproxy),
         cmocka_unit_test(dante),
+        cmocka_unit_test(a_session),
     };
     return cmocka_run_group_tests_name("real_proxies", tests, set_up, tear_down);
 }
