@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "client/proxies.h"
+#include "wire/ip.h"
 
 #include <aiohttp/error.h>
 #include <asyncio/connect.h>
@@ -47,8 +48,7 @@ static int phase_end(struct dial *dial, int r, const char *host, int port)
 
 static bool is_literal(const char *host)
 {
-    return strchr(host, ':') != NULL || (*host && host[strlen(host) - 1] <= '9' &&
-                                         host[strlen(host) - 1] >= '0');
+    return strchr(host, ':') != NULL || aiohttp__looks_like_ipv4(span_of(host));
 }
 
 static int connect_to(struct dial *dial, const char *host, int port)
