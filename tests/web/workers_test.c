@@ -30,7 +30,8 @@ static struct {
     size_t size;
 } server;
 
-static int teller; /* in the child */
+static int teller;             /* in the child */
+static unsigned long fails_at; /* which allocation of it; 0: none */
 static char own_path[4096], flag[64];
 
 static void tell(const char *what, const char *text)
@@ -99,7 +100,7 @@ static int new_app(aiohttp_web_application **ret_app, void *data)
     return app ? 0 : -ENOMEM;
 }
 
-enum how { PROCESSES, THREADS, BOTH, UNIX, RUNNERS };
+enum how { PROCESSES, THREADS, BOTH, UNIX, RUNNERS, INHERITED_ALONE, INHERITED };
 
 static int own_handler(aiohttp_web_request *request, void *data)
 {
@@ -130,8 +131,40 @@ static int own_worker(aiohttp_web_worker *worker, void *data)
     return r < 0 ? r : ended;
 }
 
+/* As systemd does it: three sockets, of which two are ours by name. Never below 3 + 3: the pipe is
+ * elsewhere. The ports are told. */
+static void inherit_sockets(void)
+{
+    char text[32];
+    for (int i = 0; i < 3; i++) {
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t size = sizeof address;
+        int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+        if (bind(descriptor, (struct sockaddr *)&address, size) < 0 ||
+            getsockname(descriptor, (struct sockaddr *)&address, &size) < 0)
+            _exit(98);
+        int high = fcntl(descriptor, F_DUPFD, 50);
+        close(descriptor);
+        dup2(high, 3 + i);
+        close(high);
+        snprintf(text, sizeof text, "%d %d", i, ntohs(address.sin_port));
+        tell("port", text);
+    }
+    snprintf(text, sizeof text, "%d", (int)getpid());
+    setenv("LISTEN_PID", text, 1);
+    setenv("LISTEN_FDS", "3", 1);
+    setenv("LISTEN_FDNAMES", "web:other:web", 1);
+}
+
 static int run_server(enum how how)
 {
+    if (how == INHERITED || how == INHERITED_ALONE) {
+        inherit_sockets();
+        return aiohttp_web_run_app(NULL, .factory = new_app, .listen_fds = "web",
+                                   .workers = how == INHERITED ? 2 : 0, .print = on_place,
+                                   .report = on_event, .shutdown_timeout = 2.0);
+    }
     const char *const successor[] = { own_path, "successor", flag, NULL };
     if (how == RUNNERS)
         return aiohttp_web_run_workers(own_worker, .host = "127.0.0.1", .port = 0, .workers = 2,
@@ -147,6 +180,8 @@ static int run_server(enum how how)
 static _Noreturn void be_server(enum how how)
 {
     char text[512];
+    if (fails_at)
+        asyncio__alloc_fail_at(fails_at, 0);
     int r = run_server(how);
     const asyncio_error *error = asyncio_last_error(r);
     snprintf(text, sizeof text, "%d %s", r, error ? error->text : "-");
@@ -220,6 +255,7 @@ static int end_leftovers(void **state)
     if (server.pid > 0)
         kill(server.pid, SIGKILL); /* its workers go with it */
     server.pid = 0;
+    fails_at = 0;
     unlink(flag);
     return 0;
 }
@@ -574,7 +610,8 @@ static void test_killed(void **state)
     assert_true(is_told("ended with exit status 3", 1));
     stop_server();
     /* Two slots, four deaths: at least two were soon after another. */
-    assert_true(count_of(server.text, ", and is replaced in 0.") >= 2);
+    if (count_of(server.text, ", and is replaced in 0.") < 2)
+        fail_msg("%s", server.text);
 }
 
 /* A program that is run in place of this one serves the same sockets. */
@@ -638,6 +675,63 @@ static void test_unix(void **state)
     assert_int_equal(stat(flag, &status), -1);
 }
 
+/* Both sockets of the name are served, and the other one is left alone. */
+static void test_inherited(void **state)
+{
+    (void)state;
+    for (enum how how = INHERITED_ALONE; how <= INHERITED; how++) {
+        int ports[3] = { 0 };
+        struct client client = { .descriptor = -1 };
+        start_server(how);
+        for (int i = 0; i < 3; i++) {
+            char text[32];
+            snprintf(text, sizeof text, "port %d ", i);
+            assert_non_null(strstr(server.text, text));
+            server.port = ports[i] = (int)strtol(strstr(server.text, text) + 7, NULL, 10);
+            assert_int_equal(pid_of(ask(&client, "/")) > 0, i != 1);
+            hang_up(&client);
+        }
+        if (how == INHERITED) {
+            kill(server.pid, SIGHUP);
+            assert_true(is_told("report reloaded", 1));
+            server.port = ports[2];
+            assert_true(pid_of(ask(&client, "/")) > 0);
+            hang_up(&client);
+        }
+        stop_server();
+    }
+}
+
+/* Each allocation of the supervisor fails in turn, and the same one in its workers, which have its
+ * memory: it serves all the same, or says why not. */
+static void test_no_memory(void **state)
+{
+    unsigned served = 0;
+    (void)state;
+    for (fails_at = 1; served < 5 && fails_at < 2000; fails_at += fails_at < 40 ? 1 : 7) {
+        begin_server(fails_at % 2 ? PROCESSES : BOTH);
+        double until = now() + 20;
+        while (!strstr(server.text, "at http://") && !strstr(server.text, "end ")) {
+            char data[512];
+            ssize_t n = read(server.pipe, data, sizeof data - 1);
+            assert_true(n > 0 && now() < until);
+            memcpy(server.text + server.size, data, (size_t)n);
+            server.size += (size_t)n;
+        }
+        if (strstr(server.text, "at http://")) {
+            served++;
+            kill(server.pid, SIGTERM);
+            assert_int_equal(wait_for(server.pid), 0);
+        } else {
+            assert_non_null(strstr(server.text, "end -12 "));
+            assert_int_equal(wait_for(server.pid), 1);
+        }
+        close(server.pipe);
+    }
+    fails_at = 0;
+    assert_int_equal(served, 5);
+}
+
 /* Workers end when their supervisor is gone, however it went. */
 static void test_orphans(void **state)
 {
@@ -666,6 +760,7 @@ static void test_misuse(void **state)
     aiohttp_web_application *app = aiohttp_web_application_new();
     assert_int_equal(aiohttp_web_run_app(app, .threads = 2), -EINVAL);
     app = aiohttp_web_application_new();
+    assert_non_null(app);
     assert_int_equal(aiohttp_web_run_app(app, .factory = new_app), -EINVAL);
     assert_int_equal(aiohttp_web_run_app(NULL, .factory = new_app, .workers = -1), -EINVAL);
     assert_int_equal(aiohttp_web_run_app(NULL, .factory = new_app, .workers = 100000), -EINVAL);
@@ -700,7 +795,7 @@ int main(int count, char **arguments)
         CASE(test_reload),         CASE(test_drain),
         CASE(test_unstartable),    CASE(test_killed),
         CASE(test_take_over),      CASE(test_failed_take_over),
-        CASE(test_unix),           CASE(test_orphans),
+        CASE(test_unix), CASE(test_inherited), CASE(test_no_memory),           CASE(test_orphans),
         CASE(test_misuse),
     };
     if (count == 3 && strcmp(arguments[1], "successor") == 0)
