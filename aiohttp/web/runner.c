@@ -113,11 +113,10 @@ static void stop_sites(aiohttp_web_runner *runner)
 
 void aiohttp_web_runner_drain(aiohttp_web_runner *runner)
 {
-    aiohttp_web_runner_ref(runner);
-    stop_sites(runner);
+    for (struct aiohttp_web_site *at = runner->sites; at; at = at->next)
+        asyncio_server_stop_serving(at->server);
     if (runner->server)
         aiohttp__server_drain(&runner->server->server);
-    aiohttp_web_runner_unref(runner);
 }
 
 /* The steps between the listeners and on_cleanup, by one deadline. */

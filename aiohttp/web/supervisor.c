@@ -29,6 +29,8 @@
 #define FIRST_WAIT 0.1
 #define LAST_WAIT 10.0
 #define STARTING_REST 0.01 /* seconds between two looks at workers that start */
+#define FIRST_LOOK 0.03    /* after a process has gone, until others look what it has left */
+#define LAST_LOOK 1.0
 #define GRACE 5.0          /* beyond the shutdown timeout: for cleanups */
 
 struct process {
@@ -56,6 +58,7 @@ struct supervisor {
     bool is_ending, is_asked_twice, wants_reload;
     int result;
     pid_t successor; /* 0: none was started */
+    double look, look_after; /* INFINITY: nothing is left to look for */
     sigset_t signals, old;
     struct sigaction old_child;
 };
@@ -307,6 +310,8 @@ static void reap(struct supervisor *supervisor)
         *at = process->next;
         process->has_served |= atomic_load(&process->state->stage) == WORKER_SERVES;
         process_has_ended(supervisor, process, status);
+        supervisor->look_after = FIRST_LOOK;
+        supervisor->look = now() + FIRST_LOOK;
         free_process(process);
         at = &supervisor->processes; /* the list may have changed */
     }
@@ -343,6 +348,21 @@ static void kill_late(struct supervisor *supervisor)
         }
 }
 
+/* A connection that a process was woken for, and did not take before it went, would wait for the
+ * next one to come: those that serve look, more than once, since the kernel clears up in its own
+ * time. */
+static void look_again(struct supervisor *supervisor)
+{
+    if (now() < supervisor->look)
+        return;
+    for (struct process *at = supervisor->processes; at; at = at->next)
+        if (at->has_served && !at->is_ending)
+            kill(at->pid, SIGUSR2);
+    supervisor->look_after *= 2;
+    supervisor->look =
+        supervisor->look_after > LAST_LOOK ? INFINITY : now() + supervisor->look_after;
+}
+
 static void do_what_is_due(struct supervisor *supervisor)
 {
     reap(supervisor);
@@ -351,12 +371,13 @@ static void do_what_is_due(struct supervisor *supervisor)
     if (supervisor->wants_reload && !supervisor->is_ending &&
         supervisor->generation == supervisor->serving)
         begin_generation(supervisor);
+    look_again(supervisor);
     kill_late(supervisor);
 }
 
 static double next_wait(const struct supervisor *supervisor)
 {
-    double next = now() + 60.0;
+    double next = fmin(now() + 60.0, supervisor->look);
     if (is_starting(supervisor))
         return STARTING_REST;
     for (unsigned i = 0; i < supervisor->count; i++)
@@ -437,6 +458,7 @@ int aiohttp__supervise(aiohttp_web_worker_function *function, void *data,
                                      .function = function,
                                      .data = data,
                                      .listeners = listeners,
+                                     .look = INFINITY,
                                      .count = (unsigned)options->workers };
     supervisor.slots = asyncio_mem_calloc(supervisor.count, sizeof *supervisor.slots);
     if (!supervisor.slots) {

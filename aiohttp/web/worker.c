@@ -37,6 +37,33 @@ static void end_crew(struct crew *crew, enum crew_end how)
     pthread_mutex_unlock(&crew->lock);
 }
 
+/* Looks again who waits to be accepted. A process that has gone may have been woken for a
+ * connection that it has not taken any more: of those that wait on one socket the kernel wakes
+ * one. */
+static void look_again(asyncio_loop *loop, void *data)
+{
+    struct aiohttp_web_worker *worker = data;
+    (void)loop;
+    for (struct aiohttp_web_site *at = worker->runner ? worker->runner->sites : NULL; at;
+         at = at->next) {
+        asyncio_server_stop_serving(at->server);
+        int r = asyncio_server_start_serving(at->server);
+        (void)r; /* the next look tries again */
+    }
+}
+
+static void on_gone(int signal_number, void *data)
+{
+    struct crew *crew = data;
+    (void)signal_number;
+    pthread_mutex_lock(&crew->lock);
+    for (unsigned i = 0; i < crew->count && crew->end == CREW_GOES_ON; i++)
+        if (crew->workers[i].loop)
+            (void)asyncio_loop_call_soon_threadsafe(crew->workers[i].loop, look_again, NULL,
+                                                    .data = &crew->workers[i]);
+    pthread_mutex_unlock(&crew->lock);
+}
+
 static void on_signal(int signal_number, void *data)
 {
     end_crew(data, signal_number == SIGUSR1 ? CREW_DRAINS : CREW_ENDS);
@@ -56,6 +83,9 @@ static int take_signals(struct aiohttp_web_worker *worker)
     for (int i = 0; i < count && r >= 0; i++)
         r = asyncio_loop_add_signal_handler(asyncio_get_running_loop(), signals[i], on_signal,
                                             .data = worker->crew);
+    if (r >= 0 && worker->crew->is_supervised && count)
+        r = asyncio_loop_add_signal_handler(asyncio_get_running_loop(), SIGUSR2, on_gone,
+                                            .data = worker->crew);
     return r;
 }
 
@@ -72,6 +102,8 @@ static void give_signals(struct aiohttp_web_worker *worker)
         pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (int i = 0; i < count; i++)
         asyncio_loop_remove_signal_handler(asyncio_get_running_loop(), signals[i]);
+    if (count)
+        asyncio_loop_remove_signal_handler(asyncio_get_running_loop(), SIGUSR2);
 }
 
 /* ---- serving ---- */
@@ -175,8 +207,10 @@ int(aiohttp_web_worker_serve)(aiohttp_web_worker *worker, aiohttp_web_runner *ru
     if (r >= 0)
         r = start_sites(worker, runner, site ? site : &usual);
     if (r >= 0) {
+        worker->runner = runner;
         serves(worker);
         r = asyncio_await(worker->ending);
+        worker->runner = NULL;
     }
     if (r >= 0 && is_draining(worker->crew))
         r = drain(worker, runner);
@@ -238,6 +272,19 @@ static int start_threads(struct crew *crew)
     return r;
 }
 
+/* Why it ends, for the supervisor. */
+static int fail_crew(struct crew *crew, int r)
+{
+    if (crew->state->error)
+        r = asyncio_raise(crew->state->error, "%s", crew->state->text);
+    else
+        snprintf(crew->state->text, sizeof crew->state->text, "worker %u: %s (%s)", crew->first,
+                 asyncio_error_text(r), asyncio_error_name(r));
+    crew->state->error = r;
+    atomic_store(&crew->state->stage, WORKER_FAILED);
+    return r;
+}
+
 static int run_crew(struct crew *crew)
 {
     sigset_t old;
@@ -262,8 +309,11 @@ int aiohttp__crew_run(struct crew *crew)
     if (!crew->state)
         crew->state = &own;
     crew->workers = asyncio_mem_calloc(crew->count, sizeof *crew->workers);
-    if (!crew->workers)
-        return -ENOMEM;
+    if (!crew->workers) {
+        int r = fail_crew(crew, -ENOMEM);
+        crew->state = crew->state == &own ? NULL : crew->state;
+        return r;
+    }
     for (unsigned i = 0; i < crew->count; i++) {
         crew->workers[i].crew = crew;
         crew->workers[i].index = i;
@@ -273,14 +323,8 @@ int aiohttp__crew_run(struct crew *crew)
     int r = run_crew(crew);
     pthread_mutex_destroy(&crew->lock);
     asyncio_mem_free(crew->workers);
-    if (r < 0 && crew->state->error)
-        r = asyncio_raise(crew->state->error, "%s", crew->state->text);
-    if (r < 0 && crew->state != &own) {
-        if (!crew->state->error)
-            snprintf(crew->state->text, sizeof crew->state->text, "%s", asyncio_error_text(r));
-        crew->state->error = r;
-        atomic_store(&crew->state->stage, WORKER_FAILED);
-    }
+    if (r < 0)
+        r = fail_crew(crew, r);
     if (crew->state == &own)
         crew->state = NULL;
     return r;

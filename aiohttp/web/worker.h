@@ -45,6 +45,7 @@ struct aiohttp_web_worker {
     unsigned index;         /* in the crew */
     asyncio_loop *loop;     /* under the crew's lock; NULL: it cannot be told */
     asyncio_future *ending;
+    aiohttp_web_runner *runner; /* while it serves; lent */
     pthread_t thread;
     bool has_served, is_started, is_thread;
     int result;

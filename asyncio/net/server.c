@@ -56,6 +56,18 @@ void asyncio_server_close(asyncio_server *server)
     asyncio__server_release(server);
 }
 
+void asyncio_server_stop_serving(asyncio_server *server)
+{
+    if (server->is_closed || net_is_other_thread(server->net))
+        return;
+    server->is_serving = false;
+    server->holds++; /* while it is looked at */
+    asyncio__loop_uncall(server->net->loop, &server->retry);
+    asyncio__server_disarm(server);
+    server->holds--;
+    asyncio__server_release(server);
+}
+
 asyncio_server *asyncio_server_ref(asyncio_server *server)
 {
     if (server)

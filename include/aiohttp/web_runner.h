@@ -68,9 +68,9 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_runner_setup(aiohttp_web_runner *
  * Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_runner_cleanup(aiohttp_web_runner *runner);
 
-/* Begins to end it for a successor on the same sockets: its sites stop listening, each answer from
- * now on is its connection's last, and idle connections stay open for a request that may be on its
- * way. Cleaning up ends what is left. Does not suspend. */
+/* Begins to end it for a successor on the same sockets: its sites accept no more, but close when it
+ * is cleaned up; each answer from now on is its connection's last, and idle connections stay open
+ * for a request that may be on its way. Cleaning up ends what is left. Does not suspend. */
 AIOHTTP_API void aiohttp_web_runner_drain(aiohttp_web_runner *runner);
 
 /* The server, lent; NULL before setup of an AppRunner. Does not suspend. */

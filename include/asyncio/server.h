@@ -101,6 +101,11 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_start_unix_server(
  * closed; -EADDRINUSE. Does not suspend. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_start_serving(asyncio_server *server);
 
+/* Accepts no more until start_serving: what the kernel has accepted by then is still handled, and
+ * who connects after it waits for whoever accepts from the same sockets. They stay open. Closed: it
+ * does nothing. Python has it for itself (loop._stop_serving), and closes. Does not suspend. */
+ASYNCIO_API void asyncio_server_stop_serving(asyncio_server *server);
+
 /* Serves until cancelled, then closes and waits for the connections. -ECANCELED;
  * -ASYNCIO_INVALID_STATE when it is closed or served by another task. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_serve_forever(asyncio_server *server);

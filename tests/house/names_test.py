@@ -128,6 +128,7 @@ OURS = {
     "asyncio_connect_accepted_socket asyncio_connect_read_pipe asyncio_connect_write_pipe":
         "the loop's methods of these names, to a stream",
     "asyncio_server_shutdown": "close, wait_closed, close_clients and abort_clients in their order, with a limit",
+    "asyncio_server_stop_serving": "accepting rests, and the sockets stay: for a successor that accepts from the same ones",
     "asyncio_ssl_create_default_context asyncio_ssl_create_default_context_options asyncio_ssl_purpose "
     "asyncio_ssl_verify_mode asyncio_ssl_version": "what of Python's module ssl is no class of asyncio's",
     "asyncio_ssl_context_set_verify_mode asyncio_ssl_context_set_check_hostname asyncio_ssl_context_set_minimum_version "

@@ -118,6 +118,49 @@ static void test_later(void **state)
     run_everywhere(later);
 }
 
+/* Who connects while accepting rests waits, and none is lost on the way. */
+static int rests(void *data)
+{
+    (void)data;
+    asyncio_server *server;
+    asyncio_task *tasks[6];
+    CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", 0, &server), 0);
+    int port = asyncio_server_port(server);
+    asyncio_server_stop_serving(server);
+    asyncio_server_stop_serving(server);
+    CHECK_IS(asyncio_server_is_serving(server), 0);
+    /* What the kernel had accepted for it by then is still handled. */
+    CHECK_IS(asyncio_sleep(0.05), 0);
+    START(tasks[0], hello_from, "127.0.0.1", port, NULL);
+    CHECK_IS(asyncio_sleep(0.1), 0);
+    CHECK_IS(asyncio_task_done(tasks[0]), 0);
+    CHECK_IS(asyncio_server_start_serving(server), 0);
+    CHECK_IS(join(tasks[0]), 0);
+    for (int turn = 0; turn < 5; turn++) {
+        for (int i = 0; i < 6; i++)
+            START(tasks[i], hello_from, "127.0.0.1", port, NULL);
+        for (int i = 0; i < turn; i++)
+            CHECK_IS(asyncio_sleep(0), 0);
+        asyncio_server_stop_serving(server);
+        if (turn % 2)
+            CHECK_IS(asyncio_sleep(0.01), 0);
+        CHECK_IS(asyncio_server_start_serving(server), 0);
+        for (int i = 0; i < 6; i++)
+            CHECK_IS(join(tasks[i]), 0);
+    }
+    asyncio_server_stop_serving(server);
+    asyncio_server_close(server);
+    asyncio_server_stop_serving(server);
+    CHECK_IS(asyncio_server_start_serving(server), -ASYNCIO_INVALID_STATE);
+    return end_server(server);
+}
+
+static void test_rests(void **state)
+{
+    (void)state;
+    run_everywhere(rests);
+}
+
 /* ---- shutdown ---- */
 
 static int reads_on(asyncio_stream *stream, void *data)
@@ -448,7 +491,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts),    cmocka_unit_test(test_all_or_none),
-        cmocka_unit_test(test_later),    cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_later),    cmocka_unit_test(test_rests),
+        cmocka_unit_test(test_shutdown),
         cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
