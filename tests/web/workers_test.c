@@ -6,18 +6,12 @@
  * TEXT", "end CODE TEXT"); the client is blocking sockets in threads of the test. */
 /* TEST: backends io_uring epoll; timeout 90; not valgrind aarch64 */
 #include "web/web_test.h"
+#include "web/workers_client.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -25,7 +19,7 @@
 
 static struct {
     pid_t pid;
-    int pipe, port;
+    int pipe;
     char text[16384]; /* all that it has told */
     size_t size;
 } server;
@@ -224,6 +218,8 @@ static void begin_server(enum how how)
 {
     int ends[2];
     memset(&server, 0, sizeof server);
+    place.port = 0;
+    place.path = flag;
     assert_int_equal(pipe(ends), 0);
     fflush(NULL);
     server.pid = fork();
@@ -245,7 +241,7 @@ static void start_server(enum how how)
     begin_server(how);
     assert_true(is_told("at http://", 1));
     const char *colon = strrchr(strstr(server.text, "at "), ':');
-    server.port = (int)strtol(colon + 1, NULL, 10);
+    place.port = (int)strtol(colon + 1, NULL, 10);
 }
 
 /* Behind a case that has failed. */
@@ -283,125 +279,7 @@ static void stop_server(void)
     close(server.pipe);
 }
 
-/* ---- the client ---- */
-
-struct client {
-    int descriptor;
-    char answer[2048];
-    bool closes;
-};
-
-static bool dial(struct client *client)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_un local;
-    } address = { .any.sa_family = server.port ? AF_INET : AF_UNIX };
-    struct timeval patience = { .tv_sec = 10 };
-    if (server.port) {
-        address.v4.sin_port = htons((uint16_t)server.port);
-        address.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    } else
-        snprintf(address.local.sun_path, sizeof address.local.sun_path, "%s", flag);
-    client->descriptor = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(client->descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    return connect(client->descriptor, &address.any,
-                   server.port ? sizeof address.v4 : sizeof address.local) == 0;
-}
-
-static void hang_up(struct client *client)
-{
-    if (client->descriptor >= 0)
-        close(client->descriptor);
-    client->descriptor = -1;
-}
-
-/* One request, on the connection that is there or a new one. The answer's body, or NULL: failed. */
-static const char *ask(struct client *client, const char *path)
-{
-    char request[128];
-    size_t size = 0;
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
-    if (client->descriptor < 0 && !dial(client))
-        return NULL;
-    if (send(client->descriptor, request, (size_t)length, MSG_NOSIGNAL) != length)
-        return NULL;
-    for (;;) {
-        ssize_t n = recv(client->descriptor, client->answer + size,
-                         sizeof client->answer - 1 - size, 0);
-        if (n <= 0)
-            return NULL;
-        size += (size_t)n;
-        client->answer[size] = '\0';
-        const char *body = strstr(client->answer, "\r\n\r\n");
-        const char *field = strcasestr(client->answer, "\r\nContent-Length: ");
-        if (!body || !field || strncmp(client->answer, "HTTP/1.1 200 ", 13) != 0)
-            continue;
-        if (strlen(body + 4) < strtoul(field + 18, NULL, 10))
-            continue;
-        if (strcasestr(client->answer, "\r\nConnection: close\r\n"))
-            hang_up(client);
-        return body + 4;
-    }
-}
-
-static long pid_of(const char *body)
-{
-    return body ? strtol(body, NULL, 10) : -1;
-}
-
-static struct {
-    atomic_bool is_over;
-    atomic_uint done, failed;
-    atomic_ulong pids;  /* how many changes of who answers were seen */
-} load;
-
-static void *load_one(void *data)
-{
-    struct client client = { .descriptor = -1 };
-    bool is_keeping = data != NULL;
-    long last = 0;
-    while (!atomic_load(&load.is_over)) {
-        const char *body = ask(&client, "/");
-        if (!body) {
-            atomic_fetch_add(&load.failed, 1);
-            hang_up(&client);
-        }
-        if (body && pid_of(body) != last)
-            atomic_fetch_add(&load.pids, 1);
-        last = pid_of(body);
-        atomic_fetch_add(&load.done, 1);
-        if (!is_keeping)
-            hang_up(&client);
-        usleep(500); /* also a connection that rests is not to be lost */
-    }
-    hang_up(&client);
-    return NULL;
-}
-
-enum { LOADERS = 6 };
-static pthread_t loaders[LOADERS];
-
-static void begin_load(void)
-{
-    atomic_store(&load.is_over, false);
-    atomic_store(&load.done, 0);
-    atomic_store(&load.failed, 0);
-    for (int i = 0; i < LOADERS; i++)
-        assert_int_equal(pthread_create(&loaders[i], NULL, load_one, i % 3 ? &load : NULL), 0);
-}
-
-static void end_load(void)
-{
-    for (int i = 0; i < 1000 && atomic_load(&load.done) <= 200; i++)
-        usleep(5000);
-    atomic_store(&load.is_over, true);
-    for (int i = 0; i < LOADERS; i++)
-        pthread_join(loaders[i], NULL);
-    assert_true(atomic_load(&load.done) > 100);
-    assert_int_equal(atomic_load(&load.failed), 0);
-}
+/* ---- what the cases share ---- */
 
 /* How many different processes (or, of threads, loops) answer new connections. */
 static int count_workers(bool by_process)
@@ -688,14 +566,14 @@ static void test_inherited(void **state)
             char text[32];
             snprintf(text, sizeof text, "port %d ", i);
             assert_non_null(strstr(server.text, text));
-            server.port = ports[i] = (int)strtol(strstr(server.text, text) + 7, NULL, 10);
+            place.port = ports[i] = (int)strtol(strstr(server.text, text) + 7, NULL, 10);
             assert_int_equal(pid_of(ask(&client, "/")) > 0, i != 1);
             hang_up(&client);
         }
         if (how == INHERITED) {
             kill(server.pid, SIGHUP);
             assert_true(is_told("report reloaded", 1));
-            server.port = ports[2];
+            place.port = ports[2];
             assert_true(pid_of(ask(&client, "/")) > 0);
             hang_up(&client);
         }
