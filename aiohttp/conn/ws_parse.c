@@ -150,9 +150,36 @@ static int begin_frame(aiohttp_websocket *ws)
     return r;
 }
 
+/* What most are: a short message in one frame, all of it there. The same as `whole`, with the same
+ * result; PARSE_ON when it is something else. */
+static inline int quick(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
+{
+    size_t have = ws->end - ws->begin;
+    if (have < 2)
+        return PARSE_MORE;
+    char *at = ws->data + ws->begin;
+    uint8_t type = (uint8_t)at[0] & 0x7f;
+    size_t size = (uint8_t)at[1] ^ (ws->is_client ? 0 : 0x80), header = ws->is_client ? 2 : 6;
+    if ((uint8_t)((uint8_t)at[0] - 0x81) > 1 || size > ws->quick_max || have < header + size ||
+        ws->reader.in_message || ws->is_reading)
+        return PARSE_ON;
+    char *payload = at + header;
+    if (!ws->is_client)
+        aiohttp__ws_mask(payload, size, (const uint8_t *)at + 2, 0);
+    uint32_t utf8 = 0;
+    if (type == WS_TEXT && (!aiohttp__utf8_step(&utf8, payload, size) || utf8))
+        return -WS_CLOSE_INVALID;
+    ws->begin += header + size;
+    ws->nul = payload + size;
+    ws->behind = *ws->nul;
+    *ws->nul = '\0';
+    *ret_message = (aiohttp_ws_message){ .type = type, .data = payload, .size = size };
+    return PARSE_MESSAGE;
+}
+
 int aiohttp__ws_parse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
 {
-    int r = PARSE_ON;
+    int r = ws->in_frame ? PARSE_ON : quick(ws, ret_message);
     while (r == PARSE_ON) {
         if (!ws->in_frame && (r = begin_frame(ws)) <= 0)
             return r;

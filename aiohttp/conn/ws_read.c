@@ -79,7 +79,8 @@ static int __attribute__((cold)) failed(aiohttp_websocket *ws, int result)
 static int next(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
 {
     for (;;) {
-        int r = aiohttp__ws_parse(ws, ret_message);
+        int r = ws->begin == ws->end && !ws->in_frame ? PARSE_MORE
+                                                      : aiohttp__ws_parse(ws, ret_message);
         if (__builtin_expect(r == PARSE_MESSAGE, 1)) {
             if (__builtin_expect(!ws->sent_close, 1))
                 return 1;

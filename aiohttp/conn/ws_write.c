@@ -28,9 +28,14 @@ static int put_mask(aiohttp_websocket *ws, struct ws_frame *frame)
 }
 
 /* Header and payload in one piece; at least WS_HEADER_MAX + size bytes. Its size. */
-static size_t put_frame(char *room, const struct ws_frame *frame, const void *data)
+static inline size_t put_frame(char *room, const struct ws_frame *frame, const void *data)
 {
-    size_t header = aiohttp__ws_write_header(room, frame), size = (size_t)frame->size;
+    size_t header = 2, size = (size_t)frame->size;
+    if (size < 126 && !frame->is_masked) {
+        room[0] = (char)(0x80 | frame->opcode);
+        room[1] = (char)size;
+    } else
+        header = aiohttp__ws_write_header(room, frame);
     if (size)
         memcpy(room + header, data, size);
     if (frame->is_masked)
@@ -135,6 +140,26 @@ static int send_message(aiohttp_websocket *ws, enum ws_opcode opcode, struct spa
     return asyncio_stream_write(ws->stream, room, put_frame(room, &frame, message.data));
 }
 
+/* What most are: a short message of a server's, with nothing in its way. */
+static inline bool is_quick(const aiohttp_websocket *ws, size_t size)
+{
+    return size < 126 && ws->stream && !ws->is_client && !ws->deflate.is_on && !ws_is_closed(ws) &&
+           !asyncio_stream_get_write_buffer_size(ws->stream);
+}
+
+static inline int send_quick(aiohttp_websocket *ws, enum ws_opcode opcode, struct span message)
+{
+    char room[128];
+    uint32_t utf8 = 0;
+    if (opcode == WS_TEXT && (!aiohttp__utf8_step(&utf8, message.data, message.size) || utf8))
+        return asyncio_raise(-EINVAL, "a text message is UTF-8");
+    room[0] = (char)(0x80 | opcode);
+    room[1] = (char)message.size;
+    if (message.size)
+        memcpy(room + 2, message.data, message.size);
+    return asyncio_stream_write(ws->stream, room, message.size + 2);
+}
+
 static bool may_compress(const aiohttp_websocket_send_options *options)
 {
     return !options || options->compress;
@@ -145,14 +170,18 @@ int(aiohttp_websocket_send_frame)(aiohttp_websocket *ws, const void *data, size_
 {
     if ((type != AIOHTTP_WS_TEXT && type != AIOHTTP_WS_BINARY) || size > PTRDIFF_MAX)
         return asyncio_raise(-EINVAL, "a message is text or binary");
-    return send_message(ws, type == AIOHTTP_WS_TEXT ? WS_TEXT : WS_BINARY,
-                        (struct span){ data, size }, may_compress(options));
+    struct span message = { data, size };
+    return is_quick(ws, size) ? send_quick(ws, (enum ws_opcode)type, message)
+                              : send_message(ws, (enum ws_opcode)type, message,
+                                             may_compress(options));
 }
 
 int(aiohttp_websocket_send_str)(aiohttp_websocket *ws, const char *text,
                                 const aiohttp_websocket_send_options *options)
 {
-    return send_message(ws, WS_TEXT, span_of(text), may_compress(options));
+    struct span message = span_of(text);
+    return is_quick(ws, message.size) ? send_quick(ws, WS_TEXT, message)
+                                      : send_message(ws, WS_TEXT, message, may_compress(options));
 }
 
 int(aiohttp_websocket_send_bytes)(aiohttp_websocket *ws, const void *data, size_t size,
@@ -160,7 +189,9 @@ int(aiohttp_websocket_send_bytes)(aiohttp_websocket *ws, const void *data, size_
 {
     if (size > PTRDIFF_MAX)
         return asyncio_raise(-EINVAL, "a message has no negative size");
-    return send_message(ws, WS_BINARY, (struct span){ data, size }, may_compress(options));
+    struct span message = { data, size };
+    return is_quick(ws, size) ? send_quick(ws, WS_BINARY, message)
+                              : send_message(ws, WS_BINARY, message, may_compress(options));
 }
 
 int(aiohttp_websocket_send_json)(aiohttp_websocket *ws, const struct json_t *json,

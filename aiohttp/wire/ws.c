@@ -117,26 +117,38 @@ size_t aiohttp__ws_write_header(char header[WS_HEADER_MAX], const struct ws_fram
     return size;
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a mask is turned as a number");
+
+/* Sixteen bytes at once, wherever they lie: SSE2 and NEON are always there. */
+typedef uint64_t wide __attribute__((vector_size(16), aligned(1), may_alias));
+
 void aiohttp__ws_mask(char *data, size_t size, const uint8_t mask[4], uint64_t at)
 {
-    uint8_t turned[16];
-    size_t i = 0;
-    for (size_t k = 0; k < sizeof turned; k++)
-        turned[k] = mask[(at + k) & 3];
-    uint64_t low, high;
-    memcpy(&low, turned, 8);
-    memcpy(&high, turned + 8, 8);
-    for (; size - i >= 16; i += 16) { /* compilers make vectors of it */
-        uint64_t a, b;
-        memcpy(&a, data + i, 8);
-        memcpy(&b, data + i + 8, 8);
-        a ^= low;
-        b ^= high;
-        memcpy(data + i, &a, 8);
-        memcpy(data + i + 8, &b, 8);
+    const unsigned turn = 8 * (unsigned)(at & 3);
+    uint32_t key;
+    memcpy(&key, mask, sizeof key);
+    key = turn ? key >> turn | key << (32 - turn) : key;
+    uint64_t eight = key | (uint64_t)key << 32;
+    const wide sixteen = { eight, eight };
+    for (; size >= 64; data += 64, size -= 64) {
+        wide *to = (wide *)(void *)data;
+        to[0] ^= sixteen;
+        to[1] ^= sixteen;
+        to[2] ^= sixteen;
+        to[3] ^= sixteen;
     }
-    for (size_t k = 0; i < size; i++, k++)
-        data[i] = (char)((uint8_t)data[i] ^ turned[k]);
+    for (; size >= 16; data += 16, size -= 16)
+        *(wide *)(void *)data ^= sixteen;
+    if (size >= 8) {
+        uint64_t word;
+        memcpy(&word, data, sizeof word);
+        word ^= eight;
+        memcpy(data, &word, sizeof word);
+        data += 8;
+        size -= 8;
+    }
+    for (; size > 0; data++, size--, eight >>= 8)
+        *data = (char)((uint8_t)*data ^ (uint8_t)eight);
 }
 
 /* The state holds how many bytes of a character are still to come (low byte), and the least and the
@@ -159,7 +171,16 @@ static uint32_t utf8_first(uint8_t byte)
 bool aiohttp__utf8_step(uint32_t *state, const char *data, size_t size)
 {
     uint32_t now = *state;
-    for (size_t i = 0; i < size; i++) {
+    size_t i = 0;
+    if (now == 0)
+        while (size - i >= 32) { /* texts are ASCII, mostly */
+            uint64_t four[4];
+            memcpy(four, data + i, sizeof four);
+            if (((four[0] | four[1] | four[2] | four[3]) & 0x8080808080808080u) != 0)
+                break;
+            i += sizeof four;
+        }
+    for (; i < size; i++) {
         uint64_t eight;
         if (now == 0 && size - i >= 8) { /* ASCII, eight at once */
             memcpy(&eight, data + i, 8);
