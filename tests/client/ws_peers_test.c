@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* WebSockets with npm's package `ws`, both ways: without compression and with it, in its variants. */
+/* WebSockets with npm's package `ws`, both ways: without compression and with it, in its
+ * variants. */
 /* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 */
 #include "client/client_test.h"
 
