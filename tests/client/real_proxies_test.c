@@ -11,6 +11,7 @@
 #include <aiohttp/error.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,7 +22,8 @@
 enum { SQUID, TINYPROXY, DANTE, PROXIES };
 
 static char folder[] = "/tmp/aiohttp-proxies-XXXXXX";
-static pid_t running[PROXIES]; /* 0: it is not there */
+static pid_t running[PROXIES]; /* who looks after it; 0: it is not there */
+static int pipes[PROXIES];     /* to them */
 static int ports[PROXIES], auth_port, tls_port;
 
 /* --- starting and ending --- */
@@ -65,33 +67,65 @@ static const char *put(const char *name, const char *format, ...)
     return path;
 }
 
-/* Runs a program until its port answers. */
-static void start(int which, char *const *words)
+/* The process that a proxy belongs to: ends it, and what it has started, when nobody has the other
+ * end of the pipe any more. So nothing runs on, however the test has ended. */
+static _Noreturn void guard(int end, char *const *words)
 {
-    if (access(words[0], X_OK) < 0) {
-        print_message("%s is not installed: left out\n", words[0]);
-        return;
-    }
+    struct pollfd over = { .fd = end, .events = POLLIN };
     pid_t child = fork();
-    assert_true(child >= 0);
     if (child == 0) {
         int nowhere = open("/dev/null", O_RDWR);
         dup2(nowhere, STDIN_FILENO);
         dup2(nowhere, STDOUT_FILENO);
         dup2(nowhere, STDERR_FILENO);
         setsid();
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test be killed */
         execv(words[0], words);
         _exit(127);
     }
+    while (child > 0 && poll(&over, 1, 20) == 0)
+        if (waitpid(child, NULL, WNOHANG) == child)
+            _exit(1);
+    kill(-child, SIGTERM);
+    for (int i = 0; i < 200 && waitpid(child, NULL, WNOHANG) == 0; i++)
+        usleep(10000);
+    kill(-child, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0) /* its helpers, too */
+        ;
+    _exit(0);
+}
+
+/* Runs a program until its port answers. */
+static void start(int which, char *const *words)
+{
+    int ends[2];
+    if (access(words[0], X_OK) < 0) {
+        print_message("%s is not installed: left out\n", words[0]);
+        return;
+    }
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t guardian = fork();
+    assert_true(guardian >= 0);
+    if (guardian == 0) {
+        setpgid(0, 0); /* what ends the whole group of the test leaves it its work */
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        close(ends[1]);
+        for (int i = 0; i < PROXIES; i++)
+            if (running[i])
+                close(pipes[i]);
+        guard(ends[0], words);
+    }
+    close(ends[0]);
+    pipes[which] = ends[1];
+    running[which] = guardian;
     for (int i = 0; i < 1500 && !answers(ports[which]); i++) {
         usleep(10000);
-        if (waitpid(child, NULL, WNOHANG) == child) {
+        if (waitpid(guardian, NULL, WNOHANG) == guardian) {
             print_message("%s does not run here: left out\n", words[0]);
+            close(ends[1]);
+            running[which] = 0;
             return;
         }
     }
-    running[which] = child;
 }
 
 static void start_squid(void)
@@ -153,7 +187,10 @@ static int set_up(void **state)
     (void)state;
     assert_non_null(mkdtemp(folder));
     assert_int_equal(chmod(folder, 0777), 0);
-    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    /* Each failing allocation would have proxies of its own: proxies_test.c and
+     * session_proxy_test.c are swept. */
+    if (getenv("ASYNCIO_TEST_ALLOCATIONS"))
+        return 0;
     start_squid();
     start_tinyproxy();
     start_dante();
@@ -164,17 +201,11 @@ static int tear_down(void **state)
 {
     char command[160];
     (void)state;
-    for (int i = 0; i < PROXIES; i++) {
-        if (!running[i])
-            continue;
-        kill(-running[i], SIGTERM); /* its own session: helpers too */
-        for (int wait = 0; wait < 300 && waitpid(running[i], NULL, WNOHANG) == 0; wait++)
-            usleep(10000);
-        kill(-running[i], SIGKILL);
-        (void)waitpid(running[i], NULL, 0);
-    }
-    while (waitpid(-1, NULL, 0) > 0) /* the helpers, which are ours now */
-        ;
+    for (int i = 0; i < PROXIES; i++)
+        if (running[i]) {
+            close(pipes[i]);
+            (void)waitpid(running[i], NULL, 0);
+        }
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) == 0 ? 0 : -1;
 }

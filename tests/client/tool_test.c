@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -98,6 +99,7 @@ static pid_t start(char *const *words, int *ret_output)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* however the test ends */
         dup2(ends[1], STDOUT_FILENO);
         dup2(ends[1], STDERR_FILENO);
         execv(tool, words);
@@ -228,7 +230,7 @@ static pid_t serve_badly(int how, int *ret_port)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        alarm(100);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (int turn = 0;; turn++) {
             int peer = accept(listening, NULL, NULL);
             if (peer < 0)

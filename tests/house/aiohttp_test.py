@@ -28,7 +28,7 @@ FOOT = ('<footer>\n<a rel="prev" href="python.html">← Every name</a>\n<a rel="
 
 # The headers whose every function stands on the page.
 OURS = """web_application web_event_source web_exceptions web_file web_form web_request web_response web_runner web_server
-    web_websocket web_workers websocket form headers html json multi_dict multipart payload test_utils""".split()
+    web_websocket web_workers websocket cookie_jar digest_auth fingerprint form headers html json multi_dict multipart payload test_utils""".split()
 
 # aiohttp.web.__all__ of 3.13 by its parts, and the members of its classes.
 NAMES = """
