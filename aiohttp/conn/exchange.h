@@ -35,7 +35,7 @@ struct answer {
     struct span content_type;              /* no data: none, or among `headers` */
     const struct aiohttp_headers *headers; /* NULL: none */
     int64_t length;                        /* of the body; -1: not known */
-    bool has_static_type;                  /* content_type lies in static memory */
+    bool has_static_type;                  /* content_type lies in static memory, and has a NUL */
 };
 
 struct exchange_type {

@@ -5,14 +5,14 @@
  *            what comes behind it is kept ready, by whoever owns the connections; head and body go
  *            behind what is held back in three copies. What is not so plain goes the long way
  *            (http1_write.c), which writes the very same bytes.
- * INVARIANT  `type` is static text: the same place means the same text. Copies are made in steps
- *            of PLAIN_STEP, so both texts are padded to that. */
+ * INVARIANT  `type` is static text: the same place means the same text. Copies are of
+ *            PLAIN_MOST bytes, or PLAIN_BEFORE, or PLAIN_BEHIND. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PLAIN_STEP = 32, PLAIN_BEFORE = 128, PLAIN_BEHIND = 192 };
+enum { PLAIN_MOST = 96, PLAIN_BEFORE = 128, PLAIN_BEHIND = 192 };
 
 struct plain_head {
     const char *type;

@@ -99,8 +99,12 @@ static int read_head(struct http1 *http, struct head *head)
 int aiohttp__http1_read_request(struct http1 *http)
 {
     struct exchange *exchange = &http->exchange;
-    aiohttp__head_begin(&exchange->head, HEAD_REQUEST, http->limits, 0, http->fields,
-                        HTTP1_FIELDS);
+    /* A struct http1 is zeroed first; `more_fields` have gone by now. */
+    if (exchange->head.fields == http->fields)
+        aiohttp__head_again(&exchange->head);
+    else
+        aiohttp__head_begin(&exchange->head, HEAD_REQUEST, http->limits, 0, http->fields,
+                            HTTP1_FIELDS);
     int r = read_head(http, &exchange->head);
     if (r <= 0)
         return r;

@@ -183,7 +183,7 @@ static int send_at_once(struct aiohttp_web_response *response)
     if (request->match && aiohttp__web_match_prepares(request->match))
         return 0;
     struct answer answer = { .status = response->status,
-                             .content_type = span_of(response->content_type),
+                             .content_type = { response->content_type, 0 },
                              .length = (int64_t)response->body_size,
                              .has_static_type = true };
     if (!exchange->type->respond(exchange, &answer, response->body))

@@ -30,13 +30,10 @@ static uint32_t limit_of(size_t limit)
     return (uint32_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX);
 }
 
-void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_limits *limits,
-                         unsigned lenient, struct head_field *fields, uint32_t capacity)
+static inline void begin_again(struct head *head)
 {
-    bool is_trailer = kind == HEAD_TRAILERS, is_part = kind == HEAD_PART;
     static const struct place nowhere;
-    head->fields = fields;
-    head->field_capacity = capacity;
+    bool has_start = head->kind == HEAD_REQUEST || head->kind == HEAD_RESPONSE;
     head->field_count = 0;
     head->seen = (struct header_set){ { 0, 0 } };
     head->content_length = 0;
@@ -47,23 +44,39 @@ void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_l
     head->error_at = 0;
     head->status = 0;
     head->why = NULL;
-    head->kind = (uint8_t)kind;
-    head->state = is_trailer || is_part ? STATE_FIELDS : STATE_BEGIN;
-    head->lenient = (uint8_t)lenient;
-    head->request_method = METHOD_GET;
+    head->state = has_start ? STATE_BEGIN : STATE_FIELDS;
     head->result = 0;
     head->next = head->scanned = 0;
+    head->head_max = head->head_most;
+    head->empty_lines_left = head->empty_lines_most;
+}
+
+void aiohttp__head_again(struct head *head)
+{
+    begin_again(head);
+}
+
+void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_limits *limits,
+                         unsigned lenient, struct head_field *fields, uint32_t capacity)
+{
+    bool is_trailer = kind == HEAD_TRAILERS, is_part = kind == HEAD_PART;
+    head->fields = fields;
+    head->field_capacity = capacity;
+    head->kind = (uint8_t)kind;
+    head->lenient = (uint8_t)lenient;
+    head->request_method = METHOD_GET;
     head->line_max = limit_of(limits->line);
     head->field_max = limit_of(limits->field);
-    head->head_max = limit_of(is_part      ? limits->part_head :
-                              is_trailer ? limits->trailer :
-                                           limits->head);
+    head->head_most = limit_of(is_part      ? limits->part_head :
+                               is_trailer ? limits->trailer :
+                                            limits->head);
     head->field_count_max = limit_of(is_part      ? limits->part_headers :
                                      is_trailer ? limits->trailers :
                                                   limits->headers);
-    head->empty_lines_left = kind == HEAD_REQUEST ? limit_of(limits->empty_lines) : 0;
+    head->empty_lines_most = kind == HEAD_REQUEST ? limit_of(limits->empty_lines) : 0;
     head->once = aiohttp__head_once(kind);
     head->watched = aiohttp__head_watched(kind);
+    begin_again(head);
 }
 
 void aiohttp__head_answers(struct head *head, enum method method)

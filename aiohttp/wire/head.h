@@ -128,6 +128,7 @@ struct head {
     uint32_t next;    /* where the first line that is not yet parsed begins */
     uint32_t scanned; /* no LF between next and this */
     uint32_t line_max, head_max, field_max, field_count_max, empty_lines_left;
+    uint32_t head_most, empty_lines_most; /* what these two begin with */
     const struct header_set *once, *watched; /* names that come once; that have rules */
 };
 
@@ -135,6 +136,9 @@ struct head {
  * lenient, 0 for the server. */
 void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_limits *limits,
                          unsigned lenient, struct head_field *fields, uint32_t capacity);
+
+/* Begins the next head of the same kind and limits, with the same array of fields. */
+void aiohttp__head_again(struct head *head);
 
 /* Which method a response answers: those to HEAD, and the 2xx to CONNECT, have no body. Between
  * begin and parse; without it, a GET's. */
