@@ -86,6 +86,28 @@ static int stream(aiohttp_web_request *request, const char *path)
     return r;
 }
 
+/* With a reason the answer is not one of the most usual ones, and is written the long way. */
+static int one_answer(aiohttp_web_request *request, bool is_long)
+{
+    static char large[5001];
+    const char *what = aiohttp_web_request_query_string(request);
+    if (!what)
+        return -ENOMEM;
+    bool is_missing = strcmp(what, "missing") == 0;
+    aiohttp_web_response_options options = { .size = sizeof options,
+                                             .status = is_missing ? 404 : 200,
+                                             .reason = is_long ? is_missing ? "Not Found" : "OK"
+                                                               : NULL };
+    memset(large, 'l', sizeof large - 1);
+    if (strcmp(what, "bytes") == 0)
+        return (aiohttp_web_respond_bytes)(request, large, 1234, &options);
+    return (aiohttp_web_respond)(request,
+                                 strcmp(what, "empty") == 0   ? "" :
+                                 strcmp(what, "large") == 0 ? large :
+                                                              "Hello, World!",
+                                 &options);
+}
+
 static int handler(aiohttp_web_request *request, void *data)
 {
     const char *path = aiohttp_web_request_path(request);
@@ -94,6 +116,8 @@ static int handler(aiohttp_web_request *request, void *data)
         return -ENOMEM;
     if (strcmp(path, "/none") == 0)
         return 0;
+    if (strncmp(path, "/one", 4) == 0)
+        return one_answer(request, path[4] != '\0');
     if (strncmp(path, "/stream", 7) == 0)
         return stream(request, path + 7);
     return fail_as(request, path);
@@ -159,6 +183,39 @@ static int answers(void *data)
         if (talk->body)
             CHECK_TEXT(body_of(answer), talk->body);
         CHECK_IS(reports.count - before, talk->reported);
+    }
+    return live_end(&live, r);
+}
+
+/* An answer is the same, byte by byte, whichever way it was written, and among others. */
+static int both_ways(void *data)
+{
+    static const char *const kinds[] = { "hello", "missing", "empty", "bytes", "hello", "large",
+                                         "hello" };
+    static const char *const lines[] = { "Host: a\r\n", "Host: a\r\nConnection: close\r\n" };
+    static char answers[2][16384];
+    char request[256];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    for (size_t i = 0; i < 2 * sizeof kinds / sizeof *kinds && r >= 0; i++) {
+        for (int tries = 0; tries < 3; tries++) {
+            for (int way = 0; way < 2 && r >= 0; way++) {
+                const char *line = lines[i & 1], *kind = kinds[i / 2];
+                snprintf(request, sizeof request,
+                         "%s %s?%s HTTP/1.1\r\n%s\r\n%s",
+                         i % 5 == 4 ? "HEAD" : "GET", way ? "/one/long" : "/one", kind, line,
+                         i & 1 ? "" : "GET /one?empty HTTP/1.1\r\nHost: a\r\n\r\n");
+                r = live_ask(&live, request, answers[way], sizeof answers[way]);
+            }
+            /* A second may have passed. */
+            if (r < 0 || strcmp(answers[0], answers[1]) == 0)
+                break;
+        }
+        if (r >= 0)
+            CHECK_HAS(answers[0], "\r\nDate: ");
+        if (r >= 0)
+            CHECK_TEXT(answers[0], answers[1]);
     }
     return live_end(&live, r);
 }
@@ -231,6 +288,7 @@ static int accessors(void *data)
         run_everywhere(name);                                                                      \
     }
 CASE(answers)
+CASE(both_ways)
 CASE(old_stream)
 CASE(accessors)
 
@@ -238,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_old_stream),
         cmocka_unit_test(test_accessors),
     };
