@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A small live site: `live [DIR [PORT [HOST]]]`, or `make run DIR=... PORT=...`.
  *
- * A folder as static files, a chat over server-sent events, and a page that shows the running loop.
+ * A folder as static files, a chat over WebSockets, and a page that shows the running loop.
  * At start it fetches its own pages with 100 tasks at the same time. Ctrl-C cancels the main task:
  * what is under way is finished, the rest closed, and what is left behind (nothing) counted.
  * live/chat.c is the chat, live/watch.c the picture of the loop, live/kitchen.c what there is to

@@ -1,63 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* Each open page is a task in `listen`, which sends what is new and waits for a pulse. Nobody waits
- * for anybody: who reads slowly skips what has become too old. */
+/* Each open page is a WebSocket with two tasks: `visit` hears what it says, `tell` sends what is
+ * new and waits for a pulse. Nobody waits for anybody: who reads slowly skips what has become too
+ * old. */
 #include "chat.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static int send_new(aiohttp_web_response *page, struct chat *chat, unsigned long *seen)
+struct visitor {
+    struct chat *chat;
+    aiohttp_websocket *ws;
+    unsigned long seen;
+};
+
+static int send_new(struct visitor *visitor)
 {
+    struct chat *chat = visitor->chat;
     int r = 0;
-    while (r >= 0 && *seen < chat->last) {
-        if (chat->last - *seen > CHAT_KEPT)
-            *seen = chat->last - CHAT_KEPT;
-        ++*seen;
-        char id[24];
-        snprintf(id, sizeof id, "%lu", *seen);
+    while (r >= 0 && visitor->seen < chat->last) {
+        if (chat->last - visitor->seen > CHAT_KEPT)
+            visitor->seen = chat->last - CHAT_KEPT;
+        ++visitor->seen;
         /* It is copied before this suspends. */
-        r = aiohttp_web_event_source_send(page, chat->messages[*seen % CHAT_KEPT], .id = id);
+        r = aiohttp_websocket_send_str(visitor->ws, chat->messages[visitor->seen % CHAT_KEPT]);
     }
     return r;
 }
 
-static int listen_to(aiohttp_web_response *page, struct chat *chat, unsigned long seen)
+static int tell(struct visitor *visitor)
 {
+    struct chat *chat = visitor->chat;
     int told = 0, r = 0;
     while (r >= 0 && !chat->events.is_stopping) {
-        r = send_new(page, chat, &seen);
+        r = send_new(visitor);
         if (r >= 0 && told != chat->people) {
             char json[64];
             told = chat->people;
             snprintf(json, sizeof json, "{\"people\": %d}", told);
-            r = aiohttp_web_event_source_send(page, json, .event = "people");
+            r = aiohttp_websocket_send_str(visitor->ws, json);
         }
         /* What came while it was sending: no pulse tells of it again. */
-        if (r >= 0 && seen == chat->last && told == chat->people && !chat->events.is_stopping)
-            r = events_wait(&chat->events, 15.0);
-        else
-            continue;
-        if (r == 0)                  /* a quiet line may look dead to what is in between */
-            r = aiohttp_web_event_source_ping(page);
+        if (r >= 0 && visitor->seen == chat->last && told == chat->people &&
+            !chat->events.is_stopping)
+            r = events_wait(&chat->events, 3600.0);
     }
-    return r;
-}
-
-static int listen_in(aiohttp_web_request *request, void *data)
-{
-    struct chat *chat = data;
-    const char *last = aiohttp_web_request_header(request, "Last-Event-ID");
-    unsigned long seen = last ? strtoul(last, NULL, 10) : 0;
-    aiohttp_web_response *page = aiohttp_web_request_response(request);
-    int r = aiohttp_web_event_source_prepare(page);
-    if (r < 0)
-        return r;
-    chat->people++;
-    events_pulse(&chat->events);
-    r = listen_to(page, chat, seen <= chat->last ? seen : 0);
-    chat->people--;                  /* also when it was cancelled, since its peer has gone */
-    events_pulse(&chat->events);
     return r;
 }
 
@@ -70,7 +58,7 @@ static int add_message(struct chat *chat, const char *name, const char *text)
     FILE *out = open_memstream(&json, &size);
     if (!out)
         return -ENOMEM;
-    fprintf(out, "{\"time\": %lld, \"name\": ", (long long)now.tv_sec);
+    fprintf(out, "{\"id\": %lu, \"time\": %lld, \"name\": ", chat->last + 1, (long long)now.tv_sec);
     json_write(out, name);
     fputs(", \"text\": ", out);
     json_write(out, text);
@@ -86,6 +74,70 @@ static int add_message(struct chat *chat, const char *name, const char *text)
     return 0;
 }
 
+static bool is_good(const char *name, const char *text)
+{
+    return name && *name && strlen(name) <= CHAT_NAME_MAX && text[strspn(text, " \t\r\n")] &&
+           strlen(text) <= CHAT_TEXT_MAX;
+}
+
+/* What a page says, until it goes. */
+static int hear(struct visitor *visitor)
+{
+    const char *message;
+    size_t size;
+    int r;
+    while ((r = aiohttp_websocket_receive_str(visitor->ws, &message, &size)) > 0) {
+        const char *name = NULL, *text = NULL;
+        json_t *json = json_loadb(message, size, 0, NULL);
+        if (json && json_unpack(json, "{s:s, s:s}", "name", &name, "text", &text) == 0 &&
+            is_good(name, text))
+            r = add_message(visitor->chat, name, text);
+        else
+            r = aiohttp_websocket_send_str(visitor->ws,
+                                           "{\"problem\": \"a name and a text are wanted\"}");
+        json_decref(json);
+        if (r < 0)
+            break;
+    }
+    return r;
+}
+
+/* A browser says whose page wants the connection: another site's may not talk here. */
+static bool is_own_page(aiohttp_web_request *request)
+{
+    const char *origin = aiohttp_web_request_header(request, "Origin");
+    const char *host = aiohttp_web_request_host(request);
+    const char *from = origin ? strstr(origin, "://") : NULL;
+    return !origin || (host && from && strcmp(from + 3, host) == 0);
+}
+
+static int visit(aiohttp_web_request *request, void *data)
+{
+    struct chat *chat = data;
+    struct visitor visitor = { .chat = chat };
+    const char *last = aiohttp_web_request_query(request, "last");
+    unsigned long seen = last ? strtoul(last, NULL, 10) : 0;
+    visitor.seen = seen <= chat->last ? seen : 0;
+    if (!is_own_page(request))
+        return aiohttp_web_http_forbidden(request);
+    int r = aiohttp_web_websocket_prepare(request, &visitor.ws, .heartbeat = 15,
+                                          .max_msg_size = 8192);
+    if (r < 0)
+        return r;
+    asyncio_task *teller;
+    if ((r = asyncio_create_task(asyncio_coro(tell, &visitor), &teller)) < 0)
+        return r;
+    chat->people++;
+    events_pulse(&chat->events);
+    r = hear(&visitor);
+    chat->people--;                  /* also when it was cancelled */
+    events_pulse(&chat->events);
+    asyncio_task_cancel(teller);     /* it borrows what is here */
+    int told = asyncio_await(teller);
+    asyncio_task_unref(teller);
+    return r < 0 || told == -ECANCELED ? r : 0;
+}
+
 static int say(aiohttp_web_request *request, void *data)
 {
     const char *text, *name = aiohttp_web_request_query(request, "name");
@@ -97,7 +149,7 @@ static int say(aiohttp_web_request *request, void *data)
         r = aiohttp_web_request_text(request, &text);
     if (r < 0)
         return r;                                    /* 413 and its kin answer for themselves */
-    if (!name || !*name || strlen(name) > CHAT_NAME_MAX || !text[strspn(text, " \t\r\n")])
+    if (!is_good(name, text))
         return aiohttp_web_http_bad_request(request, .text = "a name and a text are wanted\n");
     r = add_message(data, name, text);
     return r < 0 ? r : aiohttp_web_respond(request, NULL, .status = 204);
@@ -133,7 +185,6 @@ void chat_add(aiohttp_web_application *app, struct chat *chat)
 {
     aiohttp_web_application_cleanup_ctx(app, begin, end, .data = chat);
     aiohttp_web_application_on_shutdown(app, stop, .data = chat);
-    aiohttp_web_application_add_get(app, "/live/chat/events", listen_in, .data = chat,
-                                    .handler_cancellation = 1, .no_head = 1);
+    aiohttp_web_application_add_get(app, "/live/chat/socket", visit, .data = chat, .no_head = 1);
     aiohttp_web_application_add_post(app, "/live/chat/say", say, .data = chat);
 }

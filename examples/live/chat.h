@@ -14,9 +14,9 @@ struct chat {
     struct events events;
     unsigned long last;          /* messages are numbered from 1 up */
     char *messages[CHAT_KEPT];   /* JSON; number n lies at n % CHAT_KEPT */
-    int people;                  /* streams that are open */
+    int people;                  /* pages that are open */
 };
 
-/* Adds /live/chat/events (GET) and /live/chat/say (POST). `chat` is borrowed, and made and ended
- * with the application. */
+/* Adds /live/chat/socket (a WebSocket, both ways) and /live/chat/say (POST, for who has none).
+ * `chat` is borrowed, and made and ended with the application. */
 void chat_add(aiohttp_web_application *app, struct chat *chat);

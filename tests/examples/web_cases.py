@@ -208,6 +208,41 @@ class Events:
         self.peer.close()
 
 
+class Socket(Events):
+    """A WebSocket, read in the background: its messages, one a line, and the code of its end."""
+
+    def __init__(self, port, path, origin=None):
+        self.peer, self.text, self.code = connect(port), "", None
+        more = f"Origin: {origin}\r\n" if origin else ""
+        self.peer.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{more}"
+                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        self.file = self.peer.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        while self.file.readline().strip():
+            pass
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        while len(head := self.file.read(2)) == 2:
+            size = head[1] if head[1] < 126 else int.from_bytes(self.file.read(2 if head[1] == 126 else 8), "big")
+            data = self.file.read(size)
+            if head[0] == 0x88:
+                self.code = int.from_bytes(data[:2], "big")
+                self.send(8, data[:2])
+            elif head[0] == 0x81:
+                self.text += data.decode() + "\n"
+
+    def send(self, opcode, data):
+        self.peer.sendall(bytes([0x80 | opcode, 0x80 | len(data), 0, 0, 0, 0]) + data)
+
+    def ended(self):
+        self.reader.join(PATIENCE)
+        check(not self.reader.is_alive() and self.code == 1001, f"closed with {self.code}")
+        self.file.close()
+        self.peer.close()
+
+
 def live_measures_itself_and_serves_the_docs(path, backend):
     with Live(path) as site:
         check(re.search(r"^    failures +0$", site.run.output, re.M), f"failures:\n{site.run.output}")
@@ -236,14 +271,21 @@ def live_serves_another_folder(path, backend):
 def live_chat_reaches_all(path, backend):
     with Live(path) as site:
         site.say("Ada", "before")
-        streams = [Events(site.port, "/live/chat/events") for _ in range(5)]
+        streams = [Socket(site.port, "/live/chat/socket") for _ in range(5)]
         for stream in streams:
-            stream.wait_for(r'event: people\r?\ndata: \{"people": 5\}')
+            stream.wait_for(r'\{"people": 5\}')
         site.say("Grace", 'say "hi"\nto <b>all</b>')
         for stream in streams:
             stream.wait_for(r'"text": "before"')
-            stream.wait_for(r'id: 2\n(?:event: message\n)?data: .*"name": "Grace", "text": "say \\"hi\\"\\u000ato <b>all</b>"')
-        late = Events(site.port, "/live/chat/events", last=1)
+            stream.wait_for(r'\{"id": 2, .*"name": "Grace", "text": "say \\"hi\\"\\u000ato <b>all</b>"')
+        streams[1].send(1, b'{"name": "Joan", "text": "by a socket"}')
+        for stream in streams:
+            stream.wait_for(r'"id": 3, .*"name": "Joan", "text": "by a socket"')
+        for wrong in (b"no json", b"{}", b'{"name": "", "text": "x"}', b'{"name": "a", "text": 1}'):
+            streams[2].send(1, wrong)
+        streams[2].wait_for('(?s)(?:"problem".*){4}')
+        check(Socket(site.port, "/live/chat/socket", "http://elsewhere").status == 403, "another site's page")
+        late = Socket(site.port, "/live/chat/socket?last=1")
         check("before" not in late.wait_for(r"(?s).*Grace")[0], "it is told what it has seen")
         late.close()                       # and the others hear of it
         streams[0].wait_for(r'(?s)"people": 6.*"people": 5')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The chat's page: an EventSource for what others say, fetch for what we say.
+// The chat's page: a WebSocket for what all say, opened again when it was lost, from where it was.
 "use strict";
 const by = (id) => document.getElementById(id);
 const said = by("said"), state = by("state"), problem = by("problem"), name = by("name"), text = by("text");
@@ -23,28 +23,43 @@ function show(message) {
         said.scrollTop = said.scrollHeight;
 }
 
-const source = new EventSource("chat/events");
-source.addEventListener("message", (event) => show(JSON.parse(event.data)));
-source.addEventListener("people", (event) => {
-    const people = JSON.parse(event.data).people;
-    state.textContent = people === 1 ? "only you are here" : `${people} are here`;
-});
-source.onopen = () => state.classList.add("on");
-source.onerror = () => {
-    state.classList.remove("on");
-    state.textContent = "the server is gone; trying again";
-};
+let socket, last = 0, wait = 2000;
 
-by("form").addEventListener("submit", async (event) => {
+function connect() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    socket = new WebSocket(`${scheme}//${location.host}/live/chat/socket?last=${last}`);
+    socket.onopen = () => {
+        state.classList.add("on");
+        wait = 2000;
+    };
+    socket.onmessage = (event) => {
+        const message = JSON.parse(event.data);
+        if ("people" in message)
+            state.textContent = message.people === 1 ? "only you are here" : `${message.people} are here`;
+        else if ("problem" in message)
+            problem.textContent = message.problem;
+        else {
+            last = message.id;
+            show(message);
+        }
+    };
+    socket.onclose = () => {
+        state.classList.remove("on");
+        state.textContent = "the server is gone; trying again";
+        setTimeout(connect, wait);
+        wait = Math.min(2 * wait, 30000);
+    };
+}
+
+connect();
+by("form").addEventListener("submit", (event) => {
     event.preventDefault();
     localStorage.setItem("name", name.value);
-    try {
-        const answer = await fetch(`chat/say?name=${encodeURIComponent(name.value)}`, { method: "POST", body: text.value });
-        problem.textContent = answer.ok ? "" : await answer.text();
-        if (answer.ok)
-            text.value = "";
-    } catch {
+    if (socket.readyState === WebSocket.OPEN) {
+        socket.send(JSON.stringify({ name: name.value, text: text.value }));
+        problem.textContent = "";
+        text.value = "";
+    } else
         problem.textContent = "It could not be sent: the server does not answer.";
-    }
     text.focus();
 });
