@@ -78,12 +78,13 @@ static int check_limits(const aiohttp_limits *limits)
 {
     if (!is_time(limits->head_time) || !is_time(limits->keep_alive_time) ||
         !is_time(limits->connection_time) || !is_time(limits->lingering_time) ||
-        !is_time(limits->write_time) || !is_time(limits->body_grace))
+        !is_time(limits->write_time) || !is_time(limits->body_grace) ||
+        !is_time(limits->tls_time) || !is_time(limits->shutdown_time))
         return asyncio_raise(-EINVAL, "a time of the limits is negative or no number");
     if (limits->write_low_water > limits->write_high_water)
         return asyncio_raise(-EINVAL, "the low-water mark is above the high one");
     if (!limits->line || !limits->field || !limits->headers || !limits->head || !limits->body ||
-        !limits->requests)
+        !limits->requests || !limits->connections)
         return asyncio_raise(-EINVAL, "a limit is 0: nothing would be let in");
     return 0;
 }

@@ -111,7 +111,9 @@ static void unref_server(void *server)
 static double handshake_time(const struct aiohttp_web_site *site)
 {
     double limit = site->runner->server->server.limits.tls_time;
-    return site->options.ssl_handshake_timeout > 0 ? site->options.ssl_handshake_timeout : limit;
+    if (site->options.ssl_handshake_timeout > 0)
+        return site->options.ssl_handshake_timeout;
+    return limit == ASYNCIO_NONE ? __builtin_inf() : limit;
 }
 
 /* As large as the largest head needs: the buffer stops at twice the limit. */

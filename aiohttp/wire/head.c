@@ -70,6 +70,8 @@ void aiohttp__head_begin(struct head *head, enum head_kind kind, const aiohttp_l
     head->head_most = limit_of(is_part      ? limits->part_head :
                                is_trailer ? limits->trailer :
                                             limits->head);
+    if (is_trailer && head->head_most < 2)
+        head->head_most = 2; /* the end of a section without fields */
     head->field_count_max = limit_of(is_part      ? limits->part_headers :
                                      is_trailer ? limits->trailers :
                                                   limits->headers);
