@@ -8,6 +8,7 @@ import re
 import resource
 import select
 import signal
+import socket
 import statistics
 import subprocess
 import tempfile
@@ -153,6 +154,39 @@ def count_instructions(load, who, cell, messages):
                 raise Failed(f"{who.name}: did not end under callgrind") from None
             totals.append(collected(who.name, server.said()))
     return (totals[1] - totals[0]) / (2 * messages)
+
+
+def ask(port, path, count):
+    """So many requests on one connection, with wrk's head, each when the answer before it is whole."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", int(port)), 20) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(count):
+            peer.sendall(request)
+            head, got = b"", b""
+            while not head:
+                piece = peer.recv(65536)
+                if not piece:
+                    raise Failed("the server closed the connection")
+                got += piece
+                head, _, body = got.partition(b"\r\n\r\n") if b"\r\n\r\n" in got else (b"", b"", b"")
+            left = int(re.search(rb"(?i)\r\ncontent-length: (\d+)", head).group(1)) - len(body)
+            while left > 0:
+                left -= len(peer.recv(left))
+
+
+def count_http_instructions(who, work, requests):
+    """As count_instructions, of a request and its answer on one connection."""
+    totals = []
+    for n in (requests, 3 * requests):
+        with Server(who, work, CALLGRIND, {"BENCH_ONCE": "1"}) as server:
+            try:
+                ask(server.port, work.path, n)
+                server.process.wait(timeout=30)
+            except (OSError, subprocess.TimeoutExpired):
+                raise Failed(f"{who.name}: did not answer, or not end, under callgrind") from None
+            totals.append(collected(who.name, server.said()))
+    return (totals[1] - totals[0]) / (2 * requests)
 
 
 def alternate(everyone, rounds, run, say):

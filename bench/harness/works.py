@@ -78,6 +78,10 @@ class Http:
     depth: int = 1
     idle: int = 0                               # connections beside, that do nothing
 
+    @property
+    def counted_name(self):
+        return self.name.replace("http_", "http_instructions_").replace("_plain", "")
+
     rows = {"": ("cpu_ns", "ns CPU/request"), "_time": ("wall_ns", "ns/request"), "_p99": ("p99_us", "us")}
 
 
@@ -115,6 +119,7 @@ HTTP = [Http("http_plain"), Http("http_pipelined", depth=16),
 HTTP += [Http("http_static_" + size, "/static/" + size, connections=16 if size == "10m" else 64)
          for size in ("1k", "64k", "10m")]
 HTTP += [Http("http_idle_10000", idle=10_000)]
+COUNTED_HTTP = [h for h in HTTP if h.name in ("http_plain", "http_json")]
 IDLE = [Idle("idle_stream"), Idle("idle_protocol")]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
