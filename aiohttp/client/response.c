@@ -265,6 +265,19 @@ int aiohttp_client_response_at_eof(const aiohttp_client_response *response)
 
 /* --- the end --- */
 
+/* What was read of the stream is given back. The last byte is read and not just consumed: so
+ * nothing is lent any more, and an idle connection has no buffer. */
+static void take_used(asyncio_stream *stream, size_t used)
+{
+    const char *data;
+    char last;
+    if (used && asyncio_stream_peek(stream, &data) == used) {
+        asyncio_stream_consume(stream, used - 1);
+        used = asyncio_stream_read(stream, &last, 1) == 1 ? 0 : 1;
+    }
+    asyncio_stream_consume(stream, used);
+}
+
 void aiohttp__response_finish(aiohttp_client_response *response, bool is_reusable)
 {
     struct connection *connection = response->connection;
@@ -278,7 +291,7 @@ void aiohttp__response_finish(aiohttp_client_response *response, bool is_reusabl
         exchange->head.reason.size = 0;
     }
     if (exchange->stream)
-        asyncio_stream_consume(exchange->stream, response->http.used);
+        take_used(exchange->stream, response->http.used);
     response->http.used = 0;
     exchange->stream = NULL;
     response->connection = NULL;

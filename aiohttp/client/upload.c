@@ -97,7 +97,7 @@ static void ended(struct upload *upload)
         return;
     }
     response->http.exchange.closes = true;
-    if (r != -ECANCELED && r != -ECONNRESET && r != -EPIPE && response->connection)
+    if (!upload->is_ending && r != -ECONNRESET && r != -EPIPE && response->connection)
         asyncio_stream_abort(response->connection->stream);
 }
 
@@ -167,6 +167,7 @@ int aiohttp__upload_end(aiohttp_client_response *response)
     if (!upload)
         return 0;
     int r = 0;
+    upload->is_ending = true;
     if (!upload->is_done) {
         response->http.exchange.closes = true;
         asyncio_task_cancel(upload->task);

@@ -14,4 +14,5 @@ struct upload {
     int64_t sent, length; /* before compression; length: -1: not known */
     int result;
     bool is_done;
+    bool is_ending;       /* its request has its answer, or gives up */
 };
