@@ -50,12 +50,14 @@ static int finish(struct both *both, int r)
 static int read_lines(aiohttp_client_response *response, const char *second)
 {
     const char *line;
-    int r = aiohttp_client_response_readline(response, &line);
-    if (r >= 0)
+    /* The server's task may be the one that is cancelled: then the answer is another. */
+    bool is_answered = aiohttp_client_response_status(response) == 200;
+    int r = is_answered ? aiohttp_client_response_readline(response, &line) : 0;
+    if (r >= 0 && is_answered)
         r = aiohttp_client_response_readline(response, &line);
-    if (r >= 0 && strcmp(line, second) != 0)
+    if (r >= 0 && is_answered && strcmp(line, second) != 0)
         r = -EPROTO;
-    if (r >= 0)
+    if (r >= 0 && is_answered)
         r = aiohttp_client_response_readline(response, &line);
     aiohttp_client_response_close(response);
     aiohttp_client_response_unref(response);
