@@ -7,6 +7,8 @@
  *          decompressor need not, but does, since it may.
  * BOMBS    What comes out is counted as it does: more than the message may have, or much more than
  *          went in (inflate_ratio, from inflate_ratio_from on), is 1009.
+ * WINDOWS  One that refers further back than was agreed is 1007, unless what it refers to came out
+ *          in the same step: zlib does not look closer.
  * FAILURE  A message that was compressed and not sent is one that the peer's window lacks: the
  *          compressor begins anew, and refers to nothing that was before. */
 #include "conn/ws.h"
@@ -90,15 +92,17 @@ static int begin_again(z_stream *stream)
 /* What came out behind what the message has. */
 static int judge(aiohttp_websocket *ws, size_t got)
 {
-    struct span out = { ws->message + ws->message_size, got };
+    size_t room = ws->message_max - ws->message_size;
+    struct span out = { ws->message + ws->message_size, got < room ? got : room };
     ws->message_size += got;
-    if (ws->message_size > ws->message_max)
+    /* In this order, so that it is the same however the bytes came. */
+    if (ws->type == WS_TEXT && !aiohttp__utf8_step(&ws->utf8, out.data, out.size))
+        return -WS_CLOSE_INVALID;
+    if (got > room)
         return -WS_CLOSE_TOO_BIG;
     if (ws->message_size > ws->inflate_ratio_from && ws->inflate_ratio != AIOHTTP_UNLIMITED &&
         ws->message_size / ws->inflate_ratio > ws->deflated_size)
         return -WS_CLOSE_TOO_BIG;
-    if (ws->type == WS_TEXT && !aiohttp__utf8_step(&ws->utf8, out.data, out.size))
-        return -WS_CLOSE_INVALID;
     return 0;
 }
 
