@@ -35,7 +35,7 @@ enum http1_body {
     SENDS_UNTIL_CLOSE,
 };
 
-enum { HTTP1_FIELDS = 32, HTTP1_OUT = 4096, HTTP1_ARENA = 2048 };
+enum { HTTP1_FIELDS = 32, HTTP1_OUT = 4096, HTTP1_HELD = 3072, HTTP1_ARENA = 2048 };
 
 struct http1 {
     struct exchange exchange;

@@ -102,7 +102,7 @@ static void flush_now(asyncio_loop *loop, void *data)
 static int flush_or_hold(struct connection *connection)
 {
     struct http1 *http = &connection->work->http;
-    if (!http->exchange.closes && http->out.size && http->out.size < HTTP1_OUT / 2 &&
+    if (!http->exchange.closes && http->out.size && http->out.size < HTTP1_HELD &&
         ++http->held < http->limits->pipelined && aiohttp__http1_is_ahead(http)) {
         if (http->flush || asyncio_loop_call_soon(connection->server->loop, flush_now,
                                                   &http->flush, .data = http) >= 0)
