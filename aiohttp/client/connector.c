@@ -90,27 +90,44 @@ void aiohttp__connector_drop(struct aiohttp_connector *connector)
         connector->resolver.close(connector->resolver.data);
     asyncio_ssl_context_unref(connector->ssl);
     asyncio_ssl_context_unref(connector->made_ssl);
+    asyncio_ssl_context_unref(connector->pinned_ssl);
     asyncio_mem_free(connector->path);
     asyncio_mem_free(connector->local_host);
     asyncio_mem_free(connector->buckets);
     asyncio_mem_free(connector);
 }
 
-int aiohttp__connector_ssl(struct aiohttp_connector *connector, asyncio_ssl_context **ret_ssl)
+static int make_ssl(bool is_verified, asyncio_ssl_context **ret_ssl)
 {
     static const char *const protocols[] = { "http/1.1" };
-    if (!connector->ssl && !connector->made_ssl) {
-        asyncio_ssl_context *made;
-        int r = asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &made);
+    asyncio_ssl_context *made;
+    int r = asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &made);
+    if (r < 0)
+        return r;
+    if (!is_verified)
+        r = asyncio_ssl_context_set_check_hostname(made, 0);
+    if (!is_verified && r >= 0)
+        r = asyncio_ssl_context_set_verify_mode(made, ASYNCIO_SSL_CERT_NONE);
+    if (r >= 0)
+        r = asyncio_ssl_context_set_alpn_protocols(made, protocols, 1);
+    if (r < 0) {
+        asyncio_ssl_context_unref(made);
+        return r;
+    }
+    *ret_ssl = made;
+    return 0;
+}
+
+int aiohttp__connector_ssl(struct aiohttp_connector *connector, bool is_pinned,
+                           asyncio_ssl_context **ret_ssl)
+{
+    asyncio_ssl_context **made = is_pinned ? &connector->pinned_ssl : &connector->made_ssl;
+    if (!connector->ssl && !*made) {
+        int r = make_ssl(!is_pinned, made);
         if (r < 0)
             return r;
-        if ((r = asyncio_ssl_context_set_alpn_protocols(made, protocols, 1)) < 0) {
-            asyncio_ssl_context_unref(made);
-            return r;
-        }
-        connector->made_ssl = made;
     }
-    *ret_ssl = connector->ssl ? connector->ssl : connector->made_ssl;
+    *ret_ssl = connector->ssl ? connector->ssl : *made;
     return 0;
 }
 

@@ -125,7 +125,9 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
 {
     const struct route *route = dial->route;
     asyncio_ssl_context *context = route->ssl;
-    int r = context && !is_proxy ? 0 : aiohttp__connector_ssl(route->connector, &context);
+    bool is_pinned = route->has_fingerprint && !is_proxy;
+    int r = context && !is_proxy ? 0
+                                 : aiohttp__connector_ssl(route->connector, is_pinned, &context);
     if (r < 0)
         return r;
     phase_begin(dial, AIOHTTP_PHASE_TLS, dial->request->timeout->tls);

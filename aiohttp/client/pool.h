@@ -78,7 +78,8 @@ struct aiohttp_connector {
     aiohttp_resolver resolver;           /* .resolve NULL: the loop's */
     char *path;                          /* of an AF_UNIX socket, or NULL */
     char *local_host;
-    asyncio_ssl_context *ssl, *made_ssl; /* given; or made when it is wanted */
+    /* given; or made when they are wanted: that verifies, that leaves it to a fingerprint */
+    asyncio_ssl_context *ssl, *made_ssl, *pinned_ssl;
     asyncio_loop *loop;
     struct route **buckets;
     size_t bucket_count, route_count;
@@ -95,8 +96,10 @@ static inline void aiohttp__connector_hold(struct aiohttp_connector *connector)
 }
 void aiohttp__connector_drop(struct aiohttp_connector *connector);
 
-/* The context of https: the one given, or the default, made now. 0 or an error. */
-int aiohttp__connector_ssl(struct aiohttp_connector *connector, asyncio_ssl_context **ret_ssl);
+/* The context of https: the one given, or the default, made now, which verifies nothing where a
+ * fingerprint is looked at instead. 0 or an error. */
+int aiohttp__connector_ssl(struct aiohttp_connector *connector, bool is_pinned,
+                           asyncio_ssl_context **ret_ssl);
 
 /* The route of a key: one more reference; NULL without memory. */
 struct route *aiohttp__route_get(struct aiohttp_connector *connector, const struct route_key *key);

@@ -140,7 +140,9 @@ typedef struct aiohttp_client_request_options {
     const aiohttp_client_retry *retry ASYNCIO__0;      /* NULL: the session's */
     asyncio_ssl_context *ssl ASYNCIO__0;               /* NULL: the session's, or the connector's */
     const char *server_hostname ASYNCIO__0;            /* of the certificate; NULL: the host */
-    const aiohttp_fingerprint *fingerprint ASYNCIO__0; /* of the certificate: instead of a check */
+    /* of the certificate: instead of its usual verification, or, with an ssl context of the
+     * request, session or connector, beside that of the context */
+    const aiohttp_fingerprint *fingerprint ASYNCIO__0;
     const char *proxy ASYNCIO__0;        /* a URL; NULL: the session's; "": none */
     const aiohttp_headers *proxy_headers ASYNCIO__0;   /* sent to the proxy only */
     /* these, instead of the session's */

@@ -4,28 +4,13 @@
 
 #include <aiohttp/error.h>
 #include <aiohttp/fingerprint.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 static unsigned char expected[32];
-
-static int of_server(void)
-{
-    FILE *file = fopen(certificates()->server, "re");
-    X509 *certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
-    unsigned size = 0;
-    int is_done = certificate && X509_digest(certificate, EVP_sha256(), expected, &size);
-    X509_free(certificate);
-    if (file)
-        fclose(file);
-    return is_done && size == sizeof expected ? 0 : -EIO;
-}
 
 static int checks(struct pair *pair)
 {
     aiohttp_fingerprint right, wrong;
-    CHECK_IS(of_server(), 0);
+    CHECK_IS(certificate_digest(certificates()->server, expected), 0);
     CHECK_IS(aiohttp_fingerprint_init(&right, expected, sizeof expected), 0);
     wrong = right;
     wrong.sha256[31] ^= 1;
@@ -101,7 +86,7 @@ static int unverified(void *data)
         r = asyncio_open_connection("127.0.0.1", asyncio_server_port(listening), &stream,
                                     .ssl = client);
     if (r >= 0)
-        r = of_server();
+        r = certificate_digest(certificates()->server, expected);
     if (r >= 0)
         r = aiohttp_fingerprint_init(&right, expected, sizeof expected);
     if (r >= 0)

@@ -65,6 +65,34 @@ static int over_tls(aiohttp_client_session *session, int port)
     return r;
 }
 
+/* Without a context of one's own: the right fingerprint stands for the chain that is not
+ * trusted. */
+static int pinned(int port)
+{
+    aiohttp_client_session *session = NULL;
+    aiohttp_client_response *response;
+    aiohttp_fingerprint right, wrong = { .sha256 = { 1 } };
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/a", port);
+    CHECK_IS(certificate_digest(certificates()->server, right.sha256), 0);
+    int r = aiohttp_client_session_new(&session);
+    if (r >= 0)
+        r = fails(aiohttp_client_session_get(session, url, &response),
+                  -ASYNCIO_SSL_CERT_VERIFICATION);
+    if (r >= 0)
+        r = fails(aiohttp_client_session_get(session, url, &response, .fingerprint = &wrong),
+                  -AIOHTTP_FINGERPRINT);
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, url, &response, .fingerprint = &right);
+    if (r >= 0)
+        r = text_is(response, "https /a");
+    /* The connection that was pinned is not one for who wants verification. */
+    if (r >= 0)
+        r = fails(aiohttp_client_session_get(session, url, &response),
+                  -ASYNCIO_SSL_CERT_VERIFICATION);
+    return session_end(session, r);
+}
+
 /* Handshakes: their ends lie behind their beginnings, and what failed has none. */
 static int handshakes[2];
 
@@ -106,6 +134,8 @@ static int tls(void *data)
     if (r >= 0)
         r = over_tls(session, aiohttp_web_site_port(site));
     r = session_end(session, r);
+    if (r >= 0)
+        r = pinned(aiohttp_web_site_port(site));
     if (r >= 0) {
         CHECK_IS(handshakes[0], 4); /* one for another name, one with another certificate */
         CHECK_IS(handshakes[1], 3);

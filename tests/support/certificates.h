@@ -18,3 +18,6 @@ struct certificates {
 
 /* Made when first asked for; fails the cmocka test when that does not work. */
 const struct certificates *certificates(void);
+
+/* SHA-256 of the certificate in a PEM file. 0, -EIO. */
+int certificate_digest(const char *path, unsigned char ret_digest[32]);
