@@ -9,6 +9,7 @@
 #include <aiohttp/error.h>
 #include <asyncio/connect.h>
 #include <asyncio/names.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -135,9 +136,50 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
     r = asyncio_stream_start_tls(dial->stream, context, .server_hostname = hostname);
     if (r >= 0)
         TRACE(dial->request, on_connection_tls_end, .host = hostname);
-    if (r >= 0 && route->has_fingerprint && !is_proxy)
+    if (r >= 0 && is_pinned)
         r = aiohttp_fingerprint_check(&route->fingerprint, dial->stream);
     return phase_end(dial, r, hostname, route->port);
+}
+
+static bool text_of(const struct sockaddr *address, char ret_text[sizeof(aiohttp_resolved)])
+{
+    const void *bytes =
+        address->sa_family == AF_INET6
+            ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+            : &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    return inet_ntop(address->sa_family, bytes, ret_text, sizeof(aiohttp_resolved)) != NULL;
+}
+
+/* The first address of the target, as text: what socks5 asks its proxy for, socks5h does not. */
+static int look_up(struct dial *dial, const char *host, int port,
+                   char ret_address[sizeof(aiohttp_resolved)])
+{
+    struct aiohttp_connector *connector = dial->route->connector;
+    aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
+    struct addrinfo *infos;
+    char service[8];
+    TRACE(dial->request, on_dns_resolvehost_start, .host = host);
+    phase_begin(dial, AIOHTTP_PHASE_DNS, dial->request->timeout->dns);
+    int r;
+    if (connector->resolver.resolve) {
+        r = connector->resolver.resolve(host, port, connector->options.family, found,
+                                        AIOHTTP_RESOLVED_MAX, connector->resolver.data);
+        r = r == 0 ? -ASYNCIO_RESOLVE : r;
+    } else {
+        snprintf(service, sizeof service, "%d", port);
+        r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
+                                     .family = connector->options.family, .type = SOCK_STREAM);
+        if (r >= 0) {
+            r = text_of(infos->ai_addr, found[0].address) ? 0 : -ASYNCIO_RESOLVE;
+            asyncio_freeaddrinfo(infos);
+        }
+    }
+    r = phase_end(dial, r, host, port);
+    TRACE(dial->request, on_dns_resolvehost_end, .host = host);
+    if (r < 0)
+        return r;
+    snprintf(ret_address, sizeof found[0].address, "%s", found[0].address);
+    return 0;
 }
 
 /* Through a proxy to the target: a tunnel for TLS, and for everything through SOCKS. */
@@ -177,8 +219,15 @@ static int dial_proxy(struct dial *dial)
                    ? asyncio_raise(r, "the proxy %s:%d answered %d", host, port, status)
                    : r;
     }
+    char found[sizeof(aiohttp_resolved)];
+    const char *address = route->host;
+    if (kind == PROXY_SOCKS5 && !is_literal(route->host)) {
+        if ((r = look_up(dial, route->host, route->port, found)) < 0)
+            return r;
+        address = found;
+    }
     phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
-    r = aiohttp__socks5_connect(dial->stream, route->host, route->port, aiohttp_url_user(proxy),
+    r = aiohttp__socks5_connect(dial->stream, address, route->port, aiohttp_url_user(proxy),
                                 aiohttp_url_password(proxy));
     return phase_end(dial, r, host, port);
 }

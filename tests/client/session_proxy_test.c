@@ -125,6 +125,82 @@ static int leaves_the_proxy(aiohttp_client_session *session, struct raw *proxy)
     return raw_end(&target, r < 0 ? r : r == 200 ? 0 : -EPROTO);
 }
 
+/* A SOCKS proxy that says no to whatever it is asked for: what it was asked for is in `asked`. */
+struct socks {
+    asyncio_server *server;
+    char asked[300];
+};
+
+static int refuse(asyncio_stream *stream, void *data)
+{
+    struct socks *socks = data;
+    int r = asyncio_stream_readexactly(stream, socks->asked, 3, NULL);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, "\5\0", 2);
+    if (r >= 0)
+        r = asyncio_stream_readexactly(stream, socks->asked, 5, NULL);
+    if (r >= 0) { /* an address, or a name and its length */
+        size_t left = socks->asked[3] == 1 ? 3 + 2 : (size_t)socks->asked[4] + 2;
+        r = asyncio_stream_readexactly(stream, socks->asked + 5, left, NULL);
+    }
+    if (r >= 0)
+        r = asyncio_stream_write(stream, "\5\2\0\1\0\0\0\0\0\0", 10);
+    return r == -ECANCELED ? r : 0;
+}
+
+static int resolve(const char *host, int port, int family, aiohttp_resolved *ret_addresses,
+                   size_t capacity, void *data)
+{
+    (void)port, (void)family, (void)capacity, (void)data;
+    if (strcmp(host, "known.test") != 0)
+        return -ASYNCIO_RESOLVE;
+    snprintf(ret_addresses[0].address, sizeof ret_addresses->address, "192.0.2.7");
+    return 1;
+}
+
+static int ask_socks(aiohttp_client_session *session, struct socks *socks)
+{
+    char proxy[64];
+    int port = asyncio_server_port(socks->server);
+    snprintf(proxy, sizeof proxy, "socks5h://127.0.0.1:%d", port);
+    ASK(session, "http://known.test:80/", proxy, -AIOHTTP_SOCKS_NOT_ALLOWED);
+    CHECK(memcmp(socks->asked, "\5\1\0\3\x0aknown.test\0\x50", 17) == 0);
+    snprintf(proxy, sizeof proxy, "socks5://127.0.0.1:%d", port);
+    ASK(session, "http://known.test:80/", proxy, -AIOHTTP_SOCKS_NOT_ALLOWED);
+    CHECK(memcmp(socks->asked, "\5\1\0\1\xc0\0\2\7\0\x50", 10) == 0);
+    ASK(session, "http://unknown.test:80/", proxy, -ASYNCIO_RESOLVE);
+    return 0;
+}
+
+static int who_looks_up(void *data)
+{
+    struct socks socks = { .server = NULL };
+    aiohttp_client_session *session = NULL;
+    aiohttp_connector *connector = NULL;
+    aiohttp_resolver resolver = { .size = sizeof resolver, .resolve = resolve };
+    (void)data;
+    int r = asyncio_start_server(refuse, "127.0.0.1", 0, &socks.server, .data = &socks);
+    if (r < 0)
+        return r;
+    r = aiohttp_tcp_connector_new(&connector, .resolver = &resolver);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .connector = connector);
+    aiohttp_connector_unref(connector);
+    if (r >= 0)
+        r = ask_socks(session, &socks);
+    r = session_end(session, r);
+    asyncio_server_close(socks.server);
+    int closed = asyncio_server_wait_closed(socks.server);
+    asyncio_server_unref(socks.server);
+    return r < 0 ? r : closed;
+}
+
+static void a_name_is_looked_up_where_the_scheme_says(void **state)
+{
+    (void)state;
+    run_everywhere(who_looks_up);
+}
+
 static int environment(void *data)
 {
     (void)data;
@@ -143,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(http_is_asked_of_the_proxy),
         cmocka_unit_test(https_is_a_tunnel),
+        cmocka_unit_test(a_name_is_looked_up_where_the_scheme_says),
         cmocka_unit_test(the_environment_is_asked_for_each_hop),
     };
     return cmocka_run_group_tests_name("session_proxy", tests, NULL, NULL);
