@@ -243,6 +243,24 @@ class Socket(Events):
         self.peer.close()
 
 
+def websocket_echo_sends_back_what_it_gets(path, backend):
+    with Api(path) as server:
+        answer, data = ask(server.port, "GET", "/")
+        check(answer.headers["Content-Type"].startswith("text/html") and b"new WebSocket" in data, f"{answer.headers} {data}")
+        sockets = [Socket(server.port, "/") for _ in range(3)]
+        for number, one in enumerate(sockets):
+            one.send(1, f"from {number}".encode())
+            one.send(1, b"last")
+        until = time.monotonic() + PATIENCE
+        while not all(one.text.endswith("last\n") for one in sockets) and time.monotonic() < until:
+            time.sleep(0.01)
+        check([one.text for one in sockets] == [f"from {number}\nlast\n" for number in range(3)], f"{[one.text for one in sockets]}")
+        server.run.interrupt()
+        for one in sockets:
+            one.ended()
+        server.run.end(0)
+
+
 def live_measures_itself_and_serves_the_docs(path, backend):
     with Live(path) as site:
         check(re.search(r"^    failures +0$", site.run.output, re.M), f"failures:\n{site.run.output}")
