@@ -4,6 +4,7 @@
  *   load PORT CONNECTIONS SIZE DEPTH SECONDS [SERVER_PID]   warms up for a third of it, measures
  *   load PORT CONNECTIONS SIZE DEPTH -MESSAGES              exactly so many in all, for callgrind
  *   load udp:PORT ...                                       datagrams, from connected sockets
+ *   load ws:PORT ...                                        WebSocket messages, each of one frame
  *
  * Each connection keeps DEPTH messages of SIZE bytes in flight: for each whole message that came
  * back, the next one goes out. All bytes are counted and every byte is checked in the warm-up.
@@ -30,10 +31,11 @@ struct connection {
 /* Latencies by half-octaves split in 16: relative error under 5%. */
 enum { SUB = 16, BUCKETS = 64 * SUB };
 static uint64_t histogram[BUCKETS];
-static char *pattern, *incoming;
-static int64_t size, done, budget = INT64_MAX, bad;
+/* What one message is on the wire, again and again: as it goes out, and as it has to come back. */
+static char *pattern, *expected, *incoming;
+static int64_t out_size, in_size, done, budget = INT64_MAX, bad;
 static int depth, poller;
-static bool recording, checking = true, is_udp;
+static bool recording, checking = true, is_udp, is_ws;
 
 static int bucket(int64_t ns)
 {
@@ -67,15 +69,15 @@ static void send_more(struct connection *c)
 {
     int64_t now = wall();
     while (c->to_send > 0) {
-        int64_t offset = c->sent % size, length = c->to_send < BUFFER ? c->to_send : BUFFER;
+        int64_t offset = c->sent % out_size, length = c->to_send < BUFFER ? c->to_send : BUFFER;
         if (is_udp)
-            length = size;
+            length = out_size;
         ssize_t n = send(c->fd, pattern + offset, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0)
             die("send", errno);
-        for (int64_t m = (c->sent + size - 1) / size; m * size < c->sent + n; m++)
+        for (int64_t m = (c->sent + out_size - 1) / out_size; m * out_size < c->sent + n; m++)
             c->stamp[m % STAMPS] = now;
         c->sent += n;
         c->to_send -= n;
@@ -88,7 +90,7 @@ static void allow(struct connection *c, int64_t messages)
     if (messages > budget)
         messages = budget;
     budget -= messages;
-    c->to_send += messages * size;
+    c->to_send += messages * out_size;
 }
 
 static void receive(struct connection *c)
@@ -98,12 +100,12 @@ static void receive(struct connection *c)
         return;
     if (n <= 0)
         die("the server closed a connection", n < 0 ? errno : EPIPE);
-    if (checking && memcmp(incoming, pattern + c->received % size, (size_t)n) != 0)
+    if (checking && memcmp(incoming, expected + c->received % in_size, (size_t)n) != 0)
         bad++;
-    int64_t now = wall(), before = c->received / size;
+    int64_t now = wall(), before = c->received / in_size;
     c->received += n;
-    int64_t after = c->received / size;
-    if (c->received > c->sent)
+    int64_t after = c->received / in_size;
+    if (after > c->sent / out_size)
         bad++;
     for (int64_t m = before; recording && m < after; m++)
         histogram[bucket(now - c->stamp[m % STAMPS])]++;
@@ -128,6 +130,66 @@ static void turn(int timeout)
     }
 }
 
+/* A message's bytes, again and again, to twice the buffer. */
+static char *repeated(const char *message, int64_t length)
+{
+    char *all = malloc(2 * BUFFER);
+    for (int64_t i = 0; all && i < 2 * BUFFER; i++)
+        all[i] = message[i % length];
+    return all;
+}
+
+/* A frame's head: binary, whole, its length in one or two or eight bytes more. */
+static int64_t head(char *to, int64_t size, bool is_masked)
+{
+    int bytes = size < 126 ? 0 : size < 65536 ? 2 : 8;
+    to[0] = (char)0x82;
+    to[1] = (char)((is_masked ? 0x80 : 0) | (bytes == 0 ? (int)size : bytes == 2 ? 126 : 127));
+    for (int i = 0; i < bytes; i++)
+        to[2 + i] = (char)(size >> 8 * (bytes - 1 - i));
+    return 2 + bytes;
+}
+
+static void make_messages(int64_t size)
+{
+    static const char mask[4] = { 0x37, (char)0xfa, 0x21, 0x3d };
+    char *out = malloc(2 * BUFFER), *in = malloc(2 * BUFFER);
+    out_size = is_ws ? head(out, size, true) : 0;
+    in_size = is_ws ? head(in, size, false) : 0;
+    if (is_ws) {
+        memcpy(out + out_size, mask, sizeof mask);
+        out_size += (int64_t)sizeof mask;
+    }
+    for (int64_t i = 0; i < size; i++) {
+        in[in_size + i] = (char)('a' + i % 23);
+        out[out_size + i] = (char)(in[in_size + i] ^ (is_ws ? mask[i % 4] : 0));
+    }
+    in_size += size;
+    out_size += size;
+    pattern = repeated(out, out_size);
+    expected = repeated(in, in_size);
+    incoming = malloc(BUFFER);
+    free(out);
+    free(in);
+}
+
+/* The example of RFC 6455, 1.3. */
+static void shake_hands(int fd)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    char answer[4096] = "";
+    size_t got = 0;
+    ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    while (n > 0 && got < sizeof answer - 1 && !strstr(answer, "\r\n\r\n"))
+        if ((n = recv(fd, answer + got, sizeof answer - 1 - got, 0)) > 0)
+            got += (size_t)n;
+    if (strncmp(answer, "HTTP/1.1 101 ", 13) != 0 ||
+        !strstr(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+        die("the server does not shake hands", EPROTO);
+}
+
 static struct connection *connect_all(int count, uint16_t port)
 {
     struct connection *all = calloc((size_t)count, sizeof *all);
@@ -138,6 +200,8 @@ static struct connection *connect_all(int count, uint16_t port)
         if (all[i].fd < 0 || connect(all[i].fd, (struct sockaddr *)&address, sizeof address) < 0)
             die("connect", errno);
         setsockopt(all[i].fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        if (is_ws)
+            shake_hands(all[i].fd);
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = &all[i] };
         if (epoll_ctl(poller, EPOLL_CTL_ADD, all[i].fd, &event) < 0)
             die("epoll_ctl", errno);
@@ -167,17 +231,17 @@ int main(int argc, char **argv)
     clockid_t server_clock = 0;
     bool has_clock = server > 0 && clock_getcpuclockid(server, &server_clock) == 0;
     is_udp = strncmp(argv[1], "udp:", 4) == 0;
-    size = atol(argv[3]);
+    is_ws = strncmp(argv[1], "ws:", 3) == 0;
+    int64_t size = atol(argv[3]);
     depth = atoi(argv[4]);
     if (count < 1 || size < 1 || size > BUFFER / 2 || depth < 1 || depth > STAMPS)
         die("arguments", EINVAL);
     signal(SIGPIPE, SIG_IGN);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    pattern = malloc(2 * BUFFER);
-    incoming = malloc(BUFFER);
-    for (int64_t i = 0; i < 2 * BUFFER; i++)
-        pattern[i] = (char)('a' + i % size % 23);
-    struct connection *all = connect_all(count, (uint16_t)atoi(argv[1] + (is_udp ? 4 : 0)));
+    make_messages(size);
+    struct connection *all = connect_all(count, (uint16_t)atoi(argv[1] + (is_udp  ? 4
+                                                                          : is_ws ? 3
+                                                                                  : 0)));
 
     if (seconds < 0) {
         int64_t goal = budget = (int64_t)-seconds;

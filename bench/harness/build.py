@@ -81,6 +81,19 @@ class Builder:
         self.missing["libmicrohttpd"] = self.missing.get("microhttpd", "")
         self.go("gohttp")
         self.rust("hyper", "hyper")
+        self.npm()
+
+    def npm(self):
+        """npm's ws and the module for it that its manual advises, which is left out where it does not install."""
+        folder = self.out / "npm"
+        if not shutil.which("node") or not shutil.which("npm"):
+            self.fail("node-ws", "no node or no npm (nodejs, npm)")
+        elif not (folder / "node_modules/ws/package.json").exists():
+            folder.mkdir(exist_ok=True)
+            install = ["timeout", "120", "npm", "install", "--no-audit", "--no-fund", "--prefix", "."]
+            if self.call("node-ws", [*install, "ws@8"], cwd=folder):
+                subprocess.run([*install, "bufferutil"], cwd=folder, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, check=False)
 
     def python(self):
         """The interpreter of the peers: PYTHON, else Debian's, which is the one that has Debian's uvloop."""

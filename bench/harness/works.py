@@ -36,6 +36,7 @@ class Echo:
     connections: int
     depth: int = 1
     way: str = "echo"                           # how the programs call it; raw ones know one way only
+    seconds: float = 0.0                        # measured at least, where a peer compiles while it runs
 
     @property
     def name(self):
@@ -52,7 +53,8 @@ class Echo:
         return "loadtls" if self.way == "tls" else "load"
 
     def address(self, port):
-        return f"udp:{port}" if self.way.startswith("udp") else port
+        kind = self.way.split("_")[0]
+        return f"{kind}:{port}" if kind in ("udp", "ws") else port
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ CELLS += [Echo(size, n, way=way) for way in ("protocol", "buffered") for size, n
           ((64, 1), (64, 64), (64, 1000), (4096, 64), (65536, 1), (65536, 64))]
 CELLS += [Echo(size, n, way=way) for way in ("udp", "udp_protocol") for size, n in ((64, 1), (64, 64), (1400, 64))]
 CELLS += [Echo(0, 1, way="tls"), Echo(65536, 1, way="tls"), Echo(65536, 64, way="tls")]
+CELLS += [Echo(size, 64, way="ws", seconds=3.0) for size in (64, 65536)]
 HTTP = [Http("http_plain"), Http("http_pipelined", depth=16),
         Http("http_json", "/api/orders/42", b"Ada Lovelace")]
 HTTP += [Http("http_static_" + size, "/static/" + size, connections=16 if size == "10m" else 64)
@@ -124,6 +127,7 @@ IDLE = [Idle("idle_stream"), Idle("idle_protocol")]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
            Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol"), Echo(64, 1, way="udp"), Echo(64, 64, way="udp"), Echo(64, 1, way="udp_protocol")]
+COUNTED_WS = [Echo(64, 1, way="ws")]                    # beside the echo of TCP
 
 DEBUG_WORKS = ("switch2", "spawn", "handover")         # where a debug mode that is off would be seen
 
@@ -175,7 +179,7 @@ def everybody(out, python, missing):
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
     # A parser waits for nothing: the same on both backends.
     ours += [Who("io_uring", "ours", [path("parse")], ("http_parse",), fixed=True)]
-    ours += [Who(backend, "ours", [path("http")], HTTP_PLAIN + HTTP_FILES + ("http_json",),
+    ours += [Who(backend, "ours", [path("http")], HTTP_PLAIN + HTTP_FILES + ("http_json", "ws"),
                  {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
     peers = [
         Who("nginx", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx", path("run")], HTTP_PLAIN + HTTP_FILES),
@@ -183,6 +187,7 @@ def everybody(out, python, missing):
         Who("libmicrohttpd", "peer", [path("microhttpd")], HTTP_PLAIN + HTTP_FILES),
         Who("hyper", "peer", [path("hyper")], HTTP_PLAIN),
         Who("go-http", "peer", [path("gohttp")], HTTP_PLAIN + HTTP_FILES + ("http_json",), {"GOMAXPROCS": "1"}),
+        Who("node-ws", "peer", ["node", str(PEERS / "ws.js"), path("npm")], ("ws",), fixed=True),
         Who("picohttpparser", "peer", [path("picohttpparser")], ("http_parse",), fixed=True),
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire") + ECHOES + THREADS, calls=BY_CALLBACKS),
         Who("libevent", "peer", [path("libevent")], ("timers_cancel", "timers_fire") + ECHOES,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* libaiohttp's servers of the http_ works: one handler without a router for what is plain, an
- * application of twenty routes for JSON and for files. Prints "port N" and serves until it is
- * killed; with BENCH_ONCE in the environment until its last connection has ended.
+ * application of twenty routes for JSON and for files, and a WebSocket that echoes. Prints "port
+ * N" and serves until it is killed; with BENCH_ONCE in the environment until its last connection
+ * has ended.
  *
- *     http http_plain | http_pipelined | http_idle... | http_json | http_static... 0 */
+ *     http http_plain | http_pipelined | http_idle... | http_json | http_static... 0
+ *     http ws */
 #include <aiohttp.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -24,6 +26,16 @@ static int user(aiohttp_web_request *request)
                                "active", 1, "roles", "admin", "author", "reader");
     int r = aiohttp_web_respond_json(request, answer);
     json_decref(answer);
+    return r;
+}
+
+static int echo(aiohttp_web_request *request)
+{
+    aiohttp_websocket *ws;
+    aiohttp_ws_message message;
+    int r = aiohttp_web_websocket_prepare(request, &ws);
+    while (r >= 0 && (r = aiohttp_websocket_receive(ws, &message)) > 0)
+        r = aiohttp_websocket_send_frame(ws, message.data, message.size, message.type);
     return r;
 }
 
@@ -73,7 +85,8 @@ static int serve(const char *work)
         app = new_files();
     if (app)
         r = aiohttp_web_app_runner_new(app, &runner, .server = &options);
-    else if ((r = aiohttp_web_server_new(plain, &server, .limits = &limits)) >= 0)
+    else if ((r = aiohttp_web_server_new(strcmp(work, "ws") == 0 ? echo : plain, &server,
+                                         .limits = &limits)) >= 0)
         r = aiohttp_web_server_runner_new(server, &runner);
     if (r >= 0)
         r = aiohttp_web_runner_setup(runner);
