@@ -62,10 +62,10 @@ class Folder:
 
 
 class Part:
-    """A server that runs: command(port) is what starts it, and it is ready when it accepts connections."""
+    """A server that runs: command(port) is what starts it, and it is ready when it accepts connections, and has logged `says`."""
 
-    def __init__(self, command, folder, ending=signal.SIGTERM):
-        self.folder, self.ending, self.log = folder, ending, folder.file("log")
+    def __init__(self, command, folder, ending=signal.SIGTERM, says=""):
+        self.folder, self.ending, self.says, self.log = folder, ending, says, folder.file("log")
         for _ in range(ATTEMPTS):
             self.port = free_port()
             if self.start(command(self.port)):
@@ -73,6 +73,10 @@ class Part:
                 return
         with open(self.log, encoding="utf-8", errors="replace") as file:
             raise Failed(f"{command(self.port)[0]} does not start:\n{file.read()[-2000:]}")
+
+    def has_said_so(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return self.says in file.read()
 
     def start(self, command):
         ending, parent = self.ending, os.getpid()
@@ -91,7 +95,7 @@ class Part:
         until = time.monotonic() + PATIENCE / 2
         while self.process.poll() is None and time.monotonic() < until:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0 and self.has_said_so():
                     return True
             time.sleep(0.02)
         self.stop()
@@ -128,7 +132,8 @@ def postgres():
         raise Skipped(f"initdb cannot make a database: {made.stdout[-500:]}")
     # SIGQUIT is its end at once.
     return Part(lambda port: [server, "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c",
-                              "unix_socket_directories=", "-c", "fsync=off"], folder, signal.SIGQUIT)
+                              "unix_socket_directories=", "-c", "fsync=off"], folder, signal.SIGQUIT,
+                says="ready to accept connections")
 
 
 def certificate(folder):

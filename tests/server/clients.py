@@ -5,8 +5,7 @@ nginx and haproxy. What they get is looked at, not only that they got something.
 
     clients.py SERVER [CASE...]       SERVER: the built clients_server.c; ASYNCIO_BACKEND as ever
 
-A case whose program is not there is named and left out; 77 when none was there. undici and autocannon come from npm, as npm/package-lock.json
-says, into BUILD_ROOT/npm, when there is a network or they have come before.
+A case whose program is not there is named and left out; 77 when none was there. undici and autocannon come from npm: ../support/npm.
 """
 import contextlib
 import http.client
@@ -127,23 +126,14 @@ def h2load(port, folder):
 
 def npm_folder():
     """Where the modules are: made by npm from our lock file, in the build folder."""
-    folder = pathlib.Path(os.environ.get("BUILD_ROOT", tempfile.gettempdir())) / "npm"
-    mark = folder / "done"
-    lock = (HERE / "npm/package-lock.json").read_text()
-    if mark.exists() and mark.read_text() == lock:
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / "npm" / name, folder)
     try:
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"], cwd=folder,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=90, check=False)
-        if done.returncode != 0:
-            raise Missing("npm brings nothing, no network? " + done.stdout.strip()[-200:].replace("\n", " "))
+        done = subprocess.run([HERE.parent / "support/npm/install.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              timeout=240, check=False)
     except subprocess.TimeoutExpired:
         raise Missing("npm does not end, no network?") from None
-    mark.write_text(lock)
-    return folder
+    if done.returncode != 0:
+        raise Missing("npm brings nothing, no network? " + done.stderr.strip()[-200:].replace("\n", " "))
+    return pathlib.Path(done.stdout.strip())
 
 
 def node(port, folder):
