@@ -29,6 +29,13 @@ static bool grow(struct bytes *bytes, size_t more)
     return true;
 }
 
+char *aiohttp__bytes_room(struct bytes *bytes, size_t more)
+{
+    if (bytes->error != 0 || (more > bytes->capacity - bytes->size && !grow(bytes, more)))
+        return NULL;
+    return bytes->data + bytes->size;
+}
+
 void aiohttp__bytes_append(struct bytes *bytes, const void *data, size_t size)
 {
     if (bytes->error != 0 || size == 0)

@@ -47,6 +47,17 @@ static inline struct span bytes_since(const struct bytes *bytes, size_t from)
 void aiohttp__bytes_append(struct bytes *bytes, const void *data, size_t size);
 void aiohttp__bytes_number(struct bytes *bytes, uint64_t number);
 
+/* Where `more` bytes can be written, which the caller adds to size then; NULL, and `error` says
+ * why, when there is no room. */
+char *aiohttp__bytes_room(struct bytes *bytes, size_t more);
+
+static inline char *bytes_room(struct bytes *bytes, size_t more)
+{
+    if (__builtin_expect(bytes->error == 0 && bytes->capacity - bytes->size > more, 1))
+        return bytes->data + bytes->size;
+    return aiohttp__bytes_room(bytes, more);
+}
+
 /* Gives back what is its own, and is empty again. The maximum stays. */
 void aiohttp__bytes_fini(struct bytes *bytes);
 

@@ -77,6 +77,13 @@ int aiohttp__json_write(struct bytes *out, const struct json_t *json,
         flags |= JSON_ENSURE_ASCII;
     if (!json)
         return asyncio_raise(-EINVAL, "there is no JSON value: NULL");
+    size_t before = out->size;
+    if (flags == (JSON_ENCODE_ANY | JSON_COMPACT)) {
+        bool is_written = aiohttp__json_write_fast(out, json);
+        if (is_written || out->error)
+            return out->error;
+        out->size = before;
+    }
     if (json_dump_callback(json, append, out, flags) == 0)
         return 0;
     return out->error ? out->error :

@@ -10,3 +10,9 @@
  * there was no room, and is returned then. NULL options: the defaults. */
 int aiohttp__json_write(struct bytes *out, const struct json_t *json,
                         const aiohttp_json_dumps_options *options);
+
+/* json_write.c: the same bytes as jansson's for the usual form (compact, in the order of insertion,
+ * UTF-8 as it is), in one pass; only reals allocate (jansson does). False, with something written,
+ * when it is nothing for it: deeper than most, going round in a circle, no UTF-8; then jansson
+ * decides. out->error as ever. */
+bool aiohttp__json_write_fast(struct bytes *out, const struct json_t *json);

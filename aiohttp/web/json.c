@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <jansson.h>
 
+#define JSON_TYPE "application/json; charset=utf-8"
+
 int aiohttp_web_request_json(aiohttp_web_request *request, struct json_t **ret_json)
 {
     const char *data;
@@ -39,15 +41,16 @@ int(aiohttp_web_respond_json)(aiohttp_web_request *request, const struct json_t 
     if (options)
         with = *options;
     with.is_lent = 0;
-    if (!with.content_type)
-        with.content_type = "application/json; charset=utf-8";
+    /* A content type among headers, set before or given here, does not stand beside this one. */
+    if (!with.content_type && (request->response.headers || with.headers))
+        with.content_type = JSON_TYPE;
     int r = json ? aiohttp__json_write(&text, json, NULL) : -EINVAL;
     if (r == -EMSGSIZE) {
         text = bytes_up_to(PTRDIFF_MAX);
         r = aiohttp__json_write(&text, json, NULL);
     }
     if (r >= 0)
-        r = (aiohttp_web_respond_bytes)(request, text.data, text.size, &with);
+        r = aiohttp__web_respond_as(request, text.data, text.size, &with, JSON_TYPE);
     aiohttp__bytes_fini(&text);
     return r;
 }

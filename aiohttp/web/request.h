@@ -135,6 +135,10 @@ int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
                                    const aiohttp_web_response_options *options,
                                    const char *usual_type);
 
+/* response.c: as aiohttp_web_respond_bytes; `usual_type` (static) where the options say nothing. */
+int aiohttp__web_respond_as(aiohttp_web_request *request, const void *data, size_t size,
+                            const aiohttp_web_response_options *options, const char *usual_type);
+
 /* response.c: sets headers out of name, value, ..., NULL. */
 int aiohttp__web_response_add_headers(struct aiohttp_web_response *response,
                                       const char *const *headers);

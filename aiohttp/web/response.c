@@ -189,8 +189,8 @@ int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
                : r;
 }
 
-static int respond(aiohttp_web_request *request, const void *data, size_t size,
-                   const aiohttp_web_response_options *options, const char *usual_type)
+int aiohttp__web_respond_as(aiohttp_web_request *request, const void *data, size_t size,
+                            const aiohttp_web_response_options *options, const char *usual_type)
 {
     struct aiohttp_web_response *response = &request->response;
     if (!options)
@@ -211,13 +211,14 @@ int(aiohttp_web_respond)(aiohttp_web_request *request, const char *text,
     /* A text that could not be made is no empty answer. */
     if (!text && status != 204 && status != 205 && status != 304)
         return asyncio_raise(-ENOMEM, "there is no text to respond with");
-    return respond(request, text, text ? strlen(text) : 0, options, text ? TEXT_PLAIN : NULL);
+    return aiohttp__web_respond_as(request, text, text ? strlen(text) : 0, options,
+                                   text ? TEXT_PLAIN : NULL);
 }
 
 int(aiohttp_web_respond_bytes)(aiohttp_web_request *request, const void *data, size_t size,
                                const aiohttp_web_response_options *options)
 {
-    return respond(request, data, size, options, "application/octet-stream");
+    return aiohttp__web_respond_as(request, data, size, options, "application/octet-stream");
 }
 
 static int respond_v(aiohttp_web_request *request, const aiohttp_web_response_options *options,
@@ -233,13 +234,13 @@ static int respond_v(aiohttp_web_request *request, const aiohttp_web_response_op
     aiohttp_web_response_options with = options ? *options : usual;
     with.is_lent = 0;
     if ((size_t)size < sizeof little)
-        return respond(request, little, (size_t)size, &with, TEXT_PLAIN);
+        return aiohttp__web_respond_as(request, little, (size_t)size, &with, TEXT_PLAIN);
     char *text = aiohttp__arena_alloc(&request->exchange->arena, (size_t)size + 1);
     if (!text)
         return -ENOMEM;
     vsnprintf(text, (size_t)size + 1, format, arguments);
     with.is_lent = 1;
-    return respond(request, text, (size_t)size, &with, TEXT_PLAIN);
+    return aiohttp__web_respond_as(request, text, (size_t)size, &with, TEXT_PLAIN);
 }
 
 int aiohttp_web_respondf(aiohttp_web_request *request, const char *format, ...)

@@ -9,11 +9,12 @@
 
 #include <asyncio.h>
 #include <jansson.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <aiohttp/json.h>
+#include "message/json.h"
 
 static int load(const char *text, json_t **ret_json)
 {
@@ -160,12 +161,226 @@ static void what_cannot_be_written(void **state)
     json_decref(inner);
 }
 
+/* --- The same bytes as jansson's --- */
+
+static uint64_t seed;
+
+static uint32_t any(uint32_t below)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(seed >> 33) % below;
+}
+
+/* Text of all kinds of characters: a NUL, controls, what is escaped, two to four bytes; now and
+ * then what is none. Its size. */
+static size_t any_text(char text[128])
+{
+    static const char *const pieces[] = {
+        "\"", "\\", "/", "\x7f", "\b", "\f", "\n", "\r", "\t", "\x01", "\x1f", "\x0b", " ", "a",
+        "seven..", "eight...", "\xc2\x80", "\xc3\xa4", "\xdf\xbf", "\xe0\xa0\x80", "\xe2\x82\xac",
+        "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf", "!", "#", "[", "]",
+    };
+    static const char *const none[] = { "\xff", "\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80",
+                                        "\xe2\x82", "\xf4\x90\x80\x80", "\xf0\x9f\x98" };
+    size_t size = 0;
+    for (uint32_t count = any(14); count; count--) {
+        const char *piece = pieces[any(sizeof pieces / sizeof *pieces)];
+        if (any(400) == 0)
+            piece = none[any(sizeof none / sizeof *none)];
+        memcpy(text + size, piece, strlen(piece));
+        size += strlen(piece);
+        if (any(50) == 0)
+            text[size++] = '\0';
+    }
+    return size;
+}
+
+static json_t *any_number(void)
+{
+    static const double reals[] = { 0.0, -0.0, 1.0, -1.5, 0.1, 1e17, 1e16, 123456789012345680.0,
+                                    1e300, 1e-300, 5e-324, 1.7976931348623157e308, 3.14e-5 };
+    static const json_int_t integers[] = { 0, -1, 9, 10, 99, 100, INT64_MAX, INT64_MIN,
+                                           INT64_MIN + 1, 4294967296 };
+    switch (any(4)) {
+    case 0:
+        return json_integer(integers[any(sizeof integers / sizeof *integers)]);
+    case 1:
+        return json_integer((json_int_t)(any(UINT32_MAX) * UINT64_C(0x9e3779b97f4a7c15)) >>
+                            any(64));
+    case 2:
+        return json_real(reals[any(sizeof reals / sizeof *reals)]);
+    default:
+        return json_real(((double)any(2000000) - 1e6) / (1 + any(1000)));
+    }
+}
+
+static json_t *any_tree(uint32_t depth)
+{
+    char text[128];
+    uint32_t what = any(depth ? 8 : 5);
+    if (what < 2)
+        return json_stringn_nocheck(text, any_text(text));
+    if (what < 3)
+        return any_number();
+    if (what < 5)
+        return any(2) ? json_boolean(any(2)) : json_null();
+    json_t *tree = what < 6 ? json_array() : json_object();
+    for (uint32_t count = any(6); count; count--) {
+        if (what < 6) {
+            json_array_append_new(tree, any_tree(depth - 1));
+            continue;
+        }
+        text[any_text(text)] = '\0';
+        json_object_set_new_nocheck(tree, text, any_tree(depth - 1));
+    }
+    return tree;
+}
+
+/* Each form that can be asked for. */
+static const struct {
+    aiohttp_json_dumps_options options;
+    size_t flags;
+} forms[] = {
+    { { 0 }, JSON_COMPACT },
+    { { .sort_keys = 1 }, JSON_COMPACT | JSON_SORT_KEYS },
+    { { .ensure_ascii = 1 }, JSON_COMPACT | JSON_ENSURE_ASCII },
+    { { .indent = 3, .sort_keys = 1 }, JSON_INDENT(3) | JSON_SORT_KEYS },
+};
+
+/* 1 when it can be written, 0 when it cannot; -1 when we and jansson do not agree. */
+static int agree_as(const json_t *json, char *room, size_t size, size_t form)
+{
+    struct bytes out = bytes_in(room, size);
+    aiohttp_json_dumps_options options = forms[form].options;
+    options.size = sizeof options;
+    char *wanted = json_dumps(json, JSON_ENCODE_ANY | forms[form].flags);
+    int r = aiohttp__json_write(&out, json, &options);
+    int is_same = wanted ? r == 0 && out.size == strlen(wanted) &&
+                               memcmp(out.data, wanted, out.size) == 0
+                         : r == -EINVAL;
+    free(wanted);
+    return is_same ? r == 0 : -1;
+}
+
+static int agree(const json_t *json, char *room, size_t size)
+{
+    int first = agree_as(json, room, size, 0);
+    for (size_t form = 1; form < sizeof forms / sizeof *forms; form++)
+        if (agree_as(json, room, size, form) != first)
+            return -1;
+    return first;
+}
+
+static void random_trees_are_written_as_jansson_does(void **state)
+{
+    (void)state;
+    static char room[1 << 20];
+    int written = 0, refused = 0;
+    for (uint32_t i = 0; i < 3000; i++) {
+        seed = i;
+        json_t *tree = any_tree(i % 6);
+        assert_non_null(tree);
+        int r = agree(tree, room, sizeof room);
+        json_decref(tree);
+        if (r < 0)
+            fail_msg("the tree of seed %u is written otherwise", i);
+        written += r == 1;
+        refused += r == 0;
+    }
+    assert_in_range(written, 2000, 2990);
+    assert_in_range(refused, 10, 1000);
+}
+
+/* What is no usual value: each byte alone and at each place of a word, and depth beyond ours. */
+static void odd_values_are_written_as_jansson_does(void **state)
+{
+    (void)state;
+    static char room[1 << 16];
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 20; at++) {
+            char text[20];
+            memset(text, 'x', sizeof text);
+            text[at] = (char)c;
+            json_t *string = json_stringn_nocheck(text, at < 10 ? 20 : at + 1);
+            int r = agree(string, room, sizeof room);
+            json_decref(string);
+            assert_int_equal(r, c < 128);
+        }
+    }
+    for (size_t depth = 60; depth < 70; depth++) {
+        json_t *tree = json_real(0.5);
+        for (size_t i = 0; i < depth; i++)
+            tree = i % 2 ? json_pack("{so}", "k", tree) : json_pack("[io]", 7, tree);
+        int r = agree(tree, room, sizeof room);
+        json_decref(tree);
+        assert_int_equal(r, 1);
+    }
+}
+
+/* Room is short by any number of bytes: that is said, and nothing is written behind it. */
+static void room_is_never_exceeded(void **state)
+{
+    (void)state;
+    json_t *json;
+    char room[256];
+    assert_int_equal(load("{\"a\\nb\":[-12,1.5,null,true,false,\"\\u0001\\u00e4 more\"],\"c\":{}}",
+                          &json),
+                     0);
+    char *wanted = json_dumps(json, JSON_COMPACT);
+    size_t size = strlen(wanted);
+    int bad = 0;
+    for (size_t capacity = 0; capacity <= size + 1 && !bad; capacity++) {
+        memset(room, '~', sizeof room);
+        struct bytes out = bytes_in(room, capacity);
+        int r = aiohttp__json_write(&out, json, NULL);
+        bad = r != (capacity < size ? -EMSGSIZE : 0) || room[capacity] != '~' ||
+              (r == 0 && (out.size != size || memcmp(room, wanted, size) != 0));
+    }
+    free(wanted);
+    json_decref(json);
+    assert_false(bad);
+}
+
+/* Far more than fits anywhere at once: each form is right to the last byte. */
+static void huge_values_are_written_as_jansson_does(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20, COUNT = 20000 };
+    char *text = malloc(SIZE), *room = malloc(16 * SIZE);
+    assert_true(text && room);
+    memset(text, 'h', SIZE);
+    for (size_t at = 0; at < SIZE; at += 4099)
+        text[at] = at % 3 ? '\n' : '"';
+    json_t *json = json_pack("{s:o,s:o}", "long", json_stringn_nocheck(text, SIZE), "many",
+                             json_array());
+    json_t *many = json_object_get(json, "many");
+    for (int i = 0; i < COUNT; i++)
+        json_array_append_new(many, json_pack("{sIsf}", "id", (json_int_t)i * 7919, "of", i / 8.0));
+    int r = agree(json, room, 16 * SIZE);
+    char *dumped = NULL;
+    size_t size = 0;
+    int grown = aiohttp_json_dumps(json, &dumped, &size);
+    char *wanted = json_dumps(json, JSON_COMPACT);
+    int is_same = grown == 0 && strlen(wanted) == size && memcmp(wanted, dumped, size) == 0;
+    asyncio_mem_free(dumped);
+    free(wanted);
+    json_decref(json);
+    free(text);
+    free(room);
+    assert_int_equal(r, 1);
+    assert_true(is_same || grown == -ENOMEM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),          cmocka_unit_test(what_is_none_is_refused),
         cmocka_unit_test(limits),                  cmocka_unit_test(a_task_has_stack_enough),
         cmocka_unit_test(how_it_is_written),       cmocka_unit_test(what_cannot_be_written),
+        cmocka_unit_test(random_trees_are_written_as_jansson_does),
+        cmocka_unit_test(odd_values_are_written_as_jansson_does),
+        cmocka_unit_test(room_is_never_exceeded),
+        cmocka_unit_test(huge_values_are_written_as_jansson_does),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -2,6 +2,25 @@
 /* What becomes of what a handler does: answers, errors, nothing, streams, headers. */
 #include "web/web_test.h"
 
+#include <jansson.h>
+
+/* At once, after a content type that was set among the headers, and longer than a little. */
+static int set_json(aiohttp_web_request *request, const char *path)
+{
+    char text[2001];
+    memset(text, 'j', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    json_t *json = strcmp(path, "/json/long") == 0 ? json_string(text) : json_pack("[is]", 1, "a");
+    int r = json ? 0 : -ENOMEM;
+    if (r >= 0 && strcmp(path, "/json/typed") == 0)
+        r = aiohttp_web_response_set_header(response, "Content-Type", "text/mine");
+    if (r >= 0)
+        r = aiohttp_web_respond_json(request, json);
+    json_decref(json);
+    return r;
+}
+
 static int set(aiohttp_web_request *request, const char *path)
 {
     static const char *const fields[] = { "X-One", "1", "X-Two", "2", NULL };
@@ -41,7 +60,7 @@ static int set(aiohttp_web_request *request, const char *path)
         int r = aiohttp_web_response_set_header(response, "Content-Length", "5");
         return r < 0 ? r : aiohttp_web_respond(request, "hello");
     }
-    return -ENOSYS;
+    return strncmp(path, "/json", 5) == 0 ? set_json(request, path) : -ENOSYS;
 }
 
 static int fail_as(aiohttp_web_request *request, const char *path)
@@ -129,6 +148,8 @@ struct talk {
     bool is_cut;
 };
 
+#define JSON_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+
 static const struct talk talks[] = {
     { "/created", "HTTP/1.1 201 Made\r\n", "\r\nX-One: 1\r\nX-Two: 2\r\n", "made", 0, false },
     { "/created", "HTTP/1.1 201 Made\r\n", "\r\nContent-Type: text/html\r\n", "made", 0, false },
@@ -139,6 +160,9 @@ static const struct talk talks[] = {
     { "/split", "HTTP/1.1 200 OK\r\n", "\r\n", "refused", 0, false },
     { "/lengths", "HTTP/1.1 500 ", "\r\n", NULL, 1, false },
     { "/wide", "HTTP/1.1 200 OK\r\n", "wwww\r\nContent-Type: ", "wide", 0, false },
+    { "/json", JSON_HEAD, "\r\nContent-Length: 7\r\n", "[1,\"a\"]", 0, false },
+    { "/json/typed", JSON_HEAD, "\r\nContent-Length: 7\r\n", "[1,\"a\"]", 0, false },
+    { "/json/long", JSON_HEAD, "\r\nContent-Length: 2002\r\n", NULL, 0, false },
     { "/404", "HTTP/1.1 404 Not Found\r\n", "\r\n", "404: Not Found", 0, false },
     { "/text", "HTTP/1.1 409 Conflict\r\n", "\r\n", "mine", 0, false },
     { "/found", "HTTP/1.1 302 Found\r\n", "\r\nLocation: /there\r\n", "302: Found", 0, false },
