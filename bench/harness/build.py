@@ -81,6 +81,8 @@ class Builder:
         self.missing["libmicrohttpd"] = self.missing.get("microhttpd", "")
         self.go("gohttp")
         self.rust("hyper", "hyper")
+        self.c("curl", ["peers/curl.c"], ["-lcurl"])
+        self.rust("hyperclient", "hyper")
         self.npm()
 
     def npm(self):
@@ -139,6 +141,10 @@ class Builder:
             self.c("parse", ["http/ours.c"], [str(wire), str(archive), *self.libraries(archive)],
                    ["-I", str(ROOT / "aiohttp"), "-I", str(ROOT / "include")], [wire, HERE / "http/requests.h"])
             self.c("http", ["http/server.c"],
+                   [str(wire), str(archive), *self.libraries(archive, "libaiohttp"), "-ljansson"],
+                   ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
+                   [wire, archive, *(ROOT / "include").rglob("*.h")])
+            self.c("client", ["http/client.c"],
                    [str(wire), str(archive), *self.libraries(archive, "libaiohttp"), "-ljansson"],
                    ["-I", str(ROOT / "include"), "-fstack-clash-protection"],
                    [wire, archive, *(ROOT / "include").rglob("*.h")])

@@ -2,6 +2,7 @@
 """HTTP servers under wrk: what is asked of them, and what it costs them."""
 import contextlib
 import http.client
+import os
 import pathlib
 import re
 import resource
@@ -89,6 +90,18 @@ def read_wrk(name, text):
     micro = {k: float(re.match(r"[\d.]+", v).group(0)) * UNITS[re.search(r"[a-z]+", v).group(0)] for k, v in quantiles.items()}
     return {"requests": int(done.group(1)), "seconds": float(done.group(2)) * UNITS[done.group(3)] / 1e6,
             "p50_us": micro["50"], "p99_us": micro["99"]}
+
+
+def run_client(who, work, nginx, quick):
+    """A client on core 0 and nginx on the other. It checks what it gets, and tells its own figures."""
+    if work.file_size:
+        path = pathlib.Path(os.environ["BENCH_WWW"]) / work.path.rsplit("/", 1)[1]
+        with open(path, "ab") as file:
+            file.truncate(work.file_size)               # zeros, which take no space
+    with measure.Server(nginx, work, cores=(1,)) as server:
+        connect(server.port).close()
+        argv = [*who.argv(work, work.quick_count if quick else work.count), f"http://127.0.0.1:{server.port}{work.path}"]
+        return measure.finish(who.name, measure.start(argv, (0,), who.env), 120)
 
 
 def run_http(who, work, seconds):

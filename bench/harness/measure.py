@@ -65,10 +65,10 @@ def run_work(who, work, quick):
 class Server:
     """A server of somebody's, up and ready, its port known."""
 
-    def __init__(self, who, cell, wrapper=(), env=None):
+    def __init__(self, who, cell, wrapper=(), env=None, cores=(0,)):
         self.name = who.name
         self.log = tempfile.TemporaryFile("w+")     # not a pipe: one that nobody reads would stop a server that complains
-        self.process = start([*wrapper, *who.argv(cell, 0)], (0,), {**who.env, **(env or {})}, self.log)
+        self.process = start([*wrapper, *who.argv(cell, 0)], cores, {**who.env, **(env or {})}, self.log)
 
     def said(self):
         self.log.seek(0)

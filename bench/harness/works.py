@@ -87,6 +87,21 @@ class Http:
     rows = {"": ("cpu_ns", "ns CPU/request"), "_time": ("wall_ns", "ns/request"), "_p99": ("p99_us", "us")}
 
 
+@dataclass(frozen=True)
+class Client:
+    """An HTTP client, who asks nginx on the other core."""
+    name: str
+    count: int
+    quick_count: int
+    path: str = "/"
+    rows: dict = field(default_factory=lambda: {"": ("cpu_ns", "ns CPU/request"), "_time": ("wall_ns", "ns/request")})
+
+    @property
+    def file_size(self):
+        """Of what is downloaded, when it is a file."""
+        return self.count if self.path.startswith("/static/") else 0
+
+
 TRIPS = dict(count=20000, slow_count=3000, quick_count=2000)
 WORKS = [
     Work("switch2", 5_000_000, 200_000, 300_000),
@@ -122,6 +137,10 @@ HTTP = [Http("http_plain"), Http("http_pipelined", depth=16),
 HTTP += [Http("http_static_" + size, "/static/" + size, connections=16 if size == "10m" else 64)
          for size in ("1k", "64k", "10m")]
 HTTP += [Http("http_idle_10000", idle=10_000)]
+CLIENTS = [Client("client_get_64", 20_000, 500), Client("client_urls", 10_000, 500, "/numbered/"),
+           Client("client_download", 1 << 30, 1 << 30, "/static/1g",
+                  {"": ("cpu_ns", "ns CPU/MiB"), "_time": ("wall_ns", "ns/MiB")}),
+           Client("client_idle", 1000, 1000, rows={"": ("bytes", "bytes")})]
 COUNTED_HTTP = [h for h in HTTP if h.name in ("http_plain", "http_json")]
 IDLE = [Idle("idle_stream"), Idle("idle_protocol")]
 # instructions per message, by callgrind
@@ -144,6 +163,7 @@ UDP = ("udp", "udp_protocol")
 IDLE_WAYS = {"idle_stream": "echo_view", "idle_protocol": "protocol"}
 HTTP_PLAIN = ("http_plain", "http_pipelined", "http_idle_10000")
 HTTP_FILES = ("http_static_1k", "http_static_64k", "http_static_10m")
+CLIENT_LOADS = ("client_get_64", "client_urls", "client_download")
 BY_CALLBACKS = dict.fromkeys(CALLBACKS, "echo")    # theirs has no other kind
 
 
@@ -181,12 +201,16 @@ def everybody(out, python, missing):
     ours += [Who("io_uring", "ours", [path("parse")], ("http_parse",), fixed=True)]
     ours += [Who(backend, "ours", [path("http")], HTTP_PLAIN + HTTP_FILES + ("http_json", "ws"),
                  {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
+    ours += [Who(backend, "ours", [path("client")], CLIENT_LOADS + ("client_idle",),
+                 {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
     peers = [
         Who("nginx", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx", path("run")], HTTP_PLAIN + HTTP_FILES),
         Who("h2o", "peer", [sys.executable, str(PEERS / "configured.py"), "h2o", path("run")], HTTP_PLAIN + HTTP_FILES),
         Who("libmicrohttpd", "peer", [path("microhttpd")], HTTP_PLAIN + HTTP_FILES),
         Who("hyper", "peer", [path("hyper")], HTTP_PLAIN),
         Who("go-http", "peer", [path("gohttp")], HTTP_PLAIN + HTTP_FILES + ("http_json",), {"GOMAXPROCS": "1"}),
+        Who("libcurl", "peer", [path("curl")], CLIENT_LOADS),
+        Who("hyper-client", "peer", [path("hyperclient")], ("client_get_64",)),
         Who("node-ws", "peer", ["node", str(PEERS / "ws.js"), path("npm")], ("ws",), fixed=True),
         Who("picohttpparser", "peer", [path("picohttpparser")], ("http_parse",), fixed=True),
         Who("libuv", "peer", [path("libuv")], ("timers_cancel", "timers_fire") + ECHOES + THREADS, calls=BY_CALLBACKS),

@@ -37,6 +37,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=1024;
         location = / {{ default_type text/plain; return 200 "Hello, World!"; }}
+        location /numbered/ {{ default_type text/plain; return 200 "Hello, World!"; }}
         location /static/ {{ alias {www}/; default_type application/octet-stream; }}
     }}
 }}
