@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Colours the C in the pages. Without it they read as well.
 "use strict";
-const C = /(\/\*[^]*?\*\/|\/\/[^\n]*)|("(?:\\.|[^"\\\n])*"|<[a-z/]+\.h>)|\b(asyncio_\w+|ASYNCIO_\w+)\b|\b(int|void|char|double|long|unsigned|size_t|bool|const|static|struct|enum|return|if|else|for|while|do|switch|case|default|break|continue|sizeof|true|false|NULL)\b|(#\w+)/g;
+const C = /(\/\*[^]*?\*\/|\/\/[^\n]*)|("(?:\\.|[^"\\\n])*"|<[a-z/]+\.h>)|\b((?:asyncio|ASYNCIO|aiohttp|AIOHTTP)_\w+)\b|\b(int|void|char|double|long|unsigned|size_t|bool|const|static|struct|enum|return|if|else|for|while|do|switch|case|default|break|continue|sizeof|true|false|NULL)\b|(#\w+)/g;
 for (const pre of document.querySelectorAll("pre.c")) {
     const text = pre.textContent;
     pre.textContent = "";

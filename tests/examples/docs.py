@@ -7,8 +7,8 @@
 
 Checked: every tag is closed; every link leads to a page, an anchor or a file here, and none to another host; all pages have the
 same list of pages; a piece of C marked `data-file` stands in that file, and any other compiles without a warning (`data-given`
-has the prototypes it stands on); options, functions and codes that are named in the text exist; the table of errors is that of
-asyncio/error.h.
+has the prototypes it stands on); options, functions and codes that are named in the text exist; the tables of errors are those of
+asyncio/error.h and aiohttp/error.h.
 """
 import glob
 import html
@@ -23,7 +23,7 @@ DOCS = os.path.join(ROOT, "docs")
 EMPTY = ("meta", "link", "br", "img", "hr", "input")
 FLAGS = ["-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wno-unused-function",
          "-Werror", "-x", "c", "-"]
-PRELUDE = "#include <asyncio.h>\n#include <stdbool.h>\n#include <stdio.h>\n"
+PRELUDE = "#include <aiohttp.h>\n#include <asyncio.h>\n#include <stdbool.h>\n#include <stdio.h>\n"
 
 
 class Page(html.parser.HTMLParser):
@@ -123,15 +123,15 @@ def check_links(name, page, pages):
             yield f"{link}: has no such anchor"
 
 
-def check_errors(text, header):
+def check_errors(text, header, prefix, anchor=""):
     codes = re.findall(r'X\((\w+), (\d+), "(\w+)",?[\s\\]*"([^"]+)"\)', header)
     if not codes:
         yield "error.h has no codes?"
     for name, number, python, sentence in codes:
-        row = f'<tr id="{name}"><td><code>ASYNCIO_{name}</code><br><small>{number}, {python}</small></td>\n<td>{html.escape(sentence)}<br>'
+        row = f'<tr id="{anchor}{name}"><td><code>{prefix}_{name}</code><br><small>{number}, {python}</small></td>\n<td>{html.escape(sentence)}<br>'
         if row not in text:
             yield f"no row, or another one, for {name}"
-    if text.count('<tr id="') != len(codes):
+    if len(re.findall(rf'<tr id="\w+"><td><code>{prefix}_', text)) != len(codes):
         yield "rows for codes that do not exist"
 
 
@@ -151,7 +151,9 @@ def check(texts, only=None):
         if page.nav != pages["index.html"].nav:
             errors.append("another list of pages than index.html")
         if name == "errors.html":
-            errors += check_errors(texts[name], read(os.path.join(ROOT, "include/asyncio/error.h")))
+            for prefix, anchor in (("ASYNCIO", ""), ("AIOHTTP", "HTTP_")):
+                header = read(os.path.join(ROOT, "include", prefix.lower(), "error.h"))
+                errors += check_errors(texts[name], header, prefix, anchor)
         yield from (f"docs/{name}: {error}" for error in errors)
 
 
