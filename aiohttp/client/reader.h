@@ -28,6 +28,9 @@ enum { INFLATE_ROOM = 16384 };
 /* 0 or -ENOMEM. */
 int aiohttp__reader_need(aiohttp_client_response *response);
 
+/* What has come cannot be kept: reading ends with `r`, which is returned, and the connection. */
+int aiohttp__reader_fail(aiohttp_client_response *response, int r);
+
 /* As aiohttp__response_next, but what is left of the last piece comes first. It is taken out of
  * `rest` by who uses it. 1: rest is not empty; 0 at the end. */
 int aiohttp__reader_fill(aiohttp_client_response *response);

@@ -269,8 +269,7 @@ int aiohttp__request(struct aiohttp_client_request *request,
     TRACE(request, on_request_start, .bytes = 0);
     int r = run(request, &response, &history, &count);
     if (r >= 0) {
-        response->history = history;
-        response->history_count = count;
+        aiohttp__response_set_history(response, history, count);
         if (options->raise_for_status == AIOHTTP__AS_SESSION ? request->session->raises
                                                              : options->raise_for_status != 0) {
             r = aiohttp_client_response_raise_for_status(response);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Responses: their making, their head, their end. See session.h; bodies are in response_read.c. */
-#include "client/session.h"
+#include "client/reader.h"
 
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
@@ -19,7 +19,8 @@ aiohttp_client_response *aiohttp__response_new(aiohttp_client_session *session)
     memset((char *)response + begin, 0, offsetof(aiohttp_client_response, headers) - begin);
     response->reader = NULL;
     response->content_type = response->charset = NULL;
-    response->body = response->text = bytes_up_to(0);
+    response->body = bytes_up_to(0);
+    response->texts = NULL;
     response->has_body = false;
     response->references = 1;
     response->session = session;
@@ -293,6 +294,8 @@ void aiohttp__response_finish(aiohttp_client_response *response, bool is_reusabl
     if (exchange->stream)
         take_used(exchange->stream, response->http.used);
     response->http.used = 0;
+    if (response->reader) /* it lies in the stream */
+        response->reader->rest.size = 0;
     exchange->stream = NULL;
     response->connection = NULL;
     aiohttp__wait_remove(&response->wait);
@@ -329,9 +332,11 @@ void aiohttp_client_response_close(aiohttp_client_response *response)
     response->was_closed = true;
     if (!response->connection)
         return;
-    bool is_whole = !response->is_reading && !response->failed &&
-                    aiohttp__response_drop_seen(response);
-    aiohttp__response_finish(response, is_whole);
+    if (response->is_reading) { /* the stream is the reader's, who finds it ended */
+        asyncio_stream_abort(response->connection->stream);
+        return;
+    }
+    aiohttp__response_finish(response, !response->failed && aiohttp__response_drop_seen(response));
 }
 
 int aiohttp_client_response_release(aiohttp_client_response *response)
@@ -359,17 +364,25 @@ static void report(const aiohttp_client_response *response)
                                             .where = response->where);
 }
 
+void aiohttp__response_set_history(aiohttp_client_response *response,
+                                   aiohttp_client_response **history, size_t count)
+{
+    aiohttp_client_response **old = response->history;
+    size_t old_count = response->history_count;
+    response->history = history;
+    response->history_count = count;
+    for (size_t i = 0; i < old_count; i++)
+        aiohttp_client_response_unref(old[i]);
+    asyncio_mem_free(old);
+}
+
 /* What belongs to it, but not its memory. */
 static void clear(aiohttp_client_response *response)
 {
-    for (size_t i = 0; i < response->history_count; i++)
-        aiohttp_client_response_unref(response->history[i]);
-    asyncio_mem_free(response->history);
-    response->history = NULL;
-    response->history_count = 0;
+    aiohttp__response_set_history(response, NULL, 0);
     aiohttp__reader_free(response->reader);
     aiohttp__bytes_fini(&response->body);
-    aiohttp__bytes_fini(&response->text);
+    aiohttp__texts_free(response->texts);
     aiohttp_url_unref(response->url);
     aiohttp__http1_fini(&response->http);
     aiohttp__wait_remove(&response->wait);

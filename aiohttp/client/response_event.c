@@ -6,6 +6,13 @@
 #include <aiohttp/error.h>
 #include <errno.h>
 
+/* What of it is kept has become too much. */
+static int failed(aiohttp_client_response *response, const struct bytes *kept)
+{
+    return aiohttp__reader_fail(response,
+                                kept->error == -ENOMEM ? -ENOMEM : -AIOHTTP_BODY_TOO_LARGE);
+}
+
 /* The next line, without its end, in reader->line: 1; 0: the stream has ended (what has no end is
  * no line). */
 static int read_line(aiohttp_client_response *response)
@@ -32,7 +39,7 @@ static int read_line(aiohttp_client_response *response)
             size++;
         aiohttp__bytes_append(line, rest->data, size);
         if (line->error || line->size > response->max_body)
-            return line->error == -ENOMEM ? -ENOMEM : -AIOHTTP_BODY_TOO_LARGE;
+            return failed(response, line);
         bool has_end = size < rest->size;
         reader->skips_lf = has_end && rest->data[size] == '\r';
         rest->data += size + has_end;
@@ -81,15 +88,6 @@ static void take_line(struct reader *reader, struct span line)
         take_retry(reader, value);
 }
 
-static int failed(aiohttp_client_response *response, int r)
-{
-    if (r == -ECANCELED || response->failed)
-        return r;
-    response->failed = aiohttp__response_raise(response, r);
-    aiohttp__response_finish(response, false);
-    return response->failed;
-}
-
 static const char *text_of(struct bytes *bytes)
 {
     bytes_put(bytes, '\0');
@@ -98,8 +96,9 @@ static const char *text_of(struct bytes *bytes)
     return bytes->data;
 }
 
-static int give(struct reader *reader, aiohttp_client_event *ret_event)
+static int give(aiohttp_client_response *response, aiohttp_client_event *ret_event)
 {
+    struct reader *reader = response->reader;
     reader->data.size--; /* the last newline */
     if (!reader->event.size)
         bytes_text(&reader->event, "message");
@@ -108,8 +107,8 @@ static int give(struct reader *reader, aiohttp_client_event *ret_event)
                                    .data_size = reader->data.size,
                                    .id = text_of(&reader->id),
                                    .retry = reader->retry };
-    if (reader->event.error || reader->data.error || reader->id.error)
-        return -ENOMEM;
+    if (reader->event.error || reader->data.error || reader->id.error) /* it cannot be had again */
+        return aiohttp__reader_fail(response, -ENOMEM);
     *ret_event = event;
     return 1;
 }
@@ -139,12 +138,11 @@ int aiohttp_client_response_read_event(aiohttp_client_response *response,
         if (line.size)
             take_line(reader, line);
         else if (reader->has_data)
-            return give(reader, ret_event);
+            return give(response, ret_event);
         else
             reader->event.size = 0;
         if (reader->data.error || reader->data.size > response->max_body)
-            return failed(response, reader->data.error == -ENOMEM ? -ENOMEM
-                                                                  : -AIOHTTP_BODY_TOO_LARGE);
+            return failed(response, &reader->data);
     }
-    return r < 0 ? failed(response, r) : 0;
+    return r;
 }

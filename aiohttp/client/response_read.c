@@ -36,38 +36,35 @@ void aiohttp__reader_free(struct reader *reader)
     asyncio_mem_free(reader);
 }
 
-/* What the answer says of its coding. */
+/* What the answer says of its coding: asked until it is known. */
 static int make_decoder(aiohttp_client_response *response)
 {
     struct span coding = aiohttp__response_field(response, HEADER_CONTENT_ENCODING);
     struct decoder *decoder = NULL;
-    response->decompresses = false; /* asked once */
-    if (!coding.size)
-        return 0;
-    int r = aiohttp__decoder_new(coding, &response->session->limits, &decoder);
+    int r = coding.size ? aiohttp__decoder_new(coding, &response->session->limits, &decoder) : 0;
     if (r == -(AIOHTTP_HTTP + 415)) /* what we did not ask for is given as it came */
-        return 0;
-    if (r < 0 || !decoder)
-        return r;
-    r = aiohttp__reader_need(response);
-    char *decoded = r >= 0 ? asyncio_mem_malloc(INFLATE_ROOM) : NULL;
-    if (!decoded) {
-        aiohttp__decoder_free(decoder);
-        response->decompresses = true;
-        return -ENOMEM;
+        r = 0;
+    if (r >= 0 && decoder) {
+        r = aiohttp__reader_need(response);
+        char *decoded = r >= 0 ? asyncio_mem_malloc(INFLATE_ROOM) : NULL;
+        if (!decoded) {
+            aiohttp__decoder_free(decoder);
+            return -ENOMEM;
+        }
+        response->reader->decoder = decoder;
+        response->reader->decoded = decoded;
     }
-    response->reader->decoder = decoder;
-    response->reader->decoded = decoded;
-    return 0;
+    response->decompresses = r < 0;
+    return r;
 }
 
-/* The next piece as it came. */
+/* The next piece as it came. It is being read until the callback has returned: who closes the
+ * response there leaves the piece where it is. */
 static int next_raw(aiohttp_client_response *response, const char **ret_data)
 {
     response->is_reading = true;
     int r = exchange_read(&response->http.exchange, ret_data);
     r = wait_over(&response->wait, r);
-    response->is_reading = false;
     if (__builtin_expect(response->session->trace != NULL, 0) && r > 0) {
         const aiohttp_trace_config *trace = response->session->trace;
         if (trace->on_response_chunk_received)
@@ -77,6 +74,7 @@ static int next_raw(aiohttp_client_response *response, const char **ret_data)
                                                                 .bytes = (size_t)r },
                                               trace->data);
     }
+    response->is_reading = false;
     return r;
 }
 
@@ -104,19 +102,18 @@ static int next_decoded(aiohttp_client_response *response, const char **ret_data
 
 int aiohttp__response_next(aiohttp_client_response *response, const char **ret_data)
 {
-    if (response->is_ended)
-        return 0;
     if (response->failed)
         return response->failed;
+    if (response->is_ended)
+        return 0;
     if (!response->connection)
         return asyncio_raise(-ECONNRESET, "the response is closed");
     if (response->is_reading)
         return -EBUSY;
     int r = response->decompresses ? make_decoder(response) : 0;
-    if (r < 0)
-        return r;
     bool is_decoded = response->reader && response->reader->decoder;
-    r = is_decoded ? next_decoded(response, ret_data) : next_raw(response, ret_data);
+    if (r >= 0)
+        r = is_decoded ? next_decoded(response, ret_data) : next_raw(response, ret_data);
     if (r > 0 || r == -ECANCELED || r == -ENOMEM)
         return r;
     if (r == 0)
@@ -125,6 +122,13 @@ int aiohttp__response_next(aiohttp_client_response *response, const char **ret_d
         response->failed = r = aiohttp__response_raise(response, r);
     aiohttp__response_finish(response, r == 0);
     return r;
+}
+
+int aiohttp__reader_fail(aiohttp_client_response *response, int r)
+{
+    response->failed = aiohttp__response_raise(response, r);
+    aiohttp__response_finish(response, false);
+    return response->failed;
 }
 
 /* --- all of it --- */
@@ -175,14 +179,12 @@ int aiohttp_client_response_read(aiohttp_client_response *response, const char *
         if ((size_t)r > response->max_body - (body->size < response->max_body
                                                   ? body->size
                                                   : response->max_body)) {
-            response->failed = aiohttp__response_raise(response, -AIOHTTP_BODY_TOO_LARGE);
-            aiohttp__response_finish(response, false);
-            return response->failed;
+            return aiohttp__reader_fail(response, -AIOHTTP_BODY_TOO_LARGE);
         }
         aiohttp__bytes_append(body, data, (size_t)r);
         if (body->error)
-            return response->failed = body->error == -EMSGSIZE ? -AIOHTTP_BODY_TOO_LARGE
-                                                               : body->error;
+            return aiohttp__reader_fail(response, body->error == -EMSGSIZE ? -AIOHTTP_BODY_TOO_LARGE
+                                                                           : body->error);
     }
     bytes_put(body, '\0');
     if (body->error)
@@ -294,10 +296,8 @@ static int read_until(aiohttp_client_response *response, struct span separator,
     while (!is_whole && (r = aiohttp__reader_fill(response)) > 0) {
         is_whole = grow_line(reader, separator);
         if (line->error || line->size > response->max_body || line->size > INT_MAX) {
-            r = line->error == -ENOMEM ? -ENOMEM : -AIOHTTP_BODY_TOO_LARGE;
-            response->failed = aiohttp__response_raise(response, r);
-            aiohttp__response_finish(response, false);
-            return response->failed;
+            return aiohttp__reader_fail(response, line->error == -ENOMEM ? -ENOMEM
+                                                                         : -AIOHTTP_BODY_TOO_LARGE);
         }
     }
     if (r < 0)

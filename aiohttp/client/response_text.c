@@ -68,6 +68,24 @@ const char *aiohttp_client_response_get_encoding(const aiohttp_client_response *
 
 /* --- text --- */
 
+/* The body, decoded: kept as long as the response, since it is lent. */
+struct text {
+    struct text *next;
+    struct bytes bytes;
+    bool is_replaced;
+    char encoding[];
+};
+
+void aiohttp__texts_free(struct text *first)
+{
+    while (first) {
+        struct text *text = first;
+        first = text->next;
+        aiohttp__bytes_fini(&text->bytes);
+        asyncio_mem_free(text);
+    }
+}
+
 static bool is_utf8(struct span text)
 {
     while (text.size) {
@@ -119,42 +137,67 @@ static bool is_utf8_name(const char *encoding)
     return span_is_case(name, SPAN("utf-8")) || span_is_case(name, SPAN("utf8"));
 }
 
-static int decode(aiohttp_client_response *response, const char *encoding, bool is_replaced)
+static struct text *find_text(const aiohttp_client_response *response, const char *encoding,
+                              bool is_replaced)
+{
+    struct text *at = response->texts;
+    while (at && (at->is_replaced != is_replaced || strcmp(at->encoding, encoding) != 0))
+        at = at->next;
+    return at;
+}
+
+static int decode(aiohttp_client_response *response, const char *encoding, bool is_replaced,
+                  struct text **ret_text)
 {
     struct span body = { response->body.data, response->body.size - 1 };
     iconv_t from = iconv_open("UTF-8", encoding);
     if (from == (iconv_t)-1) /* NOLINT: it is how iconv says so */
         return asyncio_raise(-EINVAL, "there is no encoding \"%s\"", encoding);
-    aiohttp__bytes_fini(&response->text);
-    size_t most = body.size < SIZE_MAX / 8 ? body.size * 4 + 16 : SIZE_MAX;
-    response->text = bytes_up_to(most);
-    int r = convert(from, body, is_replaced, &response->text);
+    size_t size = strlen(encoding) + 1;
+    struct text *text = asyncio_mem_malloc(sizeof *text + size);
+    if (!text) {
+        iconv_close(from);
+        return -ENOMEM;
+    }
+    *text = (struct text){ .is_replaced = is_replaced,
+                           .bytes = bytes_up_to(body.size < SIZE_MAX / 8 ? body.size * 4 + 16
+                                                                         : SIZE_MAX) };
+    memcpy(text->encoding, encoding, size);
+    int r = convert(from, body, is_replaced, &text->bytes);
     iconv_close(from);
-    bytes_put(&response->text, '\0');
-    if (r == -EILSEQ)
-        return asyncio_raise(r, "the body is no text in %s", encoding);
-    return r < 0 ? r : response->text.error;
+    bytes_put(&text->bytes, '\0');
+    if (r >= 0)
+        r = text->bytes.error;
+    if (r < 0) {
+        aiohttp__texts_free(text);
+        return r == -EILSEQ ? asyncio_raise(r, "the body is no text in %s", encoding) : r;
+    }
+    text->next = response->texts;
+    response->texts = *ret_text = text;
+    return 0;
 }
 
 int(aiohttp_client_response_text)(aiohttp_client_response *response, const char **ret_text,
                                   const aiohttp_client_text_options *options)
 {
-    const char *text, *encoding = options ? options->encoding : NULL;
+    const char *body, *encoding = options ? options->encoding : NULL;
+    bool is_replaced = options && options->replace;
     size_t size;
-    int r = aiohttp_client_response_read(response, &text, &size);
+    int r = aiohttp_client_response_read(response, &body, &size);
     if (r < 0)
         return r;
     if (!encoding)
         encoding = aiohttp_client_response_get_encoding(response);
-    if (!is_utf8_name(encoding) || !is_utf8((struct span){ text, size })) {
-        if ((r = decode(response, encoding, options && options->replace)) < 0)
+    if (!is_utf8_name(encoding) || !is_utf8((struct span){ body, size })) {
+        struct text *text = find_text(response, encoding, is_replaced);
+        if (!text && (r = decode(response, encoding, is_replaced, &text)) < 0)
             return r;
-        text = response->text.data;
-        size = response->text.size - 1;
+        body = text->bytes.data;
+        size = text->bytes.size - 1;
     }
     if (options && options->ret_size)
         *options->ret_size = size;
-    *ret_text = text;
+    *ret_text = body;
     return 0;
 }
 

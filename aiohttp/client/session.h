@@ -83,6 +83,7 @@ struct aiohttp_client_request {
 };
 
 struct reader; /* response_read.c: what is kept while a body is read in pieces */
+struct text;   /* response_text.c: the body in an encoding */
 
 struct aiohttp_client_response {
     struct http1 http;        /* first: exchange.h */
@@ -112,7 +113,7 @@ struct aiohttp_client_response {
     char *content_type, *charset;
     struct bytes body;        /* once all of it was read */
     bool has_body;
-    struct bytes text;        /* decoded to UTF-8 */
+    struct text *texts;       /* decoded to UTF-8 */
 };
 
 /* --- session.c --- */
@@ -146,6 +147,10 @@ double aiohttp__response_until(const aiohttp_client_response *response, double n
 void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what);
 /* Names a failed wait or message: returns `r`, recorded. */
 int aiohttp__response_raise(aiohttp_client_response *response, int r);
+/* The redirects that led to it (takes them): of the last request, where a middleware gives it to
+ * several. */
+void aiohttp__response_set_history(aiohttp_client_response *response,
+                                   aiohttp_client_response **history, size_t count);
 /* The headers, filled in; NULL without memory. */
 struct aiohttp_headers *aiohttp__response_headers(aiohttp_client_response *response);
 struct span aiohttp__response_field(const aiohttp_client_response *response, enum header_id id);
@@ -154,6 +159,9 @@ struct span aiohttp__response_field(const aiohttp_client_response *response, enu
 /* The next decoded piece: its size, 0 at the end, an error. */
 int aiohttp__response_next(aiohttp_client_response *response, const char **ret_data);
 void aiohttp__reader_free(struct reader *reader);
+
+/* --- response_text.c --- */
+void aiohttp__texts_free(struct text *first);
 
 /* --- dial.c --- */
 /* Makes a connection on a route whose place is the caller's; on failure the place still is. */

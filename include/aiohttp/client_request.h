@@ -42,7 +42,8 @@ typedef int aiohttp_client_next(aiohttp_client_request *request,
                                 aiohttp_client_response **ret_response);
 
 /* 0 or more, and *ret_response new; or an error. What it got by `next` and does not give on, it
- * ends by aiohttp_client_response_unref. */
+ * ends by aiohttp_client_response_unref. It may keep a response and give it again, with one more
+ * reference each time: its history is then that of the last request it was given to. */
 typedef int aiohttp_client_middleware(aiohttp_client_request *request, aiohttp_client_next *next,
                                       aiohttp_client_response **ret_response, void *data);
 
