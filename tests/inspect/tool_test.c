@@ -408,7 +408,7 @@ static void test_what_cannot_be_looked_at(void **state)
     refuses("ps 1 2", 2, "usage: ");
     refuses("ps --stop", 2, "usage: ");
     refuses("ps --stop 1 2", 2, "usage: ");
-    refuses("look 1", 2, "usage: ");
+    refuses("look 1", 2, "'look' is no command");
     refuses("ps twelve", 2, "'twelve' is no process id");
     refuses("ps -1", 2, "'-1' is no process id");
     refuses("ps 99999999999", 2, "is no process id");

@@ -20,10 +20,10 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: asyncio ps [--stop] PID        a table of the tasks of a running process\n"
-    "       asyncio pstree [--stop] PID    a tree: below each task those that it awaits\n"
-    "       asyncio fetch [OPTION...] URL...      downloads; --help tells more\n"
-    "       asyncio serve [OPTION...] [FOLDER]    serves a folder over HTTP; --help tells more\n"
+    "usage: asyncio ps [--stop] PID              a table of the tasks of a running process\n"
+    "       asyncio pstree [--stop] PID          a tree: below each task those that it awaits\n"
+    "       asyncio fetch [OPTION...] URL...     downloads; --help tells more\n"
+    "       asyncio serve [OPTION...] [FOLDER]   serves a folder over HTTP; --help tells more\n"
     "       asyncio --version\n"
     "--stop: stops its threads for a moment, to see the stack of a task that runs\n";
 
@@ -84,6 +84,8 @@ int main(int argc, char **argv)
         return run_serve(argc - 1, argv + 1);
     bool is_table = !strcmp(command, "ps");
     if (!is_table && strcmp(command, "pstree") != 0) {
+        if (*command)
+            (void)complain(0, "'%s' is no command", command);
         (void)fputs(usage, stderr);
         return STATUS_USAGE;
     }
