@@ -74,6 +74,8 @@ int aiohttp__http1_go_on(struct exchange *exchange)
     if (!exchange->awaits_continue)
         return 0;
     exchange->awaits_continue = false;
+    if (exchange->is_begun)
+        return 0; /* the peer would take it for a part of the answer */
     out_add(&http1_of(exchange)->out, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
     return aiohttp__http1_flush(exchange);
 }
@@ -135,7 +137,8 @@ static void choose(struct http1 *http, const struct answer *answer)
         http->left = (uint64_t)answer->length;
     } else
         http->sends = head->version == 10 ? SENDS_UNTIL_CLOSE : SENDS_CHUNKS;
-    if (http->sends == SENDS_UNTIL_CLOSE || !is_rest_small(http))
+    if (http->sends == SENDS_UNTIL_CLOSE || !is_rest_small(http) || answer->status == 101 ||
+        is_tunnel(head, answer->status))
         exchange->closes = true;
 }
 
@@ -232,7 +235,7 @@ static void write_own_fields(struct http1 *http, const struct answer *answer,
     }
     if (!written->server)
         at = put(at, http->server.data, http->server.size);
-    if (!written->connection && answer->status >= 200) {
+    if (!written->connection && answer->status >= 200 && !is_tunnel(head, answer->status)) {
         if (http->exchange.closes)
             at = PUT(at, "Connection: close\r\n");
         else if (head->flags & HEAD_SAID_KEEP_ALIVE && head->version == 10)

@@ -134,6 +134,8 @@ int aiohttp__web_compress_write(struct aiohttp_web_response *response, const voi
     struct exchange *exchange = response->request->exchange;
     struct span in = { data, size };
     for (;;) {
+        if (!response->encoder || (response->is_ended && how == ENCODE_MORE))
+            return -ASYNCIO_INVALID_STATE; /* another task has ended the body */
         int n = aiohttp__encoder_step(response->encoder, &in, (enum encode)how, piece,
                                       sizeof piece);
         if (n < 0)

@@ -25,11 +25,12 @@ static struct web_match *match_of(const aiohttp_web_request *request)
     return request->match;
 }
 
-/* The path as routes are compared with it; .data NULL without memory. */
+/* The path as routes are compared with it, in the arena: what is found in it is asked for later,
+ * when the stream's buffer has moved. .data NULL without memory. */
 static struct span decoded(struct span path, struct arena *arena)
 {
-    if (!path.size || !memchr(path.data, '%', path.size))
-        return path.data ? path : SPAN("");
+    if (!path.size)
+        return SPAN("");
     char *memory = aiohttp__arena_alloc(arena, path.size);
     struct bytes out = bytes_in(memory, memory ? path.size : 0);
     aiohttp__unquote(&out, path, UNQUOTE_PATH_SAFE);

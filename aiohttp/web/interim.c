@@ -52,8 +52,13 @@ int aiohttp_web_response_upgrade(aiohttp_web_response *response, const char *pro
                                                                : "the body has to be read first");
     if (protocol ? !is_wanted(exchange, span_of(protocol)) : !is_connect)
         return asyncio_raise(-EINVAL, "the request asks for no such thing");
-    int r = aiohttp_web_response_set_status(response, protocol ? 101 : 200, NULL);
-    if (r >= 0 && protocol)
+    /* From now on the handler reads the stream. */
+    int r = exchange->type->watch(exchange, false);
+    if (r < 0)
+        return r;
+    response->status = protocol ? 101 : 200;
+    response->reason = NULL;
+    if (protocol)
         r = aiohttp_web_response_set_header(response, "Upgrade", protocol);
     if (r >= 0 && protocol)
         r = aiohttp_web_response_set_header(response, "Connection", "Upgrade");

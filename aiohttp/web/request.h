@@ -34,6 +34,7 @@ struct aiohttp_web_response {
     struct aiohttp_web_request *request;
     int status;
     bool is_prepared;   /* its head is fixed */
+    bool is_preparing;  /* on_response_prepare is called */
     bool is_ended;
     bool forces_close;
     bool compresses;

@@ -39,7 +39,7 @@ int aiohttp_web_response_set_status(aiohttp_web_response *response, int status, 
 {
     if (response->is_prepared)
         return -ASYNCIO_INVALID_STATE;
-    if (status < 101 || status > 599)
+    if (status < 200 || status > 599)
         return asyncio_raise(-EINVAL, "%d is no status of an answer", status);
     if (reason && !aiohttp__is_value(span_of(reason)))
         return asyncio_raise(-EINVAL, "the reason has control characters");

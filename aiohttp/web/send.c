@@ -7,9 +7,12 @@
 
 #include <aiohttp/error.h>
 #include <aiohttp/web_exceptions.h>
+#include <asyncio/alloc.h>
+#include <asyncio/file.h>
 #include <asyncio/loop.h>
 #include <errno.h>
 
+enum { FILE_PIECE = 65536 };
 
 /* The Set-Cookie fields come last, since a cookie that is set again replaces the one before. */
 static int add_cookies(struct aiohttp_web_response *response)
@@ -29,9 +32,13 @@ int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t l
     struct exchange *exchange = request->exchange;
     if (response->is_prepared)
         return 0;
+    if (response->is_preparing)
+        return -ASYNCIO_INVALID_STATE;
     if (!response->status)
         response->status = 200;
+    response->is_preparing = true;
     int r = request->match ? aiohttp__web_match_prepare(request, request->match) : 0;
+    response->is_preparing = false;
     if (r >= 0)
         r = add_cookies(response);
     if (r < 0)
@@ -91,8 +98,8 @@ int aiohttp_web_response_write_eof(aiohttp_web_response *response)
         return -ASYNCIO_INVALID_STATE;
     if (response->is_ended)
         return 0;
+    response->is_ended = true; /* nobody else writes while this waits */
     int r = end_body(response);
-    response->is_ended = true;
     return r < 0 ? r : exchange->type->flush(exchange);
 }
 
@@ -105,6 +112,26 @@ int aiohttp_web_response_flush(aiohttp_web_response *response)
     return r < 0 ? r : exchange->type->flush(exchange);
 }
 
+/* A piece of the file; where the system cannot send it, in chunks, it is read and written. */
+static int send_piece(struct aiohttp_web_response *response, int64_t offset, int64_t size)
+{
+    struct exchange *exchange = response->request->exchange;
+    int r = exchange->type->send_file(exchange, response->file, offset, size);
+    if (r != -ASYNCIO_SENDFILE_NOT_AVAILABLE)
+        return r;
+    char *room = asyncio_mem_malloc(FILE_PIECE);
+    for (r = room ? 0 : -ENOMEM; r >= 0 && size > 0;) {
+        size_t most = size < FILE_PIECE ? (size_t)size : FILE_PIECE;
+        int count = asyncio_pread(response->file, room, most, offset);
+        r = count > 0 ? exchange->type->write(exchange, room, (size_t)count, false)
+                      : count < 0 ? count : -EMSGSIZE; /* it has become shorter */
+        offset += count;
+        size -= count;
+    }
+    asyncio_mem_free(room);
+    return r < 0 ? r : 0;
+}
+
 /* Text and bytes of the file, in turns. */
 static int send_parts(struct aiohttp_web_response *response)
 {
@@ -113,7 +140,7 @@ static int send_parts(struct aiohttp_web_response *response)
     for (struct web_part *at = response->parts; at && r >= 0; at = at->next) {
         r = exchange->type->write(exchange, at->text.data, at->text.size, true);
         if (r >= 0 && at->size)
-            r = exchange->type->send_file(exchange, response->file, at->offset, at->size);
+            r = send_piece(response, at->offset, at->size);
     }
     return r;
 }
@@ -125,8 +152,7 @@ static int send_body(struct aiohttp_web_response *response)
     if (response->parts)
         r = send_parts(response);
     else if (response->file >= 0)
-        r = exchange->type->send_file(exchange, response->file, response->file_offset,
-                                      response->file_size);
+        r = send_piece(response, response->file_offset, response->file_size);
     else if (response->body_size)
         r = exchange->type->write(exchange, response->body, response->body_size, true);
     if (r < 0)

@@ -30,9 +30,10 @@ int aiohttp__web_answer_refused(aiohttp_web_request *request)
 
 static int finish(aiohttp_web_request *request, int r)
 {
+    struct web_match *match = request->match; /* an answer in need goes without */
     r = aiohttp__web_request_send(request, r);
-    if (request->match)
-        aiohttp__web_match_end(request->match);
+    if (match)
+        aiohttp__web_match_end(match);
     aiohttp__web_request_end(request);
     return r;
 }

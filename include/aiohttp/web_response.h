@@ -83,8 +83,8 @@ AIOHTTP_API int aiohttp_web_response_status(const aiohttp_web_response *response
 /* The reason: the usual one, unless another was set. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_response_reason(const aiohttp_web_response *response);
 
-/* Sets status and reason (NULL: the usual one; copied). -EINVAL, -ENOMEM;
- * -ASYNCIO_INVALID_STATE after prepare. Does not suspend. */
+/* Sets status and reason (NULL: the usual one; copied). -EINVAL for a status that is none (200 to
+ * 599), -ENOMEM; -ASYNCIO_INVALID_STATE after prepare. Does not suspend. */
 AIOHTTP_API int aiohttp_web_response_set_status(aiohttp_web_response *response, int status,
                                                 const char *reason);
 

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers that do what the manual does not tell them to, peers that do what no peer should, and
+ * both at the worst moment: nothing of it may harm the server, or whoever comes next on the
+ * connection. */
+#include "web/web_test.h"
+
+#include <aiohttp/test_utils.h>
+
+typedef int conversation(struct live *live);
+
+/* A server of an application with one route for all paths below "/". */
+struct show {
+    aiohttp_web_handler *handler;
+    const char *path;
+    conversation *talk;
+    int handler_cancellation;
+};
+
+static int run_show(void *data)
+{
+    const struct show *show = data;
+    aiohttp_test_server *server = NULL;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    int r = aiohttp_web_application_add_route(app, "*", show->path, show->handler,
+                                              .handler_cancellation = show->handler_cancellation);
+    if (r < 0) {
+        aiohttp_web_application_unref(app);
+        return r;
+    }
+    if ((r = aiohttp_test_server_new(app, &server)) >= 0) {
+        struct live live = { .port = aiohttp_test_server_port(server) };
+        r = show->talk(&live);
+    }
+    int closed = server ? aiohttp_test_server_close(server) : 0;
+    aiohttp_web_application_unref(app);
+    int slept = asyncio_sleep(0);
+    return r < 0 ? r : closed < 0 ? closed : slept;
+}
+
+static void run_talk(aiohttp_web_handler *handler, const char *path, conversation *talk)
+{
+    struct show show = { handler, path, talk, 0 };
+    run_everywhere_with(run_show, &show);
+}
+
+/* Sends the pieces with a pause between, then reads to the end. */
+static int send_slowly(struct live *live, const char *const *pieces, char *answer, size_t room)
+{
+    asyncio_stream *stream;
+    int r = live_open(live, &stream);
+    if (r < 0)
+        return r;
+    for (; r >= 0 && *pieces; pieces++) {
+        r = asyncio_stream_write(stream, *pieces, strlen(*pieces));
+        if (r >= 0)
+            r = settle();
+    }
+    if (r >= 0)
+        r = asyncio_stream_write_eof(stream);
+    if (r >= 0 || r == -EPIPE || r == -ECONNRESET)
+        r = read_all(stream, answer, room - 1);
+    if (r >= 0)
+        answer[r] = '\0';
+    asyncio_stream_close(stream);
+    asyncio_stream_unref(stream);
+    return r;
+}
+
+/* --- what was found in the path, after the body has moved the buffer --- */
+
+static int name_later(aiohttp_web_request *request)
+{
+    const char *text;
+    int r = aiohttp_web_request_text(request, &text);
+    if (r < 0)
+        return r;
+    const char *name = aiohttp_web_request_match_info(request, "name");
+    const char *canonical = aiohttp_web_request_canonical(request);
+    return aiohttp_web_respondf(request, "%s %s %s", name ? name : "?", canonical, text);
+}
+
+static int talk_name_later(struct live *live)
+{
+    static const char *const pieces[] = {
+        "POST /things/some-name-that-is-long/x HTTP/1.1\r\nHost: a\r\nContent-Length: 64\r\n\r\n",
+        "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef", NULL
+    };
+    char answer[2048];
+    int r = send_slowly(live, pieces, answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK_TEXT(body_of(answer), "some-name-that-is-long /things/{name}/x "
+                                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    return 0;
+}
+
+static void test_match_info_after_body(void **state)
+{
+    (void)state;
+    run_talk(name_later, "/things/{name}/x", talk_name_later);
+}
+
+/* --- 100 Continue is nothing to say in the middle of an answer --- */
+
+static int read_late(aiohttp_web_request *request)
+{
+    const char *text;
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    int r = aiohttp_web_response_prepare(response);
+    if (r >= 0)
+        r = aiohttp_web_response_write(response, "before ", 7);
+    if (r >= 0)
+        r = aiohttp_web_request_continue(request);
+    if (r >= 0)
+        r = aiohttp_web_request_text(request, &text);
+    return r < 0 ? r : aiohttp_web_response_write(response, text, strlen(text));
+}
+
+static int talk_read_late(struct live *live)
+{
+    static const char *const pieces[] = {
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n", "body",
+        NULL
+    };
+    char answer[2048];
+    int r = send_slowly(live, pieces, answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK(!strstr(answer, "100 Continue"));
+    CHECK_TEXT(body_of(answer), "7\r\nbefore \r\n4\r\nbody\r\n0\r\n\r\n");
+    return 0;
+}
+
+static void test_continue_after_begin(void **state)
+{
+    (void)state;
+    run_talk(read_late, "/", talk_read_late);
+}
+
+/* --- CONNECT that was answered like any other request --- */
+
+static int say_yes(aiohttp_web_request *request, aiohttp_web_next *next)
+{
+    (void)next;
+    return aiohttp_web_respond(request, "yes");
+}
+
+static int connects(void *data)
+{
+    char answer[2048];
+    (void)data;
+    aiohttp_test_server *server = NULL;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    aiohttp_web_application_add_middleware(app, say_yes);
+    int r = aiohttp_test_server_new(app, &server);
+    if (r >= 0) {
+        struct live live = { .port = aiohttp_test_server_port(server) };
+        r = live_ask(&live,
+                     "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"
+                     "GET /inside HTTP/1.1\r\nHost: a\r\n\r\n",
+                     answer, sizeof answer);
+    }
+    int closed = server ? aiohttp_test_server_close(server) : 0;
+    aiohttp_web_application_unref(app);
+    int slept = asyncio_sleep(0);
+    if (r < 0 || closed < 0 || slept < 0)
+        return r < 0 ? r : closed < 0 ? closed : slept;
+    CHECK_IS(count_of(answer, "HTTP/1.1 "), 1);
+    return 0;
+}
+
+static void test_connect_without_upgrade(void **state)
+{
+    (void)state;
+    run_everywhere(connects);
+}
+
+/* --- 101 that is none --- */
+
+static int claims_101(aiohttp_web_request *request)
+{
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    int r = aiohttp_web_response_set_status(response, 101, NULL);
+    if (r == -EINVAL)
+        r = aiohttp_web_response_set_status(response, 199, NULL);
+    return r == -EINVAL ? aiohttp_web_respond(request, "none") : -EPROTO;
+}
+
+static int talk_101(struct live *live)
+{
+    char answer[4096];
+    int r = live_ask(live, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                     answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 200 ");
+    return 0;
+}
+
+static void test_101(void **state)
+{
+    (void)state;
+    run_talk(claims_101, "/", talk_101);
+}
+
+/* --- an upgrade of a request that is watched --- */
+
+static int upgraded;
+
+static int upgrade_watched(aiohttp_web_request *request)
+{
+    char line[64];
+    asyncio_stream *stream;
+    int r = aiohttp_web_response_upgrade(aiohttp_web_request_response(request), "shout", &stream);
+    if (r >= 0)
+        r = settle();
+    while (r >= 0 && (r = asyncio_stream_readline(stream, line, sizeof line)) > 0)
+        r = asyncio_stream_write(stream, line, (size_t)r);
+    upgraded = r;
+    return r;
+}
+
+static int talk_upgrade_watched(struct live *live)
+{
+    static const char *const pieces[] = {
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\n", "one\n",
+        "two\n", NULL
+    };
+    char answer[2048];
+    upgraded = -1;
+    int r = send_slowly(live, pieces, answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 101 ");
+    CHECK_TEXT(body_of(answer), "one\ntwo\n");
+    CHECK_IS(upgraded, 0);
+    return 0;
+}
+
+static void test_upgrade_watched(void **state)
+{
+    (void)state;
+    struct show show = { upgrade_watched, "/", talk_upgrade_watched, 1 };
+    run_everywhere_with(run_show, &show);
+}
+
+/* --- a file, although chunks were asked for --- */
+
+static char file_name[64];
+
+static int file_in_chunks(aiohttp_web_request *request)
+{
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    int r = aiohttp_web_response_enable_chunked_encoding(response);
+    return r < 0 ? r : aiohttp_web_file_response(request, file_name);
+}
+
+static int talk_file_in_chunks(struct live *live)
+{
+    char answer[2048];
+    int r = live_ask(live, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 200 ");
+    CHECK_TEXT(body_of(answer), "8\r\ncontent\n\r\n0\r\n\r\n");
+    return 0;
+}
+
+static void test_file_in_chunks(void **state)
+{
+    (void)state;
+    snprintf(file_name, sizeof file_name, "/tmp/asyncio-misuse-%d", (int)getpid());
+    FILE *file = fopen(file_name, "w");
+    assert_non_null(file);
+    fputs("content\n", file);
+    fclose(file);
+    run_talk(file_in_chunks, "/", talk_file_in_chunks);
+    unlink(file_name);
+}
+
+/* --- a signal that prepares the answer that is being prepared --- */
+
+static int prepares_again(aiohttp_web_request *request)
+{
+    return aiohttp_web_response_prepare(aiohttp_web_request_response(request));
+}
+
+static int hello(aiohttp_web_request *request)
+{
+    return aiohttp_web_respond(request, "hello");
+}
+
+static int prepare_in_signal(void *data)
+{
+    char answer[2048];
+    (void)data;
+    aiohttp_test_server *server = NULL;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    aiohttp_web_application_add_get(app, "/", hello);
+    aiohttp_web_application_on_response_prepare(app, prepares_again);
+    int r = aiohttp_test_server_new(app, &server);
+    if (r >= 0) {
+        struct live live = { .port = aiohttp_test_server_port(server) };
+        r = live_ask(&live, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", answer, sizeof answer);
+    }
+    int closed = server ? aiohttp_test_server_close(server) : 0;
+    aiohttp_web_application_unref(app);
+    int slept = asyncio_sleep(0);
+    if (r < 0 || closed < 0 || slept < 0)
+        return r < 0 ? r : closed < 0 ? closed : slept;
+    CHECK_BEGINS(answer, "HTTP/1.1 500 ");
+    return 0;
+}
+
+static void test_prepare_in_signal(void **state)
+{
+    (void)state;
+    run_everywhere(prepare_in_signal);
+}
+
+/* --- what a request keeps is given back, also when its answer could not be sent --- */
+
+static AIOHTTP_WEB_APP_KEY(key, int);
+static int destroyed;
+
+static void on_destroy(void *value)
+{
+    (void)value;
+    destroyed++;
+}
+
+static int keeps(aiohttp_web_request *request)
+{
+    static int value;
+    int r = aiohttp_web_request_set(request, &key, &value, on_destroy);
+    if (r >= 0)
+        r = aiohttp_web_response_set_header(aiohttp_web_request_response(request),
+                                            "Content-Length", "5");
+    return r < 0 ? r : aiohttp_web_respond(request, "hello");
+}
+
+static int talk_keeps(struct live *live)
+{
+    char answer[2048];
+    destroyed = 0;
+    int r = live_ask(live, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 500 ");
+    CHECK_IS(destroyed, 1);
+    return 0;
+}
+
+static void test_kept_values(void **state)
+{
+    (void)state;
+    run_talk(keeps, "/", talk_keeps);
+}
+
+/* --- two tasks, one answer that is compressed --- */
+
+static char noise[200000];
+
+static int write_noise(aiohttp_web_response *response)
+{
+    int r = 0;
+    for (int i = 0; i < 500 && r >= 0; i++)
+        r = aiohttp_web_response_write(response, noise, sizeof noise);
+    return r;
+}
+
+static int noisy_result;
+
+static int ends_meanwhile(aiohttp_web_request *request)
+{
+    asyncio_task *task;
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    int r = aiohttp_web_response_set_content_type(response, "text/plain");
+    if (r >= 0)
+        r = aiohttp_web_response_enable_compression(response);
+    if (r >= 0)
+        r = aiohttp_web_response_prepare(response);
+    if (r < 0)
+        return r;
+    START(task, write_noise, response);
+    r = settle();
+    if (r >= 0)
+        r = aiohttp_web_response_write_eof(response);
+    noisy_result = join(task);
+    return r;
+}
+
+static int talk_ends_meanwhile(struct live *live)
+{
+    static char answer[1 << 20];
+    static const char request[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n";
+    asyncio_stream *stream;
+    if (world.is_chopped)
+        return 0;
+    int r = live_open(live, &stream);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, request, sizeof request - 1);
+    for (int i = 0; i < 5 && r >= 0; i++)
+        r = settle();
+    while (r >= 0 && (r = asyncio_stream_read(stream, answer, sizeof answer)) > 0)
+        ;
+    asyncio_stream_close(stream);
+    asyncio_stream_unref(stream);
+    if (r >= 0)
+        CHECK_IS(noisy_result, -ASYNCIO_INVALID_STATE);
+    return r < 0 && r != -ECONNRESET ? r : 0;
+}
+
+static void test_two_tasks_one_answer(void **state)
+{
+    (void)state;
+    unsigned long state_ = 1;
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (char)((state_ = state_ * 6364136223846793005u + 1442695040888963407u) >> 56);
+    run_talk(ends_meanwhile, "/", talk_ends_meanwhile);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_match_info_after_body),
+        cmocka_unit_test(test_continue_after_begin),
+        cmocka_unit_test(test_connect_without_upgrade),
+        cmocka_unit_test(test_101),
+        cmocka_unit_test(test_upgrade_watched),
+        cmocka_unit_test(test_file_in_chunks),
+        cmocka_unit_test(test_prepare_in_signal),
+        cmocka_unit_test(test_kept_values),
+        cmocka_unit_test(test_two_tasks_one_answer),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
