@@ -41,7 +41,17 @@
 
 enum { ROOM = 1 << 17, INPUT_MAX = 16384, PORT = 8080, REQUESTS = 3, MARK = 0xff, BODY_MAX = 4000 };
 
-enum { HOW_READ, HOW_ANY, HOW_LINE, HOW_EVENT, HOW_TEXT, HOW_JSON, HOW_INTO, HOW_RELEASE, HOW_RATIO };
+enum {
+    HOW_READ,
+    HOW_ANY,
+    HOW_LINE,
+    HOW_EVENT,
+    HOW_TEXT,
+    HOW_JSON,
+    HOW_INTO,
+    HOW_RELEASE,
+    HOW_RATIO, /* with the limit on it, beside one of the others */
+};
 
 enum {
     ASK_HEAD = 1,

@@ -2,6 +2,8 @@
 /* Responses: their making, their head, their end. See session.h; bodies are in response_read.c. */
 #include "client/reader.h"
 
+#include "client/reader.h"
+
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
 #include <errno.h>
@@ -98,6 +100,17 @@ static int raise_late(aiohttp_client_response *response)
                          is_total ? ", while the phase was not over" : "");
 }
 
+static int raise_coded(aiohttp_client_response *response, const char *host)
+{
+    struct span coding = aiohttp__response_field(response, HEADER_CONTENT_ENCODING);
+    const struct reader *reader = response->reader;
+    return asyncio_raise(-AIOHTTP_CONTENT_ENCODING, "%s: the body is no \"%.*s\", behind byte %llu",
+                         host, coding.size < 100 ? (int)coding.size : 100, coding.data,
+                         (unsigned long long)(reader && reader->decoder
+                                                  ? aiohttp__decoder_given(reader->decoder)
+                                                  : 0));
+}
+
 int aiohttp__response_raise(aiohttp_client_response *response, int r)
 {
     const struct head *head = &response->http.exchange.head;
@@ -126,6 +139,8 @@ int aiohttp__response_raise(aiohttp_client_response *response, int r)
     case -AIOHTTP_BODY_TOO_LARGE:
         return asyncio_raise(r, "%s: the body is larger than %zu bytes, or unpacks to too much",
                              host, response->max_body);
+    case -AIOHTTP_CONTENT_ENCODING:
+        return raise_coded(response, host);
     case -ECONNRESET:
     case -EPIPE:
         return asyncio_raise(r, "%s: the connection was lost (%s)", host,

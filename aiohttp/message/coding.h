@@ -6,11 +6,12 @@
  *            caller's buffer, whatever comes in (CVE-2025-69223). Steps are a computation and do
  *            not suspend.
  * DECODING   Up to limits->codings, one over the other, the last one named is undone first.
- *            Counted are: what came out against what went in (limits->inflate_ratio, from
- *            inflate_ratio_from bytes on: -AIOHTTP_BODY_TOO_LARGE) and the members of gzip or
- *            frames of zstd (limits->gzip_members). The size of the whole is the reader's to
- *            count. "deflate" is zlib's format, or the bare one that some send. A body that ends
- *            in its middle, or goes on behind its end, is none: -AIOHTTP_CONTENT_ENCODING.
+ *            Counted are: what came out so far against what went in so far
+ *            (limits->inflate_ratio, from inflate_ratio_from bytes on: -AIOHTTP_BODY_TOO_LARGE)
+ *            and the members of gzip or frames of zstd (limits->gzip_members). The size of the
+ *            whole is the reader's to count. "deflate" is zlib's format, or the bare one that some
+ *            send. A body that ends in its middle, or goes on behind its end, is none:
+ *            -AIOHTTP_CONTENT_ENCODING.
  * DISCARDING A body that nobody wants is dropped as it came: never decode to throw away
  *            (CVE-2026-54278).
  * MEMORY     From asyncio_mem, but for zstd's, which lets nobody choose. A decoder: 48 KiB (gzip),
@@ -22,6 +23,7 @@
 #include "base/span.h"
 
 #include <aiohttp/limits.h>
+#include <stdint.h>
 
 /* In the order in which a server likes them, the least first. */
 enum coding { CODING_IDENTITY, CODING_DEFLATE, CODING_GZIP, CODING_BR, CODING_ZSTD, CODING_COUNT };
@@ -84,12 +86,16 @@ int aiohttp__decoder_new(struct span content_encoding, const aiohttp_limits *lim
 
 /* Decodes some of *in, and moves it on. The bytes that were written to `out` (limits->inflate_step
  * at most); 0: all of *in was taken, and nothing can be given before more comes.
- * -AIOHTTP_CONTENT_ENCODING, -AIOHTTP_BODY_TOO_LARGE, -ENOMEM; the same again afterwards. */
+ * -AIOHTTP_CONTENT_ENCODING, -AIOHTTP_BODY_TOO_LARGE, -ENOMEM; the same again afterwards. What
+ * stands before a damage is given first (br keeps the last of it to itself). */
 int aiohttp__decoder_step(struct decoder *decoder, struct span *in, char *out, size_t size);
 
 /* The body has ended, and step has given 0: 0 when it was whole (nothing at all is, too), else
  * -AIOHTTP_CONTENT_ENCODING. */
 int aiohttp__decoder_finish(const struct decoder *decoder);
+
+/* How many bytes came out so far. */
+uint64_t aiohttp__decoder_given(const struct decoder *decoder);
 
 /* NULL allowed. */
 void aiohttp__decoder_free(struct decoder *decoder);

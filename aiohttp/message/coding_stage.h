@@ -23,6 +23,7 @@ struct stage {
     unsigned char head[2]; /* deflate: the first bytes, until it is known which it is */
     uint8_t head_size;
     uint64_t members;
+    int error; /* behind what it has given */
 };
 
 struct stage_kind {

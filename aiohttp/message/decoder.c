@@ -4,7 +4,9 @@
  * MODEL      Stages in a row, each with a piece of memory behind it but for the last one, which
  *            gives to the caller. A step asks the last stage; one that has nothing to work on asks
  *            the one before it.
- * INVARIANT  What a stage has given is counted before it is looked at; `error` stays. */
+ * INVARIANT  What a stage has given is counted before it is looked at; `error` stays. A stage's
+ *            error comes when what stands before it is out: where the input was cut changes
+ *            nothing. */
 #include "message/coding_stage.h"
 
 #include "wire/ascii.h"
@@ -106,11 +108,10 @@ static int next_member(struct stage *stage)
     return stage->kind->again(stage);
 }
 
-/* One stage, as far as its input and the room go: bytes given, or an error. */
-static int stage_step(struct decoder *decoder, struct stage *stage, struct span *in, char *out,
-                      size_t size)
+/* One stage, as far as its input and the room go, which is less then. 0, or an error. */
+static int stage_go(const struct decoder *decoder, struct stage *stage, struct span *in, char *out,
+                    size_t *room)
 {
-    size_t room = size;
     for (;;) {
         if (in->size && stage->has_ended) {
             int r = next_member(stage);
@@ -121,21 +122,31 @@ static int stage_step(struct decoder *decoder, struct stage *stage, struct span 
             return -AIOHTTP_CONTENT_ENCODING;
         stage->has_begun |= in->size != 0;
         if (!stage->has_begun || stage->has_ended)
-            return (int)(size - room);
-        size_t before = in->size, room_before = room;
-        int r = stage->kind->step(stage, in, ENCODE_MORE, &out, &room);
+            return 0;
+        size_t before = in->size, room_before = *room;
+        int r = stage->kind->step(stage, in, ENCODE_MORE, &out, room);
         if (r < 0)
             return r;
         if (r == STEP_END) {
             stage->has_ended = true;
             stage->has_begun = false;
         }
-        bool has_moved = in->size != before || room != room_before;
+        bool has_moved = in->size != before || *room != room_before;
         if (!has_moved && in->size && r != STEP_END)
             return -AIOHTTP_CONTENT_ENCODING; /* for ever, if it were asked again */
-        if (!room || (!has_moved && r != STEP_END) || (!in->size && r == STEP_END))
-            return (int)(size - room);
+        if (!*room || (!has_moved && r != STEP_END) || (!in->size && r == STEP_END))
+            return 0;
     }
+}
+
+/* As far as its input and the room go: bytes given, or an error. */
+static int stage_step(const struct decoder *decoder, struct stage *stage, struct span *in,
+                      char *out, size_t size)
+{
+    size_t room = size;
+    if (!stage->error)
+        stage->error = stage_go(decoder, stage, in, out, &room);
+    return room < size ? (int)(size - room) : stage->error;
 }
 
 /* What stage `i` gives; input of the first one is *in. */
@@ -170,6 +181,11 @@ int aiohttp__decoder_step(struct decoder *decoder, struct span *in, char *out, s
     if (given < 0)
         decoder->error = given;
     return given;
+}
+
+uint64_t aiohttp__decoder_given(const struct decoder *decoder)
+{
+    return decoder->given;
 }
 
 int aiohttp__decoder_finish(const struct decoder *decoder)

@@ -58,9 +58,12 @@ static const struct bad bodies[] = {
     { "a bad trailer", OK "Transfer-Encoding: chunked\r\n\r\n0\r\nA : b\r\n\r\n",
       AIOHTTP_BAD_HTTP_MESSAGE, "" },
     { "no gzip", OK "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
-      AIOHTTP_CONTENT_ENCODING, "" },
+      AIOHTTP_CONTENT_ENCODING, "\"gzip\", behind byte 0" },
     { "half a gzip", OK "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x08",
-      AIOHTTP_CONTENT_ENCODING, "" },
+      AIOHTTP_CONTENT_ENCODING, "behind byte 0" },
+    { "half a deflate",
+      OK "Content-Encoding: deflate\r\nContent-Length: 7\r\n\r\n\x4b\x4c\x4a\x06\x01xx",
+      AIOHTTP_CONTENT_ENCODING, "\"deflate\", behind byte 7" },
     { "a body too large", OK "Content-Length: 300\r\n\r\n", AIOHTTP_BODY_TOO_LARGE, "" },
 };
 

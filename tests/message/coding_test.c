@@ -154,6 +154,40 @@ static void what_is_damaged_is_refused(void **state)
     }
 }
 
+/* However it is cut: what stands before the damage is given, then the error. */
+static void what_stands_before_is_given(void **state)
+{
+    (void)state;
+    aiohttp_limits limits = aiohttp_server_limits();
+    fill(300, 1);
+    for (size_t c = 0; c < 4; c++)
+        for (int is_checksum = 0; is_checksum < 2; is_checksum++) {
+            struct decoder *decoder;
+            size_t size = 0;
+            bool has_checksum = codings[c] == CODING_GZIP || codings[c] == CODING_DEFLATE;
+            if (!is_there(codings[c]) || (is_checksum && !has_checksum))
+                continue;
+            assert_int_equal(encode(codings[c], 300, 300, MOST, &size), 0);
+            if (is_checksum)
+                packed[size - 1] = (char)~packed[size - 1];
+            else {
+                memset(packed + size, 'x', 8);
+                size += 8;
+            }
+            struct span in = { packed, size };
+            int r = aiohttp__decoder_new(aiohttp__coding_name(codings[c]), &limits, &decoder);
+            assert_int_equal(r, 0);
+            assert_int_equal(aiohttp__decoder_step(decoder, &in, back, sizeof back), 300);
+            assert_memory_equal(back, plain, 300);
+            for (int i = 0; i < 2; i++) {
+                r = aiohttp__decoder_step(decoder, &in, back, sizeof back);
+                assert_int_equal(r, -AIOHTTP_CONTENT_ENCODING);
+            }
+            assert_int_equal((long)aiohttp__decoder_given(decoder), 300);
+            aiohttp__decoder_free(decoder);
+        }
+}
+
 static void bare_deflate_is_taken(void **state)
 {
     (void)state;
@@ -417,6 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_in_comes_out),
         cmocka_unit_test(what_is_damaged_is_refused),
+        cmocka_unit_test(what_stands_before_is_given),
         cmocka_unit_test(bare_deflate_is_taken),
         cmocka_unit_test(a_bomb_is_found_out),
         cmocka_unit_test(a_ratio_is_counted_exactly),
