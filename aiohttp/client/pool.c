@@ -283,6 +283,8 @@ void aiohttp__pool_give(struct connection *connection, bool is_reusable)
     }
     size_t per_host = connector->options.limit_per_host;
     struct waiter *at = connector->first_waiter;
+    /* Also where it goes on at once: who gets it need not ask whether it still lives. */
+    connection->idle_since = asyncio_loop_time(connector->loop);
     while (at && at->route != route && per_host && at->route->open >= per_host)
         at = at->after;
     if (at && at->route == route) {
@@ -291,7 +293,6 @@ void aiohttp__pool_give(struct connection *connection, bool is_reusable)
         wake(at, connection);
         return;
     }
-    connection->idle_since = asyncio_loop_time(connector->loop);
     push_idle(connection);
     if (connector->first_waiter) /* one to elsewhere: this one makes room */
         serve_waiters(connector);
