@@ -20,6 +20,8 @@ struct pool;
 enum {
     /* the most that one read brings when nobody has said how much he wants */
     SCRATCH_SIZE = 65536,
+    /* the same where a stream's limit is at least half of it */
+    LARGEST_FILL = 262144,
     STREAK_MAX = 64,
 };
 

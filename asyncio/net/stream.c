@@ -280,12 +280,15 @@ static void divert(asyncio_stream *stream, size_t size)
                                       size < SCRATCH_SIZE ? size : SCRATCH_SIZE);
 }
 
-/* What one receive has brought: the next block is made for as much. */
+/* What one receive has brought: the next block is made for as much. Beyond the scratch's size only
+ * where the user's limit asks for it: a bulk transfer then takes fewer, larger receives, and sends
+ * fewer acknowledgements. */
 static void learn(asyncio_stream *stream, size_t got)
 {
     size_t chunk = stream->chunk;
-    if (got >= chunk && chunk < SCRATCH_SIZE)
-        stream->chunk = (uint32_t)(chunk * 4 < SCRATCH_SIZE ? chunk * 4 : SCRATCH_SIZE);
+    size_t most = stream->limit >= LARGEST_FILL / 2 ? LARGEST_FILL : SCRATCH_SIZE;
+    if (got >= chunk && chunk < most)
+        stream->chunk = (uint32_t)(chunk * 4 < most ? chunk * 4 : most);
     else if (got < chunk / 4 && chunk > BLOCK_MIN)
         stream->chunk = (uint32_t)(chunk / 2);
 }
