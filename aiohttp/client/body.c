@@ -37,6 +37,22 @@ static unsigned count_of(const aiohttp_client_request_options *options)
            (options->json != NULL) + (options->generator != NULL) + (options->payload != NULL);
 }
 
+/* What an earlier request has sent is begun anew, or refused before anything is sent. */
+static int begin_anew(const aiohttp_client_request_options *options)
+{
+    int r = 0;
+    if (options->form)
+        r = aiohttp__form_data_rewind(options->form);
+    else if (options->multipart)
+        r = aiohttp__multipart_writer_rewind(options->multipart);
+    else if (options->payload)
+        r = aiohttp__payload_rewind(options->payload);
+    return r < 0 && r != -ENOMEM && r != -ECANCELED
+               ? asyncio_raise(-AIOHTTP_BODY_SENT, "the body was sent by another request, and "
+                                                   "cannot be again")
+               : r;
+}
+
 static int make_payload(struct ask_body *body, const aiohttp_client_request_options *options)
 {
     if (options->file)
@@ -96,7 +112,9 @@ int aiohttp__body_begin_of(struct aiohttp_client_request *request)
         body->content_type = "text/plain; charset=utf-8";
         body->is_bytes = true;
     } else {
-        int r = make_payload(body, options);
+        int r = begin_anew(options);
+        if (r >= 0)
+            r = make_payload(body, options);
         if (r < 0)
             return r;
         body->content_type = aiohttp_payload_content_type(body->payload);

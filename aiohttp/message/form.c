@@ -101,7 +101,8 @@ int(aiohttp_form_data_add_field)(aiohttp_form_data *form, const char *name, cons
     aiohttp_headers *headers = headers_of(name, o, &r);
     if (headers && o->read)
         r = aiohttp_multipart_writer_append_stream(form->writer, o->read, o->source, headers,
-                                                   .length = o->length, .destroy = o->destroy);
+                                                   .length = o->length, .destroy = o->destroy,
+                                                   .rewind = o->rewind);
     else if (headers)
         r = aiohttp_multipart_writer_append(form->writer, text.data, text.size, headers);
     aiohttp_headers_unref(headers);

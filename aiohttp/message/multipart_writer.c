@@ -30,6 +30,8 @@ struct part {
     aiohttp_multipart_source *read;
     void *source;
     void (*destroy)(void *source); /* NULL: none, or called */
+    int (*rewind)(void *source);   /* NULL: it cannot begin anew */
+    bool was_read;                 /* some of the source */
     int64_t length;                /* of the body; -1: not known */
     int64_t given;                 /* by the source */
 };
@@ -219,6 +221,7 @@ static int append_source(aiohttp_multipart_writer *writer, aiohttp_multipart_sou
     part->source = source;
     part->length = options->length;
     part->destroy = options->destroy;
+    part->rewind = options->rewind;
     append(writer, part);
     return 0;
 }
@@ -235,6 +238,11 @@ int(aiohttp_multipart_writer_append_stream)(aiohttp_multipart_writer *writer,
 static int read_inner(void *source, void *buffer, size_t size)
 {
     return aiohttp_multipart_writer_read(source, buffer, size);
+}
+
+static int rewind_inner(void *source)
+{
+    return aiohttp__multipart_writer_rewind(source);
 }
 
 static void unref_inner(void *source)
@@ -254,7 +262,8 @@ int aiohttp_multipart_writer_append_multipart(aiohttp_multipart_writer *writer,
     int r = append_source(writer, read_inner, inner, NULL, inner->type.data,
                           &(aiohttp_multipart_stream_options){
                               .length = aiohttp_multipart_writer_length(inner),
-                              .destroy = unref_inner });
+                              .destroy = unref_inner,
+                              .rewind = rewind_inner });
     if (r < 0)
         inner->has_begun = false;
     return r;
@@ -280,13 +289,14 @@ static int read_source(struct part *part, void *buffer, size_t size)
 {
     if (part->length >= 0 && (uint64_t)(part->length - part->given) < size)
         size = (size_t)(part->length - part->given);
+    part->was_read = true;
     int r = size > 0 ? part->read(part->source, buffer, size) : 0;
     if (r < 0)
         return r;
     if (r == 0 && part->length >= 0 && part->given < part->length)
         return asyncio_raise(-AIOHTTP_PAYLOAD, "multipart: a part ended before its length");
     part->given += r;
-    if (r == 0)
+    if (r == 0 && !part->rewind)
         end_source(part);
     return r;
 }
@@ -353,8 +363,15 @@ int aiohttp__multipart_writer_rewind(aiohttp_multipart_writer *writer)
     if (!writer->has_begun)
         return 0;
     for (const struct part *part = writer->first; part; part = part->next)
-        if (part->read)
+        if (part->was_read && !part->rewind)
             return -ENOTSUP;
+    for (struct part *part = writer->first; part; part = part->next) {
+        int r = part->was_read ? part->rewind(part->source) : 0;
+        if (r < 0)
+            return r;
+        part->was_read = false;
+        part->given = 0;
+    }
     writer->now = writer->first;
     writer->phase = PHASE_HEAD;
     writer->at = 0;

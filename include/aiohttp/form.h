@@ -35,6 +35,7 @@ typedef struct aiohttp_form_data_field_options {
     aiohttp_multipart_source *read ASYNCIO__0; /* gives the value, which is NULL then */
     void *source ASYNCIO__0;
     void (*destroy)(void *source) ASYNCIO__0; /* called once, with the source */
+    int (*rewind)(void *source) ASYNCIO__0;   /* begins anew; NULL: it cannot */
 } aiohttp_form_data_field_options;
 
 /* Adds a field. With `.read` the value comes from a source, taken as by

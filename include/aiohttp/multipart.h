@@ -151,12 +151,14 @@ typedef struct aiohttp_multipart_stream_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_multipart_stream_options));
     int64_t length ASYNCIO__DEFAULT(AIOHTTP_UNKNOWN_LENGTH); /* how much `read` will give */
     void (*destroy)(void *source) ASYNCIO__0;                /* called once, with the source */
+    /* begins anew, for a body that has to be sent again: 0 or an error. NULL: it cannot */
+    int (*rewind)(void *source) ASYNCIO__0;
 } aiohttp_multipart_stream_options;
 
 /* Adds a part that is read when it is its turn. Takes `source`: `.destroy` is called when it has
- * been read, or at the writer's end; when this fails, not. A source that ends before the length it
- * promised is an error of reading: -AIOHTTP_PAYLOAD; more is not asked of it. -EINVAL once reading
- * began; -ENOMEM. Does not suspend. */
+ * been read, or, with `.rewind`, at the writer's end; when this fails, not. A source that ends
+ * before the length it promised is an error of reading: -AIOHTTP_PAYLOAD; more is not asked of it.
+ * -EINVAL once reading began; -ENOMEM. Does not suspend. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_multipart_writer_append_stream(aiohttp_multipart_writer *writer,
                                        aiohttp_multipart_source *read, void *source,

@@ -98,6 +98,10 @@ static int forms_on(struct both *both)
         r = answer_is(aiohttp_client_session_post(both->session, at(both, "/"), &response,
                                                   .form = form),
                       &response, "length=5 coding=- type=application/x-www-fo size=5");
+    if (r >= 0) /* borrowed, not used up */
+        r = answer_is(aiohttp_client_session_post(both->session, at(both, "/"), &response,
+                                                  .form = form),
+                      &response, "length=5 coding=- type=application/x-www-fo size=5");
     aiohttp_form_data_unref(form);
     if (r < 0)
         return r;
@@ -109,6 +113,72 @@ static int forms_on(struct both *both)
                                                   .form = form),
                       &response, "coding=- type=multipart/form-data; size=");
     aiohttp_form_data_unref(form);
+    return r;
+}
+
+static int begins_anew(void *source)
+{
+    *(int *)source = 3;
+    return 0;
+}
+
+static int used_up(void *source, void *buffer, size_t size)
+{
+    int *left = source;
+    if (*left == 0 || size == 0)
+        return 0;
+    --*left;
+    *(char *)buffer = 'x';
+    return 1;
+}
+
+/* What cannot be begun anew is refused before a byte of the request is sent. */
+static int forms_again_on(struct both *both)
+{
+    aiohttp_client_response *response = NULL;
+    aiohttp_multipart_writer *writer = NULL;
+    aiohttp_form_data *form = NULL;
+    aiohttp_payload *payload = NULL;
+    int left = 3, again = 3;
+    const char *url = at(both, "/");
+    int r = aiohttp_multipart_writer_new("mixed", &writer);
+    if (r >= 0)
+        r = aiohttp_multipart_writer_append(writer, "abc", 3, NULL);
+    if (r >= 0)
+        r = aiohttp_multipart_writer_append_stream(writer, used_up, &again, NULL, .length = 3,
+                                                   .rewind = begins_anew);
+    for (int i = 0; i < 2 && r >= 0; i++)
+        r = answer_is(aiohttp_client_session_post(both->session, url, &response,
+                                                  .multipart = writer),
+                      &response, "coding=- type=multipart/mixed; bou");
+    aiohttp_multipart_writer_unref(writer);
+    if (r >= 0 && !(form = aiohttp_form_data_new()))
+        r = -ENOMEM;
+    if (r >= 0)
+        r = aiohttp_form_data_add_field(form, "a", NULL, .filename = "x", .read = used_up,
+                                        .source = &left);
+    if (r >= 0)
+        r = answer_is(aiohttp_client_session_post(both->session, url, &response, .form = form),
+                      &response, "type=multipart/form-data");
+    aiohttp_connector_stats before, after;
+    aiohttp_connector_get_stats(aiohttp_client_session_connector(both->session), &before);
+    if (r >= 0) {
+        r = aiohttp_client_session_post(both->session, url, &response, .form = form);
+        if (r >= 0)
+            aiohttp_client_response_unref(response);
+        r = r == -AIOHTTP_BODY_SENT ? 0 : r < 0 ? r : -EPROTO;
+    }
+    aiohttp_connector_get_stats(aiohttp_client_session_connector(both->session), &after);
+    aiohttp_form_data_unref(form);
+    if (r >= 0) /* no connection was taken for it */
+        CHECK(after.reused == before.reused && after.created == before.created);
+    if (r >= 0)
+        r = aiohttp_string_payload_new("text", &payload);
+    for (int i = 0; i < 2 && r >= 0; i++)
+        r = answer_is(aiohttp_client_session_post(both->session, url, &response,
+                                                  .payload = payload),
+                      &response, "length=4 coding=- type=text/plain");
+    aiohttp_payload_unref(payload);
     return r;
 }
 
@@ -204,6 +274,12 @@ static int forms(void *data)
 {
     (void)data;
     return with_sum(forms_on);
+}
+
+static int forms_again(void *data)
+{
+    (void)data;
+    return with_sum(forms_again_on);
 }
 
 static int two(void *data)
@@ -302,6 +378,7 @@ static int refused(void *data)
     }
 CASE(kinds)
 CASE(forms)
+CASE(forms_again)
 CASE(two)
 CASE(progress)
 CASE(early)
@@ -312,7 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_test),    cmocka_unit_test(forms_test), cmocka_unit_test(two_test),
         cmocka_unit_test(progress_test), cmocka_unit_test(early_test),
-        cmocka_unit_test(refused_test),
+        cmocka_unit_test(refused_test),  cmocka_unit_test(forms_again_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
