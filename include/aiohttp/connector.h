@@ -14,9 +14,10 @@
  *            Before it is used it is looked at: one that the server has closed meanwhile, or has
  *            sent something on, is dropped.
  * LIMITS     `limit` counts what is open: in use, idle, or being made; `limit_per_host` the same
- *            of one host and port. At the limit an idle connection to elsewhere makes room;
- *            without one requests wait, the first one first. A wait that is cancelled costs nobody
- *            a place.
+ *            of what can take each other's place (all of the above is the same: as aiohttp counts,
+ *            a host through a proxy is another one than without). At the limit an idle connection
+ *            to elsewhere makes room; without one requests wait, the first one first. A wait that
+ *            is cancelled costs nobody a place.
  * NAMES      A literal address is used as it is; names are asked of `.resolver`, or else of the
  *            loop, which keeps them and asks once for who want the same (<asyncio/names.h>).
  *            IPv4 and IPv6 take turns (RFC 8305).
@@ -64,7 +65,7 @@ typedef struct aiohttp_resolver {
 
 typedef struct aiohttp_connector_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_connector_options));
-    /* connections, in all and to one host and port; AIOHTTP_UNLIMITED; 0 is -EINVAL for `limit`,
+    /* connections, in all and to one host, see LIMITS; AIOHTTP_UNLIMITED; 0 is -EINVAL for `limit`,
      * and no limit of its own for a host */
     size_t limit ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_LIMIT);
     size_t limit_per_host ASYNCIO__0;

@@ -357,6 +357,47 @@ static int proxied(void *data)
     return r;
 }
 
+/* limit_per_host counts what can take each other's place: another way to a host is another one. */
+static int routes_on(struct raw *raw, aiohttp_client_session *session)
+{
+    aiohttp_client_response *responses[2] = { NULL, NULL }, *third;
+    aiohttp_client_timeout timeout = aiohttp_client_timeout_default();
+    char proxy[64];
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", asyncio_server_port(raw->server));
+    timeout.pool = 0.02;
+    int r = aiohttp_client_session_get(session, raw_url(raw, "/"), &responses[0]);
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, raw_url(raw, "/"), &responses[1], .proxy = proxy,
+                                       .timeout = &timeout);
+    if (r >= 0) {
+        r = aiohttp_client_session_get(session, raw_url(raw, "/"), &third, .timeout = &timeout);
+        r = r == -ETIMEDOUT ? 0 : r < 0 ? r : -EPROTO;
+    }
+    for (int i = 0; i < 2; i++)
+        if (responses[i]) {
+            aiohttp_client_response_close(responses[i]);
+            aiohttp_client_response_unref(responses[i]);
+        }
+    return r;
+}
+
+static int routes(void *data)
+{
+    struct raw raw = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", .keeps = true };
+    aiohttp_client_session *session = NULL;
+    aiohttp_connector *connector = NULL;
+    (void)data;
+    int r = raw_start(&raw);
+    if (r >= 0)
+        r = aiohttp_tcp_connector_new(&connector, .limit_per_host = 1);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .connector = connector);
+    aiohttp_connector_unref(connector);
+    if (r >= 0)
+        r = routes_on(&raw, session);
+    return raw_end(&raw, session_end(session, r));
+}
+
 #define CASE(name)                                                                                 \
     static void name##_test(void **state)                                                          \
     {                                                                                              \
@@ -367,6 +408,7 @@ CASE(fair)
 CASE(room)
 CASE(names)
 CASE(proxied)
+CASE(routes)
 
 int main(void)
 {
@@ -375,6 +417,7 @@ int main(void)
         cmocka_unit_test(room_test),
         cmocka_unit_test(names_test),
         cmocka_unit_test(proxied_test),
+        cmocka_unit_test(routes_test),
     };
     signal(SIGPIPE, SIG_DFL);
     certificates();
