@@ -6,11 +6,47 @@
 #include <aiohttp/error.h>
 #include <errno.h>
 
+/* ws is http, wss https: the same server. */
+static bool is_secure(const aiohttp_url *url)
+{
+    const char *scheme = aiohttp_url_scheme(url);
+    return strcmp(scheme, "https") == 0 || strcmp(scheme, "wss") == 0;
+}
+
 bool aiohttp__is_same_origin(const aiohttp_url *one, const aiohttp_url *other)
 {
-    return aiohttp_url_port(one) == aiohttp_url_port(other) &&
-           strcmp(aiohttp_url_scheme(one), aiohttp_url_scheme(other)) == 0 &&
+    return aiohttp_url_port(one) == aiohttp_url_port(other) && is_secure(one) == is_secure(other) &&
            strcmp(aiohttp_url_raw_host(one), aiohttp_url_raw_host(other)) == 0;
+}
+
+static bool is_scheme(const struct aiohttp_client_request *request, const char *scheme)
+{
+    if (request->is_upgrade && (strcmp(scheme, "ws") == 0 || strcmp(scheme, "wss") == 0))
+        return true;
+    return strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
+}
+
+/* The user and password of a URL are for its origin: they stay with an absolute URL of that, as
+ * they do with a relative one. */
+static int keep_user(const aiohttp_url *from, aiohttp_url **url)
+{
+    aiohttp_url *with = NULL, *next = NULL;
+    const char *user = aiohttp_url_user(from), *password = aiohttp_url_password(from);
+    if (!user || aiohttp_url_raw_user(*url) || aiohttp_url_raw_password(*url) ||
+        !aiohttp__is_same_origin(from, *url))
+        return 0;
+    int r = aiohttp_url_with_user(*url, user, &with);
+    if (r >= 0 && password)
+        r = aiohttp_url_with_password(with, password, &next);
+    if (r < 0) {
+        aiohttp_url_unref(with);
+        return r;
+    }
+    if (next)
+        aiohttp_url_unref(with);
+    aiohttp_url_unref(*url);
+    *url = next ? next : with;
+    return 0;
 }
 
 /* Where it leads to: 1, 0 nowhere, or an error. */
@@ -29,14 +65,17 @@ static int target_of(struct aiohttp_client_request *request, aiohttp_client_resp
     aiohttp_url_unref(given);
     if (r == -AIOHTTP_INVALID_URL)
         return asyncio_raise(-AIOHTTP_INVALID_URL_REDIRECT, "%s redirects to what is no URL",
-                             aiohttp_url_raw_authority(request->url));
+                             aiohttp_url_host_port_subcomponent(request->url));
     if (r < 0)
         return r;
     const char *scheme = aiohttp_url_scheme(joined);
-    if ((strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ||
-        !aiohttp_url_raw_host(joined)) {
+    if (!is_scheme(request, scheme) || !aiohttp_url_raw_host(joined)) {
         r = asyncio_raise(-AIOHTTP_NON_HTTP_URL_REDIRECT, "%s redirects to a URL of scheme \"%s\"",
-                          aiohttp_url_raw_authority(request->url), scheme);
+                          aiohttp_url_host_port_subcomponent(request->url), scheme);
+        aiohttp_url_unref(joined);
+        return r;
+    }
+    if ((r = keep_user(request->url, &joined)) < 0) {
         aiohttp_url_unref(joined);
         return r;
     }
@@ -84,7 +123,7 @@ int aiohttp__redirect(struct aiohttp_client_request *request, aiohttp_client_res
     else if (!aiohttp__body_rewind(request)) {
         aiohttp_url_unref(next);
         return asyncio_raise(-AIOHTTP_BODY_SENT, "%s redirects with %d, and the body was sent",
-                             aiohttp_url_raw_authority(request->url), status);
+                             aiohttp_url_host_port_subcomponent(request->url), status);
     }
     if (!aiohttp__is_same_origin(request->url, next) ||
         (request->first && !aiohttp__is_same_origin(request->first, next)))

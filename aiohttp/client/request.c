@@ -224,14 +224,36 @@ static bool follows(const struct aiohttp_client_request *request)
                                        : said != 0;
 }
 
+/* Through all middlewares. What they put into the headers is this hop's: the next one may lead
+ * elsewhere, and they are asked again. */
+static int send_through(struct aiohttp_client_request *request, bool is_followed,
+                        aiohttp_client_response **ret_response)
+{
+    aiohttp_headers *asked = request->headers;
+    const aiohttp_client_request_options *options = request->options;
+    size_t count =
+        options->middlewares ? options->middleware_count : request->session->middleware_count;
+    bool is_copied = is_followed && count > 0 && asked;
+    if (is_copied && !(request->headers = aiohttp_headers_copy(asked))) {
+        request->headers = asked;
+        return -ENOMEM;
+    }
+    request->next = 0;
+    int r = next(request, ret_response);
+    if (is_copied) {
+        aiohttp_headers_unref(request->headers);
+        request->headers = asked;
+    }
+    return r;
+}
+
 static int run(struct aiohttp_client_request *request, aiohttp_client_response **ret_response,
                aiohttp_client_response ***history, size_t *count)
 {
     bool is_followed = follows(request);
     for (;;) {
         aiohttp_client_response *response = NULL;
-        request->next = 0;
-        int r = next(request, &response);
+        int r = send_through(request, is_followed, &response);
         if (r < 0)
             return r;
         if (!response)
@@ -239,8 +261,11 @@ static int run(struct aiohttp_client_request *request, aiohttp_client_response *
         keep_cookies(request, response);
         r = is_followed ? aiohttp__redirect(request, response) : 0;
         if (r > 0 && (int)*count >= request->options->max_redirects)
-            r = asyncio_raise(-AIOHTTP_TOO_MANY_REDIRECTS, "more than %d redirects, the last to %s",
-                              request->options->max_redirects, aiohttp_url_str(request->url));
+            r = asyncio_raise(-AIOHTTP_TOO_MANY_REDIRECTS,
+                              "more than %d redirects, the last to %s://%s%s",
+                              request->options->max_redirects, aiohttp_url_scheme(request->url),
+                              aiohttp_url_host_port_subcomponent(request->url),
+                              aiohttp_url_raw_path_qs(request->url));
         if (r == 0) {
             *ret_response = response;
             return 0;

@@ -91,7 +91,7 @@ void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what)
 
 static int raise_late(aiohttp_client_response *response)
 {
-    const char *host = response->url ? aiohttp_url_raw_authority(response->url) : "";
+    const char *host = response->url ? aiohttp_url_host_port_subcomponent(response->url) : "";
     /* The timer looks a little late, never early. */
     bool is_total = response->total != NEVER && now_of(response) >= response->total;
     return asyncio_raise(-ETIMEDOUT, "%s: the time limit %s%s has passed%s", host,
@@ -114,7 +114,7 @@ static int raise_coded(aiohttp_client_response *response, const char *host)
 int aiohttp__response_raise(aiohttp_client_response *response, int r)
 {
     const struct head *head = &response->http.exchange.head;
-    const char *host = response->url ? aiohttp_url_raw_authority(response->url) : "";
+    const char *host = response->url ? aiohttp_url_host_port_subcomponent(response->url) : "";
     switch (r) {
     case -ETIMEDOUT:
         return raise_late(response);

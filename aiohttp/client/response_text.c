@@ -329,8 +329,10 @@ int aiohttp_client_response_raise_for_status(aiohttp_client_response *response)
     int status = aiohttp_client_response_status(response);
     if (status < 400)
         return 0;
-    int r = asyncio_raise(-(AIOHTTP_HTTP + status), "%s %s: %d %s",
-                          aiohttp_client_response_method(response), aiohttp_url_str(response->url),
+    const aiohttp_url *url = response->url; /* without user and password */
+    int r = asyncio_raise(-(AIOHTTP_HTTP + status), "%s %s://%s%s: %d %s",
+                          aiohttp_client_response_method(response), aiohttp_url_scheme(url),
+                          aiohttp_url_host_port_subcomponent(url), aiohttp_url_raw_path_qs(url),
                           status, aiohttp_client_response_reason(response));
     aiohttp_client_response_close(response);
     return r;

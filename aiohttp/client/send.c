@@ -15,6 +15,7 @@
 #include <asyncio/alloc.h>
 #include <asyncio/timeout.h>
 #include <errno.h>
+#include <stdio.h>
 
 /* A connection that was idle for so many seconds is looked at before it is used. */
 #define FRESH 0.001
@@ -44,7 +45,8 @@ static int route_of(struct aiohttp_client_request *request, aiohttp_url *proxy,
     };
     if (is_tls && is_own && options->server_hostname)
         key.server_hostname = span_of(options->server_hostname);
-    if (is_tls && is_own)
+    /* Everywhere: it is what the server is known by, with a context that verifies nothing. */
+    if (is_tls)
         key.fingerprint = options->fingerprint;
     *ret_route = aiohttp__route_get(session->connector, &key);
     return *ret_route ? 0 : -ENOMEM;
@@ -141,11 +143,28 @@ static bool has_authorization(const struct aiohttp_client_request *request)
     return request->headers && aiohttp_headers_contains(request->headers, "Authorization");
 }
 
+/* A netrc that cannot be used is as good as none, as aiohttp has it; but somebody should know. */
+static void report_netrc(aiohttp_client_session *session, int r)
+{
+    char text[256];
+    const asyncio_error *error = asyncio_last_error(r);
+    if (session->has_reported_netrc)
+        return;
+    session->has_reported_netrc = true;
+    snprintf(text, sizeof text, "The netrc is not used: %s",
+             error ? error->text : asyncio_error_text(r));
+    asyncio_loop_call_exception_handler(session->loop, .message = text, .where = session->where);
+}
+
 /* What ~/.netrc says of the host: asked anew for each hop. */
 static int write_netrc(struct aiohttp_client_request *request, struct bytes *out)
 {
     char *user, *password;
     int r = aiohttp__netrc_find(aiohttp_url_raw_host(request->url), &user, &password);
+    if (r < 0 && r != -ENOMEM && r != -ECANCELED) {
+        report_netrc(request->session, r);
+        r = 0;
+    }
     if (r <= 0)
         return r;
     aiohttp__basic_write(out, span_of(user ? user : ""), span_of(password ? password : ""));
@@ -165,7 +184,8 @@ static int write_authorization(struct aiohttp_client_request *request, struct by
     else if (options->authorization && !request->has_left_origin)
         bytes_text(out, options->authorization);
     else if (session->authorization &&
-             (!session->base || aiohttp__is_same_origin(session->base, request->url)))
+             (session->base ? aiohttp__is_same_origin(session->base, request->url)
+                            : !request->has_left_origin))
         bytes_text(out, session->authorization);
     else if (session->trusts_env && !has_authorization(request))
         return write_netrc(request, out);

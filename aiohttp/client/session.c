@@ -335,8 +335,10 @@ static int prepare(struct aiohttp_client_request *request)
     if (request->is_upgrade)
         is_http |= strcmp(scheme, "ws") == 0 || strcmp(scheme, "wss") == 0;
     if (!*scheme)
-        return asyncio_raise(-AIOHTTP_INVALID_URL, "the URL \"%s\" is relative, and there is no "
-                                                   "base URL", aiohttp_url_str(request->url));
+        return asyncio_raise(-AIOHTTP_INVALID_URL,
+                             "the URL \"%s\" is relative, and there is no "
+                             "base URL",
+                             aiohttp_url_raw_path_qs(request->url));
     if (!is_http)
         return asyncio_raise(-AIOHTTP_NON_HTTP_URL, "the URL's scheme is \"%s\"", scheme);
     if (options->authorization && !aiohttp__is_value(span_of(options->authorization)))
@@ -345,8 +347,9 @@ static int prepare(struct aiohttp_client_request *request)
         return asyncio_raise(-EINVAL, "the method is no token");
     if ((r = make_headers(request)) < 0)
         return r;
-    if (request->headers && aiohttp_headers_contains(request->headers, "Authorization") &&
-        (aiohttp_url_raw_user(request->url) || options->authorization))
+    if ((aiohttp_url_raw_user(request->url) && options->authorization) ||
+        (request->headers && aiohttp_headers_contains(request->headers, "Authorization") &&
+         (aiohttp_url_raw_user(request->url) || options->authorization)))
         return asyncio_raise(-EINVAL, "there are two Authorizations");
     return aiohttp__body_begin_of(request);
 }
@@ -361,6 +364,21 @@ static const aiohttp_client_request_options *defaults_of(void)
         .auto_decompress = AIOHTTP__AS_SESSION,
     };
     return &defaults;
+}
+
+/* The method in capitals, as aiohttp has it: HEAD's rules are head's too. 0; -ENOMEM; *ret_made is
+ * new, or NULL when it was so already. */
+static int capitals(const char *method, char **ret_made)
+{
+    size_t size = strlen(method), i = 0;
+    while (i < size && !(method[i] >= 'a' && method[i] <= 'z'))
+        i++;
+    *ret_made = i < size ? asyncio_mem_malloc(size + 1) : NULL;
+    if (i == size || !*ret_made)
+        return i == size ? 0 : -ENOMEM;
+    for (i = 0; i <= size; i++)
+        (*ret_made)[i] = (char)(method[i] >= 'a' && method[i] <= 'z' ? method[i] - 32 : method[i]);
+    return 0;
 }
 
 int aiohttp__session_request(aiohttp_client_session *session, const char *method,
@@ -378,10 +396,13 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
     if (session->connector->loop && session->connector->loop != loop)
         return -ASYNCIO_OTHER_LOOP;
     session->loop = session->waits.loop = session->connector->loop = loop;
+    char *made = NULL;
+    if (capitals(method, &made) < 0)
+        return -ENOMEM;
     struct aiohttp_client_request request = {
         .session = session,
         .options = options ? options : defaults_of(),
-        .method = span_of(method),
+        .method = span_of(made ? made : method),
         .started = asyncio_loop_time(loop),
         .is_upgrade = is_upgrade,
     };
@@ -404,6 +425,7 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
     aiohttp_headers_unref(request.headers);
     aiohttp_url_unref(request.url);
     aiohttp_url_unref(request.first);
+    asyncio_mem_free(made);
     aiohttp__session_drop(session);
     return r;
 }

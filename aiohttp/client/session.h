@@ -29,7 +29,7 @@ struct known_url {
 struct aiohttp_client_session {
     unsigned references; /* of users: without any it is closed */
     unsigned held;       /* by them, requests and responses */
-    bool is_closed, keeps_connector;
+    bool is_closed, keeps_connector, has_reported_netrc;
     const char *where;
     aiohttp_connector *connector;
     aiohttp_cookie_jar *jar;

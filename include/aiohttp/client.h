@@ -22,7 +22,12 @@
  *            of a request are in <aiohttp/client_request.h>.
  * URLS       A relative URL is joined with `.base_url` (RFC 3986: "users" stays below a base that
  *            ends with '/', "/users" does not); http and https. A user and password in a URL
- *            become Authorization and are not sent otherwise.
+ *            become Authorization and are not sent otherwise, nor are they in any record of an
+ *            error. A redirect to the same origin keeps them.
+ * AUTHORITY  A session's `.authorization` goes to the origin of `.base_url`. Without one it goes to
+ *            the origin that a request begins at: not where a redirect leads to, and not back
+ *            again from there. (aiohttp's goes on to every host then.) Of several the first one
+ *            counts: the URL's user, the request's, the session's, ~/.netrc.
  * REDIRECTS  301, 302, 303, 307 and 308, up to `.max_redirects` of them; one more is
  *            -AIOHTTP_TOO_MANY_REDIRECTS. 303, and 301 and 302 of a POST, go on as GET without
  *            body. Each is in the response's history.
@@ -58,7 +63,7 @@ typedef struct aiohttp_client_session_new_options {
     const char *base_url ASYNCIO__0;           /* copied, as all that is text here */
     const aiohttp_headers *headers ASYNCIO__0; /* of each request; copied */
     const char *const *fields ASYNCIO__0;      /* or: name, value, ..., NULL; copied */
-    const char *authorization ASYNCIO__0;      /* of requests to the origin of base_url only */
+    const char *authorization ASYNCIO__0;      /* see AUTHORITY */
     aiohttp_connector *connector ASYNCIO__0;   /* one more reference; NULL: one of its own */
     int keep_connector ASYNCIO__0;             /* 1: close leaves it open; connector_owner=False */
     /* one more reference; NULL: one of its own. To keep none: aiohttp_dummy_cookie_jar_new */
@@ -68,7 +73,9 @@ typedef struct aiohttp_client_session_new_options {
     const aiohttp_client_retry *retry ASYNCIO__0;     /* copied */
     int raise_for_status ASYNCIO__0;
     int no_auto_decompress ASYNCIO__0;
-    int trust_env ASYNCIO__0; /* 1: proxies and ~/.netrc as the environment says */
+    /* 1: proxies and ~/.netrc as the environment says. A netrc that is broken, or that others may
+     * read, is not used, and that is told to the loop's exception handler, once. */
+    int trust_env ASYNCIO__0;
     const char *proxy ASYNCIO__0;                     /* a URL */
     asyncio_ssl_context *ssl ASYNCIO__0;              /* one more reference */
     const aiohttp_client_middleware_entry *middlewares ASYNCIO__0; /* copied */
@@ -104,8 +111,8 @@ AIOHTTP_API aiohttp_client_session *aiohttp_client_session_ref(aiohttp_client_se
 /* Gives a reference back, see OWNERSHIP. NULL allowed. Does not suspend. */
 AIOHTTP_API void aiohttp_client_session_unref(aiohttp_client_session *session);
 
-/* Asks `url` by `method` (a token, upper case by custom). ret_response returns new. See ERRORS.
- * Suspends, as all that follow. */
+/* Asks `url` by `method` (a token; in capitals, whatever it was). ret_response returns new. See
+ * ERRORS. Suspends, as all that follow. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_client_session_request(aiohttp_client_session *session, const char *method,
                                const char *url, aiohttp_client_response **ret_response,

@@ -7,17 +7,24 @@
  * BODY       One of `.body .text .file .form .multipart .json .generator .payload`; two are
  *            -EINVAL. All is borrowed until the call returns, and none of it is used up by a
  *            redirect or a repetition: the body is begun anew where its kind can (a generator with
- *            `.rewind`); where it cannot, and has to be, the request fails: -AIOHTTP_BODY_SENT.
+ *            `.rewind`); where it cannot, and has to be, the request fails: -AIOHTTP_BODY_SENT. So
+ *            it does before anything is sent when a form, a multipart or a payload that an earlier
+ *            request has sent has a source without `.rewind`.
  *            With a length that is known it is sent with Content-Length, else in chunks. An answer
  *            that comes before all was sent ends the sending; its connection is not used again.
  * HEADERS    Host, Accept, Accept-Encoding, User-Agent, Content-Type and what tells the length of
  *            the body are sent without being asked for; `.headers`, then `.fields`, take the place
  *            of the session's of the same name, and of the first five of these. Content-Length and
  *            Transfer-Encoding are the library's: -EINVAL.
- * SECRETS    What is sent to one origin (scheme, host, port) is not sent to another by a redirect:
- *            Authorization, Cookie, Proxy-Authorization, `.cookies`, `.authorization`.
+ * SECRETS    What is sent to one origin (scheme, host, port) is not sent to another by a redirect,
+ *            nor back again from there: Authorization, Cookie, Proxy-Authorization, `.cookies`,
+ *            `.authorization`, the URL's user. A body is sent where 307 and 308 lead to. A client's
+ *            certificate belongs to its context, and every server that a request comes to may ask
+ *            for it. `.fingerprint` counts wherever the request goes; `.server_hostname` where it
+ *            begins.
  * MIDDLEWARE A function around each hop of a request, which can look at it and change it, go on
- *            (once, again, or not at all) and look at the answer. The first is the outermost.
+ *            (once, again, or not at all) and look at the answer. The first is the outermost. What
+ *            it puts into the headers is for that hop only.
  * THREADS    The session's loop, in a task.
  * SOURCE     aiohttp's client.py (request), client_reqrep.py, client_middlewares.py. */
 #pragma once

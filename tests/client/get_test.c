@@ -53,6 +53,32 @@ static int get_on(struct both *both)
     return r;
 }
 
+/* As aiohttp has it; else HEAD's answer would be waited for as if it had a body. */
+static int small_letters(void *data)
+{
+    struct both both;
+    aiohttp_client_response *response;
+    (void)data;
+    int r = both_start(&both, tell);
+    for (int i = 0; i < 2 && r >= 0; i++) {
+        r = aiohttp_client_session_request(both.session, "head", at(&both, "/a"), &response);
+        if (r < 0)
+            break;
+        r = strcmp(aiohttp_client_response_method(response), "HEAD") == 0 &&
+                    aiohttp_client_response_at_eof(response)
+                ? 0
+                : -EPROTO;
+        aiohttp_client_response_unref(response);
+    }
+    if (r >= 0)
+        r = aiohttp_client_session_request(both.session, "My-meTHOD", at(&both, "/a"), &response);
+    if (r >= 0) {
+        r = read_text(response, 200, "MY-METHOD /a agent=aiohttp/0.1.0 extra=- type=- body=");
+        aiohttp_client_response_unref(response);
+    }
+    return both_end(&both, r);
+}
+
 static int get(void *data)
 {
     struct both both;
@@ -176,6 +202,12 @@ static void verbs_work(void **state)
     run_everywhere(verbs);
 }
 
+static void methods_are_in_capitals(void **state)
+{
+    (void)state;
+    run_everywhere(small_letters);
+}
+
 static void pool_is_shared(void **state)
 {
     (void)state;
@@ -187,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_works),
         cmocka_unit_test(verbs_work),
+        cmocka_unit_test(methods_are_in_capitals),
         cmocka_unit_test(pool_is_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

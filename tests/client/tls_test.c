@@ -93,6 +93,53 @@ static int pinned(int port)
     return session_end(session, r);
 }
 
+/* With a context that verifies nothing the fingerprint is all there is: it counts on every hop. */
+static int moves(asyncio_stream *stream, void *data)
+{
+    struct raw *raw = data;
+    char text[256];
+    int r = read_request(stream, raw->request, sizeof raw->request);
+    if (r <= 0)
+        return 0;
+    snprintf(text, sizeof text,
+             "HTTP/1.1 302 Go\r\nLocation: https://127.0.0.1:%d/there\r\nContent-Length: 0\r\n\r\n",
+             raw->requests);
+    return asyncio_stream_write(stream, text, strlen(text));
+}
+
+static int pinned_hops(int port)
+{
+    struct raw raw = { .requests = port };
+    aiohttp_client_session *session = NULL;
+    aiohttp_client_response *response;
+    aiohttp_fingerprint pin;
+    asyncio_ssl_context *server = NULL, *careless = NULL;
+    char url[64];
+    CHECK_IS(certificate_digest(certificates()->other, pin.sha256), 0);
+    int r = server_context(certificates()->other, &server);
+    if (r >= 0)
+        r = asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &careless);
+    if (r >= 0)
+        r = asyncio_ssl_context_set_check_hostname(careless, 0);
+    if (r >= 0)
+        r = asyncio_ssl_context_set_verify_mode(careless, ASYNCIO_SSL_CERT_NONE);
+    if (r >= 0)
+        r = asyncio_start_server(moves, "127.0.0.1", 0, &raw.server, .data = &raw, .ssl = server);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session);
+    if (r >= 0) {
+        snprintf(url, sizeof url, "https://127.0.0.1:%d/", asyncio_server_port(raw.server));
+        r = fails(aiohttp_client_session_get(session, url, &response, .ssl = careless,
+                                             .fingerprint = &pin),
+                  -AIOHTTP_FINGERPRINT);
+    }
+    if (r >= 0)
+        CHECK_BEGINS(raw.request, "GET / "); /* it was asked, and believed */
+    asyncio_ssl_context_unref(server);
+    asyncio_ssl_context_unref(careless);
+    return raw_end(&raw, session_end(session, r));
+}
+
 /* Handshakes: their ends lie behind their beginnings, and what failed has none. */
 static int handshakes[2];
 
@@ -139,6 +186,7 @@ static int tls(void *data)
     if (r >= 0) {
         CHECK_IS(handshakes[0], 4); /* one for another name, one with another certificate */
         CHECK_IS(handshakes[1], 3);
+        r = pinned_hops(aiohttp_web_site_port(site));
     }
     r = live_end(&live, r);
     aiohttp_web_site_unref(site);

@@ -19,6 +19,11 @@ static int handler(aiohttp_web_request *request, void *data)
         return aiohttp_web_http_forbidden(request);
     if (path && strcmp(path, "/moved") == 0)
         return aiohttp_web_http_found(request, "/ws");
+    if (path && strcmp(path, "/away") == 0) {
+        char to[96];
+        snprintf(to, sizeof to, "ws://%s/ws", aiohttp_web_request_host(request));
+        return aiohttp_web_http_found(request, to);
+    }
     const char *said = aiohttp_web_request_header(request, "X-Said");
     const char *cookie = aiohttp_web_request_cookie(request, "who");
     int r = aiohttp_web_websocket_prepare(request, &ws, .protocols = protocols);
@@ -105,7 +110,20 @@ static int talks(struct both *both)
         return r;
     r = aiohttp_client_session_ws_connect(both->session, at(both, "/moved"), &ws, .compress = 9,
                                           .no_context_takeover = 1);
-    return r < 0 ? r : ended(ws, echoes(ws, "moved"));
+    if (r >= 0)
+        r = ended(ws, echoes(ws, "moved"));
+    if (r < 0)
+        return r;
+    /* a redirect that is relative keeps the scheme, ws, and one that is not may have it */
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/moved", both->live.port);
+    r = aiohttp_client_session_ws_connect(both->session, url, &ws);
+    if (r >= 0)
+        r = ended(ws, echoes(ws, "moved"));
+    if (r < 0)
+        return r;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/away", both->live.port);
+    r = aiohttp_client_session_ws_connect(both->session, url, &ws);
+    return r < 0 ? r : ended(ws, echoes(ws, "away"));
 }
 
 static int refused(struct both *both)
