@@ -27,6 +27,11 @@ static void set_limits(aiohttp_websocket *ws, const struct ws_setup *setup)
         ws->quick_max = 0;
 }
 
+static double limit_of(double seconds)
+{
+    return seconds == ASYNCIO_NONE ? __builtin_inf() : seconds;
+}
+
 int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws)
 {
     aiohttp_websocket *ws = asyncio_mem_calloc(1, sizeof *ws);
@@ -39,7 +44,8 @@ int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws
     ws->autoclose = setup->autoclose;
     ws->heartbeat = setup->heartbeat;
     ws->receive_timeout = setup->receive_timeout;
-    ws->close_time = setup->close_time ? setup->close_time : setup->limits->close_time;
+    ws->close_time = limit_of(setup->close_time ? setup->close_time : setup->limits->close_time);
+    ws->write_time = limit_of(setup->limits->write_time);
     ws->deflate = setup->deflate;
     set_limits(ws, setup);
     asyncio_event_init(&ws->arrived);
@@ -90,8 +96,12 @@ void aiohttp__ws_lost(aiohttp_websocket *ws, int error)
         ws->exception = error ? error : -ECONNRESET;
     if (error)
         asyncio_stream_abort(ws->stream);
-    else
+    else {
+        bool has_unsent = asyncio_stream_get_write_buffer_size(ws->stream) > 0;
         asyncio_stream_close(ws->stream);
+        if (has_unsent)
+            aiohttp__ws_linger(ws->stream, ws->close_time);
+    }
     (void)asyncio_event_set(&ws->arrived);
     (void)asyncio_event_set(&ws->over);
     if (ws->on_over)
@@ -107,10 +117,15 @@ aiohttp_websocket *aiohttp_websocket_ref(aiohttp_websocket *ws)
 
 void aiohttp_websocket_unref(aiohttp_websocket *ws)
 {
-    if (!ws || --ws->refs)
+    if (!ws)
+        return;
+    ws->refs--;
+    if (ws->refs > ws->has_keeper)
         return;
     if (ws->stream && !ws->is_over)
         aiohttp__ws_lost(ws, ws->sent_close ? 0 : -ECONNABORTED);
+    if (ws->refs)
+        return; /* the keeper ends now, and gives it back */
     aiohttp__ws_disarm(ws);
     asyncio_stream_unref(ws->stream);
     aiohttp__ws_coders_free(ws);

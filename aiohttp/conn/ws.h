@@ -14,9 +14,14 @@
  * SENDING    A message is one write, made without suspending between its compression and the moment
  *            the stream has accepted it: so tasks need no lock, and a cancelled one leaves neither
  *            half a frame nor a compressor that the peer cannot follow.
+ *            While a call is under way it has a reference.
  * END        `is_over`: the connection is closed, or lost. Before that, sent_close and got_close.
- *            After a broken rule (`is_broken`) what still comes is read and dropped.
- * TIMER      One for all: the keeper's check, the heartbeat, the end of a close. */
+ *            After a broken rule (`is_broken`) what still comes is read and dropped. What is unsent
+ *            then is for a task of its own: after close_time the peer gets no more. When the keeper
+ *            has the last reference nobody has it.
+ * TIMER      One for all: the keeper's check, the heartbeat, the end of a close, a pong that is
+ *            held back, and whether the peer takes anything (`is_watched`: from a message that is
+ *            sent until nothing is unsent; without it none is sent). */
 #pragma once
 
 #include "base/hash.h"
@@ -35,6 +40,7 @@ enum {
     WS_KEEP_MAX = 65536,   /* read ahead while nobody receives */
     WS_PONG_MAX = 65536,   /* no pong is added to more that is unsent */
     WS_KEYS = 32,
+    WS_WRITE_LOOKS = 8,    /* at what is unsent, in the time that the peer may take nothing */
 };
 
 #define WS_KEEP_SECONDS 0.5
@@ -69,6 +75,8 @@ struct aiohttp_websocket {
     bool is_check_due;            /* the timer will look whether somebody receives */
     bool was_used;                /* since it did */
     bool has_keeper;
+    bool is_watched;              /* the timer will look whether the peer takes anything */
+    bool is_stuck;                /* it did not: lost by that */
     bool is_deflated;             /* the message under way */
     uint8_t type;                 /* of it: enum ws_opcode */
     uint8_t closed_reads;
@@ -99,7 +107,9 @@ struct aiohttp_websocket {
     asyncio_handle *timer;
     double timer_at;
     double heartbeat, heard_at, pinged_at; /* pinged_at 0: no pong is waited for */
-    double receive_timeout, close_time, close_at;
+    double receive_timeout, close_time, close_at, write_time;
+    uint64_t queued, taken;       /* bytes handed to the stream; at the last look, gone from it */
+    double taken_at;              /* when the last of them went */
     int close_code, exception;
     struct ws_deflate deflate;
     char *protocol;
@@ -168,6 +178,12 @@ void aiohttp__ws_finish(aiohttp_websocket *ws);
 /* Has the timer look at `when` at the latest. 0, -ENOMEM. */
 int aiohttp__ws_arm(aiohttp_websocket *ws, double when);
 void aiohttp__ws_disarm(aiohttp_websocket *ws);
+
+/* Before something is sent: has the timer look whether the peer takes it. 0, -ENOMEM. */
+int aiohttp__ws_watch(aiohttp_websocket *ws) ASYNCIO_MUST_CHECK;
+
+/* The stream is closed with bytes that are not sent yet: ends it if the peer does not take them. */
+void aiohttp__ws_linger(asyncio_stream *stream, double seconds);
 
 /* --- ws_deflate.c --- */
 

@@ -36,8 +36,8 @@ static int replace(aiohttp_websocket *ws, size_t capacity)
         return -ENOMEM;
     if (count)
         memcpy(data, ws->data + ws->begin, count);
-    if (ws->nul && count)
-        data[0] = ws->behind;
+    if (count && ws->nul == ws->data + ws->begin)
+        data[0] = ws->behind; /* copied was the NUL */
     if (ws->nul && !ws->held) {
         ws->held = ws->data; /* lent from: its NUL stays */
         ws->nul = NULL;

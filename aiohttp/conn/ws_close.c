@@ -3,6 +3,8 @@
 #include "conn/ws.h"
 
 #include <asyncio/error.h>
+#include <asyncio/task.h>
+#include <asyncio/timeout.h>
 #include <errno.h>
 
 /* Our close frame; what cannot even be told is lost. */
@@ -31,7 +33,7 @@ void aiohttp__ws_begin_close(aiohttp_websocket *ws, int code, struct span reason
     if (ws->is_over)
         return;
     ws->close_at = asyncio_loop_time(ws->loop) + ws->close_time;
-    if (aiohttp__ws_arm(ws, ws->close_at) < 0)
+    if (ws->close_at < __builtin_inf() && aiohttp__ws_arm(ws, ws->close_at) < 0)
         aiohttp__ws_lost(ws, -ENOMEM);
 }
 
@@ -52,6 +54,33 @@ void aiohttp__ws_finish(aiohttp_websocket *ws)
     say_close(ws, ws->close_code, (struct span){ NULL, 0 });
     if (!ws->is_over)
         aiohttp__ws_lost(ws, 0);
+}
+
+static int linger(asyncio_stream *stream, int64_t milliseconds)
+{
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, (double)milliseconds / 1000);
+    int r = asyncio_timeout_exit(&limit, asyncio_stream_wait_closed(stream));
+    return r == -ECANCELED ? r : 0;
+}
+
+/* Also when it never ran. */
+static void lingered(void *data)
+{
+    asyncio_stream_abort(data);
+    asyncio_stream_unref(data);
+}
+
+void aiohttp__ws_linger(asyncio_stream *stream, double seconds)
+{
+    if (!(seconds < 1e12))
+        return; /* as long as it takes */
+    int64_t milliseconds = (int64_t)(seconds * 1000);
+    asyncio_stream_ref(stream);
+    /* Without memory for it the bytes are lost at once. */
+    (void)!asyncio_create_task(asyncio_coro_on_close(asyncio_coro(linger, stream, milliseconds),
+                                                     lingered, stream),
+                               NULL, .name = "websocket's end");
 }
 
 /* Somebody else is in receive, or closes: what he reads ends it. */

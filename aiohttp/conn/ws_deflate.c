@@ -6,7 +6,8 @@
  *          sent. Without context takeover a compressor begins anew with each message; a
  *          decompressor need not, but does, since it may.
  * BOMBS    What comes out is counted as it does: more than the message may have, or much more than
- *          went in (inflate_ratio, from inflate_ratio_from on), is 1009.
+ *          went in (inflate_ratio, from inflate_ratio_from on), is 1009. So are more than
+ *          ENDINGS_MAX last blocks: each is two bytes, and makes zlib begin anew.
  * WINDOWS  One that refers further back than was agreed is 1007, unless what it refers to came out
  *          in the same step: zlib does not look closer.
  * FAILURE  A message that was compressed and not sent is one that the peer's window lacks: the
@@ -18,10 +19,12 @@
 #include <limits.h>
 #include <zlib.h>
 
-enum { INFLATE_STEP = 16384, LEVEL = 6, MEMORY = 8 };
+/* ENDINGS_MAX: of a message, blocks that are marked as the last one. */
+enum { INFLATE_STEP = 16384, ENDINGS_MAX = 1024, LEVEL = 6, MEMORY = 8 };
 
 struct ws_coder {
     z_stream stream;
+    unsigned endings; /* so far */
 };
 
 static void *take(void *data, unsigned count, unsigned size)
@@ -74,19 +77,12 @@ static int inflater_make(aiohttp_websocket *ws)
 }
 
 /* A block may be marked as the last one; the next refers to what was before all the same (RFC 7692,
- * 7.2.3.4). */
-static int begin_again(z_stream *stream)
+ * 7.2.3.4): the window stays. */
+static int begin_again(aiohttp_websocket *ws)
 {
-    unsigned size = 32768;
-    Bytef *window = asyncio_mem_malloc(size);
-    if (!window)
-        return -ENOMEM;
-    int r = inflateGetDictionary(stream, window, &size) == Z_OK && inflateReset(stream) == Z_OK &&
-                    inflateSetDictionary(stream, window, size) == Z_OK
-                ? 0
-                : -WS_CLOSE_INVALID;
-    asyncio_mem_free(window);
-    return r;
+    if (++ws->inflater->endings > ENDINGS_MAX)
+        return -WS_CLOSE_TOO_BIG;
+    return inflateResetKeep(&ws->inflater->stream) == Z_OK ? 0 : -WS_CLOSE_INVALID;
 }
 
 /* What came out behind what the message has. */
@@ -130,7 +126,7 @@ static int inflate_piece(aiohttp_websocket *ws, struct span piece)
         if (r < 0)
             return r;
         if (state == Z_STREAM_END) {
-            if ((r = begin_again(stream)) < 0)
+            if ((r = begin_again(ws)) < 0)
                 return r;
         } else if (state == Z_BUF_ERROR || (state == Z_OK && stream->avail_out > 0))
             return stream->avail_in ? -WS_CLOSE_INVALID : 0;
@@ -152,6 +148,7 @@ int aiohttp__ws_inflate(aiohttp_websocket *ws, struct span piece, bool is_last)
         return r;
     static const char tail[] = { 0, 0, (char)0xff, (char)0xff };
     r = inflate_piece(ws, (struct span){ tail, sizeof tail });
+    ws->inflater->endings = 0;
     if (r >= 0)
         r = aiohttp__ws_message_room(ws, 0);
     bool forgets = ws->is_client ? ws->deflate.server_forgets : ws->deflate.client_forgets;

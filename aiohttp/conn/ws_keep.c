@@ -6,6 +6,7 @@
 #include <asyncio/error.h>
 #include <asyncio/task.h>
 #include <errno.h>
+#include <math.h>
 
 /* --- pings behind what is not received yet --- */
 
@@ -173,6 +174,57 @@ static double check_receiver(aiohttp_websocket *ws, double now)
     return now + WS_KEEP_SECONDS;
 }
 
+/* Does the peer take what it is sent? */
+static double check_unsent(aiohttp_websocket *ws, double now)
+{
+    size_t unsent = ws->is_watched ? asyncio_stream_get_write_buffer_size(ws->stream) : 0;
+    ws->is_watched = unsent > 0;
+    if (!ws->is_watched)
+        return __builtin_inf();
+    if (ws->queued - unsent > ws->taken)
+        ws->taken_at = now;
+    ws->taken = ws->queued - unsent;
+    if (now < ws->taken_at + ws->write_time)
+        return fmin(ws->taken_at + ws->write_time, now + ws->write_time / WS_WRITE_LOOKS);
+    ws->is_stuck = true;
+    ws->exception = asyncio_raise(-ETIMEDOUT, "the peer took no byte for %g seconds",
+                                  ws->write_time);
+    ws->close_code = AIOHTTP_WS_CLOSE_ABNORMAL_CLOSURE;
+    aiohttp__ws_lost(ws, -ETIMEDOUT);
+    return __builtin_inf();
+}
+
+int aiohttp__ws_watch(aiohttp_websocket *ws)
+{
+    double now = asyncio_loop_time(ws->loop);
+    if (ws->write_time < __builtin_inf() &&
+        aiohttp__ws_arm(ws, now + ws->write_time / WS_WRITE_LOOKS) < 0)
+        return -ENOMEM;
+    ws->is_watched = true;
+    ws->taken = ws->queued - asyncio_stream_get_write_buffer_size(ws->stream);
+    ws->taken_at = now;
+    return 0;
+}
+
+/* Is there room for a pong now? */
+static double check_pong(aiohttp_websocket *ws, double now)
+{
+    if (ws->has_pong)
+        aiohttp__ws_answer_ping(ws, (struct span){ ws->pong, ws->pong_size });
+    return ws->has_pong ? now + WS_KEEP_SECONDS : __builtin_inf();
+}
+
+/* Closing, only its end counts. */
+static double check_all(aiohttp_websocket *ws, double now)
+{
+    if (ws->sent_close)
+        return ws->close_at;
+    double next = fmin(check_heartbeat(ws, now), check_receiver(ws, now));
+    if (!ws->is_over)
+        next = fmin(next, check_unsent(ws, now));
+    return ws->is_over ? __builtin_inf() : fmin(next, check_pong(ws, now));
+}
+
 static void tick(asyncio_loop *loop, void *data)
 {
     aiohttp_websocket *ws = data;
@@ -188,12 +240,10 @@ static void tick(asyncio_loop *loop, void *data)
         ws->exception = ws->exception ? ws->exception : -ETIMEDOUT;
         aiohttp__ws_lost(ws, -ETIMEDOUT);
     }
-    double next = ws->sent_close ? ws->close_at : check_heartbeat(ws, now);
-    double receiver = check_receiver(ws, now);
-    next = receiver < next ? receiver : next;
+    double next = check_all(ws, now);
     if (!ws->is_over && next < __builtin_inf() && aiohttp__ws_arm(ws, next) < 0) {
         ws->is_check_due = false;
-        if (ws->sent_close || ws->heartbeat > 0) /* it would never end */
+        if (ws->sent_close || ws->heartbeat > 0 || ws->is_watched) /* it would never end */
             aiohttp__ws_lost(ws, -ENOMEM);
     }
     aiohttp_websocket_unref(ws);

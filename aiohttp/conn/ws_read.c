@@ -42,7 +42,10 @@ static int __attribute__((cold)) lost(aiohttp_websocket *ws, bool was_closing,
                                       aiohttp_ws_message *ret_message)
 {
     if (ws->exception == -ETIMEDOUT && !was_closing)
-        return asyncio_raise(-ETIMEDOUT, "no PONG received after %g seconds", ws->heartbeat / 2);
+        return ws->is_stuck ? asyncio_raise(-ETIMEDOUT, "the peer took no byte for %g seconds",
+                                            ws->write_time)
+                            : asyncio_raise(-ETIMEDOUT, "no PONG received after %g seconds",
+                                            ws->heartbeat / 2);
     if (ws->exception == -ENOMEM)
         return -ENOMEM;
     return tell_end(ws, AIOHTTP_WS_CLOSED, ret_message);
@@ -121,7 +124,7 @@ int(aiohttp_websocket_receive)(aiohttp_websocket *ws, aiohttp_ws_message *ret_me
     int r = seconds > 0 ? next_within(ws, seconds, ret_message) : next(ws, ret_message);
     ws->is_receiving = false;
     ws->was_used = true;
-    if (__builtin_expect(!ws->is_check_due && r > 0, 0))
+    if (__builtin_expect(!ws->is_check_due && !ws_is_closed(ws), 0))
         ws->is_check_due =
             aiohttp__ws_arm(ws, asyncio_loop_time(ws->loop) + WS_KEEP_SECONDS) >= 0;
     if (__builtin_expect(r <= 0 && !ws->is_over, 0))

@@ -48,24 +48,29 @@ int aiohttp__ws_control(aiohttp_websocket *ws, enum ws_opcode opcode, struct spa
     char room[WS_HEADER_MAX + CONTROL_MAX];
     struct ws_frame frame = { .size = payload.size, .opcode = (uint8_t)opcode, .is_final = true };
     int r = put_mask(ws, &frame);
-    return r < 0 ? r
-                 : asyncio_stream_write_nowait(ws->stream, room,
-                                               put_frame(room, &frame, payload.data));
+    if (r < 0)
+        return r;
+    size_t size = put_frame(room, &frame, payload.data);
+    r = asyncio_stream_write_nowait(ws->stream, room, size);
+    ws->queued += r < 0 ? 0 : size;
+    return r;
 }
 
 void aiohttp__ws_answer_ping(aiohttp_websocket *ws, struct span payload)
 {
+    ws->has_pong = false;
     if (ws_is_closed(ws))
         return;
     if (asyncio_stream_get_write_buffer_size(ws->stream) <= WS_PONG_MAX) {
-        ws->has_pong = false;
         (void)!aiohttp__ws_control(ws, WS_PONG, payload);
         return;
     }
-    /* The peer does not read: of all its pings only the last is answered (RFC 6455, 5.5.3). */
-    memcpy(ws->pong, payload.data, payload.size);
+    /* The peer does not read: of all its pings only the last is answered (RFC 6455, 5.5.3), behind
+     * the message that somebody sends, or when the timer finds room. */
+    memmove(ws->pong, payload.data, payload.size);
     ws->pong_size = (uint8_t)payload.size;
     ws->has_pong = true;
+    (void)!aiohttp__ws_arm(ws, asyncio_loop_time(ws->loop) + WS_KEEP_SECONDS);
 }
 
 /* While much is unsent nothing is added to it: so a peer that does not read costs no more than a
@@ -93,6 +98,7 @@ static int send_deflated(aiohttp_websocket *ws, struct ws_frame *frame, struct s
     memcpy(at, header, before);
     if (frame->is_masked)
         aiohttp__ws_mask(room + WS_HEADER_MAX, (size_t)size, frame->mask, 0);
+    ws->queued += before + (size_t)size;
     int r = asyncio_stream_write(ws->stream, at, before + (size_t)size);
     if (r < 0 && r != -ECANCELED)
         aiohttp__ws_deflate_again(ws);
@@ -107,13 +113,45 @@ static int send_large(aiohttp_websocket *ws, const struct ws_frame *frame, struc
         char header[WS_HEADER_MAX];
         struct iovec pieces[2] = { { header, aiohttp__ws_write_header(header, frame) },
                                    { (void *)(uintptr_t)message.data, message.size } };
+        ws->queued += pieces[0].iov_len + message.size;
         return asyncio_stream_writelines(ws->stream, pieces, 2);
     }
     char *room = asyncio_mem_malloc(WS_HEADER_MAX + message.size);
     if (!room)
         return -ENOMEM;
-    int r = asyncio_stream_write(ws->stream, room, put_frame(room, frame, message.data));
+    size_t size = put_frame(room, frame, message.data);
+    ws->queued += size;
+    int r = asyncio_stream_write(ws->stream, room, size);
     asyncio_mem_free(room);
+    return r;
+}
+
+static int send_small(aiohttp_websocket *ws, const struct ws_frame *frame, struct span message)
+{
+    char room[WS_HEADER_MAX + SMALL_MAX];
+    size_t size = put_frame(room, frame, message.data);
+    ws->queued += size;
+    return asyncio_stream_write(ws->stream, room, size);
+}
+
+static int send_now(aiohttp_websocket *ws, enum ws_opcode opcode, struct span message,
+                    bool may_compress)
+{
+    int r = ws->is_watched ? 0 : aiohttp__ws_watch(ws);
+    if (r >= 0 && asyncio_stream_get_write_buffer_size(ws->stream))
+        r = wait_for_room(ws);
+    if (r < 0)
+        return r;
+    struct ws_frame frame = { .size = message.size, .opcode = (uint8_t)opcode, .is_final = true };
+    if ((r = put_mask(ws, &frame)) < 0)
+        return r;
+    if (may_compress && ws->deflate.is_on && message.size >= COMPRESS_MIN)
+        r = send_deflated(ws, &frame, message);
+    else
+        r = message.size > SMALL_MAX ? send_large(ws, &frame, message)
+                                     : send_small(ws, &frame, message);
+    if (__builtin_expect(ws->has_pong, 0)) /* a ping came while this waited for the peer */
+        aiohttp__ws_answer_ping(ws, (struct span){ ws->pong, ws->pong_size });
     return r;
 }
 
@@ -126,24 +164,17 @@ static int send_message(aiohttp_websocket *ws, enum ws_opcode opcode, struct spa
     if (opcode == WS_TEXT &&
         (!aiohttp__utf8_step(&utf8, message.data, message.size) || utf8 != 0))
         return asyncio_raise(-EINVAL, "a text message is UTF-8");
-    int r = 0;
-    if (asyncio_stream_get_write_buffer_size(ws->stream) && (r = wait_for_room(ws)) < 0)
-        return r;
-    struct ws_frame frame = { .size = message.size, .opcode = (uint8_t)opcode, .is_final = true };
-    if ((r = put_mask(ws, &frame)) < 0)
-        return r;
-    if (may_compress && ws->deflate.is_on && message.size >= COMPRESS_MIN)
-        return send_deflated(ws, &frame, message);
-    if (message.size > SMALL_MAX)
-        return send_large(ws, &frame, message);
-    char room[WS_HEADER_MAX + SMALL_MAX];
-    return asyncio_stream_write(ws->stream, room, put_frame(room, &frame, message.data));
+    aiohttp_websocket_ref(ws);
+    int r = send_now(ws, opcode, message, may_compress);
+    aiohttp_websocket_unref(ws);
+    return r;
 }
 
 /* What most are: a short message of a server's, with nothing in its way. */
 static inline bool is_quick(const aiohttp_websocket *ws, size_t size)
 {
-    return size < 126 && ws->stream && !ws->is_client && !ws->deflate.is_on && !ws_is_closed(ws) &&
+    return size < 126 && ws->is_watched && !ws->is_client && !ws->deflate.is_on &&
+           !ws_is_closed(ws) &&
            !asyncio_stream_get_write_buffer_size(ws->stream);
 }
 
@@ -157,7 +188,11 @@ static inline int send_quick(aiohttp_websocket *ws, enum ws_opcode opcode, struc
     room[1] = (char)message.size;
     if (message.size)
         memcpy(room + 2, message.data, message.size);
-    return asyncio_stream_write(ws->stream, room, message.size + 2);
+    ws->queued += message.size + 2;
+    ws->refs++;
+    int r = asyncio_stream_write(ws->stream, room, message.size + 2);
+    aiohttp_websocket_unref(ws);
+    return r;
 }
 
 static bool may_compress(const aiohttp_websocket_send_options *options)
@@ -213,8 +248,12 @@ static int send_control(aiohttp_websocket *ws, enum ws_opcode opcode, const void
         return asyncio_raise(-EMSGSIZE, "a ping or pong has at most 125 bytes");
     if (!ws->stream || ws_is_closed(ws))
         return -ECONNRESET;
+    aiohttp_websocket_ref(ws);
     int r = asyncio_stream_get_write_buffer_size(ws->stream) ? wait_for_room(ws) : 0;
-    return r < 0 ? r : aiohttp__ws_control(ws, opcode, (struct span){ data, size });
+    if (r >= 0)
+        r = aiohttp__ws_control(ws, opcode, (struct span){ data, size });
+    aiohttp_websocket_unref(ws);
+    return r;
 }
 
 int aiohttp_websocket_ping(aiohttp_websocket *ws, const void *data, size_t size)

@@ -23,13 +23,17 @@
  * HEARTBEAT  After `.heartbeat` seconds without a byte from the peer it is sent a ping; with none
  *            in half of that again, the connection is cut: code 1006, and receive returns
  *            -ETIMEDOUT.
+ * SLOW PEER  One that takes no byte of what is sent to it for the limits' write_time is cut: code
+ *            1006, exception -ETIMEDOUT. What is unsent when both have closed is still sent for the
+ *            time limit of close.
  * CLOSE      close sends our close frame and waits for the peer's. A peer's is answered at once
  *            (`.autoclose`). Whoever receives meanwhile gets 0. Calls on a closed one are legal:
  *            sending is -ECONNRESET, receiving gives 0, and -ASYNCIO_INVALID_STATE from the fifth
  *            time on.
  * CANCEL     A cancelled receive loses nothing. A cancelled send has sent all of its message, or
  *            nothing of it.
- * OWNERSHIP  See where it was made; _ref and _unref count. The last reference ends the connection.
+ * OWNERSHIP  See where it was made; _ref and _unref count. The last reference ends the connection;
+ *            a call that is under way has one, too.
  * THREADS    The thread of its loop.
  * SOURCE     RFC 6455, RFC 7692; aiohttp's web_ws.py, client_ws.py, http_websocket.py. */
 #pragma once
@@ -87,9 +91,10 @@ typedef struct aiohttp_websocket_receive_options {
 
 /* Waits for the next message. 1: *ret_message is it. 0: there are no more, and *ret_message says
  * which end it was; after a close of the peer, its code and reason. -AIOHTTP_WEBSOCKET: the peer
- * broke the rules, and was told so; -ETIMEDOUT: by .timeout (it stays open), or the heartbeat's (it
- * is closed); -EBUSY: another task receives; -ASYNCIO_INVALID_STATE: it is closed, and that was
- * said before, again and again; -ECANCELED, -ENOMEM (it is closed). Suspends. */
+ * broke the rules, and was told so; -ETIMEDOUT: by .timeout (it stays open), or by the heartbeat
+ * or a peer that takes nothing (it is closed); -EBUSY: another task receives;
+ * -ASYNCIO_INVALID_STATE: it is closed, and that was said before, again and again; -ECANCELED,
+ * -ENOMEM (it is closed). Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_websocket_receive(aiohttp_websocket *ws, aiohttp_ws_message *ret_message,
                           const aiohttp_websocket_receive_options *options);

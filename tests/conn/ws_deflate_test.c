@@ -207,6 +207,54 @@ static void test_ratio(void **state)
     with_pair(ratio);
 }
 
+/* Blocks that say they are the last one, and have nothing: two bytes each. A peer may send some;
+ * endless ones make work, and no message. What was before stays in the window. */
+static int last_blocks(struct pair *pair, size_t count, int expected)
+{
+    struct raw raw;
+    char wire[5000];
+    aiohttp_ws_message message;
+    struct ws_setup setup = setup_of(false, &limits);
+    setup.deflate = (struct ws_deflate){ true, false, false, 15, 15 };
+    int r = raw_open(&raw, pair, &setup);
+    if (r >= 0)
+        r = peer_sends(&raw, 0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
+    if (r >= 0)
+        r = ws_expects(raw.ws, AIOHTTP_WS_TEXT, "Hello", 5);
+    for (size_t i = 0; i < count; i++)
+        memcpy(wire + 2 * i, "\x03", 2);
+    memcpy(wire + 2 * count, "\xf2\x00\x11\x00\x00", 5); /* the window's */
+    if (r >= 0)
+        r = peer_sends(&raw, 0xc1, wire, 2 * count + 5);
+    if (r >= 0 && expected > 0)
+        r = ws_expects(raw.ws, AIOHTTP_WS_TEXT, "Hello", 5);
+    else if (r >= 0) {
+        CHECK_IS(aiohttp_websocket_receive(raw.ws, &message), expected);
+        CHECK_IS(aiohttp_websocket_close_code(raw.ws), 1009);
+        r = peer_reads_close(&raw, 1009);
+    }
+    aiohttp_websocket_unref(raw.ws);
+    return r;
+}
+
+static int some_last_blocks(struct pair *pair)
+{
+    int r = last_blocks(pair, 1000, 1);
+    return r < 0 ? r : 0;
+}
+
+static int endless_last_blocks(struct pair *pair)
+{
+    return last_blocks(pair, 2000, -AIOHTTP_WEBSOCKET);
+}
+
+static void test_last_blocks(void **state)
+{
+    (void)state;
+    with_pair(some_last_blocks);
+    with_pair(endless_last_blocks);
+}
+
 /* --- a message that was compressed and not sent --- */
 
 static int not_sent(struct pair *pair)
@@ -258,7 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples), cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_ratio),
-        cmocka_unit_test(test_not_sent),
+        cmocka_unit_test(test_last_blocks), cmocka_unit_test(test_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
