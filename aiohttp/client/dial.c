@@ -38,7 +38,7 @@ static int phase_end(struct dial *dial, int r, const char *host, int port)
     r = wait_over(&response->wait, r);
     if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
         return r;
-    if (r == -ETIMEDOUT)
+    if (r == -ETIMEDOUT && response->wait.is_late)
         return aiohttp__response_raise(response, r);
     const asyncio_error *error = asyncio_last_error(r);
     char words[256];

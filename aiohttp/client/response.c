@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Responses: their making, their head, their end. See session.h; bodies are in response_read.c. */
 #include "client/reader.h"
+#include "client/upload.h"
 
 #include "client/reader.h"
 
@@ -54,6 +55,15 @@ static double now_of(const aiohttp_client_response *response)
     return asyncio_loop_time(response->session->loop);
 }
 
+/* The limit begins when the body is out: its task moves it here then. */
+static void wait_head_of_upload(aiohttp_client_response *response)
+{
+    double limit = response->upload->is_done ? response->head_limit : ASYNCIO_NONE;
+    response->upload->is_awaited = true;
+    aiohttp__wait_until(&response->wait,
+                        aiohttp__response_until(response, response->sent_at, limit));
+}
+
 void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what)
 {
     aiohttp_client_response *response = http->owner;
@@ -63,8 +73,12 @@ void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what)
         break;
     case WAIT_HEAD:
         response->phase = AIOHTTP_PHASE_HEAD;
-        limit = response->upload ? ASYNCIO_NONE : response->head_limit;
-        wait_until(&response->wait, aiohttp__response_until(response, response->sent_at, limit));
+        if (response->upload) {
+            wait_head_of_upload(response);
+            break;
+        }
+        wait_until(&response->wait, aiohttp__response_until(response, response->sent_at,
+                                                            response->head_limit));
         break;
     case WAIT_BODY:
         response->phase = AIOHTTP_PHASE_READ;
@@ -117,7 +131,10 @@ int aiohttp__response_raise(aiohttp_client_response *response, int r)
     const char *host = response->url ? aiohttp_url_host_port_subcomponent(response->url) : "";
     switch (r) {
     case -ETIMEDOUT:
-        return raise_late(response);
+        if (response->wait.is_late || response->upload_wait.is_late)
+            return raise_late(response);
+        return asyncio_raise(r, "%s: the peer no longer answers, the system gave up (%s)", host,
+                             aiohttp_client_phase_name(response->phase));
     case -AIOHTTP_BAD_HTTP_MESSAGE:
     case -AIOHTTP_LINE_TOO_LONG:
     case -AIOHTTP_HEADERS_TOO_LARGE:

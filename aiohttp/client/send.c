@@ -75,7 +75,6 @@ static int take(struct aiohttp_client_request *request, aiohttp_client_response 
     wait_until(&response->wait, aiohttp__response_until(response, now, request->timeout->pool));
     r = wait_over(&response->wait, aiohttp__pool_wait(route, ret_connection));
     TRACE(request, on_connection_queued_end, .host = route->host);
-    response->clock = asyncio_loop_time(request->session->loop);
     return r == -ETIMEDOUT ? aiohttp__response_raise(response, r) : r;
 }
 
@@ -99,6 +98,7 @@ static int connect_on(struct aiohttp_client_request *request, aiohttp_client_res
             request->was_reused = false;
             break;
         }
+        response->clock = asyncio_loop_time(request->session->loop);
         r = is_alive(connection, response->clock);
         if (r > 0) {
             request->was_reused = true;
@@ -277,9 +277,9 @@ static int expect(struct aiohttp_client_request *request, aiohttp_client_respons
     r = wait_over(&response->wait, aiohttp__http1_read_response(&response->http, request->id,
                                                                 &response->answering));
     response->head_limit = head_limit;
-    if (r == -ETIMEDOUT &&
-        asyncio_loop_time(request->session->loop) < response->total) {
-        response->http.exchange.closes = false;
+    response->clock = asyncio_loop_time(request->session->loop);
+    if (r == -ETIMEDOUT && response->wait.is_late && response->clock < response->total) {
+        response->wait.is_late = false;
         return 0; /* servers may not know it: RFC 9110, 10.1.1 */
     }
     if (r == 1) /* it will never get what it was promised */
@@ -321,7 +321,6 @@ static void describe(struct aiohttp_client_request *request, aiohttp_client_resp
     response->url = aiohttp_url_ref(request->url);
     response->method = request->id;
     response->total = request->total;
-    response->clock = request->started;
     response->head_limit = timeout->head;
     response->read_limit = timeout->read;
     response->write_limit = timeout->write;

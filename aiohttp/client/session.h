@@ -93,7 +93,7 @@ struct aiohttp_client_response {
     struct connection *connection; /* NULL once it is given back */
     struct wait wait, upload_wait;
     struct answering answering;
-    double total, clock, sent_at; /* moments */
+    double total, clock, sent_at; /* moments; clock: it had its connection, and nothing was sent */
     double head_limit, read_limit, write_limit; /* seconds, or ASYNCIO_NONE */
     aiohttp_client_phase phase;
     const char *where;

@@ -17,11 +17,20 @@
 /* What a socket takes without waiting, in all likelihood. */
 enum { SMALL = 16384, PIECE = 16384 };
 
+/* What is written at a time. */
+enum { MOST = 65536 };
+
 static int told(struct upload *upload)
 {
     const aiohttp_client_request_options *options = upload->request->options;
     upload->response->output_size = upload->sent;
     return options->progress ? options->progress(upload->sent, upload->length, options->data) : 0;
+}
+
+/* What came of a write: its time limit is over, where it has one of its own. */
+static int over(struct upload *upload, int r)
+{
+    return upload->task ? wait_over(&upload->response->upload_wait, r) : r;
 }
 
 /* The rest of the coded form, or as much as `how` asks for. */
@@ -34,7 +43,7 @@ static int write_coded(struct upload *upload, struct span data, enum encode how)
     int r;
     while ((r = aiohttp__encoder_step(upload->encoder, &data, how, out, PIECE)) > 0) {
         int size = r;
-        r = exchange->type->write(exchange, out, (size_t)size, false);
+        r = over(upload, exchange->type->write(exchange, out, (size_t)size, false));
         if (r < 0 || size < PIECE)
             break;
     }
@@ -42,13 +51,26 @@ static int write_coded(struct upload *upload, struct span data, enum encode how)
     return r;
 }
 
+/* In parts, so that a time limit is that of one of them, and no more than that is copied. */
+static int write_plain(struct upload *upload, struct span data)
+{
+    struct exchange *exchange = &upload->response->http.exchange;
+    if (!upload->task)
+        return exchange->type->write(exchange, data.data, data.size, true);
+    int r;
+    do {
+        size_t size = data.size < MOST ? data.size : MOST;
+        r = over(upload, exchange->type->write(exchange, data.data, size, false));
+        data = (struct span){ data.data + size, data.size - size };
+    } while (r >= 0 && data.size);
+    return r;
+}
+
 static int write_piece(struct aiohttp_payload_writer *writer, const void *data, size_t size)
 {
     struct upload *upload = (struct upload *)(void *)writer;
-    struct exchange *exchange = &upload->response->http.exchange;
-    int r = upload->encoder
-                ? write_coded(upload, (struct span){ data, size }, ENCODE_MORE)
-                : exchange->type->write(exchange, data, size, upload->task == NULL);
+    int r = upload->encoder ? write_coded(upload, (struct span){ data, size }, ENCODE_MORE)
+                            : write_plain(upload, (struct span){ data, size });
     if (r < 0)
         return r;
     upload->sent += (int64_t)size;
@@ -70,7 +92,7 @@ static int write_all(struct upload *upload)
         r = body->bytes.size ? write_piece(&upload->writer, body->bytes.data, body->bytes.size) : 0;
     else
         for (size_t at = 0, size; r >= 0 && at < body->bytes.size; at += size) {
-            size = body->bytes.size - at < 65536 ? body->bytes.size - at : 65536;
+            size = body->bytes.size - at < MOST ? body->bytes.size - at : MOST;
             r = write_piece(&upload->writer, body->bytes.data + at, size);
         }
     if (r >= 0 && upload->encoder)
@@ -78,7 +100,7 @@ static int write_all(struct upload *upload)
     if (r >= 0)
         r = exchange->type->end(exchange);
     if (r >= 0)
-        r = exchange->type->flush(exchange);
+        r = over(upload, exchange->type->flush(exchange));
     return r < 0 ? r : 0;
 }
 
@@ -91,9 +113,9 @@ static void ended(struct upload *upload)
     response->upload_complete = r >= 0;
     response->sent_at = asyncio_loop_time(response->session->loop);
     if (r >= 0) {
-        if (response->wait.task && response->phase == AIOHTTP_PHASE_HEAD)
-            response->wait.deadline =
-                aiohttp__response_until(response, response->sent_at, response->head_limit);
+        if (upload->is_awaited && !upload->is_ending)
+            aiohttp__wait_move(&response->wait, aiohttp__response_until(response, response->sent_at,
+                                                                        response->head_limit));
         return;
     }
     response->http.exchange.closes = true;
@@ -104,9 +126,7 @@ static void ended(struct upload *upload)
 static int send_all(void *data)
 {
     struct upload *upload = data;
-    aiohttp_client_response *response = upload->response;
-    int r = write_all(upload);
-    upload->result = wait_over(&response->upload_wait, r);
+    upload->result = write_all(upload);
     ended(upload);
     return 0;
 }
@@ -131,7 +151,8 @@ int aiohttp__upload_begin(struct aiohttp_client_request *request,
     if ((!body->is_bytes && !body->payload) || is_small(request)) {
         int r = write_all(&own);
         response->upload_complete = r >= 0;
-        response->sent_at = response->clock;
+        if (response->head_limit != ASYNCIO_NONE)
+            response->sent_at = asyncio_loop_time(response->session->loop);
         return r;
     }
     int r = exchange->type->flush(exchange);

@@ -15,4 +15,5 @@ struct upload {
     int result;
     bool is_done;
     bool is_ending;       /* its request has its answer, or gives up */
+    bool is_awaited;      /* its request waits for the answer */
 };

@@ -39,12 +39,11 @@ static void look(asyncio_loop *loop, void *data)
     waits->timer = NULL;
     waits->next_look = NEVER;
     for (struct wait *wait = waits->first; wait; wait = wait->after) {
-        if (wait->deadline == NEVER || wait->is_task_asked)
+        if (wait->deadline == NEVER || wait->reason)
             continue;
-        if (wait->deadline <= now) {
-            wait->is_task_asked = true;
-            asyncio_task_cancel(wait->task);
-        } else if (wait->deadline < next)
+        if (wait->deadline <= now)
+            aiohttp__wait_end(wait, -ETIMEDOUT);
+        else if (wait->deadline < next)
             next = wait->deadline;
     }
     if (next != NEVER)
@@ -63,7 +62,8 @@ void aiohttp__wait_add(struct waits *waits, struct wait *wait)
     wait->waits = waits;
     wait->task = NULL;
     wait->deadline = NEVER;
-    wait->is_task_asked = false;
+    wait->reason = 0;
+    wait->is_late = false;
 }
 
 void aiohttp__wait_remove(struct wait *wait)
@@ -82,23 +82,40 @@ void aiohttp__wait_remove(struct wait *wait)
 
 void aiohttp__wait_until(struct wait *wait, double deadline)
 {
-    if (wait->is_task_asked)
+    if (wait->reason)
         return; /* it learns of it when it waits */
     wait->task = asyncio_current_task();
     wait->cancelling = asyncio_task_cancelling(wait->task);
+    aiohttp__wait_move(wait, deadline);
+}
+
+void aiohttp__wait_move(struct wait *wait, double deadline)
+{
     wait->deadline = deadline;
     if (deadline < wait->waits->next_look)
         arm(wait->waits, deadline);
 }
 
+void aiohttp__wait_end(struct wait *wait, int reason)
+{
+    if (wait->reason)
+        return;
+    wait->reason = reason;
+    asyncio_task_cancel(wait->task);
+}
+
 int aiohttp__wait_over(struct wait *wait, int result)
 {
+    int reason = wait->reason;
     wait->deadline = NEVER;
-    if (!wait->is_task_asked)
+    wait->reason = 0;
+    if (!reason)
         return result;
-    wait->is_task_asked = false;
     int left = asyncio_task_uncancel(wait->task);
-    return result == -ECANCELED && left <= wait->cancelling ? -ETIMEDOUT : result;
+    if (result != -ECANCELED || left > wait->cancelling)
+        return result;
+    wait->is_late = reason == -ETIMEDOUT;
+    return reason;
 }
 
 void aiohttp__waits_fini(struct waits *waits)
