@@ -13,7 +13,7 @@
  * HOLDS: every request ends; no block of memory and no connection is left; answers in small pieces
  * give what they give as a whole: status, headers, URLs, body, error with its sentence, cookies,
  * and the same next requests; a body that fails gives the same bytes before, as far as both go;
- * what was meant for one origin is sent to no other. Between two hops a second passes, in
+ * what was meant for one origin is sent to no other. Before each hop a second passes, or more, in
  * which what is sent arrives: whether an answer that nobody asked for comes before or after the
  * next request, is a race that no client can win. */
 #include "split.h"
@@ -77,6 +77,7 @@ struct play {
     size_t size, at;
     uint32_t seed; /* 0: as large as can be */
     int how, ask;
+    int busy;       /* answers under way */
     bool has_raced; /* what came may depend on how it was cut */
     struct note told;  /* all that came, without bodies */
     struct note asked; /* the requests */
@@ -208,8 +209,10 @@ static int serve(asyncio_stream *stream, void *data)
     int r = 1;
     while (r > 0) {
         r = read_request(play, stream, request, sizeof request);
+        play->busy++;
         if (r >= 0)
             r = send_answer(play, stream, request);
+        play->busy--;
     }
     /* What is left is read, so that closing is no reset. */
     if (r == 0 && asyncio_stream_write_eof(stream) >= 0)
@@ -235,8 +238,11 @@ static int resolve(const char *host, int port, int family, aiohttp_resolved *ret
 static int wait_first(aiohttp_client_request *request, aiohttp_client_next *next,
                       aiohttp_client_response **ret_response, void *data)
 {
-    (void)data;
-    int r = asyncio_sleep(1);
+    const struct play *play = data;
+    int r;
+    do /* never at the same instant as a pause of the server's ends */
+        r = asyncio_sleep(1.0625);
+    while (r >= 0 && play->busy);
     return r < 0 ? r : next(request, ret_response);
 }
 
@@ -394,10 +400,10 @@ static void ignore(asyncio_loop *loop, const asyncio_exception_context *context,
     (void)data;
 }
 
-static int new_session(const struct play *play, aiohttp_client_session **ret_session)
+static int new_session(struct play *play, aiohttp_client_session **ret_session)
 {
     static const aiohttp_resolver resolver = { .size = sizeof resolver, .resolve = resolve };
-    static const aiohttp_client_middleware_entry waits = { wait_first, NULL };
+    const aiohttp_client_middleware_entry waits = { wait_first, play };
     static const aiohttp_client_retry retry = { .size = sizeof retry, .backoff = 1 };
     aiohttp_limits limits = aiohttp_client_limits();
     aiohttp_client_timeout timeout = aiohttp_client_timeout_default();
@@ -409,8 +415,8 @@ static int new_session(const struct play *play, aiohttp_client_session **ret_ses
     limits.line = limits.field = 500;
     limits.head = 2000;
     limits.lingering = 2000;
-    timeout.total = 30;
-    timeout.read = 10;
+    timeout.total = 30.53125;
+    timeout.read = 10.28125;
     HOLDS(aiohttp_tcp_connector_new(&connector, .resolver = &resolver) == 0);
     int r = aiohttp_client_session_new(
         ret_session, .connector = connector, .limits = &limits, .timeout = &timeout,

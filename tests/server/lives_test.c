@@ -110,9 +110,9 @@ static int age_asked_every(double seconds, double *ret_age)
     struct live live;
     asyncio_loop *loop = asyncio_get_running_loop();
     int r = live_start_with(&live, handler, &options);
+    double began = asyncio_loop_time(loop); /* not later than the server begins to count */
     if (r >= 0)
         r = live_open(&live, &stream);
-    double began = asyncio_loop_time(loop);
     while (r == 0 && asyncio_loop_time(loop) < began + 20 * AGE) {
         r = ask(stream);
         if (r == 0)
@@ -151,9 +151,9 @@ static int idle_age(void *data)
     struct live live;
     asyncio_loop *loop = asyncio_get_running_loop();
     int r = live_start_with(&live, handler, &options);
+    double began = asyncio_loop_time(loop); /* not later than the server begins to count */
     if (r >= 0)
         r = live_open(&live, &stream);
-    double began = asyncio_loop_time(loop);
     if (r >= 0)
         r = ask(stream);
     CHECK_IS(r, 0);

@@ -5,7 +5,7 @@
 
 #include <aiohttp/limits.h>
 
-static char large[2000000];
+static char large[8000000];
 static int running;
 
 static int handler(aiohttp_web_request *request, void *data)
@@ -120,7 +120,7 @@ static int never_reads(void *data)
         return 0;
     int r = live_start(&live, handler);
     if (r >= 0)
-        r = live_open(&live, &stream);
+        r = live_open_small(&live, &stream);
     if (r >= 0)
         r = asyncio_stream_write(stream, text, strlen(text));
     if (r >= 0)
