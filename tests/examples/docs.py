@@ -141,6 +141,7 @@ def check(texts, only=None):
     headers += "\n".join(re.findall(r'"(ASYNCIO_[A-Z_]+)"', "".join(read(p) for p in glob.glob(os.path.join(ROOT, "asyncio/*/*.c")))))
     web = "".join(read(path) for path in glob.glob(os.path.join(ROOT, "include/aiohttp/*.h")))
     headers += "".join("ASYNCIO_" + name + "\n" for name in re.findall(r"X\((\w+), \d+", headers))
+    web += "".join("AIOHTTP_" + name + "\n" for name in re.findall(r"X\((\w+), \d+", web))
     pages = {name: Page(text) for name, text in texts.items()}
     for name, page in pages.items():
         if only and name != only:

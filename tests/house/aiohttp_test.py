@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds docs/aiohttp.md, every name of aiohttp's server beside ours, to the headers.
+"""Holds docs/aiohttp.md, every name of aiohttp's beside ours, to the headers.
 
     aiohttp_test.py                checks
     aiohttp_test.py --write        writes the last part of it, and makes docs/aiohttp.html of it all
@@ -28,7 +28,8 @@ FOOT = ('<footer>\n<a rel="prev" href="python.html">← Every name</a>\n<a rel="
 
 # The headers whose every function stands on the page.
 OURS = """web_application web_event_source web_exceptions web_file web_form web_request web_response web_runner web_server
-    web_websocket web_workers websocket cookie_jar digest_auth fingerprint form headers html json multi_dict multipart payload test_utils""".split()
+    web_websocket web_workers websocket cookie_jar digest_auth fingerprint form headers html json multi_dict multipart payload test_utils
+    client client_request client_response client_timeout client_websocket connector tracing url limits""".split()
 
 # aiohttp.web.__all__ of 3.13 by its parts, and the members of its classes.
 NAMES = """
@@ -50,6 +51,25 @@ NAMES = """
     MultipartReader BodyPartReader MultipartWriter FormData Payload BytesPayload StringPayload IOBasePayload
     BufferedReaderPayload StreamReaderPayload AsyncIterablePayload JsonPayload ETag TestServer RawTestServer TestClient
     make_mocked_request unused_port AioHTTPTestCase
+""".split()
+# aiohttp.__all__ of 3.13, what is not said above; and yarl's URL.
+NAMES += """
+    ClientSession request ClientTimeout ClientWSTimeout ClientRequest RequestInfo ClientHandlerType
+    ClientMiddlewareType DigestAuthMiddleware BasicAuth ClientResponse StreamReader EofStream BaseConnector TCPConnector
+    UnixConnector NamedPipeConnector AbstractResolver ThreadedResolver AsyncResolver DefaultResolver ResolveResult
+    AddrInfoType SocketFactoryType Fingerprint AbstractCookieJar CookieJar DummyCookieJar TraceConfig
+    TraceRequestStartParams TraceRequestEndParams TraceRequestExceptionParams TraceRequestRedirectParams
+    TraceRequestChunkSentParams TraceRequestHeadersSentParams TraceResponseChunkReceivedParams
+    TraceConnectionQueuedStartParams TraceConnectionQueuedEndParams TraceConnectionCreateStartParams
+    TraceConnectionCreateEndParams TraceConnectionReuseconnParams TraceDnsCacheHitParams TraceDnsCacheMissParams
+    TraceDnsResolveHostStartParams TraceDnsResolveHostEndParams ClientWebSocketResponse WSServerHandshakeError
+    WSMessageTypeError WebSocketError ClientError ClientConnectionError ClientConnectionResetError ClientOSError
+    ClientConnectorError ClientConnectorDNSError ClientConnectorSSLError ClientConnectorCertificateError ClientSSLError
+    ServerFingerprintMismatch ClientProxyConnectionError ClientHttpProxyError UnixClientConnectorError
+    ServerConnectionError ServerDisconnectedError ServerTimeoutError ConnectionTimeoutError SocketTimeoutError
+    ClientResponseError ClientPayloadError ContentTypeError TooManyRedirects InvalidURL InvalidUrlClientError
+    NonHttpUrlClientError RedirectClientError InvalidUrlRedirectClientError NonHttpUrlRedirectClientError ChainMapProxy
+    set_zlib_backend streamer URL
 """.split()
 MEMBERS = {
     "Application": """router on_startup on_shutdown on_cleanup on_response_prepare cleanup_ctx middlewares add_routes add_subapp
@@ -74,6 +94,31 @@ MEMBERS = {
     "MultipartWriter": "append append_json append_form append_payload boundary size write",
     "FormData": "add_field add_fields is_multipart",
     "Payload": "size content_type write",
+    "ClientSession": """request get head options post put patch delete ws_connect close closed connector
+        cookie_jar headers auth timeout raise_for_status auto_decompress trust_env trace_configs json_serialize
+        connector_owner skip_auto_headers requote_redirect_url version loop detach""",
+    "ClientTimeout": "total connect sock_connect sock_read ceil_threshold",
+    "BasicAuth": "encode decode from_url",
+    "ClientResponse": """version status reason ok method url real_url host connection content cookies headers
+        raw_headers links content_type charset content_length content_disposition history request_info output_size
+        upload_complete close closed release raise_for_status read text json get_encoding""",
+    "StreamReader": """read readany readexactly readline readuntil iter_any iter_chunked iter_chunks readchunk
+        read_nowait at_eof is_eof wait_eof total_bytes""",
+    "BaseConnector": "close closed limit limit_per_host force_close connect",
+    "TCPConnector": "family cached_hosts clear_dns_cache use_dns_cache",
+    "UnixConnector": "path",
+    "Fingerprint": "check",
+    "CookieJar": "update_cookies update_cookies_from_headers filter_cookies clear clear_domain save load",
+    "TraceConfig": """trace_config_ctx freeze on_request_start on_request_end on_request_exception
+        on_request_redirect on_request_chunk_sent on_request_headers_sent on_response_chunk_received
+        on_connection_queued_start on_connection_queued_end on_connection_create_start on_connection_create_end
+        on_connection_reuseconn on_dns_cache_hit on_dns_cache_miss on_dns_resolvehost_start on_dns_resolvehost_end""",
+    "URL": """build scheme raw_user user raw_password password raw_host host host_subcomponent
+        host_port_subcomponent port explicit_port raw_path path path_safe raw_query_string query_string raw_path_qs
+        path_qs raw_fragment fragment raw_parts parts parent raw_name name raw_suffix suffix suffixes raw_suffixes query
+        authority raw_authority absolute is_absolute is_default_port origin relative join joinpath with_scheme with_user
+        with_password with_host with_port with_path with_query extend_query update_query without_query_params
+        with_fragment with_name with_suffix human_repr""",
 }
 
 
