@@ -111,32 +111,29 @@ static double retry_after(const aiohttp_client_response *response)
     return when > now ? (double)(when - now) : 0;
 }
 
-/* Waits before the next attempt: 1; 0: there is none. */
-static int wait_for_next(struct aiohttp_client_request *request,
-                         const aiohttp_client_retry *retry, int attempt,
-                         const aiohttp_client_response *response, int error)
+/* Whether there is a next attempt, and after how many seconds. */
+static bool is_repeated(struct aiohttp_client_request *request, const aiohttp_client_retry *retry,
+                        int attempt, const aiohttp_client_response *response, int error,
+                        double *ret_delay)
 {
     int attempts = retry->attempts ? retry->attempts : AIOHTTP__DEFAULT_RETRY_ATTEMPTS;
     int status = response ? aiohttp_client_response_status(response) : 0;
     double most = retry->max_backoff > 0 ? retry->max_backoff : 30.0, delay = retry->backoff;
     if (attempt >= attempts || error == -ECANCELED ||
         (!retry->any_method && !is_idempotent(request)))
-        return 0;
+        return false;
     if (retry->retry ? !retry->retry(status, error, attempt, retry->data)
                      : !is_temporary(status, error))
-        return 0;
+        return false;
     for (int i = 1; i < attempt && delay < most; i++)
         delay *= 2;
     delay = delay < most ? delay : most;
     double wanted = retry_after(response);
     if (wanted > most || !aiohttp__body_rewind(request))
-        return 0;
-    delay = wanted > delay ? wanted : delay;
-    if (request->total != NEVER &&
-        asyncio_loop_time(request->session->loop) + delay >= request->total)
-        return 0;
-    int r = asyncio_sleep(delay);
-    return r < 0 ? r : 1;
+        return false;
+    *ret_delay = wanted > delay ? wanted : delay;
+    return request->total == NEVER ||
+           asyncio_loop_time(request->session->loop) + *ret_delay < request->total;
 }
 
 /* One hop without middlewares: as many attempts as the policy allows. */
@@ -155,20 +152,19 @@ static int send_hop(struct aiohttp_client_request *request, aiohttp_client_respo
             request->is_fresh = true;
             r = aiohttp__send(request, &response);
         }
-        int again = retry && !request->is_upgrade
-                        ? wait_for_next(request, retry, attempt, response, r)
-                        : 0;
-        if (again == 0) {
+        double delay;
+        if (!retry || request->is_upgrade ||
+            !is_repeated(request, retry, attempt, response, r, &delay)) {
             if (r >= 0)
                 *ret_response = response;
             return r;
         }
-        if (response) {
+        if (response) { /* before the wait: its connection is of use to others */
             aiohttp_client_response_close(response);
             aiohttp_client_response_unref(response);
         }
-        if (again < 0)
-            return again;
+        if ((r = asyncio_sleep(delay)) < 0)
+            return r;
     }
 }
 

@@ -394,7 +394,8 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
         return r;
     }
     /* Nothing more belongs to it: the connection is free before anybody looks at the answer. */
-    if (response->http.exchange.is_body_read && response->http.exchange.status != 101) {
+    bool is_upgraded = request->is_upgrade && response->http.exchange.status == 101;
+    if (response->http.exchange.is_body_read && !is_upgraded) {
         response->is_ended = true;
         aiohttp__response_finish(response, true);
     }

@@ -150,7 +150,7 @@ static int check(const struct offer *offer, const aiohttp_headers *headers,
     size_t count = aiohttp_headers_getall(headers, "Connection", connections, VALUES);
     bool upgrades = false;
     for (size_t i = 0; i < count && i < VALUES; i++)
-        upgrades |= aiohttp__ws_list_has(span_of(connections[i]), SPAN("upgrade"));
+        upgrades |= aiohttp__list_has(span_of(connections[i]), SPAN("upgrade"));
     if (!upgrades)
         return no_handshake("no Connection: upgrade");
     aiohttp__ws_accept((struct span){ offer->key, WS_KEY_SIZE }, accept);

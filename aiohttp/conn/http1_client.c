@@ -2,6 +2,8 @@
 /* The client's direction of HTTP/1: see http1_client.h. */
 #include "conn/http1_client.h"
 
+#include "wire/fields.h"
+
 #include <aiohttp/error.h>
 #include <errno.h>
 
@@ -57,7 +59,7 @@ static void write_headers(struct http1 *http, const struct asking *asking, struc
             break;
         case HEADER_CONNECTION:
             given->connection = true;
-            http->exchange.closes |= span_is_case(value, SPAN("close"));
+            http->exchange.closes |= aiohttp__list_has(value, SPAN("close"));
             break;
         default:
             break;
@@ -145,6 +147,12 @@ int aiohttp__http1_begin_request(struct http1 *http, const struct asking *asking
     return 0;
 }
 
+/* Behind this head nothing is HTTP, or another's. */
+static bool is_tunnel(const struct head *head, enum method method)
+{
+    return head->status_code == 101 || (method == METHOD_CONNECT && head->status_code < 300);
+}
+
 /* Waits for more than `have` bytes. */
 static int fill(struct http1 *http, size_t have)
 {
@@ -220,7 +228,8 @@ int aiohttp__http1_read_response(struct http1 *http, enum method method,
     }
     exchange->status = head->status_code;
     exchange->is_body_read = head->body == BODY_NONE;
-    exchange->closes |= !(head->flags & HEAD_KEEP_ALIVE) || head->body == BODY_CLOSE;
+    exchange->closes |= !(head->flags & HEAD_KEEP_ALIVE) || head->body == BODY_CLOSE ||
+                        is_tunnel(head, method);
     if (!exchange->is_body_read)
         aiohttp__body_begin(&http->body, head, http->limits);
     return 1;

@@ -2,6 +2,8 @@
 /* HTTP/1, what goes out: heads, and bodies by length, in chunks or until the end. */
 #include "conn/http1.h"
 
+#include "wire/fields.h"
+
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
 #include <asyncio/socket.h>
@@ -169,7 +171,7 @@ static void write_fields(struct http1 *http, const struct answer *answer, struct
             break;
         case HEADER_CONNECTION:
             written->connection = true;
-            http->exchange.closes |= span_is_case(value, SPAN("close"));
+            http->exchange.closes |= aiohttp__list_has(value, SPAN("close"));
             break;
         default:
             break;

@@ -38,7 +38,7 @@ static bool any_field(const struct exchange *exchange, enum header_id id, field_
 static bool has_websocket(struct span field, void *data)
 {
     (void)data;
-    return aiohttp__ws_list_has(field, SPAN("websocket"));
+    return aiohttp__list_has(field, SPAN("websocket"));
 }
 
 struct choice {

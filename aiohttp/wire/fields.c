@@ -34,6 +34,15 @@ bool aiohttp__list_next(struct span text, size_t *position, struct span *ret_ele
     return false;
 }
 
+bool aiohttp__list_has(struct span text, struct span token)
+{
+    struct span element;
+    for (size_t at = 0; aiohttp__list_next(text, &at, &element);)
+        if (span_is_case(element, token))
+            return true;
+    return false;
+}
+
 static size_t skip_blanks(struct span text, size_t at)
 {
     while (at < text.size && ascii_is_blank(text.data[at]))

@@ -18,6 +18,9 @@ struct parameter {
  * commas in quoted strings divide nothing. */
 bool aiohttp__list_next(struct span text, size_t *position, struct span *ret_element);
 
+/* Whether `token`, in whatever case, is an element of it. */
+bool aiohttp__list_has(struct span text, struct span token);
+
 /* The next of `; name=value`, or of `name=value` at the beginning; blanks around ; and = are taken,
  * empty ones left out, a name may stand alone. 1, 0 at the end, -EINVAL. */
 int aiohttp__parameter_next(struct span text, size_t *position, struct parameter *ret_parameter);

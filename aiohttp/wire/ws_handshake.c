@@ -34,15 +34,6 @@ void aiohttp__ws_key(const uint8_t random[16], char ret_key[WS_KEY_SIZE])
     aiohttp__base64_write(&out, (struct span){ (const char *)random, 16 });
 }
 
-bool aiohttp__ws_list_has(struct span list, struct span token)
-{
-    struct span element;
-    for (size_t at = 0; aiohttp__list_next(list, &at, &element);)
-        if (span_is_case(element, token))
-            return true;
-    return false;
-}
-
 /* "8" to "15"; 0 for anything else. */
 static uint8_t window_bits(struct span text)
 {

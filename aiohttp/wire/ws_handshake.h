@@ -47,6 +47,3 @@ void aiohttp__ws_write_offer(struct bytes *out, const struct ws_deflate *ours);
  * and goes through all fields of that name. */
 int aiohttp__ws_read_answer(struct span field, const struct ws_deflate *ours,
                             struct ws_deflate *agreed);
-
-/* Is `token` an element of the list, whatever its case? */
-bool aiohttp__ws_list_has(struct span list, struct span token);

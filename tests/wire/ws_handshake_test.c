@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys, and the parameters of permessage-deflate: offers, answers, what is declined. */
 #include "wire/ws_handshake.h"
+#include "wire/fields.h"
 #include "wire/sha1.h"
 
 #include <errno.h>
@@ -55,8 +56,8 @@ static void test_keys(void **state)
     assert_false(aiohttp__ws_key_is_valid(SPAN("dGhlIHNhbXBsZSBub25jZSEh")));
     assert_false(aiohttp__ws_key_is_valid(SPAN("dGhl!HNhbXBsZSBub25jZQ==")));
     assert_false(aiohttp__ws_key_is_valid(SPAN("")));
-    assert_true(aiohttp__ws_list_has(SPAN("h2c, WebSocket"), SPAN("websocket")));
-    assert_false(aiohttp__ws_list_has(SPAN("h2c, websocket/13"), SPAN("websocket")));
+    assert_true(aiohttp__list_has(SPAN("h2c, WebSocket"), SPAN("websocket")));
+    assert_false(aiohttp__list_has(SPAN("h2c, websocket/13"), SPAN("websocket")));
 }
 
 static void agrees(const char *field, unsigned bits, const char *answer)
