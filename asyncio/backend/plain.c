@@ -76,20 +76,25 @@ int asyncio__plain_connected(int socket)
     return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
 }
 
-/* It has no flag against SIGPIPE, so that is held back, and one that was caused here taken away. */
+/* It has no flag against SIGPIPE, so that is held back, and one that was caused here taken away.
+ * Where the caller holds it back already, one may be pending that is his. */
 int asyncio__plain_sendfile(int socket, int file, int64_t *offset, size_t size)
 {
     sigset_t broken, before, pending;
     sigemptyset(&broken);
+    sigemptyset(&pending);
     sigaddset(&broken, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &broken, &before);
-    sigpending(&pending);
+    bool was_held = sigismember(&before, SIGPIPE) == 1;
+    if (was_held)
+        sigpending(&pending);
     off_t at = (off_t)*offset;
     int r = UNINTERRUPTED(sendfile(socket, file, &at, at_once(size)));
     if (r == -EPIPE && !sigismember(&pending, SIGPIPE))
         while (sigtimedwait(&broken, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
             ;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!was_held)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r > 0)
         *offset = at;
     return r;

@@ -7,6 +7,7 @@
 
 #include <asyncio.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 static size_t size_of_file;
@@ -278,6 +279,53 @@ static int sockets(void *data)
     return 0;
 }
 
+/* A peer that has gone is an error and no signal, and the mask stays. Where the caller holds SIGPIPE
+ * back, one of his own that is pending stays too. */
+static int no_signal(void *data)
+{
+    sigset_t pipe, before, after, pending;
+    bool is_held = data != NULL;
+    int ends[2], file = make_file(64);
+    CHECK(file >= 0);
+    CHECK_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    close(ends[1]);
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    if (is_held) {
+        pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+        pthread_kill(pthread_self(), SIGPIPE);
+    }
+    int r = asyncio_loop_sock_sendfile(asyncio_get_running_loop(), ends[0], file, NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    sigpending(&pending);
+    if (is_held) {
+        sigtimedwait(&pipe, NULL, &(struct timespec){ 0, 0 });
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    close(ends[0]);
+    close(file);
+    CHECK_IS(r, -EPIPE);
+    CHECK_IS(sigismember(&after, SIGPIPE), is_held);
+    CHECK_IS(sigismember(&pending, SIGPIPE), is_held);
+    return 0;
+}
+
+static int signals(void *data)
+{
+    int r = no_signal(NULL);
+    return r < 0 ? r : no_signal(&data);
+}
+
+static void test_signals(void **state)
+{
+    (void)state;
+    const char *backend = getenv("ASYNCIO_BACKEND");
+    if (backend && strcmp(backend, "sim") == 0)
+        return; /* it has no real sockets */
+    run_everywhere(signals);
+}
+
 static void test_sockets(void **state)
 {
     (void)state;
@@ -329,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_signals),
         cmocka_unit_test(test_sweep),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
