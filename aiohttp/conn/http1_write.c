@@ -6,6 +6,7 @@
 
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
+#include <asyncio/file.h>
 #include <asyncio/socket.h>
 #include <errno.h>
 #include <time.h>
@@ -306,6 +307,37 @@ static int write_part(struct exchange *exchange, const void *data, size_t size, 
     return send_pieces(http, pieces, is_chunk ? 3 : 2);
 }
 
+/* A little of a file goes out with what is before it, so it is read to behind that. While it is,
+ * the loop may send what is before it. */
+static int read_file(struct http1 *http, int file, int64_t offset, size_t size)
+{
+    struct out *out = &http->out;
+    char *at = out->data + out->size;
+    size_t done = 0;
+    while (done < size) {
+        int r = asyncio_pread(file, at + done, size - done, offset + (int64_t)done);
+        if (r <= 0)
+            return r < 0 ? r : -EMSGSIZE; /* it has become shorter */
+        done += (size_t)r;
+    }
+    if (at != out->data + out->size)
+        memmove(out->data + out->size, at, size);
+    out->size += size;
+    http->left -= size;
+    http->exchange.sent += size;
+    return 0;
+}
+
+static int copy_file(struct http1 *http, int file, int64_t offset, int64_t size)
+{
+    int r = read_file(http, file, offset, (size_t)size);
+    if (r < 0 && r != -ECANCELED)
+        (void)aiohttp__http1_flush(&http->exchange); /* the answers before this one are whole */
+    if (r < 0)
+        http->exchange.is_broken = http->exchange.closes = true;
+    return r;
+}
+
 static int send_file(struct exchange *exchange, int file, int64_t offset, int64_t size)
 {
     struct http1 *http = http1_of(exchange);
@@ -317,6 +349,8 @@ static int send_file(struct exchange *exchange, int file, int64_t offset, int64_
         return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
     if ((uint64_t)size > http->left)
         return -EMSGSIZE;
+    if (!exchange->is_broken && (uint64_t)size <= http->out.capacity - http->out.size)
+        return copy_file(http, file, offset, size);
     int r = aiohttp__http1_flush(exchange);
     while (r >= 0 && size > 0) {
         int64_t count = size < FILE_SLICE ? size : FILE_SLICE, done = 0;

@@ -31,6 +31,9 @@ int aiohttp__web_send_file(aiohttp_web_request *request, struct web_file *file,
 /* The media type that the end of a name stands for. Static. */
 const char *aiohttp__web_type_of(const char *name);
 
+/* Closes what was opened for reading, at once: nothing has to be brought to the disk. */
+void aiohttp__web_close(int descriptor);
+
 /* static_open.c: opens `name` below a directory; a `name` that is "" is the directory itself. */
 int aiohttp__web_open_directory(const char *path);
 int aiohttp__web_open_below(int directory, const char *name, bool may_leave, bool may_link);

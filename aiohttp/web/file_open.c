@@ -6,7 +6,6 @@
 #include "wire/media.h"
 
 #include <aiohttp/web_exceptions.h>
-#include <asyncio/file.h>
 #include <errno.h>
 
 static const struct {
@@ -69,7 +68,7 @@ static int check(aiohttp_web_request *request, struct web_file *file)
     int r = fstat(file->descriptor, &file->status) < 0 ? -errno : 0;
     if (r >= 0 && S_ISREG(file->status.st_mode))
         return 0;
-    asyncio_close(file->descriptor);
+    aiohttp__web_close(file->descriptor);
     if (r >= 0 && S_ISDIR(file->status.st_mode))
         return -EISDIR;
     return r < 0 ? r : aiohttp_web_http_forbidden(request);
@@ -106,7 +105,7 @@ static int open_sibling(aiohttp_web_request *request, struct web_opener *opener,
             file->coding = siblings[best].coding;
             return 0;
         }
-        asyncio_close(file->descriptor);
+        aiohttp__web_close(file->descriptor);
     }
 }
 

@@ -203,7 +203,7 @@ int aiohttp__web_send_file(aiohttp_web_request *request, struct web_file *file,
     int r = request->response.is_prepared ? -ASYNCIO_INVALID_STATE
                                           : set_file(request, file, headers);
     if (file->descriptor >= 0)
-        asyncio_close(file->descriptor);
+        aiohttp__web_close(file->descriptor);
     return r;
 }
 
@@ -229,7 +229,7 @@ int(aiohttp_web_file_response)(aiohttp_web_request *request, const char *path,
     if (options->content_type)
         file.type = aiohttp__arena_text(&request->exchange->arena, span_of(options->content_type));
     if (!file.type || !aiohttp__is_value(span_of(file.type))) {
-        asyncio_close(file.descriptor);
+        aiohttp__web_close(file.descriptor);
         return file.type ? -EINVAL : -ENOMEM;
     }
     return aiohttp__web_send_file(request, &file, options->headers);

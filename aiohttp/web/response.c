@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What an answer is: set, looked at, changed. How it is sent is in send.c. */
-#include "web/request.h"
+#include "web/file.h"
 
 #include "wire/write.h"
 
 #include <aiohttp/payload.h>
 #include <aiohttp/web_exceptions.h>
 #include <asyncio/error.h>
-#include <asyncio/file.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -61,7 +60,7 @@ const void *aiohttp_web_response_body(const aiohttp_web_response *response, size
 void aiohttp__web_response_drop_file(struct aiohttp_web_response *response)
 {
     if (response->file >= 0)
-        asyncio_close(response->file);
+        aiohttp__web_close(response->file);
     response->file = -1;
     response->parts = NULL;
     aiohttp_payload_unref(response->payload);

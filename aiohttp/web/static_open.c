@@ -21,6 +21,11 @@ int aiohttp__web_open_directory(const char *path)
     return r < 0 ? -errno : r;
 }
 
+void aiohttp__web_close(int descriptor)
+{
+    close(descriptor);
+}
+
 /* Segment by segment, without links. */
 static int open_slowly(int directory, const char *name)
 {

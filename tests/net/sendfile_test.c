@@ -279,8 +279,8 @@ static int sockets(void *data)
     return 0;
 }
 
-/* A peer that has gone is an error and no signal, and the mask stays. Where the caller holds SIGPIPE
- * back, one of his own that is pending stays too. */
+/* A peer that has gone is an error and no signal, and the mask stays. Where the caller holds
+ * SIGPIPE back, one of his own that is pending stays too. */
 static int no_signal(void *data)
 {
     sigset_t pipe, before, after, pending;
