@@ -103,14 +103,15 @@ void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what)
 
 /* --- what went wrong --- */
 
-static int raise_late(aiohttp_client_response *response)
+int aiohttp__raise_late(const aiohttp_client_session *session, const aiohttp_url *url,
+                        double total, aiohttp_client_phase phase)
 {
-    const char *host = response->url ? aiohttp_url_host_port_subcomponent(response->url) : "";
+    const char *host = url ? aiohttp_url_host_port_subcomponent(url) : "";
     /* The timer looks a little late, never early. */
-    bool is_total = response->total != NEVER && now_of(response) >= response->total;
+    bool is_total = total != NEVER && asyncio_loop_time(session->loop) >= total;
     return asyncio_raise(-ETIMEDOUT, "%s: the time limit %s%s has passed%s", host,
                          is_total ? "of the whole request (total)" : "of the phase ",
-                         is_total ? "" : aiohttp_client_phase_name(response->phase),
+                         is_total ? "" : aiohttp_client_phase_name(phase),
                          is_total ? ", while the phase was not over" : "");
 }
 
@@ -132,7 +133,8 @@ int aiohttp__response_raise(aiohttp_client_response *response, int r)
     switch (r) {
     case -ETIMEDOUT:
         if (response->wait.is_late || response->upload_wait.is_late)
-            return raise_late(response);
+            return aiohttp__raise_late(response->session, response->url, response->total,
+                                       response->phase);
         return asyncio_raise(r, "%s: the peer no longer answers, the system gave up (%s)", host,
                              aiohttp_client_phase_name(response->phase));
     case -AIOHTTP_BAD_HTTP_MESSAGE:

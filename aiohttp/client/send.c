@@ -63,54 +63,97 @@ static int is_alive(struct connection *connection, double now)
     return r == -ETIMEDOUT ? 1 : r == -ECANCELED ? r : 0;
 }
 
-static int take(struct aiohttp_client_request *request, aiohttp_client_response *response,
-                struct route *route, struct connection **ret_connection)
+static int describe(struct aiohttp_client_request *request, aiohttp_client_response *response)
 {
+    const aiohttp_client_timeout *timeout = request->timeout;
+    const aiohttp_client_request_options *options = request->options;
+    response->url = aiohttp_url_ref(request->url);
+    response->method = request->id;
+    response->total = request->total;
+    response->head_limit = timeout->head;
+    response->read_limit = timeout->read;
+    response->write_limit = timeout->write;
+    response->where = options->where;
+    response->max_body = options->max_body ? options->max_body : request->session->limits.body;
+    response->decompresses = options->auto_decompress == AIOHTTP__AS_SESSION
+                                 ? request->session->decompresses
+                                 : options->auto_decompress != 0;
+    if (request->id != METHOD_OTHER)
+        return 0;
+    response->method_text = aiohttp__arena_text(&response->http.exchange.arena, request->method);
+    return response->method_text ? 0 : -ENOMEM;
+}
+
+/* Waits for its turn. There is no response yet: many may wait, and each takes little. */
+static int take(struct aiohttp_client_request *request, struct route *route,
+                struct connection **ret_connection)
+{
+    aiohttp_client_session *session = request->session;
     int r = aiohttp__pool_take(route, request->is_fresh, ret_connection);
     if (r != 0)
         return r;
-    response->phase = AIOHTTP_PHASE_POOL;
+    request->phase = AIOHTTP_PHASE_POOL;
     TRACE(request, on_connection_queued_start, .host = route->host);
-    double now = asyncio_loop_time(request->session->loop);
-    wait_until(&response->wait, aiohttp__response_until(response, now, request->timeout->pool));
-    r = wait_over(&response->wait, aiohttp__pool_wait(route, ret_connection));
+    double seconds = request->timeout->pool;
+    double until = seconds == ASYNCIO_NONE ? NEVER : asyncio_loop_time(session->loop) + seconds;
+    struct wait wait;
+    aiohttp__wait_add(&session->waits, &wait);
+    wait_until(&wait, until < request->total ? until : request->total);
+    r = wait_over(&wait, aiohttp__pool_wait(route, ret_connection));
+    aiohttp__wait_remove(&wait);
     TRACE(request, on_connection_queued_end, .host = route->host);
-    return r == -ETIMEDOUT ? aiohttp__response_raise(response, r) : r;
+    return r == -ETIMEDOUT ? aiohttp__raise_late(session, request->url, request->total,
+                                                 request->phase)
+                           : r;
 }
 
-static int connect_on(struct aiohttp_client_request *request, aiohttp_client_response *response,
-                      struct route *route)
+/* As take, of a connection that lives, at *ret_clock. */
+static int acquire(struct aiohttp_client_request *request, struct route *route,
+                   double *ret_clock, struct connection **ret_connection)
 {
-    struct connection *connection = NULL;
     for (;;) {
         if (route->connector->is_closed)
             return -AIOHTTP_SESSION_CLOSED;
-        int r = take(request, response, route, &connection);
-        if (r < 0)
+        int r = take(request, route, ret_connection);
+        if (r < 0 || r == 2)
             return r;
-        if (r == 2) {
-            r = aiohttp__dial(request, response, route, &connection);
-            if (r < 0) {
-                aiohttp__pool_give_place(route);
-                return r;
-            }
-            response->clock = asyncio_loop_time(request->session->loop);
-            request->was_reused = false;
-            break;
-        }
-        response->clock = asyncio_loop_time(request->session->loop);
-        r = is_alive(connection, response->clock);
-        if (r > 0) {
-            request->was_reused = true;
-            TRACE(request, on_connection_reuseconn, .host = route->host);
-            break;
-        }
+        *ret_clock = asyncio_loop_time(request->session->loop);
+        r = is_alive(*ret_connection, *ret_clock);
+        if (r > 0)
+            return r;
         if (r == 0)
             route->connector->stats.stale++;
-        aiohttp__pool_give(connection, r < 0);
+        aiohttp__pool_give(*ret_connection, r < 0);
         if (r < 0)
             return r;
     }
+}
+
+/* Makes the response and gives it a connection. After an error it may be there, without one. */
+static int connect_on(struct aiohttp_client_request *request, struct route *route,
+                      aiohttp_client_response **ret_response)
+{
+    struct connection *connection = NULL;
+    double clock = 0;
+    int got = acquire(request, route, &clock, &connection);
+    if (got < 0)
+        return got;
+    aiohttp_client_response *response = aiohttp__response_new(request->session);
+    int r = response ? describe(request, response) : -ENOMEM;
+    *ret_response = response;
+    if (r >= 0 && got == 2)
+        r = aiohttp__dial(request, response, route, &connection);
+    if (r < 0) {
+        if (got == 2)
+            aiohttp__pool_give_place(route);
+        else
+            aiohttp__pool_give(connection, true);
+        return r;
+    }
+    request->was_reused = got == 1;
+    response->clock = got == 1 ? clock : asyncio_loop_time(request->session->loop);
+    if (got == 1)
+        TRACE(request, on_connection_reuseconn, .host = route->host);
     response->connection = connection;
     response->http.exchange.stream = connection->stream;
     return 0;
@@ -314,23 +357,6 @@ static int converse(struct aiohttp_client_request *request, aiohttp_client_respo
     return r;
 }
 
-static void describe(struct aiohttp_client_request *request, aiohttp_client_response *response)
-{
-    const aiohttp_client_timeout *timeout = request->timeout;
-    const aiohttp_client_request_options *options = request->options;
-    response->url = aiohttp_url_ref(request->url);
-    response->method = request->id;
-    response->total = request->total;
-    response->head_limit = timeout->head;
-    response->read_limit = timeout->read;
-    response->write_limit = timeout->write;
-    response->where = options->where;
-    response->max_body = options->max_body ? options->max_body : request->session->limits.body;
-    response->decompresses = options->auto_decompress == AIOHTTP__AS_SESSION
-                                 ? request->session->decompresses
-                                 : options->auto_decompress != 0;
-}
-
 static int proxy_of(struct aiohttp_client_request *request, aiohttp_url **ret_proxy)
 {
     const char *given = request->options->proxy;
@@ -361,22 +387,14 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
 {
     struct route *route = NULL;
     aiohttp_url *proxy = NULL;
-    aiohttp_client_response *response = aiohttp__response_new(request->session);
-    if (!response)
-        return -ENOMEM;
-    describe(request, response);
-    int r = 0;
-    if (request->id == METHOD_OTHER &&
-        !(response->method_text = aiohttp__arena_text(&response->http.exchange.arena,
-                                                      request->method)))
-        r = -ENOMEM;
+    aiohttp_client_response *response = NULL;
     request->has_bytes = request->was_reused = false;
-    if (r >= 0)
-        r = proxy_of(request, &proxy);
+    request->phase = AIOHTTP_PHASE_NONE;
+    int r = proxy_of(request, &proxy);
     if (r >= 0)
         r = route_of(request, proxy, &route);
     if (r >= 0)
-        r = connect_on(request, response, route);
+        r = connect_on(request, route, &response);
     if (r >= 0) {
         r = head_of(request, response, route);
         if (r >= 0)
@@ -384,12 +402,15 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
         if (r < 0 && r != -ECANCELED && r != -ENOMEM && r != -EINVAL)
             r = aiohttp__response_raise(response, r);
     }
-    request->has_bytes = response->answering.has_bytes;
-    request->phase = response->phase;
+    if (response) {
+        request->has_bytes = response->answering.has_bytes;
+        request->phase = response->phase;
+    }
     aiohttp__route_unref(route);
     aiohttp_url_unref(proxy);
     if (r < 0) {
-        aiohttp__response_finish(response, false);
+        if (response)
+            aiohttp__response_finish(response, false);
         aiohttp_client_response_unref(response);
         return r;
     }

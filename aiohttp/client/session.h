@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The client inside: a session, a request under way, a response.
  *
- * MODEL      A request is a struct in the frame of the call that makes it. For each try it takes a
- *            response out of the session's store; that has all that a conversation needs (struct
- *            http1, the time limit) from the moment a connection is wanted to the end of the body.
+ * MODEL      A request is a struct in the frame of the call that makes it. For each try it waits
+ *            for its turn to have a connection, and then takes a response out of the session's
+ *            store; that has all that a conversation needs (struct http1, the time limit) until
+ *            the end of the body.
  *            When the body has been read the connection is given back, and the head lies in the
  *            response's arena. So a plain request allocates nothing.
  * FILES      session.c; request.c: one request, through redirects and repetitions; send.c: one try,
@@ -145,6 +146,9 @@ bool aiohttp__response_drop_seen(aiohttp_client_response *response);
 /* The moment until which may be waited, of a limit in seconds from now. */
 double aiohttp__response_until(const aiohttp_client_response *response, double now, double seconds);
 void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what);
+/* Says that a time limit has passed: the total, or the phase's. -ETIMEDOUT. */
+int aiohttp__raise_late(const aiohttp_client_session *session, const aiohttp_url *url,
+                        double total, aiohttp_client_phase phase);
 /* Names a failed wait or message: returns `r`, recorded. */
 int aiohttp__response_raise(aiohttp_client_response *response, int r);
 /* The redirects that led to it (takes them): of the last request, where a middleware gives it to
