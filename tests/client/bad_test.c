@@ -227,6 +227,76 @@ static int limits(void *data)
     return 0;
 }
 
+/* --- what comes unasked --- */
+
+/* Redirects, and says more a little later; another connection is answered. */
+static int serve_unasked(asyncio_stream *stream, void *data)
+{
+    static const char redirect[] = "HTTP/1.1 302 F\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
+    static const char answer[] = OK "Content-Length: 2\r\n\r\nhi";
+    static const char unasked[] = OK "Content-Length: 4\r\n\r\nevil";
+    struct raw *raw = data;
+    bool is_first = raw->connections++ == 0;
+    int r;
+    while ((r = read_request(stream, raw->request, sizeof raw->request)) > 0) {
+        raw->requests++;
+        r = is_first ? asyncio_stream_write(stream, redirect, sizeof redirect - 1)
+                     : asyncio_stream_write(stream, answer, sizeof answer - 1);
+        if (r >= 0 && is_first)
+            r = asyncio_sleep(0.01);
+        if (r >= 0 && is_first)
+            r = asyncio_stream_write(stream, unasked, sizeof unasked - 1);
+        if (r < 0)
+            break;
+    }
+    return 0;
+}
+
+static int wait_first(aiohttp_client_request *request, aiohttp_client_next *next,
+                      aiohttp_client_response **ret_response, void *data)
+{
+    const struct raw *raw = data;
+    int r = raw->connections ? asyncio_sleep(0.2) : 0;
+    return r < 0 ? r : next(request, ret_response);
+}
+
+/* Also the next hop of a redirect looks at its connection before it believes what has come. */
+static int unasked(void *data)
+{
+    struct raw raw = { .server = NULL };
+    const aiohttp_client_middleware_entry waits = { wait_first, &raw };
+    aiohttp_client_session *session = NULL;
+    aiohttp_client_response *response;
+    char text[8] = "";
+    (void)data;
+    if (world.is_seeded) /* what came is told late there: as if it had come late */
+        return 0;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    int r = asyncio_start_server(serve_unasked, "127.0.0.1", 0, &raw.server, .data = &raw);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .middlewares = &waits, .middleware_count = 1);
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, raw_url(&raw, "/"), &response);
+    if (r >= 0) {
+        const char *body;
+        r = aiohttp_client_response_read(response, &body, NULL);
+        snprintf(text, sizeof text, "%s", r < 0 ? "" : body);
+        aiohttp_client_response_unref(response);
+    }
+    r = raw_end(&raw, session_end(session, r));
+    if (r < 0)
+        return r;
+    CHECK_TEXT(text, "hi");
+    CHECK_IS(raw.connections, 2);
+    return 0;
+}
+
+static void what_nobody_asked_for_is_no_answer(void **state)
+{
+    (void)state;
+    run_everywhere(unasked);
+}
+
 static void heads_have_a_name_and_a_place(void **state)
 {
     (void)state;
@@ -251,6 +321,7 @@ int main(void)
         cmocka_unit_test(heads_have_a_name_and_a_place),
         cmocka_unit_test(bodies_have_a_name_and_a_place),
         cmocka_unit_test(limits_are_exact),
+        cmocka_unit_test(what_nobody_asked_for_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
