@@ -37,7 +37,7 @@ struct process {
     struct process *next;
     pid_t pid;
     unsigned slot, generation;
-    bool is_ending, has_served;
+    bool is_ending, drains, has_served; /* `drains`: told to end so */
     double began, deadline; /* of one that ends: then it is killed */
     struct worker_state *state;
 };
@@ -55,7 +55,7 @@ struct supervisor {
     struct process *processes;
     struct slot *slots;
     unsigned count, generation, serving; /* `serving`: the generation that does */
-    bool is_ending, is_asked_twice, wants_reload;
+    bool is_ending, is_asked, is_asked_twice, wants_reload; /* `is_asked`: by a signal */
     int result;
     pid_t successor; /* 0: none was started */
     double look, look_after; /* INFINITY: nothing is left to look for */
@@ -147,7 +147,6 @@ static int start_process(struct supervisor *supervisor, unsigned slot)
     }
     if (process->pid == 0)
         be_worker(supervisor, process, parent);
-    supervisor->slots[slot].retry = INFINITY;
     process->next = supervisor->processes;
     supervisor->processes = process;
     return 0;
@@ -157,6 +156,7 @@ static void end_process(struct supervisor *supervisor, struct process *process, 
 {
     const aiohttp_web_run_app_options *options = supervisor->options;
     process->is_ending = true;
+    process->drains = drains;
     process->deadline =
         now() + options->shutdown_timeout + (drains ? options->drain_timeout : 0) + GRACE;
     kill(process->pid, drains ? SIGUSR1 : SIGTERM);
@@ -164,12 +164,13 @@ static void end_process(struct supervisor *supervisor, struct process *process, 
 
 /* ---- generations ---- */
 
-/* Those of a generation and up to another that are not told to end yet. */
+/* Those of a generation and up to another that are not told to end yet, or not so soon. */
 static void end_generations(struct supervisor *supervisor, unsigned first, unsigned last,
                             bool drains)
 {
     for (struct process *at = supervisor->processes; at; at = at->next)
-        if (!at->is_ending && at->generation >= first && at->generation <= last)
+        if ((!at->is_ending || (at->drains && !drains)) && at->generation >= first &&
+            at->generation <= last)
             end_process(supervisor, at, drains && at->has_served);
 }
 
@@ -216,6 +217,8 @@ static void finish_generation(struct supervisor *supervisor)
 {
     bool is_first = !supervisor->serving;
     supervisor->serving = supervisor->generation;
+    for (unsigned i = 0; i < supervisor->count; i++)
+        supervisor->slots[i].retry = INFINITY; /* nobody misses them any more */
     if (!is_first) {
         end_generations(supervisor, 0, supervisor->generation - 1, true);
         report(supervisor, "reloaded: %u workers", supervisor->count);
@@ -333,8 +336,8 @@ static void retry(struct supervisor *supervisor)
         if (supervisor->slots[i].retry <= now()) {
             /* Also during a reload: it is the old generation that misses it. */
             supervisor->generation = supervisor->serving;
-            if (start_process(supervisor, i) < 0)
-                supervisor->slots[i].retry = now() + LAST_WAIT;
+            supervisor->slots[i].retry =
+                start_process(supervisor, i) < 0 ? now() + LAST_WAIT : INFINITY;
             supervisor->generation = generation;
         }
 }
@@ -418,8 +421,11 @@ static void on_signal(struct supervisor *supervisor, int number, pid_t sender)
         aiohttp__listeners_close(supervisor->listeners);
         end_generations(supervisor, 0, supervisor->generation, true);
     } else if (number == SIGTERM || number == SIGINT) {
-        supervisor->is_asked_twice = supervisor->is_ending;
+        /* The first one while it drains, or has failed, is not the second. */
+        supervisor->is_asked_twice = supervisor->is_asked;
+        supervisor->is_asked = true;
         end_all(supervisor, 0);
+        end_generations(supervisor, 0, supervisor->generation, false);
     }
 }
 

@@ -97,8 +97,8 @@ static void give_signals(struct aiohttp_web_worker *worker)
     sigemptyset(&set);
     for (int i = 0; i < count; i++)
         sigaddset(&set, signals[i]);
-    /* The other threads may still have requests: a signal is not to kill them. */
-    if (worker->crew->count > 1)
+    /* There may still be requests: a signal is not to kill them; the supervisor does in time. */
+    if (worker->crew->count > 1 || worker->crew->is_supervised)
         pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (int i = 0; i < count; i++)
         asyncio_loop_remove_signal_handler(asyncio_get_running_loop(), signals[i]);

@@ -79,6 +79,8 @@ static int on_startup(aiohttp_web_application *app)
     close(file);
     if (strcmp(what, "exit") == 0)
         _exit(7);
+    if (strcmp(what, "slow") == 0)
+        return asyncio_sleep(1.5);
     return *what ? asyncio_raise(-ENOTCONN, "the database does not answer") : 0;
 }
 
@@ -94,7 +96,7 @@ static int new_app(aiohttp_web_application **ret_app, void *data)
     return app ? 0 : -ENOMEM;
 }
 
-enum how { PROCESSES, THREADS, BOTH, UNIX, RUNNERS, INHERITED_ALONE, INHERITED };
+enum how { ONE, PROCESSES, THREADS, BOTH, UNIX, RUNNERS, INHERITED_ALONE, INHERITED };
 
 static int own_handler(aiohttp_web_request *request, void *data)
 {
@@ -165,7 +167,7 @@ static int run_server(enum how how)
                                        .data = flag, .print = on_place, .report = on_event);
     return aiohttp_web_run_app(NULL, .factory = new_app, .host = how == UNIX ? NULL : "127.0.0.1",
                                .port = 0, .path = how == UNIX ? flag : NULL,
-                               .workers = how == THREADS ? 0 : 2,
+                               .workers = how == THREADS ? 0 : how == ONE ? 1 : 2,
                                .threads = how == THREADS ? 3 : how == BOTH ? 2 : 0,
                                .print = on_place, .report = on_event, .exec = successor,
                                .shutdown_timeout = 2.0, .drain_timeout = 0.5);
@@ -251,6 +253,9 @@ static int end_leftovers(void **state)
     if (server.pid > 0)
         kill(server.pid, SIGKILL); /* its workers go with it */
     server.pid = 0;
+    const char *successor = strstr(server.text, "successor ");
+    if (successor && !strstr(successor, "\nend "))
+        kill((pid_t)strtol(successor + 10, NULL, 10), SIGKILL);
     fails_at = 0;
     unlink(flag);
     return 0;
@@ -493,6 +498,104 @@ static void test_killed(void **state)
         fail_msg("%s", server.text);
 }
 
+static struct client kept_client;
+
+/* The body goes where the answer was. */
+static void *ask_kept(void *data)
+{
+    (void)data;
+    const char *body = ask(&kept_client, "/slow");
+    memmove(kept_client.answer, body ? body : "", body ? strlen(body) + 1 : 1);
+    hang_up(&kept_client);
+    return NULL;
+}
+
+static void kill_worker(int times)
+{
+    for (int i = 1; i <= times; i++) {
+        struct client client = { .descriptor = -1 };
+        assert_null(ask(&client, "/dies"));
+        hang_up(&client);
+        assert_true(is_told("ended with exit status 3", i));
+    }
+}
+
+/* The processes that the server has. */
+static int count_children(void)
+{
+    char path[64], text[256] = "";
+    int count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server.pid, (int)server.pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    if (fgets(text, sizeof text, file))
+        for (const char *at = text; (at = strchr(at, ' ')); at++)
+            count++;
+    fclose(file);
+    return count;
+}
+
+/* A worker that waits to be replaced is, whatever becomes of a reload in the meantime. */
+static void test_replaced_later(void **state)
+{
+    struct client client = { .descriptor = -1 };
+    (void)state;
+    /* The reload is given up. */
+    start_server(ONE);
+    kill_worker(5);
+    write_flag("fail");
+    kill(server.pid, SIGHUP);
+    assert_true(is_told("the reload is given up", 1));
+    unlink(flag);
+    assert_true(pid_of(ask(&client, "/")) > 0);
+    hang_up(&client);
+    stop_server();
+    /* It is done before: then nobody is missing. */
+    start_server(ONE);
+    kill_worker(4);
+    assert_true(pid_of(ask(&client, "/")) > 0); /* there is one again */
+    hang_up(&client);
+    write_flag("slow");
+    kill(server.pid, SIGHUP);
+    usleep(100000);
+    assert_null(ask(&client, "/dies"));
+    hang_up(&client);
+    assert_true(is_told("reloaded: 1 workers", 1));
+    unlink(flag);
+    usleep(1200000);
+    assert_int_equal(count_children(), 1);
+    stop_server();
+}
+
+/* While it drains, to be asked to end for the first time ends requests under way no sooner. */
+static void test_drain_ended(void **state)
+{
+    (void)state;
+    for (int takes_over = 0; takes_over < 2; takes_over++) {
+        struct client client = { .descriptor = -1 };
+        start_server(PROCESSES);
+        long pid = pid_of(ask(&client, "/"));
+        assert_true(pid > 0 && client.descriptor >= 0);
+        kill(server.pid, takes_over ? SIGUSR2 : SIGHUP);
+        assert_true(is_told(takes_over ? "has taken over" : "reloaded", 1));
+        pthread_t thread;
+        kept_client = client;
+        assert_int_equal(pthread_create(&thread, NULL, ask_kept, NULL), 0);
+        usleep(150000);
+        kill(server.pid, SIGTERM);
+        pthread_join(thread, NULL);
+        assert_int_equal(pid_of(kept_client.answer), pid);
+        assert_int_equal(wait_for(server.pid), 0);
+        const char *told = strstr(server.text, "successor ");
+        if (takes_over) {
+            assert_non_null(told);
+            kill((pid_t)strtol(told + 10, NULL, 10), SIGTERM);
+            assert_true(is_told("end 0", 2));
+        }
+        close(server.pipe);
+    }
+}
+
 /* A program that is run in place of this one serves the same sockets. */
 static void test_take_over(void **state)
 {
@@ -676,7 +779,7 @@ int main(int count, char **arguments)
         CASE(test_unstartable),    CASE(test_killed),
         CASE(test_take_over),      CASE(test_failed_take_over),
         CASE(test_unix), CASE(test_inherited), CASE(test_no_memory),           CASE(test_orphans),
-        CASE(test_misuse),
+        CASE(test_replaced_later), CASE(test_drain_ended), CASE(test_misuse),
     };
     if (count == 3 && strcmp(arguments[1], "successor") == 0)
         return be_successor(arguments);
