@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* permessage-deflate: what RFC 7692 shows, all parameters with all sizes, bombs, limits, and a
  * compressor whose message was not sent. */
+/* TEST: timeout 120 */
 #include "conn/ws_pair.h"
 
 #include <asyncio/alloc.h>
