@@ -21,7 +21,7 @@ enum {
 };
 /* Of the loop's clock: an hour where that jumps, as long as nobody waits for nothing elsewhere. */
 static const int64_t quiet_sim_ns = 3600 * (int64_t)1000000000, quiet_real_ns = 10000000,
-                     quiet_emulated_ns = 500000000;
+                     quiet_late_ns = 500000000;
 
 /* A task that is suspended, at its nth suspension. */
 struct waiting {
@@ -194,7 +194,9 @@ static void wait_for_quiet(struct quiet *quiet, asyncio_loop *loop)
 {
     bool is_sim = strcmp(loop->backend->type->name, "sim") == 0;
     bool is_emulated = getenv("ASYNCIO_TEST_EMULATED") || sanitizer_is_valgrind();
-    int64_t quiet_ns = is_sim ? quiet_sim_ns : is_emulated ? quiet_emulated_ns : quiet_real_ns;
+    /* Where nobody is cancelled all goes on by itself, and a loaded machine only delivers late. */
+    bool is_late = is_emulated || now->nth == 0;
+    int64_t quiet_ns = is_sim ? quiet_sim_ns : is_late ? quiet_late_ns : quiet_real_ns;
     asyncio__loop_call_at(loop, &quiet->timed, asyncio__loop_now(loop) + quiet_ns);
 }
 
