@@ -243,6 +243,13 @@ static int send_through(struct aiohttp_client_request *request, bool is_followed
     return r;
 }
 
+static size_t redirects_of(const struct aiohttp_client_request *request)
+{
+    int said = request->options->max_redirects;
+    return said == AIOHTTP__AS_SESSION ? request->session->limits.redirects
+                                       : (size_t)(said > 0 ? said : 0);
+}
+
 static int run(struct aiohttp_client_request *request, aiohttp_client_response **ret_response,
                aiohttp_client_response ***history, size_t *count)
 {
@@ -256,10 +263,10 @@ static int run(struct aiohttp_client_request *request, aiohttp_client_response *
             return asyncio_raise(-EINVAL, "a middleware gave neither an answer nor an error");
         keep_cookies(request, response);
         r = is_followed ? aiohttp__redirect(request, response) : 0;
-        if (r > 0 && (int)*count >= request->options->max_redirects)
+        if (r > 0 && *count >= redirects_of(request))
             r = asyncio_raise(-AIOHTTP_TOO_MANY_REDIRECTS,
-                              "more than %d redirects, the last to %s://%s%s",
-                              request->options->max_redirects, aiohttp_url_scheme(request->url),
+                              "more than %zu redirects, the last to %s://%s%s",
+                              redirects_of(request), aiohttp_url_scheme(request->url),
                               aiohttp_url_host_port_subcomponent(request->url),
                               aiohttp_url_raw_path_qs(request->url));
         if (r == 0) {

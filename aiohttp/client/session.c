@@ -92,13 +92,21 @@ static int copy_lists(aiohttp_client_session *session,
     return 0;
 }
 
+static aiohttp_client_timeout timeout_of(const aiohttp_limits *limits)
+{
+    aiohttp_client_timeout timeout = aiohttp_client_timeout_default();
+    timeout.total = limits->total_time;
+    timeout.connect = limits->connect_time;
+    return timeout;
+}
+
 static void copy_values(aiohttp_client_session *session,
                         const aiohttp_client_session_new_options *options)
 {
     session->where = options->where;
     session->keeps_connector = options->keep_connector && options->connector;
-    session->timeout = options->timeout ? *options->timeout : aiohttp_client_timeout_default();
     session->limits = options->limits ? *options->limits : aiohttp_client_limits();
+    session->timeout = options->timeout ? *options->timeout : timeout_of(&session->limits);
     if (options->retry)
         session->retry = *options->retry;
     session->has_retry = options->retry != NULL;

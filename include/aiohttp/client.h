@@ -68,7 +68,8 @@ typedef struct aiohttp_client_session_new_options {
     int keep_connector ASYNCIO__0;             /* 1: close leaves it open; connector_owner=False */
     /* one more reference; NULL: one of its own. To keep none: aiohttp_dummy_cookie_jar_new */
     aiohttp_cookie_jar *cookie_jar ASYNCIO__0;
-    const aiohttp_client_timeout *timeout ASYNCIO__0; /* copied; NULL: the defaults */
+    /* copied; NULL: the defaults, with total_time and connect_time of the limits */
+    const aiohttp_client_timeout *timeout ASYNCIO__0;
     const aiohttp_limits *limits ASYNCIO__0;          /* copied; NULL: aiohttp_client_limits() */
     const aiohttp_client_retry *retry ASYNCIO__0;     /* copied */
     int raise_for_status ASYNCIO__0;

@@ -101,7 +101,7 @@ typedef struct aiohttp_client_retry {
 /* --- options --- */
 
 #define AIOHTTP__AS_SESSION (-1)
-#define AIOHTTP__DEFAULT_MAX_REDIRECTS 10
+#define AIOHTTP__DEFAULT_MAX_REDIRECTS AIOHTTP__AS_SESSION
 
 #define AIOHTTP__PLACE_(line) #line
 #define AIOHTTP__PLACE(line) AIOHTTP__PLACE_(line)
@@ -140,7 +140,8 @@ typedef struct aiohttp_client_request_options {
 
     /* --- what is done --- */
     int allow_redirects ASYNCIO__DEFAULT(AIOHTTP__AS_SESSION); /* -1: 1, but of HEAD 0 */
-    int max_redirects ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_MAX_REDIRECTS); /* hops that are followed */
+    /* hops that are followed; -1: as the session's limits: 10 */
+    int max_redirects ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_MAX_REDIRECTS);
     int raise_for_status ASYNCIO__DEFAULT(AIOHTTP__AS_SESSION); /* 1: from 400 on it is an error */
     int auto_decompress ASYNCIO__DEFAULT(AIOHTTP__AS_SESSION);
     size_t max_body ASYNCIO__0; /* bytes of an answer kept in memory; 0: as the session's limits */

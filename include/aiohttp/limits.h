@@ -70,7 +70,7 @@ typedef struct aiohttp_limits {
     size_t pool_per_host;    /* connections to one host */
     double pool_idle_time;   /* an idle one is kept */
     double total_time;       /* of a request, redirects and reading included */
-    double connect_time;     /* of getting a connection */
+    double connect_time;     /* of connecting to a host, all its addresses */
     double address_time;     /* of connecting to one address */
     size_t dns_entries;      /* of the cache of names */
     double dns_time;         /* an entry is kept */
@@ -78,7 +78,7 @@ typedef struct aiohttp_limits {
     size_t cookies;          /* of one response */
     size_t cookies_jar;      /* of a jar */
     size_t cookies_domain;   /* of one domain */
-    size_t response_headers; /* how many a sequence of 1xx responses may have with the last one */
+    size_t response_headers; /* 1xx responses before an answer, and their fields */
 
     /* --- WebSockets --- */
     size_t message;       /* after decompression: 1009 */
