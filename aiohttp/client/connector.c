@@ -6,6 +6,7 @@
 
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
+#include <asyncio/task.h>
 #include <errno.h>
 
 static bool is_time(double seconds)
@@ -136,6 +137,61 @@ int aiohttp_connector_closed(const aiohttp_connector *connector)
     return connector->is_closed;
 }
 
+/* --- connections that are being made --- */
+
+void aiohttp__making_begin(struct aiohttp_connector *connector, struct making *making,
+                           struct wait *wait)
+{
+    aiohttp__wait_until(wait, NEVER); /* whoever ends it has to know the task */
+    making->wait = wait;
+    making->before = NULL;
+    making->after = connector->makings;
+    if (making->after)
+        making->after->before = making;
+    connector->makings = making;
+}
+
+void aiohttp__making_end(struct aiohttp_connector *connector, struct making *making)
+{
+    if (making->before)
+        making->before->after = making->after;
+    else
+        connector->makings = making->after;
+    if (making->after)
+        making->after->before = making->before;
+    for (struct closer *at = connector->closers; at; at = at->next)
+        if (!asyncio_future_done(at->woken))
+            asyncio_future_set_result(at->woken, 0);
+}
+
+/* By another task than the running one, which may be making one itself. */
+static struct making *next_making(struct making *at)
+{
+    while (at && at->wait->task == asyncio_current_task())
+        at = at->after;
+    return at;
+}
+
+static int wait_for_makings(struct aiohttp_connector *connector)
+{
+    int r = 0;
+    while (r >= 0 && next_making(connector->makings)) {
+        struct closer closer = { .next = connector->closers };
+        if (asyncio_future_new(&closer.woken) < 0)
+            return 0; /* they end without being waited for */
+        connector->closers = &closer;
+        r = asyncio_await(closer.woken);
+        struct closer **at = &connector->closers;
+        while (*at != &closer)
+            at = &(*at)->next;
+        *at = closer.next;
+        asyncio_future_unref(closer.woken);
+    }
+    return r;
+}
+
+/* --- the end --- */
+
 /* References of all streams there are: those in use are ended by who uses them. */
 static size_t all_streams(struct aiohttp_connector *connector, asyncio_stream **streams)
 {
@@ -146,6 +202,12 @@ static size_t all_streams(struct aiohttp_connector *connector, asyncio_stream **
     for (struct connection *at = connector->idle; at; at = at->after, count++)
         if (streams)
             streams[count] = asyncio_stream_ref(at->stream);
+    for (struct making *at = next_making(connector->makings); at; at = next_making(at->after))
+        if (at->stream) {
+            if (streams)
+                streams[count] = asyncio_stream_ref(at->stream);
+            count++;
+        }
     return count;
 }
 
@@ -157,9 +219,11 @@ int aiohttp_connector_close(aiohttp_connector *connector)
         all_streams(connector, streams);
     for (struct connection *at = connector->used; at; at = at->after)
         asyncio_stream_abort(at->stream);
+    for (struct making *at = next_making(connector->makings); at; at = next_making(at->after))
+        aiohttp__wait_end(at->wait, -AIOHTTP_SESSION_CLOSED);
     aiohttp_connector_ref(connector);
     aiohttp__pool_end(connector);
-    int r = 0;
+    int r = wait_for_makings(connector);
     for (size_t i = 0; streams && i < count; i++) {
         if (r >= 0) {
             int closed = asyncio_stream_wait_closed(streams[i]);

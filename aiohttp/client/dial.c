@@ -20,7 +20,7 @@ struct dial {
     struct aiohttp_client_request *request;
     aiohttp_client_response *response;
     struct route *route;
-    asyncio_stream *stream;
+    struct making making;
 };
 
 static void phase_begin(struct dial *dial, aiohttp_client_phase phase, double seconds)
@@ -28,7 +28,7 @@ static void phase_begin(struct dial *dial, aiohttp_client_phase phase, double se
     aiohttp_client_response *response = dial->response;
     double now = asyncio_loop_time(response->session->loop);
     response->phase = phase;
-    wait_until(&response->wait, aiohttp__response_until(response, now, seconds));
+    aiohttp__wait_until(&response->wait, aiohttp__response_until(response, now, seconds));
 }
 
 /* Names what went wrong, and keeps the words of who has said it. */
@@ -36,6 +36,8 @@ static int phase_end(struct dial *dial, int r, const char *host, int port)
 {
     aiohttp_client_response *response = dial->response;
     r = wait_over(&response->wait, r);
+    if (r >= 0 && dial->route->connector->is_closed)
+        r = -AIOHTTP_SESSION_CLOSED;
     if (r >= 0 || r == -ECANCELED || r == -ENOMEM)
         return r;
     if (r == -ETIMEDOUT && response->wait.is_late)
@@ -55,7 +57,7 @@ static bool is_literal(const char *host)
 static int connect_to(struct dial *dial, const char *host, int port)
 {
     const aiohttp_connector_options *options = &dial->route->connector->options;
-    return asyncio_open_connection(host, port, &dial->stream, .limit = STREAM_LIMIT,
+    return asyncio_open_connection(host, port, &dial->making.stream, .limit = STREAM_LIMIT,
                                    .family = options->family, .local_addr = options->local_addr,
                                    .happy_eyeballs_delay = options->happy_eyeballs_delay,
                                    .interleave = options->interleave);
@@ -118,7 +120,7 @@ static int dial_path(struct dial *dial)
 {
     const char *path = dial->route->connector->path;
     phase_begin(dial, AIOHTTP_PHASE_CONNECT, dial->request->timeout->connect);
-    int r = asyncio_open_unix_connection(path, &dial->stream, .limit = STREAM_LIMIT);
+    int r = asyncio_open_unix_connection(path, &dial->making.stream, .limit = STREAM_LIMIT);
     return phase_end(dial, r, path, 0);
 }
 
@@ -133,11 +135,11 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
         return r;
     phase_begin(dial, AIOHTTP_PHASE_TLS, dial->request->timeout->tls);
     TRACE(dial->request, on_connection_tls_start, .host = hostname);
-    r = asyncio_stream_start_tls(dial->stream, context, .server_hostname = hostname);
+    r = asyncio_stream_start_tls(dial->making.stream, context, .server_hostname = hostname);
     if (r >= 0)
         TRACE(dial->request, on_connection_tls_end, .host = hostname);
     if (r >= 0 && is_pinned)
-        r = aiohttp_fingerprint_check(&route->fingerprint, dial->stream);
+        r = aiohttp_fingerprint_check(&route->fingerprint, dial->making.stream);
     return phase_end(dial, r, hostname, route->port);
 }
 
@@ -205,7 +207,7 @@ static int dial_proxy(struct dial *dial)
         r = authorization.error;
         if (r >= 0)
             r = aiohttp__proxy_connect(
-                dial->stream,
+                dial->making.stream,
                 &(struct proxy_connect){
                     .host = route->host,
                     .port = route->port,
@@ -227,7 +229,7 @@ static int dial_proxy(struct dial *dial)
         address = found;
     }
     phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
-    r = aiohttp__socks5_connect(dial->stream, address, route->port, aiohttp_url_user(proxy),
+    r = aiohttp__socks5_connect(dial->making.stream, address, route->port, aiohttp_url_user(proxy),
                                 aiohttp_url_password(proxy));
     return phase_end(dial, r, host, port);
 }
@@ -236,20 +238,20 @@ int aiohttp__dial(struct aiohttp_client_request *request, aiohttp_client_respons
                   struct route *route, struct connection **ret_connection)
 {
     struct dial dial = { .request = request, .response = response, .route = route };
+    aiohttp__making_begin(route->connector, &dial.making, &response->wait);
     TRACE(request, on_connection_create_start, .host = route->host);
     int r = route->connector->path ? dial_path(&dial)
             : route->proxy         ? dial_proxy(&dial)
                                    : dial_host(&dial, route->host, route->port);
     if (r >= 0 && route->is_tls)
         r = start_tls(&dial, route->server_hostname ? route->server_hostname : route->host, false);
-    if (r >= 0 && route->connector->is_closed)
-        r = -AIOHTTP_SESSION_CLOSED;
-    if (r >= 0 && !(*ret_connection = aiohttp__pool_add(route, dial.stream)))
+    if (r >= 0 && !(*ret_connection = aiohttp__pool_add(route, dial.making.stream)))
         r = -ENOMEM;
-    if (r < 0 && dial.stream) {
-        asyncio_stream_abort(dial.stream);
-        asyncio_stream_unref(dial.stream);
+    if (r < 0 && dial.making.stream) {
+        asyncio_stream_abort(dial.making.stream);
+        asyncio_stream_unref(dial.making.stream);
     }
+    aiohttp__making_end(route->connector, &dial.making);
     if (r >= 0)
         TRACE(request, on_connection_create_end, .host = route->host);
     return r < 0 ? r : 0;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/span.h"
+#include "client/wait.h"
 
 #include <aiohttp/connector.h>
 #include <aiohttp/fingerprint.h>
@@ -68,6 +69,19 @@ struct waiter {
     bool has_place, is_queued;
 };
 
+/* A connection that is being made, by a task that waits. */
+struct making {
+    struct making *before, *after;
+    struct wait *wait;                   /* of that task */
+    asyncio_stream *stream;              /* once it is connected */
+};
+
+/* Somebody waits until none is being made. */
+struct closer {
+    struct closer *next;
+    asyncio_future *woken;
+};
+
 enum { ROUTE_BUCKETS_MIN = 16 };
 
 struct aiohttp_connector {
@@ -86,6 +100,8 @@ struct aiohttp_connector {
     size_t open;
     struct connection *used, *idle, *idle_last;
     struct waiter *first_waiter, *last_waiter;
+    struct making *makings;
+    struct closer *closers;
     asyncio_handle *sweeper;
     aiohttp_connector_stats stats;
 };
@@ -127,6 +143,12 @@ void aiohttp__pool_give(struct connection *connection, bool is_reusable);
 
 /* Takes the stream out of a connection in use, whose place is given back: its new owner's. */
 asyncio_stream *aiohttp__pool_give_away(struct connection *connection);
+
+/* The running task makes a connection, from begin to end; `wait` is what it will wait by. It is
+ * told to stop when the connector is closed: its wait ends with -AIOHTTP_SESSION_CLOSED. */
+void aiohttp__making_begin(struct aiohttp_connector *connector, struct making *making,
+                           struct wait *wait);
+void aiohttp__making_end(struct aiohttp_connector *connector, struct making *making);
 
 /* Nothing more is given: who waits is sent away, idle connections are ended. */
 void aiohttp__pool_end(struct aiohttp_connector *connector);

@@ -197,8 +197,11 @@ void aiohttp__session_hold(aiohttp_client_session *session)
 
 void aiohttp__session_drop(aiohttp_client_session *session)
 {
-    if (--session->held == 0)
-        clear(session);
+    if (--session->held)
+        return;
+    if (!session->keeps_connector && !session->connector->is_closed)
+        aiohttp__pool_end(session->connector); /* others may have references, but it is ours */
+    clear(session);
 }
 
 void aiohttp_client_session_unref(aiohttp_client_session *session)

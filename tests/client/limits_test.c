@@ -296,6 +296,38 @@ static int stale(void *data)
     return timed_end(&timed, r);
 }
 
+static int resolve_late(const char *host, int port, int family, aiohttp_resolved *ret_addresses,
+                        size_t capacity, void *data)
+{
+    (void)host, (void)port, (void)family, (void)ret_addresses, (void)capacity, (void)data;
+    return -ETIMEDOUT;
+}
+
+/* What somebody else calls too late is not told as a limit of ours. */
+static int not_ours(void *data)
+{
+    const aiohttp_resolver resolver = { .size = sizeof resolver, .resolve = resolve_late };
+    aiohttp_connector *connector = NULL;
+    aiohttp_client_session *session = NULL;
+    aiohttp_client_response *response;
+    (void)data;
+    int r = aiohttp_tcp_connector_new(&connector, .resolver = &resolver);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .connector = connector);
+    aiohttp_connector_unref(connector);
+    if (r >= 0) {
+        r = aiohttp_client_session_get(session, "http://name.test/", &response);
+        if (r != -ENOMEM && !allocation_is_failing()) {
+            CHECK_IS(r, -ETIMEDOUT);
+            const asyncio_error *error = asyncio_last_error(r);
+            CHECK(error && !strstr(error->text, "limit"));
+            CHECK_HAS(error->text, "(dns)");
+        }
+        r = r == -ETIMEDOUT ? 0 : r;
+    }
+    return session_end(session, r);
+}
+
 #define CASE(name)                                                                                 \
     static void name##_test(void **state)                                                          \
     {                                                                                              \
@@ -308,6 +340,7 @@ CASE(write_of_thinker)
 CASE(write_of_much)
 CASE(head_behind_expect)
 CASE(stale)
+CASE(not_ours)
 
 int main(void)
 {
@@ -315,6 +348,7 @@ int main(void)
         cmocka_unit_test(head_of_upload_test),   cmocka_unit_test(head_of_reused_test),
         cmocka_unit_test(write_of_thinker_test), cmocka_unit_test(write_of_much_test),
         cmocka_unit_test(head_behind_expect_test), cmocka_unit_test(stale_test),
+        cmocka_unit_test(not_ours_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
