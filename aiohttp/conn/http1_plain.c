@@ -32,7 +32,8 @@ static bool make_before(struct plain_head *plain, const struct answer *answer)
     struct span type = { answer->content_type.data, 0 };
     struct out out = out_of(plain->before, sizeof plain->before);
     plain->status = 0;
-    if (answer->status < 200 || answer->status == 204 || answer->status == 304)
+    if (answer->status < 200 || answer->status == 204 || answer->status == 205 ||
+        answer->status == 304)
         return false;
     aiohttp__write_status_line(&out, 11, answer->status, answer->reason);
     if (type.data) {

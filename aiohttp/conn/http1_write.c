@@ -131,8 +131,8 @@ static void choose(struct http1 *http, const struct answer *answer)
     const struct head *head = &exchange->head;
     http->left = 0;
     exchange->is_bodyless = head->method == METHOD_HEAD || answer->status < 200 ||
-                            answer->status == 204 || answer->status == 304 ||
-                            is_tunnel(head, answer->status);
+                            answer->status == 204 || answer->status == 205 ||
+                            answer->status == 304 || is_tunnel(head, answer->status);
     if (exchange->is_bodyless)
         http->sends = SENDS_NOTHING;
     else if (answer->length >= 0) {
@@ -148,6 +148,14 @@ static void choose(struct http1 *http, const struct answer *answer)
 struct written {
     bool date, server, content_type, connection;
 };
+
+/* Whether the user's value says all: not when it closes and that is not said. */
+static bool says_enough(struct http1 *http, const struct answer *answer, struct span value)
+{
+    bool says_close = aiohttp__list_has(value, SPAN("close"));
+    http->exchange.closes |= says_close;
+    return !http->exchange.closes || says_close || answer->status == 101;
+}
 
 static void write_fields(struct http1 *http, const struct answer *answer, struct written *written)
 {
@@ -171,8 +179,9 @@ static void write_fields(struct http1 *http, const struct answer *answer, struct
             written->content_type = true;
             break;
         case HEADER_CONNECTION:
-            written->connection = true;
-            http->exchange.closes |= aiohttp__list_has(value, SPAN("close"));
+            written->connection = says_enough(http, answer, value);
+            if (!written->connection && span_is_case(value, SPAN("keep-alive")))
+                continue;
             break;
         default:
             break;
@@ -202,6 +211,8 @@ static char *put_number(char *at, uint64_t number)
 /* What says how large the body is. */
 static char *put_length(const struct http1 *http, const struct answer *answer, char *at)
 {
+    if (answer->status == 205) /* RFC 9110, 15.3.6 */
+        return PUT(at, "Content-Length: 0\r\n");
     if (answer->length >= 0 && answer->status >= 200 && answer->status != 204 &&
         answer->status != 304 && !is_tunnel(&http->exchange.head, answer->status)) {
         at = PUT(at, "Content-Length: ");

@@ -21,10 +21,8 @@ static void set_limits(aiohttp_websocket *ws, const struct ws_setup *setup)
     if (setup->message_max > own.frame)
         own.frame = setup->message_max;
     aiohttp__ws_reader_init(&ws->reader, &own, !setup->is_client, setup->deflate.is_on);
-    ws->quick_max = own.message < own.frame ? own.message : own.frame;
-    ws->quick_max = ws->quick_max < 125 ? ws->quick_max : 125;
-    if (own.fragments == 0)
-        ws->quick_max = 0;
+    size_t quick = own.message < own.frame ? own.message : own.frame;
+    ws->quick_end = own.fragments == 0 ? 0 : quick < 126 ? quick + 1 : 126;
 }
 
 static double limit_of(double seconds)

@@ -86,7 +86,7 @@ struct aiohttp_websocket {
     size_t done;                  /* of the frame's payload: unmasked and judged */
     size_t wanted;                /* bytes from `begin` on that the frame needs in one piece */
     size_t chunk;
-    size_t quick_max;             /* a frame of no more bytes needs no closer look */
+    size_t quick_end;             /* a frame of fewer bytes needs no closer look */
     struct ws_reader reader;
     struct ws_frame frame;
     struct ws_coder *deflater, *inflater; /* NULL until needed */

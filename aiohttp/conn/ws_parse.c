@@ -160,7 +160,7 @@ static inline int quick(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
     char *at = ws->data + ws->begin;
     uint8_t type = (uint8_t)at[0] & 0x7f;
     size_t size = (uint8_t)at[1] ^ (ws->is_client ? 0 : 0x80), header = ws->is_client ? 2 : 6;
-    if ((uint8_t)((uint8_t)at[0] - 0x81) > 1 || size > ws->quick_max || have < header + size ||
+    if ((uint8_t)((uint8_t)at[0] - 0x81) > 1 || size >= ws->quick_end || have < header + size ||
         ws->reader.in_message || ws->is_reading)
         return PARSE_ON;
     char *payload = at + header;

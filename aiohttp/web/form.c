@@ -29,6 +29,7 @@ struct web_form {
     size_t taken;   /* of the body */
     bool counts;    /* up to client_max_size */
     bool is_read;   /* `result` is what came of it */
+    bool is_cancelled; /* the reading was: `result` is that */
     int result;
     struct upload_room room;
 };
@@ -264,8 +265,13 @@ int(aiohttp_web_request_post)(aiohttp_web_request *request, const aiohttp_multi_
                                        : AIOHTTP__DEFAULT_FILE_IN_MEMORY;
         r = read_form(form);
         form->is_read = true;
+        form->is_cancelled = r == -ECANCELED; /* said once: later it would be no cancellation */
         form->result = r < 0 ? r : 0;
+        if (r == -ECANCELED)
+            return r;
     }
+    if (form->is_cancelled)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "reading the form was cancelled");
     if (form->result >= 0 && ret_form)
         *ret_form = form->fields;
     return form->result;

@@ -76,7 +76,7 @@ static int begin(struct exchange *exchange, const struct answer *head)
         return r;
     mocked->left = head->length;
     exchange->is_bodyless = exchange->head.method == METHOD_HEAD || head->status < 200 ||
-                            head->status == 204 || head->status == 304;
+                            head->status == 204 || head->status == 205 || head->status == 304;
     exchange->is_begun = true;
     exchange->status = (uint16_t)head->status;
     return 0;

@@ -166,6 +166,8 @@ static void test_bytes(void **state)
 
 enum { MOST = 1000, FRAGMENTS = 4 };
 
+static size_t fragments_now = FRAGMENTS;
+
 /* Sends `size` bytes in `pieces` frames: 1 or the error. */
 static int of_size(struct pair *pair, size_t size, size_t pieces)
 {
@@ -175,7 +177,7 @@ static int of_size(struct pair *pair, size_t size, size_t pieces)
     aiohttp_limits small = limits;
     small.message = MOST;
     small.frame = MOST;
-    small.fragments = FRAGMENTS;
+    small.fragments = fragments_now;
     struct ws_setup setup = setup_of(false, &small);
     int r = raw_open(&raw, pair, &setup);
     for (size_t i = 0, at = 0; i < pieces && r >= 0; i++) {
@@ -224,6 +226,9 @@ static void test_limits(void **state)
     check_limit(10, FRAGMENTS - 1, 1);
     check_limit(10, FRAGMENTS, 1);
     check_limit(10, FRAGMENTS + 1, -AIOHTTP_WEBSOCKET);
+    fragments_now = 0; /* allows none */
+    check_limit(0, 1, -AIOHTTP_WEBSOCKET);
+    check_limit(1, 1, -AIOHTTP_WEBSOCKET);
 }
 
 /* A frame that is announced and does not come costs no memory. */

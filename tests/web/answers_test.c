@@ -32,6 +32,13 @@ static int set(aiohttp_web_request *request, const char *path)
         return aiohttp_web_respond(request, "");
     if (strcmp(path, "/nothing") == 0)
         return aiohttp_web_respond(request, "dropped", .status = 204);
+    if (strcmp(path, "/reset") == 0)
+        return aiohttp_web_respond(request, "dropped", .status = 205);
+    if (strncmp(path, "/kept", 5) == 0) {
+        static const char *const kept[] = { "connection", "Keep-Alive", NULL };
+        static const char *const other[] = { "Connection", "X-Hop", "X-Hop", "1", NULL };
+        return aiohttp_web_respond(request, "kept", .headers = path[5] ? other : kept);
+    }
     if (strcmp(path, "/twice") == 0) {
         int r = aiohttp_web_respond(request, "one", .status = 201);
         return r < 0 ? r : aiohttp_web_respond(request, "two");
@@ -155,6 +162,8 @@ static const struct talk talks[] = {
     { "/created", "HTTP/1.1 201 Made\r\n", "\r\nContent-Type: text/html\r\n", "made", 0, false },
     { "/empty", "HTTP/1.1 200 OK\r\n", "\r\nContent-Length: 0\r\n", "", 0, false },
     { "/nothing", "HTTP/1.1 204 No Content\r\n", "\r\n", "", 0, false },
+    { "/reset", "HTTP/1.1 205 Reset Content\r\n", "\r\nContent-Length: 0\r\n", "", 0, false },
+    { "/kept", "HTTP/1.1 200 OK\r\nconnection: Keep-Alive\r\n", "\r\n", "kept", 0, false },
     { "/twice", "HTTP/1.1 200 OK\r\n", "\r\n", "two", 0, false },
     { "/changed", "HTTP/1.1 202 Accepted\r\n", "\r\nContent-Length: 7\r\n", "changed", 0, false },
     { "/split", "HTTP/1.1 200 OK\r\n", "\r\n", "refused", 0, false },
@@ -244,6 +253,29 @@ static int both_ways(void *data)
     return live_end(&live, r);
 }
 
+/* Who closes says so, whatever the handler has said. */
+static int closes(void *data)
+{
+    char answer[4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = live_ask(&live, "GET /kept HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answer,
+                     sizeof answer);
+    if (r >= 0) {
+        CHECK_HAS(answer, "\r\nConnection: close\r\n");
+        CHECK(!strcasestr(answer, "keep-alive"));
+        r = live_ask(&live, "GET /kept/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+                     answer, sizeof answer);
+    }
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_HAS(answer, "\r\nConnection: X-Hop\r\n");
+    CHECK_HAS(answer, "\r\nConnection: close\r\n");
+    return 0;
+}
+
 /* By HTTP/1.0 a stream ends with its connection. */
 static int old_stream(void *data)
 {
@@ -313,6 +345,7 @@ static int accessors(void *data)
     }
 CASE(answers)
 CASE(both_ways)
+CASE(closes)
 CASE(old_stream)
 CASE(accessors)
 
@@ -321,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_closes),
         cmocka_unit_test(test_old_stream),
         cmocka_unit_test(test_accessors),
     };

@@ -4,6 +4,7 @@
 #include "web/web_test.h"
 
 #include <aiohttp/test_utils.h>
+#include <asyncio/timeout.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -331,6 +332,43 @@ static int no_room(void *data)
     return 0;
 }
 
+/* A form whose reading was cancelled is not to be had any more; that is no cancellation. */
+static int post_twice(aiohttp_web_request *request, void *data)
+{
+    asyncio_timeout limit;
+    (void)data;
+    asyncio_timeout_enter(&limit, 0.02);
+    int r = asyncio_timeout_exit(&limit, aiohttp_web_request_post(request, NULL));
+    if (r != -ETIMEDOUT)
+        return r < 0 ? r : -EPROTO;
+    for (int i = 0; i < 2; i++)
+        if ((r = aiohttp_web_request_post(request, NULL)) != -ASYNCIO_INVALID_STATE)
+            return r < 0 ? r : -EPROTO;
+    return aiohttp_web_respond(request, "not any more");
+}
+
+static int cancelled(void *data)
+{
+    static const char request[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n"
+                                  "Content-Type: application/x-www-form-urlencoded\r\n\r\na=1&b";
+    char answer[1024] = "";
+    struct live live;
+    asyncio_stream *stream;
+    (void)data;
+    int r = live_start(&live, post_twice);
+    if (r >= 0 && (r = live_open(&live, &stream)) >= 0) {
+        r = asyncio_stream_write(stream, request, sizeof request - 1);
+        if (r >= 0)
+            r = asyncio_stream_readuntil(stream, "more", 4, answer, sizeof answer - 1);
+        asyncio_stream_abort(stream);
+        asyncio_stream_unref(stream);
+    }
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_TEXT(body_of(answer), "not any more");
+    return 0;
+}
+
 #define CASE(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -342,13 +380,14 @@ CASE(streamed)
 CASE(limits)
 CASE(saved)
 CASE(no_room)
+CASE(cancelled)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),  cmocka_unit_test(test_streamed),
         cmocka_unit_test(test_limits), cmocka_unit_test(test_saved),
-        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_no_room), cmocka_unit_test(test_cancelled),
     };
     if (!mkdtemp(folder))
         return 1;
