@@ -129,14 +129,16 @@ void aiohttp__ws_disarm(aiohttp_websocket *ws)
     ws->timer = NULL;
 }
 
-/* Times out what waits for the peer's close; else when to look again. */
+/* Cuts what has no answer to its ping; else when to look again. */
 static double check_heartbeat(aiohttp_websocket *ws, double now)
 {
-    if (!(ws->heartbeat > 0))
+    if (!(ws->heartbeat > 0) || ws->got_close)
         return __builtin_inf();
-    /* While nothing is read because nobody takes it, the peer's silence is ours. */
-    if (!ws->is_reading && !has_room(ws))
+    /* While nothing is read the peer's silence is ours. */
+    if (!ws->is_reading) {
         ws->heard_at = now;
+        start_keeper(ws);
+    }
     if (ws->pinged_at > 0 && ws->heard_at >= ws->pinged_at)
         ws->pinged_at = 0;
     if (ws->pinged_at > 0) {

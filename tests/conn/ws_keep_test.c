@@ -205,6 +205,78 @@ static void test_held_back(void **state)
     with_pair(held_back_alone);
 }
 
+/* --- heartbeats --- */
+
+static int answers_pings(struct raw *raw)
+{
+    char payload[125];
+    size_t size;
+    int r;
+    while ((r = peer_reads(raw, payload, sizeof payload, &size)) >= 0)
+        if (r == 0x89 && ((r = asyncio_sleep(0.06)) < 0 ||
+                          (r = peer_sends(raw, 0x8a, payload, size)) < 0))
+            break;
+    return r == -ECANCELED ? r : 0;
+}
+
+/* Who receives for a moment only may not have read the pong that came behind. */
+static int between(struct pair *pair)
+{
+    struct raw raw;
+    asyncio_task *peer;
+    aiohttp_ws_message message;
+    struct ws_setup setup = setup_of(false, &limits);
+    setup.heartbeat = 0.2;
+    int r = raw_open(&raw, pair, &setup);
+    if (r < 0)
+        return r;
+    START(peer, answers_pings, &raw);
+    /* Before half a second is over nobody reads in the user's place. */
+    CHECK_IS(aiohttp_websocket_receive(raw.ws, &message, .timeout = 0.24), -ETIMEDOUT);
+    if ((r = asyncio_sleep(3)) < 0)
+        return r;
+    CHECK_IS(aiohttp_websocket_exception(raw.ws), 0);
+    CHECK_IS(aiohttp_websocket_closed(raw.ws), 0);
+    asyncio_task_cancel(peer);
+    CHECK_IS(join(peer), -ECANCELED);
+    aiohttp_websocket_unref(raw.ws);
+    return r < 0 ? r : settle();
+}
+
+/* The peer has closed, and nobody answers yet: it is not pinged any more, and its code stays. */
+static int half_closed(struct pair *pair)
+{
+    struct raw raw;
+    aiohttp_ws_message message;
+    struct ws_setup setup = setup_of(false, &limits);
+    setup.heartbeat = 2;
+    setup.autoclose = false;
+    int r = raw_open(&raw, pair, &setup);
+    if (r >= 0)
+        r = peer_sends(&raw, 0x88, "\x0f\xa0", 2);
+    if (r < 0)
+        return r;
+    CHECK_IS(aiohttp_websocket_receive(raw.ws, &message), 0);
+    CHECK_IS(message.code, 4000);
+    if ((r = asyncio_sleep(30)) < 0)
+        return r;
+    CHECK_IS(aiohttp_websocket_exception(raw.ws), 0);
+    CHECK_IS(aiohttp_websocket_close_code(raw.ws), 4000);
+    CHECK_IS(aiohttp_websocket_close(raw.ws), 0);
+    CHECK_IS(aiohttp_websocket_close_code(raw.ws), 4000);
+    aiohttp_websocket_unref(raw.ws);
+    if ((r = peer_reads_close(&raw, 4000)) < 0)
+        return r;
+    return settle();
+}
+
+static void test_heartbeats(void **state)
+{
+    (void)state;
+    with_pair(between);
+    with_pair(half_closed);
+}
+
 /* --- nobody has it any more --- */
 
 static int forgotten(struct pair *pair, bool is_client)
@@ -249,7 +321,8 @@ int main(void)
     limits = aiohttp_server_limits();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_larger),    cmocka_unit_test(test_after_nothing),
-        cmocka_unit_test(test_held_back), cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_held_back), cmocka_unit_test(test_heartbeats),
+        cmocka_unit_test(test_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
