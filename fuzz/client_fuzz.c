@@ -138,9 +138,14 @@ static int read_request(struct play *play, asyncio_stream *stream, char *text, s
     return got < 0 ? got : r;
 }
 
-static int send_accept(asyncio_stream *stream, const char *request)
+static int send_accept(struct play *play, asyncio_stream *stream, const char *request)
 {
+    static const char name[] = "\r\nSec-WebSocket-Accept: ";
     const char *key = strstr(request, "Sec-WebSocket-Key: ");
+    size_t before = play->at - 2, size = sizeof name - 1;
+    /* Each key is another: elsewhere it may be well-formed, or not. */
+    if (before < size || memcmp(play->data + before - size, name, size) != 0)
+        play->has_raced = true;
     char accept[WS_ACCEPT_SIZE + 1] = "";
     if (key)
         aiohttp__ws_accept((struct span){ key + 19, strcspn(key + 19, "\r") }, accept);
@@ -195,7 +200,7 @@ static int send_answer(struct play *play, asyncio_stream *stream, const char *re
             asyncio_stream_abort(stream);
             return -ECONNRESET;
         }
-        int passed = mark == 4 ? asyncio_sleep(1) : r >= 0 ? send_accept(stream, request) : 0;
+        int passed = mark == 4 ? asyncio_sleep(1) : r >= 0 ? send_accept(play, stream, request) : 0;
         if (passed == -ECANCELED)
             return passed;
     }
