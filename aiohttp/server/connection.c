@@ -316,6 +316,23 @@ static void unlink_from(struct connection *connection)
     aiohttp__server_unref(server);
 }
 
+/* What is unsent at the end has the time of any write: a peer that does not take it must not keep
+ * the connection for ever. */
+static void leave(struct connection *connection)
+{
+    asyncio_stream *stream = connection->stream;
+    if (connection->server->limits.write_time == ASYNCIO_NONE ||
+        !asyncio_stream_get_write_buffer_size(stream))
+        return;
+    asyncio_stream_close(stream);
+    connection->unsent = SIZE_MAX;
+    aiohttp__connection_deadline(connection, CONNECTION_WRITE,
+                                 connection->server->limits.write_time);
+    if (asyncio_stream_wait_closed(stream) == -ECANCELED)
+        asyncio_stream_abort(stream);
+    connection_goes_on(connection);
+}
+
 int aiohttp__server_handle(struct server *server, asyncio_stream *stream)
 {
     asyncio_loop *loop = asyncio_get_running_loop();
@@ -337,6 +354,8 @@ int aiohttp__server_handle(struct server *server, asyncio_stream *stream)
     link_in(connection);
     int r = serve_all(connection);
     give_work(connection);
+    if (r != -ECANCELED)
+        leave(connection);
     unlink_from(connection);
     asyncio_mem_free(connection);
     /* That a peer has gone, or was too slow, or sent nonsense is no error of the server's. */

@@ -31,6 +31,12 @@ struct server_stats {
     uint64_t requests, refused, timed_out;
 };
 
+/* In the frame of who waits. */
+struct server_waiter {
+    struct server_waiter *next;
+    asyncio_future *gone;
+};
+
 struct server {
     serve_function *serve;
     serve_function *refuse;          /* answers what is no request; NULL: connection.c does */
@@ -48,7 +54,7 @@ struct server {
     asyncio_loop *loop;              /* of the connections; borrowed while there are some */
     asyncio_handle *timer;
     double next_check;               /* when it fires; INFINITY: never */
-    asyncio_future *gone;            /* somebody waits for the last connection */
+    struct server_waiter *waiters;   /* for the last connection to go */
     struct date_line date;
     struct plain_head plain;
     char field[128];                 /* "Server: ...\r\n" */

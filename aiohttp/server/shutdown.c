@@ -13,8 +13,9 @@
 void aiohttp__server_is_empty(struct server *server)
 {
     aiohttp__server_stop_timer(server);
-    if (server->gone && !asyncio_future_done(server->gone))
-        asyncio_future_set_result(server->gone, 0);
+    for (struct server_waiter *at = server->waiters; at; at = at->next)
+        if (!asyncio_future_done(at->gone))
+            asyncio_future_set_result(at->gone, 0);
 }
 
 void aiohttp__server_pre_shutdown(struct server *server)
@@ -80,14 +81,19 @@ static int wait_until(struct server *server, double when)
 {
     if (!server->first)
         return 0;
-    int r = server->gone ? -EBUSY : asyncio_future_new(&server->gone);
+    struct server_waiter own = { .next = server->waiters };
+    int r = asyncio_future_new(&own.gone);
     if (r < 0)
         return r;
+    server->waiters = &own;
     asyncio_timeout limit;
     asyncio_timeout_at_enter(&limit, when);
-    r = asyncio_timeout_exit(&limit, asyncio_await(server->gone));
-    asyncio_future_unref(server->gone);
-    server->gone = NULL;
+    r = asyncio_timeout_exit(&limit, asyncio_await(own.gone));
+    struct server_waiter **at = &server->waiters;
+    while (*at != &own)
+        at = &(*at)->next;
+    *at = own.next;
+    asyncio_future_unref(own.gone);
     return r;
 }
 

@@ -48,8 +48,9 @@ void aiohttp__web_match_end(struct web_match *match);
  * nothing. NULL: -ENOMEM. -ASYNCIO_INVALID_STATE when it is started already. Suspends. */
 int aiohttp__web_application_startup(aiohttp_web_application *app);
 
-/* on_shutdown; nothing unless it was started. All are called; the first error. Suspends. */
-int aiohttp__web_application_shutdown(aiohttp_web_application *app);
+/* on_shutdown, each up to `deadline`; nothing unless it was started. All are called; the first
+ * error. Suspends. */
+int aiohttp__web_application_shutdown(aiohttp_web_application *app, double deadline);
 
 /* Cleanup contexts, then on_cleanup; nothing unless it was started. It may then be started again.
  * All are called; the first error. Suspends. */

@@ -136,8 +136,6 @@ static int set_headers(aiohttp_web_request *request, const struct web_file *file
         r = aiohttp_web_response_set_header(response, "Accept-Ranges", "bytes");
     if (r >= 0 && file->varies)
         r = aiohttp_web_response_set_header(response, "Vary", "Accept-Encoding");
-    if (r >= 0 && file->coding)
-        r = aiohttp_web_response_set_header(response, "Content-Encoding", file->coding);
     return r;
 }
 
@@ -187,6 +185,9 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
     response->file_size = file->status.st_size;
     response->parts = NULL;
     r = count > 0 ? set_ranges(request, file, ranges, (size_t)count) : 0;
+    /* of this body, not of what says that there is none */
+    if (r >= 0 && file->coding)
+        r = aiohttp_web_response_set_header(response, "Content-Encoding", file->coding);
     if (r < 0) {
         response->status = 0;
         return r;

@@ -125,7 +125,8 @@ static int end_server(aiohttp_web_runner *runner, double deadline)
     int r = asyncio_sleep(0); /* what was accepted gets its task */
     if (runner->server)
         aiohttp_web_server_pre_shutdown(runner->server);
-    int shut = runner->app && r >= 0 ? aiohttp__web_application_shutdown(runner->app) : 0;
+    int shut = runner->app && r >= 0 ? aiohttp__web_application_shutdown(runner->app, deadline)
+                                      : 0;
     int ended = !runner->server ? 0
                 : r < 0         ? aiohttp_web_server_shutdown_at(runner->server, 0)
                                 : aiohttp_web_server_shutdown_at(runner->server, deadline);

@@ -12,6 +12,7 @@
 
 #include <asyncio/error.h>
 #include <asyncio/loop.h>
+#include <asyncio/timeout.h>
 
 static void destroy_data(const aiohttp_web_callback_options *options)
 {
@@ -323,27 +324,41 @@ int aiohttp__web_application_startup(aiohttp_web_application *app)
     return r;
 }
 
-static int stop(aiohttp_web_application *app, bool is_cleanup)
+/* Each has what is left of the time: one that hangs does not keep the others from being called. */
+static int shut(aiohttp_web_application *app, double deadline)
 {
+    int result = 0;
     if (!app->is_started)
         return 0;
-    int result = is_cleanup ? leave_contexts(app) : 0;
-    struct callbacks *list = is_cleanup ? &app->on_cleanup : &app->on_shutdown;
-    for (struct callback *at = list->first; at; at = at->next) {
-        int r = at->sub ? stop(at->sub, is_cleanup) : at->signal(app, at->data);
-        result = first_of(result, r);
+    for (struct callback *at = app->on_shutdown.first; at; at = at->next) {
+        asyncio_timeout limit;
+        if (at->sub) {
+            result = first_of(result, shut(at->sub, deadline));
+            continue;
+        }
+        asyncio_timeout_at_enter(&limit, deadline);
+        result = first_of(result, asyncio_timeout_exit(&limit, at->signal(app, at->data)));
     }
-    if (is_cleanup)
-        app->is_started = false;
     return result;
 }
 
-int aiohttp__web_application_shutdown(aiohttp_web_application *app)
+int aiohttp__web_application_shutdown(aiohttp_web_application *app, double deadline)
 {
-    return app ? stop(app, false) : 0;
+    return app ? shut(app, deadline) : 0;
+}
+
+static int clean(aiohttp_web_application *app)
+{
+    if (!app->is_started)
+        return 0;
+    int result = leave_contexts(app);
+    for (struct callback *at = app->on_cleanup.first; at; at = at->next)
+        result = first_of(result, at->sub ? clean(at->sub) : at->signal(app, at->data));
+    app->is_started = false;
+    return result;
 }
 
 int aiohttp__web_application_cleanup(aiohttp_web_application *app)
 {
-    return app ? stop(app, true) : 0;
+    return app ? clean(app) : 0;
 }

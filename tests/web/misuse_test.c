@@ -424,6 +424,98 @@ static void test_two_tasks_one_answer(void **state)
     run_talk(ends_meanwhile, "/", talk_ends_meanwhile);
 }
 
+/* --- on_shutdown that hangs --- */
+
+static int shut_down;
+
+static int hangs(aiohttp_web_application *app)
+{
+    (void)app;
+    shut_down++;
+    return asyncio_sleep(1000.0);
+}
+
+static int shuts(aiohttp_web_application *app)
+{
+    (void)app;
+    shut_down += 10;
+    return 0;
+}
+
+static int hanging_shutdown(void *data)
+{
+    (void)data;
+    aiohttp_web_runner *runner = NULL;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    aiohttp_web_application_on_shutdown(app, hangs);
+    aiohttp_web_application_on_shutdown(app, hangs);
+    aiohttp_web_application_on_shutdown(app, shuts);
+    aiohttp_web_application_on_cleanup(app, shuts);
+    shut_down = 0;
+    int r = aiohttp_web_app_runner_new(app, &runner, .shutdown_timeout = 0.1);
+    if (r >= 0)
+        r = aiohttp_web_runner_setup(runner);
+    double began = asyncio_loop_time(asyncio_get_running_loop());
+    if (r >= 0)
+        r = aiohttp_web_runner_cleanup(runner);
+    double took = asyncio_loop_time(asyncio_get_running_loop()) - began;
+    aiohttp_web_runner_unref(runner);
+    aiohttp_web_application_unref(app);
+    CHECK_IS(r, -ETIMEDOUT);
+    CHECK_IS(shut_down, 22);
+    CHECK(took < 100);
+    return 0;
+}
+
+static void test_hanging_shutdown(void **state)
+{
+    (void)state;
+    run_everywhere(hanging_shutdown);
+}
+
+/* --- what says that there is no file is not compressed as the file would be --- */
+
+static int compressed_file(aiohttp_web_request *request)
+{
+    return aiohttp_web_file_response(request, file_name, .precompressed = 1);
+}
+
+static int talk_compressed_file(struct live *live)
+{
+    static const char *const fields[] = { "Range: bytes=1000-", "If-Match: \"x\"" };
+    static const char *const lines[] = { "HTTP/1.1 416 ", "HTTP/1.1 412 " };
+    char request[256], answer[2048];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(request, sizeof request,
+                 "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n%s\r\n\r\n", fields[i]);
+        int r = live_ask(live, request, answer, sizeof answer);
+        if (r < 0)
+            return r;
+        CHECK_BEGINS(answer, lines[i]);
+        CHECK(!strstr(answer, "Content-Encoding"));
+    }
+    int r = live_ask(live, "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n", answer,
+                     sizeof answer);
+    if (r >= 0)
+        CHECK_HAS(answer, "\r\nContent-Encoding: gzip\r\n");
+    return r < 0 ? r : 0;
+}
+
+static void test_no_coding_of_errors(void **state)
+{
+    (void)state;
+    char beside[80];
+    snprintf(file_name, sizeof file_name, "/tmp/asyncio-misuse-%d", (int)getpid());
+    snprintf(beside, sizeof beside, "%s.gz", file_name);
+    FILE *file = fopen(beside, "w");
+    assert_non_null(file);
+    fputs("not really\n", file);
+    fclose(file);
+    run_talk(compressed_file, "/", talk_compressed_file);
+    unlink(beside);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +528,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_prepare_in_signal),
         cmocka_unit_test(test_kept_values),
         cmocka_unit_test(test_two_tasks_one_answer),
+        cmocka_unit_test(test_hanging_shutdown),
+        cmocka_unit_test(test_no_coding_of_errors),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <asyncio.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "web/application.h"
@@ -96,7 +97,7 @@ static int cycle(aiohttp_web_application *app)
     int r = aiohttp__web_application_startup(app);
     if (r >= 0) {
         note("|", "");
-        r = aiohttp__web_application_shutdown(app);
+        r = aiohttp__web_application_shutdown(app, HUGE_VAL);
     }
     int cleaned = aiohttp__web_application_cleanup(app);
     return r < 0 ? r : cleaned;
