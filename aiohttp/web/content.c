@@ -49,6 +49,12 @@ static int find_decoder(aiohttp_web_request *request)
                                  &request->decoder);
     if (r >= 0 && request->decoder && !(request->decoded = asyncio_mem_malloc(DECODED)))
         r = -ENOMEM;
+    if (r == -ENOMEM) {
+        /* asked again, it is looked for again: what is encoded must not be taken for the body */
+        aiohttp__decoder_free(request->decoder);
+        request->decoder = NULL;
+        request->has_decoder = false;
+    }
     return r;
 }
 

@@ -516,6 +516,52 @@ static void test_no_coding_of_errors(void **state)
     unlink(beside);
 }
 
+/* --- a body that could not be decoded for want of memory, and is asked for again --- */
+
+static int reads_again(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    const char *text;
+    int r = aiohttp_web_request_text(request, &text);
+    asyncio__alloc_fail_at(0, 0);
+    if (r == -ENOMEM)
+        r = aiohttp_web_request_text(request, &text);
+    return r < 0 ? r : aiohttp_web_respond(request, text);
+}
+
+static int coded_without_memory(void *data)
+{
+    static const char gzipped[] = "\x1f\x8b\x08\0\0\0\0\0\x02\x03\xcb\x48\xcd\xc9\xc9\x07\0\x86"
+                                  "\xa6\x10\x36\x05\0\0\0";
+    static const char *const headers[] = { "Content-Encoding", "gzip", NULL };
+    (void)data;
+    for (unsigned nth = 1; nth < 12; nth++) {
+        aiohttp_mocked_request *mocked;
+        aiohttp_test_response response;
+        int r = aiohttp_make_mocked_request("POST", "/", &mocked, .headers = headers,
+                                            .data = gzipped, .data_size = sizeof gzipped - 1);
+        if (r < 0)
+            return r;
+        asyncio__alloc_fail_at(nth, 0);
+        r = aiohttp_mocked_request_run(mocked, reads_again, NULL, &response);
+        asyncio__alloc_fail_at(0, 0);
+        if (r >= 0 && response.status == 200)
+            CHECK_TEXT(response.body, "hello");
+        else
+            CHECK(r == -ENOMEM || response.status == 500);
+        aiohttp_mocked_request_free(mocked);
+    }
+    return 0;
+}
+
+static void test_coded_without_memory(void **state)
+{
+    (void)state;
+    if (allocation_is_failing())
+        return; /* it is its own sweep */
+    run_everywhere(coded_without_memory);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +575,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_kept_values),
         cmocka_unit_test(test_two_tasks_one_answer),
         cmocka_unit_test(test_hanging_shutdown),
+        cmocka_unit_test(test_coded_without_memory),
         cmocka_unit_test(test_no_coding_of_errors),
     };
     if (argc > 1)
