@@ -24,11 +24,26 @@ static int64_t modified(const struct web_file *file)
     return file->status.st_mtim.tv_sec + (file->status.st_mtim.tv_nsec > 0);
 }
 
-static void tag_of(const struct web_file *file, char text[TAG_SIZE])
+static char *put_hex(char *at, uint64_t number)
 {
-    uint64_t time = (uint64_t)file->status.st_mtim.tv_sec * 1000000000u +
-                    (uint64_t)file->status.st_mtim.tv_nsec;
-    snprintf(text, TAG_SIZE, "%" PRIx64 "-%" PRIx64, time, (uint64_t)file->status.st_size);
+    int shift = number ? (63 - __builtin_clzll(number)) & ~3 : 0;
+    for (; shift >= 0; shift -= 4)
+        *at++ = "0123456789abcdef"[number >> shift & 15];
+    return at;
+}
+
+/* The tag in quotes, with a NUL behind it: its size. */
+static size_t put_tag(const struct web_file *file, char text[TAG_SIZE])
+{
+    char *at = text;
+    *at++ = '"';
+    at = put_hex(at, (uint64_t)file->status.st_mtim.tv_sec * 1000000000u +
+                         (uint64_t)file->status.st_mtim.tv_nsec);
+    *at++ = '-';
+    at = put_hex(at, (uint64_t)file->status.st_size);
+    *at++ = '"';
+    *at = '\0';
+    return (size_t)(at - text);
 }
 
 /* Whether the file has not changed since the date in a field; false for what is no date. */
@@ -119,23 +134,33 @@ static int refuse_range(aiohttp_web_request *request, const struct web_file *fil
     return r < 0 ? r : aiohttp_web_http_request_range_not_satisfiable(request);
 }
 
+/* What lies in the arena as long as the headers do. */
+struct described {
+    char tag[TAG_SIZE];
+    char date[DATE_SIZE + 1];
+};
+
 static int set_headers(aiohttp_web_request *request, const struct web_file *file,
-                       const struct etag *tag, const char *const *headers)
+                       struct etag *ret_tag, const char *const *others)
 {
     struct aiohttp_web_response *response = &request->response;
-    char date[DATE_SIZE + 1], quoted[TAG_SIZE + 4];
-    aiohttp__date_text(modified(file), date);
-    date[DATE_SIZE] = '\0';
-    snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)tag->value.size, tag->value.data);
-    int r = aiohttp__web_response_add_headers(response, headers);
+    struct described *text = arena_alloc(&request->exchange->arena, sizeof *text);
+    int r = text ? aiohttp__web_response_add_headers(response, others) : -ENOMEM;
+    struct aiohttp_headers *headers = r >= 0 ? aiohttp_web_response_headers(response) : NULL;
+    if (!headers)
+        return r < 0 ? r : -ENOMEM;
+    struct span tag = { text->tag, put_tag(file, text->tag) };
+    aiohttp__date_text(modified(file), text->date);
+    text->date[DATE_SIZE] = '\0';
+    r = aiohttp__headers_set_lent(headers, SPAN("ETag"), tag);
     if (r >= 0)
-        r = aiohttp_web_response_set_header(response, "ETag", quoted);
+        r = aiohttp__headers_set_lent(headers, SPAN("Last-Modified"),
+                                      (struct span){ text->date, DATE_SIZE });
     if (r >= 0)
-        r = aiohttp_web_response_set_header(response, "Last-Modified", date);
-    if (r >= 0)
-        r = aiohttp_web_response_set_header(response, "Accept-Ranges", "bytes");
+        r = aiohttp__headers_set_lent(headers, SPAN("Accept-Ranges"), SPAN("bytes"));
     if (r >= 0 && file->varies)
-        r = aiohttp_web_response_set_header(response, "Vary", "Accept-Encoding");
+        r = aiohttp__headers_set_lent(headers, SPAN("Vary"), SPAN("Accept-Encoding"));
+    *ret_tag = (struct etag){ .value = { tag.data + 1, tag.size - 2 } };
     return r;
 }
 
@@ -155,11 +180,9 @@ static int wanted_ranges(aiohttp_web_request *request, const struct web_file *fi
 static int set_file(aiohttp_web_request *request, struct web_file *file,
                     const char *const *headers)
 {
-    char text[TAG_SIZE];
+    struct etag tag;
     struct range few[RANGES], *ranges = few;
     struct aiohttp_web_response *response = &request->response;
-    tag_of(file, text);
-    struct etag tag = { .value = span_of(text) };
     int r = set_headers(request, file, &tag, headers);
     if (r < 0)
         return r;

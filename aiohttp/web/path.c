@@ -216,7 +216,9 @@ int aiohttp__path_make(struct arena *arena, const char *text, struct route_path 
         size += size ? 0 : end + 1;
         rest = (struct span){ rest.data + size, rest.size - size };
     }
-    if (r >= 0 && !is_plain(&path))
+    path.is_rest = r >= 0 && path.count == 2 && !path.parts[0].name && path.parts[1].has_pattern &&
+                   span_is(maker.patterns[0], SPAN(".*"));
+    if (r >= 0 && !path.is_rest && !is_plain(&path))
         r = make_pattern(&maker);
     if (r >= 0)
         r = make_canonical(&maker, text);
@@ -232,6 +234,13 @@ int aiohttp__path_make(struct arena *arena, const char *text, struct route_path 
 int aiohttp__path_match(const struct route_path *self, struct span path, struct arena *arena,
                         struct span *values)
 {
+    if (self->is_rest) {
+        struct span first = self->parts[0].literal;
+        if (path.size < first.size || memcmp(path.data, first.data, first.size) != 0)
+            return 0;
+        *values = (struct span){ path.data + first.size, path.size - first.size };
+        return !memchr(values->data, '\n', values->size); /* '.' is all but this */
+    }
     if (self->pattern) {
         struct span first = self->parts[0].literal;
         if (path.size < first.size ||

@@ -23,6 +23,7 @@ struct route_path {
     struct path_part *parts;
     size_t count, names;
     bool is_key;                   /* there is nothing but the key */
+    bool is_rest;                  /* a first literal, and {name:.*} */
     const struct pattern *pattern; /* of what follows a first literal; NULL: by parts */
 };
 

@@ -255,9 +255,12 @@ static int serve_static(aiohttp_web_request *request, void *data)
     const char *part = aiohttp_web_request_match_info(request, "filename");
     if (!part)
         return aiohttp_web_http_not_found(request);
-    const char *name = aiohttp__arena_printf(&request->exchange->arena, "/%s", part);
+    size_t size = strlen(part) + 1;
+    char *name = arena_alloc(&request->exchange->arena, size + 1);
     if (!name)
         return -ENOMEM;
+    name[0] = '/'; /* so that a name begins behind one everywhere */
+    memcpy(name + 1, part, size);
     if (!root->has_dot_files && is_hidden(name + 1))
         return aiohttp_web_http_not_found(request);
     int r = aiohttp__web_open_best(request, &root->opener, name, root->is_precompressed, &file);
