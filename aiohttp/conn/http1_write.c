@@ -349,26 +349,24 @@ static int copy_file(struct http1 *http, int file, int64_t offset, int64_t size)
     return r;
 }
 
-static int send_file(struct exchange *exchange, int file, int64_t offset, int64_t size)
+/* What is held back goes out with the beginning, in slices: each is a write of its own for who
+ * watches. */
+static int send_slices(struct http1 *http, int file, int64_t offset, int64_t size)
 {
-    struct http1 *http = http1_of(exchange);
-    if (!exchange->is_begun || exchange->is_ended)
-        return -ASYNCIO_INVALID_STATE;
-    if (http->sends == SENDS_NOTHING)
-        return 0;
-    if (http->sends != SENDS_LENGTH)
-        return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
-    if ((uint64_t)size > http->left)
-        return -EMSGSIZE;
-    if (!exchange->is_broken && (uint64_t)size <= http->out.capacity - http->out.size)
-        return copy_file(http, file, offset, size);
-    int r = aiohttp__http1_flush(exchange);
+    struct exchange *exchange = &http->exchange;
+    char *before = http->out.data;
+    size_t before_size = http->out.size;
+    int r = exchange->is_broken ? -ECONNRESET : 0;
+    http->out = out_of(http->room, sizeof http->room);
+    http->held = 0;
     while (r >= 0 && size > 0) {
         int64_t count = size < FILE_SLICE ? size : FILE_SLICE, done = 0;
         told(http, WAIT_WRITE);
         r = asyncio_loop_sendfile(asyncio_get_running_loop(), exchange->stream, file, &done,
-                                  .offset = offset, .count = count);
+                                  .offset = offset, .count = count, .before = before,
+                                  .before_size = before_size);
         told(http, WAIT_NONE);
+        before_size = 0;
         http->left -= (uint64_t)done;
         exchange->sent += (uint64_t)done;
         if (r >= 0 && done == 0)
@@ -376,6 +374,24 @@ static int send_file(struct exchange *exchange, int file, int64_t offset, int64_
         offset += done;
         size -= done;
     }
+    give_back(http, before);
+    return r;
+}
+
+static int send_file(struct exchange *exchange, int file, int64_t offset, int64_t size)
+{
+    struct http1 *http = http1_of(exchange);
+    if (!exchange->is_begun || exchange->is_ended)
+        return -ASYNCIO_INVALID_STATE;
+    if (http->sends == SENDS_NOTHING || size <= 0)
+        return 0;
+    if (http->sends != SENDS_LENGTH)
+        return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
+    if ((uint64_t)size > http->left)
+        return -EMSGSIZE;
+    if (!exchange->is_broken && (uint64_t)size <= http->out.capacity - http->out.size)
+        return copy_file(http, file, offset, size);
+    int r = send_slices(http, file, offset, size);
     if (r < 0)
         exchange->is_broken = exchange->closes = true;
     return r < 0 ? r : 0;

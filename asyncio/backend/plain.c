@@ -42,6 +42,12 @@ int asyncio__plain_send(int socket, const void *data, size_t size, const struct 
                                 address_size));
 }
 
+int asyncio__plain_send_more(int socket, const void *data, size_t size)
+{
+    return UNINTERRUPTED(send(socket, data, at_once(size),
+                              MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
+}
+
 static int make_non_blocking(int socket)
 {
     int flags = fcntl(socket, F_GETFL);

@@ -18,6 +18,8 @@ int asyncio__plain_accept(int socket, struct sockaddr_storage *address, socklen_
 /* Makes it non-blocking. -EINPROGRESS: asyncio__plain_connected tells how it ended. */
 int asyncio__plain_connect(int socket, const struct sockaddr *address, socklen_t address_size);
 int asyncio__plain_connected(int socket);
+/* More follows at once: the system may wait for it. */
+int asyncio__plain_send_more(int socket, const void *data, size_t size);
 /* From *offset (moved) of a file: bytes, 0 at its end. -EINVAL, -ENOSYS and so on: not for these
  * two. */
 int asyncio__plain_sendfile(int socket, int file, int64_t *offset, size_t size);

@@ -20,6 +20,7 @@
 enum {
     PIECE = 65536,
     AT_ONCE = 1 << 20, /* bytes by one call: the page cache may have to wait for the disk */
+    SHORT = 1 << 17,   /* not more than that by one call is like any write */
 };
 
 struct sending {
@@ -30,6 +31,7 @@ struct sending {
     bool by_kernel, fallback;
     int64_t offset, left, sent; /* `left` negative: to the end */
     char *buffer;
+    struct iovec before;
 };
 
 static bool kernel_cannot(int error)
@@ -129,9 +131,46 @@ static int by_kernel(struct sending *sending)
     return r < 0 ? r : -EAGAIN;
 }
 
+/* What goes out before the file. Nothing is unsent. Why the kernel does not take it is told by who
+ * writes the rest. */
+static int send_before(struct sending *sending)
+{
+    asyncio_stream *stream = sending->stream;
+    struct iovec rest = sending->before;
+    if (!stream)
+        return asyncio_loop_sock_sendall(sending->loop, sending->socket, rest.iov_base,
+                                         rest.iov_len);
+    int socket = descriptor_of(sending);
+    if (socket < 0 && !sending->fallback)
+        return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
+    int n = socket < 0 ? 0 : asyncio__plain_send_more(socket, rest.iov_base, rest.iov_len);
+    if (n > 0) {
+        rest.iov_base = (char *)rest.iov_base + n;
+        rest.iov_len -= (size_t)n;
+    }
+    if (!rest.iov_len)
+        return 0;
+    int r = stream->gone ? stream->gone
+                         : stream->transport->type->write(stream->transport, &rest, 1);
+    return r < 0 ? r : drain_all(stream);
+}
+
+/* Others have their turn: the socket may take all, for ever. */
+static int be_fair(const struct sending *sending, int bytes)
+{
+    struct net *net = sending->stream ? sending->stream->tcp.net : NULL;
+    if (net && sending->left == 0 && bytes <= SHORT && ++net->streak <= STREAK_MAX)
+        return 0;
+    if (net)
+        net->streak = 0;
+    return asyncio_sleep(0);
+}
+
 static int send_all(struct sending *sending)
 {
     int r = sending->stream ? drain_all(sending->stream) : 0;
+    if (r >= 0 && sending->before.iov_len)
+        r = send_before(sending);
     while (r >= 0 && sending->left != 0) {
         if (sending->stream && sending->stream->gone)
             return sending->stream->gone;
@@ -140,7 +179,7 @@ static int send_all(struct sending *sending)
             break;
         if (r > 0) {
             count(sending, r);
-            r = asyncio_sleep(0); /* the socket may take all, for ever */
+            r = be_fair(sending, r);
         } else if (sending->by_kernel && kernel_cannot(r) && sending->fallback) {
             sending->by_kernel = false;
             r = 0;
@@ -172,6 +211,9 @@ static int send_file(struct sending *sending, int64_t *ret_sent,
     sending->left = options ? options->count : ASYNCIO__DEFAULT_COUNT;
     sending->fallback = options ? options->fallback : ASYNCIO__DEFAULT_FALLBACK;
     sending->by_kernel = true;
+    if (options)
+        sending->before = (struct iovec){ (void *)(uintptr_t)options->before,
+                                          options->before_size };
     struct stat status;
     struct file_op op = { .kind = FILE_STAT, .descriptor = sending->file, .status = &status };
     int r = sending->offset < 0 ? -EINVAL : asyncio__file_do(&op);

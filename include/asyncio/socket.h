@@ -65,6 +65,11 @@ typedef struct asyncio_sendfile_options {
     /* by reading and writing where the system cannot, as over TLS; 0: then it is
      * -ASYNCIO_SENDFILE_NOT_AVAILABLE */
     int fallback ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_FALLBACK);
+    /* bytes that go out before the file and do not count as sent, in one packet with its beginning
+     * where that is possible: the head of an answer. Borrowed. Where only the file turns out to be
+     * one that the system cannot send, and .fallback is 0, they have gone out. */
+    const void *before ASYNCIO__0;
+    size_t before_size ASYNCIO__0;
 } asyncio_sendfile_options;
 
 /* Sends a regular file through a stream, after what was written before. *ret_sent (NULL: not

@@ -104,10 +104,10 @@ static int by_tls(struct pair *p)
     CHECK(memcmp(back, "before ", 7) == 0 && memcmp(back + 7, content, size) == 0 &&
           memcmp(back + size + 7, " after", 6) == 0);
     CHECK_IS(asyncio_loop_sendfile(asyncio_get_running_loop(), p->a, file, &sent, .offset = 10,
-                                   .count = 5), 0);
+                                   .count = 5, .before = "head", .before_size = 4), 0);
     CHECK_IS(sent, 5);
-    CHECK_IS(asyncio_stream_readexactly(p->b, back, 5, NULL), 0);
-    CHECK(memcmp(back, content + 10, 5) == 0);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 9, NULL), 0);
+    CHECK(memcmp(back, "head", 4) == 0 && memcmp(back + 4, content + 10, 5) == 0);
     free(back);
     close(file);
     return 0;
@@ -131,6 +131,17 @@ static int part(struct pair *p)
     CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = 5000), 0);
     CHECK_IS(sent, 0);
     CHECK_IS(asyncio_stream_readexactly(p->b, back, 2, NULL), 0);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = 20, .count = 4,
+                                   .before = "head", .before_size = 4), 0);
+    CHECK_IS(sent, 4);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 8, NULL), 0);
+    CHECK(memcmp(back, "head", 4) == 0 && memcmp(back + 4, content + 20, 4) == 0);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .count = 0, .before = "alone",
+                                   .before_size = 5), 0);
+    CHECK_IS(sent, 0);
+    CHECK_IS(asyncio_stream_write(p->a, "x", 1), 0);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 6, NULL), 0);
+    CHECK(memcmp(back, "alonex", 6) == 0);
     CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = -1), -EINVAL);
     close(file);
     CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent), -EBADF);
@@ -139,10 +150,37 @@ static int part(struct pair *p)
     close(file);
     if (world.is_sim) {
         file = make_file(10);
-        CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .fallback = 0),
+        CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .fallback = 0, .before = "no",
+                                       .before_size = 2),
                  -ASYNCIO_SENDFILE_NOT_AVAILABLE);
         close(file);
+        CHECK_IS(asyncio_stream_write(p->a, "yes", 3), 0);
+        CHECK_IS(asyncio_stream_readexactly(p->b, back, 3, NULL), 0);
+        CHECK(memcmp(back, "yes", 3) == 0);
     }
+    return 0;
+}
+
+static int send_behind(asyncio_stream *stream, int file, size_t size)
+{
+    return asyncio_loop_sendfile(asyncio_get_running_loop(), stream, file, NULL, .count = 100,
+                                 .before = content, .before_size = size);
+}
+
+/* What is before it is more than any socket takes at once. */
+static int long_before(struct pair *p)
+{
+    size_t size = large();
+    int file = make_file(size);
+    char *back = malloc(size + 101);
+    asyncio_task *sender;
+    CHECK(file >= 0 && back);
+    START(sender, send_behind, p->a, file, size);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, size + 100, NULL), 0);
+    CHECK_IS(join(sender), 0);
+    CHECK(memcmp(back, content, size) == 0 && memcmp(back + size, content, 100) == 0);
+    free(back);
+    close(file);
     return 0;
 }
 
@@ -229,6 +267,7 @@ static void test_streams(void **state)
     (void)state;
     with_pair(whole);
     with_pair(part);
+    with_pair(long_before);
     with_pair(cut_meanwhile);
     with_pair(broken);
     with_pair(closed);
