@@ -380,7 +380,8 @@ static int talk(struct play *play, aiohttp_client_session *session, int index)
     aiohttp_ws_message message;
     int r = aiohttp_client_session_ws_connect(session, "http://a.test:8080/ws", &ws,
                                               .compress = play->how & 1 ? 15 : 0,
-                                              .max_msg_size = BODY_MAX);
+                                              .max_msg_size = BODY_MAX,
+                                              .receive_timeout = 10.28125);
     note_result(play, "connected", r);
     if (r < 0)
         return r;

@@ -114,7 +114,8 @@ static int fair(void *data)
     CHECK(gate.most <= 2);
     CHECK_IS((int)stats.idle, 2);
     CHECK_IS((int)stats.waiting, 0);
-    if (!world.is_seeded && !world.is_chopped)
+    /* On a real clock two who are sent at once, on two connections, may come in any order. */
+    if (world.is_sim && !world.is_seeded && !world.is_chopped)
         CHECK_TEXT(gate.order, "abcdfgh");
     return 0;
 }
