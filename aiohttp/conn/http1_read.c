@@ -43,7 +43,7 @@ static int failed(struct http1 *http, int result, unsigned status)
  * end. */
 static int fill(struct http1 *http, size_t have, enum http1_wait what)
 {
-    int r = http->out.size ? aiohttp__http1_flush(&http->exchange) : 0;
+    int r = http->out.size || http->exchange.is_broken ? aiohttp__http1_flush(&http->exchange) : 0;
     if (r < 0)
         return r;
     if (http->on_wait)
@@ -208,7 +208,7 @@ static int read_on(struct http1 *http)
 int aiohttp__http1_read(struct exchange *exchange, const char **ret_data)
 {
     struct http1 *http = http1_of(exchange);
-    if (exchange->refused || exchange->is_broken || http->is_eof)
+    if (exchange->refused || http->is_eof)
         return exchange->is_broken ? -ECONNRESET : -AIOHTTP_PAYLOAD;
     for (;;) {
         const char *data;

@@ -137,7 +137,7 @@ int asyncio_stream_fill(asyncio_stream *stream, size_t size)
 
 size_t asyncio_stream_peek(asyncio_stream *stream, const char **ret_data)
 {
-    if (stream->gone)
+    if (stream->gone && !stream->lost_by)
         return 0;
     *ret_data = stream->in.count ? buffer_bytes(&stream->in) : "";
     return stream->in.count;

@@ -223,7 +223,7 @@ int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task)
 }
 
 /* A wait that did not just bring bytes. Bytes are never lost: with them a cancellation waits for
- * the next suspension. */
+ * the next suspension, and an error of the other direction for the next read. */
 static int waited(asyncio_stream *stream, asyncio_task *task, int result)
 {
     bool was_cancelled = stream->is_read_cancelled;
@@ -233,7 +233,7 @@ static int waited(asyncio_stream *stream, asyncio_task *task, int result)
     if (result > 0) {
         if (was_cancelled && task->future.cancelling > 0)
             task->future.task_flags |= TASK_MUST_CANCEL;
-        return stream->gone ? stream->gone : result;
+        return stream->gone && !stream->lost_by ? stream->gone : result;
     }
     if (task_take_cancel(task))
         return -ECANCELED;
