@@ -165,8 +165,15 @@ static int tls(void *data)
     aiohttp_client_session *session = NULL;
     aiohttp_web_site *site = NULL;
     asyncio_ssl_context *server = NULL, *client = NULL;
+    aiohttp_limits limits = aiohttp_server_limits();
     (void)data;
-    int r = live_start(&live, hello);
+    /* To load all roots takes longer than a handshake may, on a slow machine. */
+    limits.tls_time = ASYNCIO_NONE;
+    int r =
+        live_start_with(&live, hello,
+                        &(aiohttp_web_server_options){ .size = sizeof(aiohttp_web_server_options),
+                                                       .keepalive_timeout = -1,
+                                                       .limits = &limits });
     if (r >= 0)
         r = server_context(certificates()->server, &server);
     if (r >= 0)
@@ -181,7 +188,7 @@ static int tls(void *data)
     if (r >= 0)
         r = over_tls(session, aiohttp_web_site_port(site));
     r = session_end(session, r);
-    if (r >= 0)
+    if (r >= 0 && world.seed < 2) /* all roots are loaded each time */
         r = pinned(aiohttp_web_site_port(site));
     if (r >= 0) {
         CHECK_IS(handshakes[0], 4); /* one for another name, one with another certificate */
