@@ -23,13 +23,15 @@ static int make(struct aiohttp_connector **ret_connector, const char *path,
         .keepalive_timeout = AIOHTTP__DEFAULT_POOL_IDLE_TIME,
         .happy_eyeballs_delay = AIOHTTP__DEFAULT_HAPPY_EYEBALLS_DELAY,
         .interleave = ASYNCIO__DEFAULT_INTERLEAVE,
+        .address_timeout = AIOHTTP__DEFAULT_ADDRESS_TIMEOUT,
     };
     aiohttp__errors_add();
     if (given)
         options = *given;
     if (options.limit == 0)
         return asyncio_raise(-EINVAL, "a connector without a connection is of no use");
-    if (!is_time(options.keepalive_timeout) || !is_time(options.happy_eyeballs_delay))
+    if (!is_time(options.keepalive_timeout) || !is_time(options.happy_eyeballs_delay) ||
+        !is_time(options.address_timeout))
         return asyncio_raise(-EINVAL, "times are not negative");
     if (options.resolver && !options.resolver->resolve)
         return asyncio_raise(-EINVAL, "the resolver does not resolve");

@@ -3,13 +3,13 @@
 #include "client/session.h"
 
 #include "base/error.h"
+#include "client/addresses.h"
 #include "client/proxies.h"
 #include "wire/ip.h"
 
 #include <aiohttp/error.h>
 #include <asyncio/connect.h>
 #include <asyncio/names.h>
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -58,62 +58,56 @@ static int connect_to(struct dial *dial, const char *host, int port)
 {
     const aiohttp_connector_options *options = &dial->route->connector->options;
     return asyncio_open_connection(host, port, &dial->making.stream, .limit = STREAM_LIMIT,
-                                   .family = options->family, .local_addr = options->local_addr,
-                                   .happy_eyeballs_delay = options->happy_eyeballs_delay,
-                                   .interleave = options->interleave);
+                                   .family = options->family, .local_addr = options->local_addr);
 }
 
-/* The addresses that the user's resolver has found, one after the other. */
-static int resolve_and_connect(struct dial *dial, const char *host, int port)
+/* The addresses of a name, by the user's resolver or the loop: how many. */
+static int look_up(struct dial *dial, const char *host, int port, aiohttp_resolved *ret_addresses)
 {
     struct aiohttp_connector *connector = dial->route->connector;
-    const aiohttp_client_timeout *timeout = dial->request->timeout;
-    aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
+    const aiohttp_connector_options *options = &connector->options;
     TRACE(dial->request, on_dns_resolvehost_start, .host = host);
-    phase_begin(dial, AIOHTTP_PHASE_DNS, timeout->dns);
-    int r = connector->resolver.resolve(host, port, connector->options.family, found,
+    phase_begin(dial, AIOHTTP_PHASE_DNS, dial->request->timeout->dns);
+    int r;
+    if (connector->resolver.resolve) {
+        r = connector->resolver.resolve(host, port, options->family, ret_addresses,
                                         AIOHTTP_RESOLVED_MAX, connector->resolver.data);
-    if (r == 0)
-        r = -ASYNCIO_RESOLVE;
-    r = phase_end(dial, r, host, port);
-    TRACE(dial->request, on_dns_resolvehost_end, .host = host);
-    if (r < 0)
-        return r;
-    int count = r < AIOHTTP_RESOLVED_MAX ? r : AIOHTTP_RESOLVED_MAX;
-    phase_begin(dial, AIOHTTP_PHASE_CONNECT, timeout->connect);
-    r = -ASYNCIO_RESOLVE;
-    for (int i = 0; i < count && r < 0 && r != -ECANCELED; i++) {
-        found[i].address[sizeof found[i].address - 1] = '\0';
-        r = connect_to(dial, found[i].address, port);
+        r = r > AIOHTTP_RESOLVED_MAX ? AIOHTTP_RESOLVED_MAX : r;
+    } else {
+        struct addrinfo *infos;
+        char service[8];
+        int takes_turns = options->happy_eyeballs_delay != ASYNCIO_NONE;
+        snprintf(service, sizeof service, "%d", port);
+        r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
+                                     .family = options->family, .type = SOCK_STREAM);
+        if (r >= 0) {
+            r = aiohttp__addresses_of(infos,
+                                      options->interleave < 0 ? takes_turns : options->interleave,
+                                      ret_addresses);
+            asyncio_freeaddrinfo(infos);
+        }
     }
-    return phase_end(dial, r, host, port);
+    r = phase_end(dial, r == 0 ? -ASYNCIO_RESOLVE : r, host, port);
+    TRACE(dial->request, on_dns_resolvehost_end, .host = host);
+    return r;
 }
 
 /* TCP to a host. */
 static int dial_host(struct dial *dial, const char *host, int port)
 {
     const aiohttp_client_timeout *timeout = dial->request->timeout;
-    if (!is_literal(host) && dial->route->connector->resolver.resolve)
-        return resolve_and_connect(dial, host, port);
-    if (!is_literal(host)) {
-        struct addrinfo *infos;
-        char service[8];
-        snprintf(service, sizeof service, "%d", port);
-        TRACE(dial->request, on_dns_resolvehost_start, .host = host);
-        phase_begin(dial, AIOHTTP_PHASE_DNS, timeout->dns);
-        int r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
-                                         .family = dial->route->connector->options.family,
-                                         .type = SOCK_STREAM);
-        /* The loop keeps it: connecting finds it there. */
-        if (r >= 0)
-            asyncio_freeaddrinfo(infos);
-        r = phase_end(dial, r, host, port);
-        TRACE(dial->request, on_dns_resolvehost_end, .host = host);
-        if (r < 0)
-            return r;
+    if (is_literal(host)) {
+        phase_begin(dial, AIOHTTP_PHASE_CONNECT, timeout->connect);
+        return phase_end(dial, connect_to(dial, host, port), host, port);
     }
+    aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
+    int count = look_up(dial, host, port, found);
+    if (count < 0)
+        return count;
     phase_begin(dial, AIOHTTP_PHASE_CONNECT, timeout->connect);
-    return phase_end(dial, connect_to(dial, host, port), host, port);
+    int r = aiohttp__addresses_connect(&dial->route->connector->options, STREAM_LIMIT, found, count,
+                                       port, &dial->making.stream);
+    return phase_end(dial, r, host, port);
 }
 
 static int dial_path(struct dial *dial)
@@ -141,47 +135,6 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
     if (r >= 0 && is_pinned)
         r = aiohttp_fingerprint_check(&route->fingerprint, dial->making.stream);
     return phase_end(dial, r, hostname, route->port);
-}
-
-static bool text_of(const struct sockaddr *address, char ret_text[sizeof(aiohttp_resolved)])
-{
-    const void *bytes =
-        address->sa_family == AF_INET6
-            ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
-            : &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    return inet_ntop(address->sa_family, bytes, ret_text, sizeof(aiohttp_resolved)) != NULL;
-}
-
-/* The first address of the target, as text: what socks5 asks its proxy for, socks5h does not. */
-static int look_up(struct dial *dial, const char *host, int port,
-                   char ret_address[sizeof(aiohttp_resolved)])
-{
-    struct aiohttp_connector *connector = dial->route->connector;
-    aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
-    struct addrinfo *infos;
-    char service[8];
-    TRACE(dial->request, on_dns_resolvehost_start, .host = host);
-    phase_begin(dial, AIOHTTP_PHASE_DNS, dial->request->timeout->dns);
-    int r;
-    if (connector->resolver.resolve) {
-        r = connector->resolver.resolve(host, port, connector->options.family, found,
-                                        AIOHTTP_RESOLVED_MAX, connector->resolver.data);
-        r = r == 0 ? -ASYNCIO_RESOLVE : r;
-    } else {
-        snprintf(service, sizeof service, "%d", port);
-        r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
-                                     .family = connector->options.family, .type = SOCK_STREAM);
-        if (r >= 0) {
-            r = text_of(infos->ai_addr, found[0].address) ? 0 : -ASYNCIO_RESOLVE;
-            asyncio_freeaddrinfo(infos);
-        }
-    }
-    r = phase_end(dial, r, host, port);
-    TRACE(dial->request, on_dns_resolvehost_end, .host = host);
-    if (r < 0)
-        return r;
-    snprintf(ret_address, sizeof found[0].address, "%s", found[0].address);
-    return 0;
 }
 
 /* Through a proxy to the target: a tunnel for TLS, and for everything through SOCKS. */
@@ -221,12 +174,13 @@ static int dial_proxy(struct dial *dial)
                    ? asyncio_raise(r, "the proxy %s:%d answered %d", host, port, status)
                    : r;
     }
-    char found[sizeof(aiohttp_resolved)];
+    aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
     const char *address = route->host;
-    if (kind == PROXY_SOCKS5 && !is_literal(route->host)) {
+    if (kind == PROXY_SOCKS5 && !is_literal(route->host)) { /* socks5h: the proxy looks it up */
         if ((r = look_up(dial, route->host, route->port, found)) < 0)
             return r;
-        address = found;
+        found[0].address[sizeof found[0].address - 1] = '\0';
+        address = found[0].address;
     }
     phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
     r = aiohttp__socks5_connect(dial->making.stream, address, route->port, aiohttp_url_user(proxy),

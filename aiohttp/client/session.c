@@ -172,7 +172,8 @@ int(aiohttp_client_session_new)(aiohttp_client_session **ret_session,
                                           session->limits.pool_per_host == AIOHTTP_UNLIMITED
                                               ? 0
                                               : session->limits.pool_per_host,
-                                      .keepalive_timeout = session->limits.pool_idle_time);
+                                      .keepalive_timeout = session->limits.pool_idle_time,
+                                      .address_timeout = session->limits.address_time);
     if (r < 0) {
         clear(session);
         return r;

@@ -20,7 +20,8 @@
  *            is cancelled costs nobody a place.
  * NAMES      A literal address is used as it is; names are asked of `.resolver`, or else of the
  *            loop, which keeps them and asks once for who want the same (<asyncio/names.h>).
- *            IPv4 and IPv6 take turns (RFC 8305).
+ *            IPv4 and IPv6 take turns (RFC 8305); what a resolver gives is tried in its order. So
+ *            this remembers no name itself.
  * TLS        Certificates are verified unless `.ssl` is a context that does not. The default
  *            context is made when it is first wanted. Only http/1.1 is offered by ALPN.
  * CLOSE      aiohttp_connector_close returns when all its connections are closed.
@@ -62,6 +63,7 @@ typedef struct aiohttp_resolver {
 #define AIOHTTP__DEFAULT_LIMIT 100
 #define AIOHTTP__DEFAULT_POOL_IDLE_TIME 15.0
 #define AIOHTTP__DEFAULT_HAPPY_EYEBALLS_DELAY 0.25
+#define AIOHTTP__DEFAULT_ADDRESS_TIMEOUT 10.0
 
 typedef struct aiohttp_connector_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_connector_options));
@@ -76,6 +78,8 @@ typedef struct aiohttp_connector_options {
     /* seconds; ASYNCIO_NONE: one address after the other */
     double happy_eyeballs_delay ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_HAPPY_EYEBALLS_DELAY);
     int interleave ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_INTERLEAVE); /* see <asyncio/connect.h> */
+    /* seconds for one of several addresses, then the next one has its turn; ASYNCIO_NONE: any */
+    double address_timeout ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_ADDRESS_TIMEOUT);
     asyncio_ssl_context *ssl ASYNCIO__0; /* of https (one more reference); NULL: the default one */
     const aiohttp_resolver *resolver ASYNCIO__0; /* copied; NULL: the loop's own */
 } aiohttp_connector_options;
@@ -138,7 +142,8 @@ ASYNCIO__END
 #define AIOHTTP__CONNECTOR_DEFAULTS                                                                \
     (.limit = AIOHTTP__DEFAULT_LIMIT, .keepalive_timeout = AIOHTTP__DEFAULT_POOL_IDLE_TIME,     \
      .happy_eyeballs_delay = AIOHTTP__DEFAULT_HAPPY_EYEBALLS_DELAY,                                \
-     .interleave = ASYNCIO__DEFAULT_INTERLEAVE, )
+     .interleave = ASYNCIO__DEFAULT_INTERLEAVE,                                                    \
+     .address_timeout = AIOHTTP__DEFAULT_ADDRESS_TIMEOUT, )
 #define aiohttp_tcp_connector_new(...) aiohttp__tcp_connector_new_m(__VA_ARGS__, )
 #define aiohttp__tcp_connector_new_m(ret_connector, ...)                                           \
     aiohttp__tcp_connector_new_v(ret_connector,                                                    \

@@ -71,9 +71,7 @@ typedef struct aiohttp_limits {
     double pool_idle_time;   /* an idle one is kept */
     double total_time;       /* of a request, redirects and reading included */
     double connect_time;     /* of connecting to a host, all its addresses */
-    double address_time;     /* of connecting to one address */
-    size_t dns_entries;      /* of the cache of names */
-    double dns_time;         /* an entry is kept */
+    double address_time;     /* of connecting to one of several addresses */
     size_t cookie;           /* name and value of one */
     size_t cookies;          /* of one response */
     size_t cookies_jar;      /* of a jar */
@@ -137,8 +135,6 @@ static inline aiohttp_limits aiohttp_server_limits(void)
     limits.total_time = 300.0;
     limits.connect_time = 30.0;
     limits.address_time = 10.0;
-    limits.dns_entries = 1000;
-    limits.dns_time = 10.0;
     limits.cookie = 4096;
     limits.cookies = 50;
     limits.cookies_jar = 3000;

@@ -217,6 +217,103 @@ static int connect_time(void *data)
     return session_end(session, r);
 }
 
+/* An address that swallows everything has its time, then the next one its turn. */
+static int two_addresses(const char *host, int port, int family, aiohttp_resolved *ret_addresses,
+                         size_t capacity, void *data)
+{
+    int *count = data;
+    (void)host, (void)port, (void)family, (void)capacity;
+    ++*count;
+    snprintf(ret_addresses[0].address, sizeof ret_addresses->address, "192.0.2.1");
+    snprintf(ret_addresses[1].address, sizeof ret_addresses->address, "127.0.0.1");
+    return 2;
+}
+
+static int by_name(aiohttp_client_session *session, const char *host, int port)
+{
+    aiohttp_client_response *response;
+    aiohttp_url *url;
+    char text[96];
+    snprintf(text, sizeof text, "http://%s:%d/x", host, port);
+    int r = aiohttp_url_new(text, &url);
+    if (r < 0)
+        return r;
+    r = aiohttp_client_session_request_url(session, "GET", url, &response);
+    aiohttp_url_unref(url); /* sessions keep a few texts of URLs, and none of these */
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_status(response) == 200 ? 0 : -EPROTO;
+    aiohttp_client_response_unref(response);
+    return r;
+}
+
+static int address_time(void *data)
+{
+    static struct farm farm; /* too large for the stack of a task */
+    aiohttp_connector *connector = NULL;
+    int count = 0;
+    aiohttp_resolver resolver = { .size = sizeof resolver, .resolve = two_addresses,
+                                  .data = &count };
+    (void)data;
+    if (!world.is_sim) /* see connect_time */
+        return 0;
+    for (int i = 0; i < 2; i++) { /* one after the other; and the usual way, which is faster */
+        double delay = i == 0 ? ASYNCIO_NONE : 0.25;
+        int r = farm_start(&farm);
+        if (r >= 0)
+            r = aiohttp_tcp_connector_new(&connector, .resolver = &resolver,
+                                          .happy_eyeballs_delay = delay, .address_timeout = 0.5,
+                                          .force_close = 1);
+        if (r >= 0)
+            r = aiohttp_client_session_new(&farm.session, .connector = connector);
+        aiohttp_connector_unref(connector);
+        connector = NULL;
+        double began = asyncio_loop_time(asyncio_get_running_loop());
+        if (r >= 0)
+            r = by_name(farm.session, "two.test", farm_port(&farm, 0));
+        double took = asyncio_loop_time(asyncio_get_running_loop()) - began;
+        if (r >= 0)
+            CHECK(i == 0 ? took >= 0.5 && took < 0.6 : took >= 0.25 && took < 0.35);
+        if ((r = farm_end(&farm, r)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Nothing that a resolver has said is kept: it is asked for each connection. What the loop keeps of
+ * its own answers has limits, too: net/names_test.c. */
+static int CVE_2026_34513(void *data)
+{
+    static struct farm farm;
+    aiohttp_connector *connector = NULL;
+    int count = 0;
+    aiohttp_resolver resolver = { .size = sizeof resolver, .resolve = two_addresses,
+                                  .data = &count };
+    (void)data;
+    if (!world.is_sim)
+        return 0;
+    int r = farm_start(&farm);
+    if (r >= 0)
+        r = aiohttp_tcp_connector_new(&connector, .resolver = &resolver, .force_close = 1,
+                                      .happy_eyeballs_delay = 0.01);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&farm.session, .connector = connector);
+    aiohttp_connector_unref(connector);
+    uint64_t before = 0;
+    for (int i = 0; i < 40 && r >= 0; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%d.test", i);
+        r = by_name(farm.session, name, farm_port(&farm, 0));
+        if (i == 19)
+            before = asyncio__alloc_live();
+    }
+    if (r >= 0) {
+        CHECK_IS(count, 40);
+        CHECK((int64_t)(asyncio__alloc_live() - before) < 20);
+    }
+    return farm_end(&farm, r);
+}
+
 static int redirects(void *data)
 {
     static struct farm farm; /* too large for the stack of a task */
@@ -254,6 +351,8 @@ CASE(pool_idle_time)
 CASE(total_time)
 CASE(connect_time)
 CASE(redirects)
+CASE(address_time)
+CASE(CVE_2026_34513)
 
 int main(void)
 {
@@ -261,6 +360,7 @@ int main(void)
         cmocka_unit_test(pool_test),           cmocka_unit_test(pool_per_host_test),
         cmocka_unit_test(pool_idle_time_test), cmocka_unit_test(total_time_test),
         cmocka_unit_test(connect_time_test),   cmocka_unit_test(redirects_test),
+        cmocka_unit_test(address_time_test),   cmocka_unit_test(CVE_2026_34513_test),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }
