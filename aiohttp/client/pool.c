@@ -224,6 +224,8 @@ int aiohttp__pool_wait(struct route *route, struct connection **ret_connection)
 {
     struct aiohttp_connector *connector = route->connector;
     struct waiter waiter = { .route = route, .before = connector->last_waiter };
+    if (connector->is_closed) /* by a callback, just now */
+        return -AIOHTTP_SESSION_CLOSED;
     int r = asyncio_future_new(&waiter.woken);
     if (r < 0)
         return r;

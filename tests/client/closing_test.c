@@ -145,6 +145,44 @@ static int by_itself(void *data)
     return place_end(&place, r == -ENOMEM || other == -ENOMEM ? -ENOMEM : 0);
 }
 
+static void close_session(const aiohttp_trace *trace, void *data)
+{
+    (void)trace;
+    (void)aiohttp_client_session_close(*(aiohttp_client_session **)data);
+}
+
+/* A callback closes when there is no place for a request, whose task has the only connection. */
+static int by_callback(void *data)
+{
+    static aiohttp_client_session *session;
+    static const aiohttp_trace_config trace = { .size = sizeof trace,
+                                                .on_connection_queued_start = close_session,
+                                                .data = &session };
+    struct raw raw = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", .keeps = true };
+    aiohttp_connector *connector = NULL;
+    aiohttp_client_response *first = NULL, *second;
+    (void)data;
+    session = NULL;
+    int r = raw_start(&raw);
+    if (r >= 0)
+        r = aiohttp_tcp_connector_new(&connector, .limit = 1);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .connector = connector, .trace = &trace);
+    aiohttp_connector_unref(connector);
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, raw_url(&raw, "/"), &first);
+    if (r >= 0) {
+        r = aiohttp_client_session_get(session, raw_url(&raw, "/"), &second);
+        if (r != -ENOMEM) {
+            CHECK_IS(r, -AIOHTTP_SESSION_CLOSED);
+            r = 0;
+        }
+        aiohttp_client_response_close(first);
+    }
+    aiohttp_client_response_unref(first);
+    return raw_end(&raw, session_end(session, r));
+}
+
 /* Cancelled wherever it waits. */
 static int cancelled(void)
 {
@@ -181,12 +219,14 @@ static void cancelled_anywhere(void **state)
     }
 CASE(in_each_phase)
 CASE(by_itself)
+CASE(by_callback)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_each_phase_test),
         cmocka_unit_test(by_itself_test),
+        cmocka_unit_test(by_callback_test),
         cmocka_unit_test(cancelled_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
