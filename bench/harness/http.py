@@ -26,16 +26,8 @@ def make_files(folder):
             path.write_bytes(bytes(range(256)) * (size // 256))
 
 
-def connect(port, patience=10.0):
-    """nginx and h2o tell their port before they listen."""
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", int(port)), timeout=10)
-        except ConnectionRefusedError:
-            if time.monotonic() > until:
-                raise Failed(f"nobody listens on port {port}") from None
-            time.sleep(0.02)
+def connect(port):
+    return measure.connect(port, 10.0)
 
 
 def check(name, port, work):

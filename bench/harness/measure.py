@@ -156,10 +156,22 @@ def count_instructions(load, who, cell, messages):
     return (totals[1] - totals[0]) / (2 * messages)
 
 
-def ask(port, path, count):
+def connect(port, patience):
+    """nginx and h2o tell their port before they listen."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", int(port)), timeout=20)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise Failed(f"nobody listens on port {port}") from None
+            time.sleep(0.02)
+
+
+def ask(port, path, count, patience=0.0):
     """So many requests on one connection, with wrk's head, each when the answer before it is whole."""
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", int(port)), 20) as peer:
+    with connect(port, patience) as peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(count):
             peer.sendall(request)
@@ -173,6 +185,47 @@ def ask(port, path, count):
             left = int(re.search(rb"(?i)\r\ncontent-length: (\d+)", head).group(1)) - len(body)
             while left > 0:
                 left -= len(peer.recv(left))
+
+
+def memory_of(pid):
+    """Bytes, page tables counted: as common.h has it."""
+    with open(f"/proc/{pid}/status") as status:
+        return sum(int(line.split()[1]) for line in status if line.startswith(("VmRSS:", "VmPTE:"))) * 1024
+
+
+def run_http_memory(who, work, connections):
+    """What an HTTP server has grown by, for each connection that rests after its requests."""
+    with Server(who, work) as server, contextlib.ExitStack() as stack:
+        head = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+        connect(server.port, 10).close()
+        peers = []
+
+        def more(count):
+            """So many in addition, all of which have had all their requests in the end."""
+            new = [stack.enter_context(connect(server.port, 0)) for _ in range(count)]
+            for _ in range(work.exchanges):
+                answer_each(new, head)
+            peers.extend(new)
+            return memory_of(server.process.pid)
+
+        before = more(200)                              # what the first ones make is nobody's
+        for _ in range(connections // 200):
+            more(200)
+        time.sleep(0.5)
+        return {"bytes": (memory_of(server.process.pid) - before) / connections}
+
+
+def answer_each(peers, request):
+    """One request on each, all under way at once."""
+    for peer in peers:
+        peer.sendall(request)
+    for peer in peers:
+        got = b""
+        while not got.endswith(b"Hello, World!"):
+            piece = peer.recv(4096)
+            if not piece:
+                raise Failed(f"the server closed a connection after {got[:60]!r}")
+            got += piece
 
 
 def count_http_instructions(who, work, requests):
@@ -189,11 +242,14 @@ def count_http_instructions(who, work, requests):
     return (totals[1] - totals[0]) / (2 * requests)
 
 
-def alternate(everyone, rounds, run, say):
-    """rounds x everyone, each round in another order; {name: [figures or None]}. Who fails twice in a row is left out."""
+def alternate(everyone, rounds, run, say, until=None, least=3):
+    """rounds x everyone, each round in another order; {name: [figures or None]}. Who fails twice in a row is left out. After
+    the moment `until` no further round begins, once there were `least`."""
     results = {who.name: [] for who in everyone}
     failures = {}
     for number in range(rounds):
+        if until is not None and number >= least and time.monotonic() > until:
+            break
         turn = number % len(everyone)
         order = everyone[turn:] + everyone[:turn]
         for who in order if number % 2 == 0 else order[::-1]:

@@ -22,6 +22,7 @@ def targets():
 def applying(row, all_targets):
     """The targets for a row, the most exact pattern only."""
     found = [t for t in all_targets if fnmatch.fnmatchcase(row["work"], t["work"]) and
+             t.get("backend", row["backend"]) == row["backend"] and
              ("peer" not in t or row["kind"] != "alone") and
              ("peer" not in t or fnmatch.fnmatchcase(row["peer"], t["peer"])) and
              ("peer" in t or row["kind"] == "alone")]
@@ -30,8 +31,9 @@ def applying(row, all_targets):
 
 def judge(row, all_targets):
     """Fills in row['target'] and row['verdict']."""
-    row["target"] = row["verdict"] = ""
+    row["target"] = row["verdict"] = row["against"] = ""
     for target in applying(row, all_targets):
+        row["against"] = target.get("peer", "")
         if "at_most" in target:
             row["target"] = f"<= {target['at_most']}"
             row["verdict"] = "hit" if row["ours"] <= target["at_most"] else "MISSED"
@@ -39,7 +41,7 @@ def judge(row, all_targets):
             row["target"] = f"<= +{target['at_most_more']}"
             more = row["ours"] - row["peer_value"]
             row["verdict"] = ("hit" if more <= target["at_most_more"] else "MISSED") + f" ({more:+.0f})"
-        elif target.get("peer") == "*" and not row.get("is_default"):
+        elif target.get("peer") == "*" and "backend" not in target and not row.get("is_default"):
             continue
         else:
             row["target"] = f"{target['ratio']:g}"
@@ -92,6 +94,56 @@ def line(row):
                        number(row["peer_value"]), spread(row["peer_all"]),
                        f"{row['ratio']:.2f}" if row["ratio"] else "-", interval, row["target"], row["verdict"])
     return text.rstrip()
+
+
+GROUPS = (("http_", "The HTTP server"), ("client_", "The HTTP client"), ("ws_", "WebSockets"),
+          ("instructions_ws", "WebSockets"), ("protocol_", "Protocols, UDP, TLS, idle connections"),
+          ("buffered_", "Protocols, UDP, TLS, idle connections"), ("udp_", "Protocols, UDP, TLS, idle connections"),
+          ("tls_", "Protocols, UDP, TLS, idle connections"), ("idle_", "Protocols, UDP, TLS, idle connections"),
+          ("echo_", "TCP echo by streams"), ("instructions_", "Instructions"))
+SUMMARY = "{:<28} {:<9} {:>11} {:<21} {:>11} {:>7} {:>8}  {:<21} {}"
+
+
+def group_of(work):
+    return next((title for begin, title in GROUPS if work.startswith(begin)), "Tasks, timers, threads, processes, files")
+
+
+def worse(row):
+    """Smaller is worse, among rows of one target."""
+    if row["target"].startswith("<= +"):
+        return row["peer_value"] - row["ours"]
+    return row["ratio"] if row["ratio"] is not None else -row["ours"]
+
+
+def summary_line(row):
+    verdict = row["verdict"].split(" (")[0]
+    target = row["target"] if row["target"].startswith("<=") else ">= " + row["target"]
+    ratio = f"{row['ours'] - row['peer_value']:+,.0f}" if row["target"].startswith("<= +") else \
+        f"{row['ratio']:.2f}" if row["ratio"] else ""
+    return SUMMARY.format(row["work"], row["backend"], number(row["ours"]), row["peer"] or "(itself)",
+                          number(row["peer_value"]) if row["peer"] else "", ratio, target, verdict,
+                          row["unit"]).rstrip()
+
+
+def summary(rows):
+    """Each target once, for each backend, by the peer that is hardest to reach of those it speaks of: lines to print."""
+    hardest = {}
+    for row in rows:
+        key = (row["work"], row["backend"], row["against"])
+        if row["verdict"] and (key not in hardest or worse(row) < worse(hardest[key])):
+            hardest[key] = row
+    lines = []
+    for title in dict.fromkeys(group_of(row["work"]) for row in hardest.values()):
+        lines += ["", title, SUMMARY.format("  row", "backend", "ours", "beside", "its value", "ratio", "target", "",
+                                     "values are").rstrip()]
+        lines += ["  " + summary_line(row) for row in hardest.values() if group_of(row["work"]) == title]
+    return lines, list(hardest.values())
+
+
+def unmeasured(rows, all_targets):
+    """Targets that no row was held against: [(work, more words)]."""
+    return [(t["work"], (f" on {t['backend']}" if "backend" in t else "") + (f" beside {t['peer']}" if "peer" in t else ""))
+            for t in all_targets if not any(t in applying(row, all_targets) for row in rows)]
 
 
 def beside_line(beside):

@@ -88,6 +88,15 @@ class Http:
 
 
 @dataclass(frozen=True)
+class HttpMemory:
+    """Connections of an HTTP server that have had their requests, and rest: what it has grown by, for each."""
+    name: str
+    connections: int = 1000
+    quick_connections: int = 200
+    exchanges: int = 100
+
+
+@dataclass(frozen=True)
 class Client:
     """An HTTP client, who asks nginx on the other core."""
     name: str
@@ -141,12 +150,13 @@ CLIENTS = [Client("client_get_64", 20_000, 500), Client("client_urls", 10_000, 5
            Client("client_download", 1 << 30, 1 << 30, "/static/1g",
                   {"": ("cpu_ns", "ns CPU/MiB"), "_time": ("wall_ns", "ns/MiB")}),
            Client("client_idle", 1000, 1000, rows={"": ("bytes", "bytes")})]
+HTTP_MEMORY = [HttpMemory("http_memory")]
 COUNTED_HTTP = [h for h in HTTP if h.name in ("http_plain", "http_json")]
 IDLE = [Idle("idle_stream"), Idle("idle_protocol")]
 # instructions per message, by callgrind
 COUNTED = [Echo(64, 1), Echo(64, 64), Echo(64, 64, 16), Echo(64, 1, way="protocol"), Echo(64, 64, way="protocol"),
            Echo(64, 1, way="buffered"), Echo(65536, 1, way="protocol"), Echo(64, 1, way="udp"), Echo(64, 64, way="udp"), Echo(64, 1, way="udp_protocol")]
-COUNTED_WS = [Echo(64, 1, way="ws")]                    # beside the echo of TCP
+COUNTED_WS = [Echo(64, 1, way="ws"), Echo(65536, 1, way="ws")]          # beside the echo of TCP
 
 DEBUG_WORKS = ("switch2", "spawn", "handover")         # where a debug mode that is off would be seen
 
@@ -199,15 +209,15 @@ def everybody(out, python, missing):
     ours_without = [Who("no-debug-" + who.name, "limit", [path("no-debug")], DEBUG_WORKS, who.env) for who in ours]
     # A parser waits for nothing: the same on both backends.
     ours += [Who("io_uring", "ours", [path("parse")], ("http_parse",), fixed=True)]
-    ours += [Who(backend, "ours", [path("http")], HTTP_PLAIN + HTTP_FILES + ("http_json", "ws"),
+    ours += [Who(backend, "ours", [path("http")], HTTP_PLAIN + HTTP_FILES + ("http_json", "http_memory", "ws"),
                  {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
     ours += [Who(backend, "ours", [path("client")], CLIENT_LOADS + ("client_idle",),
                  {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
     peers = [
-        Who("nginx", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx", path("run")], HTTP_PLAIN + HTTP_FILES),
+        Who("nginx", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx", path("run")], HTTP_PLAIN + HTTP_FILES + ("http_memory",)),
         Who("h2o", "peer", [sys.executable, str(PEERS / "configured.py"), "h2o", path("run")], HTTP_PLAIN + HTTP_FILES),
         Who("libmicrohttpd", "peer", [path("microhttpd")], HTTP_PLAIN + HTTP_FILES),
-        Who("hyper", "peer", [path("hyper")], HTTP_PLAIN),
+        Who("hyper", "peer", [path("hyper")], HTTP_PLAIN + ("http_memory",)),
         Who("go-http", "peer", [path("gohttp")], HTTP_PLAIN + HTTP_FILES + ("http_json",), {"GOMAXPROCS": "1"}),
         Who("libcurl", "peer", [path("curl")], CLIENT_LOADS),
         Who("hyper-client", "peer", [path("hyperclient")], ("client_get_64",)),
