@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Against servers and proxies of others, on free ports of this machine: nginx, Apache, haproxy,
- * Python's http.server, tinyproxy. What is not installed is skipped. */
+ * Python's http.server, Node, tinyproxy. What is not installed is skipped. */
 /* TEST: backends io_uring epoll; timeout 120; not valgrind aarch64 */
 #include "client/client_test.h"
 
@@ -52,7 +52,7 @@ static int write_text(const char *folder, const char *name, const char *text, si
 /* Listens, sooner or later. */
 static int wait_for_port(int port)
 {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 1200; i++) {
         asyncio_stream *stream;
         int r = asyncio_open_connection("127.0.0.1", port, &stream);
         if (r >= 0) {
@@ -250,6 +250,29 @@ static int python(void *data)
     return child_end(&child, r >= 0 ? use(child.port, NULL, false) : r);
 }
 
+/* The folder by Node's own server: chunks for a file, whose length HEAD tells all the same. */
+static int node(void *data)
+{
+    static const char script[] =
+        "const http = require('http'), fs = require('fs');\n"
+        "http.createServer((request, response) => {\n"
+        "  const name = '.' + request.url;\n"
+        "  if (!fs.existsSync(name)) { response.statusCode = 404; return response.end('none'); }\n"
+        "  if (request.method === 'HEAD')\n"
+        "    response.setHeader('Content-Length', fs.statSync(name).size);\n"
+        "  if (request.method === 'HEAD') return response.end();\n"
+        "  fs.createReadStream(name).pipe(response);\n"
+        "}).listen(Number(process.argv[1]), '127.0.0.1');\n";
+    struct child child;
+    char port[8];
+    (void)data;
+    int r = prepare(&child);
+    snprintf(port, sizeof port, "%d", child.port);
+    if (r >= 0)
+        r = child_start(&child, ASYNCIO_ARGS("/usr/bin/node", "-e", script, port));
+    return child_end(&child, r >= 0 ? use(child.port, NULL, true) : r);
+}
+
 /* --- in front of our own server --- */
 
 static int page(aiohttp_web_request *request, void *data)
@@ -338,6 +361,12 @@ static void against_python(void **state)
     against(python, NULL);
 }
 
+static void against_node(void **state)
+{
+    (void)state;
+    against(node, "/usr/bin/node");
+}
+
 static void behind_haproxy(void **state)
 {
     (void)state;
@@ -354,8 +383,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(against_nginx),  cmocka_unit_test(against_apache),
-        cmocka_unit_test(against_python), cmocka_unit_test(behind_haproxy),
-        cmocka_unit_test(through_tinyproxy),
+        cmocka_unit_test(against_python), cmocka_unit_test(against_node),
+        cmocka_unit_test(behind_haproxy), cmocka_unit_test(through_tinyproxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ enum { ASKERS = 4 };
 /* So many requests at once, of which the last goes to the second server: how many may wait. */
 static int together(const aiohttp_limits *limits, int askers, int to_second, int waiting)
 {
-    struct gate gate = { { NULL, NULL } };
+    struct gate gate = { .servers = { NULL, NULL } };
     aiohttp_client_session *session = NULL;
     asyncio_task *tasks[ASKERS] = { NULL };
     int r = gate_start(&gate);
