@@ -70,6 +70,7 @@ void aiohttp__response_on_wait(struct http1 *http, enum http1_wait what)
     double limit;
     switch (what) {
     case WAIT_NONE:
+    case WAIT_OVER:
         break;
     case WAIT_HEAD:
         response->phase = AIOHTTP_PHASE_HEAD;

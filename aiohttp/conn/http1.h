@@ -22,7 +22,8 @@
 #include <aiohttp/limits.h>
 
 enum http1_wait {
-    WAIT_NONE,  /* it goes on */
+    WAIT_NONE,  /* it goes on: what it has written is on its way */
+    WAIT_OVER,  /* it goes on: what it reads is there, or will never be */
     WAIT_HEAD,  /* for (more of) a head */
     WAIT_BODY,
     WAIT_WRITE,

@@ -160,7 +160,7 @@ static int fill(struct http1 *http, size_t have)
         http->on_wait(http, WAIT_HEAD);
     int r = asyncio_stream_fill(http->exchange.stream, have + 1);
     if (http->on_wait)
-        http->on_wait(http, WAIT_NONE);
+        http->on_wait(http, WAIT_OVER);
     if (r == -ASYNCIO_LIMIT_OVERRUN)
         return -AIOHTTP_HEADERS_TOO_LARGE;
     if (r >= 0 && (size_t)r <= have) {

@@ -50,7 +50,7 @@ static int fill(struct http1 *http, size_t have, enum http1_wait what)
         http->on_wait(http, what);
     r = asyncio_stream_fill(http->exchange.stream, have + 1);
     if (http->on_wait)
-        http->on_wait(http, WAIT_NONE);
+        http->on_wait(http, WAIT_OVER);
     if (r >= 0 && (size_t)r <= have)
         http->is_eof = true;
     return r == -ASYNCIO_LIMIT_OVERRUN ? -AIOHTTP_HEADERS_TOO_LARGE : r;

@@ -216,6 +216,7 @@ static int serve_one(struct connection *connection)
     double began = server->log ? asyncio_loop_time(server->loop) : 0;
     connection->requests++;
     connection->body_waited = 0;
+    connection->awaits_body = false;
     server->stats.requests++;
     if (server->is_closing || connection->requests >= server->limits.requests)
         exchange->closes = true;

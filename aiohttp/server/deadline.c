@@ -59,7 +59,7 @@ void aiohttp__connection_deadline(struct connection *connection, enum connection
         connection->deadline = __builtin_inf();
         return;
     }
-    double now = connection->waits_since = asyncio_loop_time(connection->server->loop);
+    double now = asyncio_loop_time(connection->server->loop);
     double when = seconds == ASYNCIO_NONE ? __builtin_inf() : now + seconds;
     set_deadline(connection, is_idle && connection->ends < when ? connection->ends : when, now);
 }
@@ -81,10 +81,20 @@ void aiohttp__connection_wait(struct http1 *http, enum http1_wait what)
     double now;
     switch (what) {
     case WAIT_NONE:
-        if (connection->state == CONNECTION_BODY)
+        if (connection->awaits_body) {
+            /* One task writes while another one reads: that one's time goes on. */
+            connection->state = CONNECTION_BODY;
+            set_deadline(connection, connection->body_deadline,
+                         asyncio_loop_time(connection->server->loop));
+        } else if (connection->state != CONNECTION_LINGERS)
+            connection_goes_on(connection);
+        break;
+    case WAIT_OVER:
+        if (connection->awaits_body)
             connection->body_waited +=
-                asyncio_loop_time(connection->server->loop) - connection->waits_since;
-        if (connection->state != CONNECTION_LINGERS)
+                asyncio_loop_time(connection->server->loop) - connection->body_since;
+        connection->awaits_body = false;
+        if (connection->state != CONNECTION_LINGERS && connection->state != CONNECTION_WRITE)
             connection_goes_on(connection);
         break;
     case WAIT_HEAD:
@@ -100,9 +110,13 @@ void aiohttp__connection_wait(struct http1 *http, enum http1_wait what)
     case WAIT_BODY:
         if (connection->state == CONNECTION_LINGERS)
             break;
+        connection->awaits_body = true;
+        connection->body_since = now = asyncio_loop_time(connection->server->loop);
+        connection->body_deadline = now + body_budget(connection) - connection->body_waited;
+        if (connection->state == CONNECTION_WRITE)
+            break; /* another task's; then it is ours */
         connection->state = CONNECTION_BODY;
-        connection->waits_since = now = asyncio_loop_time(connection->server->loop);
-        set_deadline(connection, now + body_budget(connection) - connection->body_waited, now);
+        set_deadline(connection, connection->body_deadline, now);
         break;
     case WAIT_WRITE:
         if (connection->state == CONNECTION_LINGERS || limits->write_time == ASYNCIO_NONE)

@@ -93,7 +93,8 @@ struct connection {
     double deadline;            /* INFINITY: none */
     double ends;                /* no request is begun after it; INFINITY: never */
     double head_deadline;
-    double waits_since, body_waited;
+    bool awaits_body;           /* also while it writes */
+    double body_deadline, body_since, body_waited;
     size_t unsent;              /* when the deadline was set */
 };
 

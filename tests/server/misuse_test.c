@@ -180,6 +180,70 @@ static int takes_nothing(void *data)
     return r;
 }
 
+/* --- a body that stalls, of a handler that writes meanwhile --- */
+
+static int reading_ended;
+
+static int reads_on(aiohttp_web_request *request)
+{
+    char piece[100];
+    int r;
+    while ((r = aiohttp_web_request_content_read(request, piece, sizeof piece)) > 0)
+        ;
+    reading_ended = r;
+    return r;
+}
+
+static int reads_and_writes(aiohttp_web_request *request, void *data)
+{
+    asyncio_task *reader;
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    (void)data;
+    int r = aiohttp_web_response_prepare(response);
+    if (r < 0)
+        return r;
+    START(reader, reads_on, request);
+    for (int i = 0; i < 3 && r >= 0; i++) {
+        r = asyncio_sleep(0.01);
+        if (r >= 0)
+            r = aiohttp_web_response_write(response, "tick", 4);
+    }
+    int read = join(reader);
+    return r < 0 ? r : read;
+}
+
+static int stalls_meanwhile(void *data)
+{
+    static const char text[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe";
+    char answer[4096];
+    struct live live;
+    asyncio_stream *stream = NULL;
+    aiohttp_limits limits = aiohttp_server_limits();
+    (void)data;
+    reading_ended = 1;
+    limits.body_grace = 0.3;
+    aiohttp_web_server_options options = { .size = sizeof options,
+                                           .limits = &limits,
+                                           .keepalive_timeout = 1000,
+                                           .tcp_keepalive = 1 };
+    int r = live_start_with(&live, reads_and_writes, &options);
+    if (r >= 0)
+        r = live_open(&live, &stream);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, text, sizeof text - 1);
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, world.is_sim ? 500.0 : 20.0);
+    while (r >= 0 && (r = asyncio_stream_read(stream, answer, sizeof answer)) > 0)
+        ;
+    r = asyncio_timeout_exit(&limit, r);
+    bool is_late = r == -ETIMEDOUT;
+    asyncio_stream_unref(stream);
+    r = live_end(&live, r == -ECONNRESET || is_late ? 0 : r);
+    CHECK(!is_late);
+    CHECK(r < 0 || reading_ended < 0);
+    return r;
+}
+
 #define CASE(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -189,6 +253,7 @@ static int takes_nothing(void *data)
 CASE(cancelled_for_good)
 CASE(ended_by_two)
 CASE(takes_nothing)
+CASE(stalls_meanwhile)
 
 int main(int argc, char **argv)
 {
@@ -196,6 +261,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_cancelled_for_good),
         cmocka_unit_test(test_ended_by_two),
         cmocka_unit_test(test_takes_nothing),
+        cmocka_unit_test(test_stalls_meanwhile),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
