@@ -45,6 +45,8 @@ int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws
     ws->close_time = limit_of(setup->close_time ? setup->close_time : setup->limits->close_time);
     ws->write_time = limit_of(setup->limits->write_time);
     ws->deflate = setup->deflate;
+    ws->has_deflate = ws->deflate.is_on;
+    ws->is_unwatched = true;
     set_limits(ws, setup);
     asyncio_event_init(&ws->arrived);
     asyncio_event_init(&ws->over);

@@ -20,8 +20,8 @@
  *            then is for a task of its own: after close_time the peer gets no more. When the keeper
  *            has the last reference nobody has it.
  * TIMER      One for all: the keeper's check, the heartbeat, the end of a close, a pong that is
- *            held back, and whether the peer takes anything (`is_watched`: from a message that is
- *            sent until nothing is unsent; without it none is sent). */
+ *            held back, and whether the peer takes anything (not `is_unwatched`: from a message
+ *            that is sent until nothing is unsent; without it none is sent). */
 #pragma once
 
 #include "base/hash.h"
@@ -70,12 +70,19 @@ struct aiohttp_websocket {
     bool is_receiving;            /* somebody is in receive or close */
     bool is_reading;              /* somebody waits for the stream */
     bool in_frame;                /* its header has been read */
-    bool sent_close, got_close, is_over, is_broken;
-    bool is_client, autoping, autoclose;
+    union {
+        struct {
+            bool sent_close, got_close, is_over;
+            bool is_client, has_deflate;
+            bool is_unwatched;    /* the timer will not look whether the peer takes anything */
+        };
+        uint64_t states;          /* 0: what most are that send */
+    };
+    bool is_broken;
+    bool autoping, autoclose;
     bool is_check_due;            /* the timer will look whether somebody receives */
     bool was_used;                /* since it did */
     bool has_keeper;
-    bool is_watched;              /* the timer will look whether the peer takes anything */
     bool is_stuck;                /* it did not: lost by that */
     bool is_deflated;             /* the message under way */
     uint8_t type;                 /* of it: enum ws_opcode */
@@ -130,9 +137,23 @@ void aiohttp__ws_start(aiohttp_websocket *ws, asyncio_stream *stream);
 /* The connection is gone: `error` is what it was lost by, 0 for its plain end. */
 void aiohttp__ws_lost(aiohttp_websocket *ws, int error);
 
+/* Is all of it UTF-8? */
+bool aiohttp__ws_is_text(const char *data, size_t size);
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first three of `states`");
+
+/* aiohttp_websocket_unref for who knows that he is seldom the last. */
+static inline void ws_unref(aiohttp_websocket *ws)
+{
+    if (__builtin_expect(ws->refs > 2, 1) || (ws->refs == 2 && !ws->has_keeper))
+        ws->refs--;
+    else
+        aiohttp_websocket_unref(ws);
+}
+
 static inline bool ws_is_closed(const aiohttp_websocket *ws)
 {
-    return ws->sent_close || ws->got_close || ws->is_over;
+    return (ws->states & 0xffffff) != 0;
 }
 
 /* --- ws_buffer.c --- */
@@ -141,7 +162,17 @@ static inline bool ws_is_closed(const aiohttp_websocket *ws)
 int aiohttp__ws_more(aiohttp_websocket *ws) ASYNCIO_MUST_CHECK;
 
 /* What was lent is not any more. */
-void aiohttp__ws_take_back(aiohttp_websocket *ws);
+void aiohttp__ws_take_back_all(aiohttp_websocket *ws);
+
+static inline void aiohttp__ws_take_back(aiohttp_websocket *ws)
+{
+    if (ws->nul) {
+        *ws->nul = ws->behind;
+        ws->nul = NULL;
+    }
+    if (__builtin_expect(ws->held || ws->message, 0))
+        aiohttp__ws_take_back_all(ws);
+}
 
 /* Makes room for `size` more bytes (and a NUL) in `message`. 0, -ENOMEM. */
 int aiohttp__ws_message_room(aiohttp_websocket *ws, size_t size) ASYNCIO_MUST_CHECK;

@@ -7,12 +7,8 @@
 
 enum { MESSAGE_KEPT = 4096 };
 
-void aiohttp__ws_take_back(aiohttp_websocket *ws)
+void aiohttp__ws_take_back_all(aiohttp_websocket *ws)
 {
-    if (ws->nul) {
-        *ws->nul = ws->behind;
-        ws->nul = NULL;
-    }
     if (ws->held) {
         asyncio_mem_free(ws->held);
         ws->held = NULL;
@@ -52,7 +48,7 @@ static int replace(aiohttp_websocket *ws, size_t capacity)
 }
 
 /* What has come decides how much is made room for: a frame that is only announced costs nothing. */
-static int make_room(aiohttp_websocket *ws)
+static int __attribute__((noinline)) make_room(aiohttp_websocket *ws)
 {
     size_t count = ws->end - ws->begin;
     if (count == 0 && ws->nul) {
@@ -79,6 +75,13 @@ static int make_room(aiohttp_websocket *ws)
     return replace(ws, capacity);
 }
 
+/* Nothing is there and lent, and its size will do: make_room would change nothing else. */
+static inline bool is_empty(const aiohttp_websocket *ws)
+{
+    return ws->begin == ws->end && !ws->nul && ws->capacity >= ws->chunk &&
+           ws->capacity <= 8 * ws->chunk && ws->wanted == 0;
+}
+
 static void learn(aiohttp_websocket *ws, size_t got, size_t room)
 {
     if (got == room && ws->chunk < WS_CHUNK_MAX)
@@ -102,8 +105,10 @@ int aiohttp__ws_more(aiohttp_websocket *ws)
         return 0;
     if (__builtin_expect(ws->is_reading, 0))
         return wait_for_reader(ws);
-    int r = make_room(ws);
-    if (r < 0) {
+    int r;
+    if (__builtin_expect(is_empty(ws), 1))
+        ws->begin = ws->end = ws->scanned = 0;
+    else if ((r = make_room(ws)) < 0) {
         aiohttp__ws_lost(ws, r);
         return r;
     }

@@ -179,9 +179,9 @@ static double check_receiver(aiohttp_websocket *ws, double now)
 /* Does the peer take what it is sent? */
 static double check_unsent(aiohttp_websocket *ws, double now)
 {
-    size_t unsent = ws->is_watched ? asyncio_stream_get_write_buffer_size(ws->stream) : 0;
-    ws->is_watched = unsent > 0;
-    if (!ws->is_watched)
+    size_t unsent = ws->is_unwatched ? 0 : asyncio_stream_get_write_buffer_size(ws->stream);
+    ws->is_unwatched = unsent == 0;
+    if (ws->is_unwatched)
         return __builtin_inf();
     if (ws->queued - unsent > ws->taken)
         ws->taken_at = now;
@@ -202,7 +202,7 @@ int aiohttp__ws_watch(aiohttp_websocket *ws)
     if (ws->write_time < __builtin_inf() &&
         aiohttp__ws_arm(ws, now + ws->write_time / WS_WRITE_LOOKS) < 0)
         return -ENOMEM;
-    ws->is_watched = true;
+    ws->is_unwatched = false;
     ws->taken = ws->queued - asyncio_stream_get_write_buffer_size(ws->stream);
     ws->taken_at = now;
     return 0;
@@ -245,7 +245,7 @@ static void tick(asyncio_loop *loop, void *data)
     double next = check_all(ws, now);
     if (!ws->is_over && next < __builtin_inf() && aiohttp__ws_arm(ws, next) < 0) {
         ws->is_check_due = false;
-        if (ws->sent_close || ws->heartbeat > 0 || ws->is_watched) /* it would never end */
+        if (ws->sent_close || ws->heartbeat > 0 || !ws->is_unwatched) /* it would never end */
             aiohttp__ws_lost(ws, -ENOMEM);
     }
     aiohttp_websocket_unref(ws);

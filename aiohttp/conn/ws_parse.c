@@ -165,9 +165,8 @@ static inline int quick(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
         return PARSE_ON;
     char *payload = at + header;
     if (!ws->is_client)
-        aiohttp__ws_mask(payload, size, (const uint8_t *)at + 2, 0);
-    uint32_t utf8 = 0;
-    if (type == WS_TEXT && (!aiohttp__utf8_step(&utf8, payload, size) || utf8))
+        ws_mask_short(payload, size, (const uint8_t *)at + 2);
+    if (type == WS_TEXT && !aiohttp__ws_is_text(payload, size))
         return -WS_CLOSE_INVALID;
     ws->begin += header + size;
     ws->nul = payload + size;
@@ -177,9 +176,10 @@ static inline int quick(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
     return PARSE_MESSAGE;
 }
 
-int aiohttp__ws_parse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
+static int __attribute__((noinline)) parse_slowly(aiohttp_websocket *ws,
+                                                  aiohttp_ws_message *ret_message)
 {
-    int r = ws->in_frame ? PARSE_ON : quick(ws, ret_message);
+    int r = PARSE_ON;
     while (r == PARSE_ON) {
         if (!ws->in_frame && (r = begin_frame(ws)) <= 0)
             return r;
@@ -192,4 +192,10 @@ int aiohttp__ws_parse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
             r = gather(ws, ret_message);
     }
     return r;
+}
+
+int aiohttp__ws_parse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
+{
+    int r = ws->in_frame ? PARSE_ON : quick(ws, ret_message);
+    return __builtin_expect(r == PARSE_ON, 0) ? parse_slowly(ws, ret_message) : r;
 }

@@ -79,7 +79,8 @@ static int __attribute__((cold)) failed(aiohttp_websocket *ws, int result)
     return asyncio_raise(-AIOHTTP_WEBSOCKET, "the peer sent %s (%d)", why, -result);
 }
 
-static int next(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
+static inline __attribute__((always_inline)) int next(aiohttp_websocket *ws,
+                                                      aiohttp_ws_message *ret_message)
 {
     for (;;) {
         int r = ws->begin == ws->end && !ws->in_frame ? PARSE_MORE
@@ -119,7 +120,7 @@ int(aiohttp_websocket_receive)(aiohttp_websocket *ws, aiohttp_ws_message *ret_me
     if (__builtin_expect(ws_is_closed(ws), 0))
         return again(ws, ret_message);
     double seconds = options && options->timeout > 0 ? options->timeout : ws->receive_timeout;
-    aiohttp_websocket_ref(ws);
+    ws->refs++;
     ws->is_receiving = true;
     int r = seconds > 0 ? next_within(ws, seconds, ret_message) : next(ws, ret_message);
     ws->is_receiving = false;
@@ -129,7 +130,7 @@ int(aiohttp_websocket_receive)(aiohttp_websocket *ws, aiohttp_ws_message *ret_me
             aiohttp__ws_arm(ws, asyncio_loop_time(ws->loop) + WS_KEEP_SECONDS) >= 0;
     if (__builtin_expect(r <= 0 && !ws->is_over, 0))
         (void)asyncio_event_set(&ws->over), (void)asyncio_event_clear(&ws->over);
-    aiohttp_websocket_unref(ws);
+    ws_unref(ws);
     return r;
 }
 

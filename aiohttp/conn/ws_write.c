@@ -11,6 +11,12 @@
  * gain by it. */
 enum { SMALL_MAX = 2048, COMPRESS_MIN = 32, CONTROL_MAX = 125 };
 
+bool aiohttp__ws_is_text(const char *data, size_t size)
+{
+    uint32_t utf8 = 0;
+    return aiohttp__utf8_step(&utf8, data, size) && utf8 == 0;
+}
+
 /* A mask that nobody can foresee (RFC 6455, 5.3). */
 static int put_mask(aiohttp_websocket *ws, struct ws_frame *frame)
 {
@@ -137,7 +143,7 @@ static int send_small(aiohttp_websocket *ws, const struct ws_frame *frame, struc
 static int send_now(aiohttp_websocket *ws, enum ws_opcode opcode, struct span message,
                     bool may_compress)
 {
-    int r = ws->is_watched ? 0 : aiohttp__ws_watch(ws);
+    int r = ws->is_unwatched ? aiohttp__ws_watch(ws) : 0;
     if (r >= 0 && asyncio_stream_get_write_buffer_size(ws->stream))
         r = wait_for_room(ws);
     if (r < 0)
@@ -158,31 +164,29 @@ static int send_now(aiohttp_websocket *ws, enum ws_opcode opcode, struct span me
 static int send_message(aiohttp_websocket *ws, enum ws_opcode opcode, struct span message,
                         bool may_compress)
 {
-    uint32_t utf8 = 0;
     if (__builtin_expect(!ws->stream || ws_is_closed(ws), 0))
         return -ECONNRESET;
-    if (opcode == WS_TEXT &&
-        (!aiohttp__utf8_step(&utf8, message.data, message.size) || utf8 != 0))
+    if (opcode == WS_TEXT && !aiohttp__ws_is_text(message.data, message.size))
         return asyncio_raise(-EINVAL, "a text message is UTF-8");
-    aiohttp_websocket_ref(ws);
+    ws->refs++;
     int r = send_now(ws, opcode, message, may_compress);
-    aiohttp_websocket_unref(ws);
+    ws_unref(ws);
     return r;
 }
 
 /* What most are: a short message of a server's, with nothing in its way. */
 static inline bool is_quick(const aiohttp_websocket *ws, size_t size)
 {
-    return size < 126 && ws->is_watched && !ws->is_client && !ws->deflate.is_on &&
-           !ws_is_closed(ws) &&
+    return size < 126 && ws->states == 0 &&
            !asyncio_stream_get_write_buffer_size(ws->stream);
 }
 
-static inline int send_quick(aiohttp_websocket *ws, enum ws_opcode opcode, struct span message)
+static inline __attribute__((always_inline)) int send_quick(aiohttp_websocket *ws,
+                                                            enum ws_opcode opcode,
+                                                            struct span message)
 {
     char room[128];
-    uint32_t utf8 = 0;
-    if (opcode == WS_TEXT && (!aiohttp__utf8_step(&utf8, message.data, message.size) || utf8))
+    if (opcode == WS_TEXT && !aiohttp__ws_is_text(message.data, message.size))
         return asyncio_raise(-EINVAL, "a text message is UTF-8");
     room[0] = (char)(0x80 | opcode);
     room[1] = (char)message.size;
@@ -191,7 +195,7 @@ static inline int send_quick(aiohttp_websocket *ws, enum ws_opcode opcode, struc
     ws->queued += message.size + 2;
     ws->refs++;
     int r = asyncio_stream_write(ws->stream, room, message.size + 2);
-    aiohttp_websocket_unref(ws);
+    ws_unref(ws);
     return r;
 }
 
@@ -248,11 +252,11 @@ static int send_control(aiohttp_websocket *ws, enum ws_opcode opcode, const void
         return asyncio_raise(-EMSGSIZE, "a ping or pong has at most 125 bytes");
     if (!ws->stream || ws_is_closed(ws))
         return -ECONNRESET;
-    aiohttp_websocket_ref(ws);
+    ws->refs++;
     int r = asyncio_stream_get_write_buffer_size(ws->stream) ? wait_for_room(ws) : 0;
     if (r >= 0)
         r = aiohttp__ws_control(ws, opcode, (struct span){ data, size });
-    aiohttp_websocket_unref(ws);
+    ws_unref(ws);
     return r;
 }
 

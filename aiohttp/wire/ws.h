@@ -70,6 +70,19 @@ size_t aiohttp__ws_write_header(char header[WS_HEADER_MAX], const struct ws_fram
 /* Masks or unmasks where it lies; `at`: how many bytes of the payload came before. */
 void aiohttp__ws_mask(char *data, size_t size, const uint8_t mask[4], uint64_t at);
 
+/* The same of a short payload from its beginning. */
+static inline void ws_mask_short(char *data, size_t size, const uint8_t mask[4])
+{
+    typedef uint64_t wide __attribute__((vector_size(16), aligned(1), may_alias));
+    uint32_t key;
+    __builtin_memcpy(&key, mask, sizeof key);
+    uint64_t eight = key | (uint64_t)key << 32;
+    for (; size >= 16; data += 16, size -= 16)
+        *(wide *)(void *)data ^= (wide){ eight, eight };
+    if (size)
+        aiohttp__ws_mask(data, size, mask, 0);
+}
+
 /* UTF-8 in pieces: zero the state first. False as soon as it cannot become UTF-8; at the end the
  * state must be 0, else a character is cut. */
 bool aiohttp__utf8_step(uint32_t *state, const char *data, size_t size) ASYNCIO_MUST_CHECK;

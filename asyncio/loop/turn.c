@@ -118,9 +118,11 @@ static bool look_for_more_posts(asyncio_loop *loop)
     return found;
 }
 
-static int poll(asyncio_loop *loop, bool wait)
+/* *ret_is_fresh: the clock has been read behind it. */
+static int poll(asyncio_loop *loop, bool wait, bool *ret_is_fresh)
 {
     int r;
+    *ret_is_fresh = false;
     int64_t slept_from = INT64_MIN;
     if (__builtin_expect(loop->had_posts, 0)) {
         loop->had_posts = false;
@@ -140,11 +142,12 @@ static int poll(asyncio_loop *loop, bool wait)
         return 0;
     }
     polled(loop, slept_from);
+    *ret_is_fresh = true;
     return r;
 }
 
 /* The clock is read only where something can have become due. */
-static void expire(asyncio_loop *loop)
+static void expire(asyncio_loop *loop, bool is_fresh)
 {
     int64_t next = timers_next(&loop->timers);
     if (next == INT64_MAX)
@@ -152,8 +155,10 @@ static void expire(asyncio_loop *loop)
     if (loop->turns_since_poll != 0 && !loop->timer_due &&
         next > loop->now_at_poll + LOOP_POLL_INTERVAL_NS)
         return;
-    int64_t now = asyncio__loop_now(loop);
+    int64_t now = is_fresh && !loop->timer_due ? loop->now_at_poll : asyncio__loop_now(loop);
     loop->timer_due = false;
+    if (next > now)
+        return;
     struct timer *timer;
     while ((timer = asyncio__timers_pop(&loop->timers, now))) {
         struct timed_handle *timed = container_of(timer, struct timed_handle, timer);
@@ -192,14 +197,15 @@ static void run(asyncio_loop *loop)
 
 int asyncio__loop_turn(asyncio_loop *loop, bool wait)
 {
-    int r = poll(loop, wait);
+    bool is_fresh;
+    int r = poll(loop, wait, &is_fresh);
     if (atomic_load_explicit(&loop->posts, memory_order_relaxed)) {
         asyncio__loop_take_posts(loop);
         loop->had_posts = true;
     }
     if (atomic_load_explicit(&loop->signals, memory_order_relaxed))
         asyncio__loop_take_signals(loop);
-    expire(loop);
+    expire(loop, is_fresh);
     run(loop);
     return r < 0 ? r : 0;
 }
