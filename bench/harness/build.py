@@ -82,6 +82,7 @@ class Builder:
         for name, package in (("nginx", "nginx-light"), ("h2o", "h2o")):
             if not shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"):
                 self.fail(name, f"no {name} ({package})")
+        self.missing["nginx-reopens"] = self.missing.get("nginx", "")
         self.c("microhttpd", ["peers/microhttpd.c"], ["-lmicrohttpd"])
         self.missing["libmicrohttpd"] = self.missing.get("microhttpd", "")
         self.go("gohttp")

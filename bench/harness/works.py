@@ -215,6 +215,7 @@ def everybody(out, python, missing):
                  {"ASYNCIO_BACKEND": backend}) for backend in ("io_uring", "epoll")]
     peers = [
         Who("nginx", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx", path("run")], HTTP_PLAIN + HTTP_FILES + ("http_memory",)),
+        Who("nginx-reopens", "peer", [sys.executable, str(PEERS / "configured.py"), "nginx-reopens", path("run")], HTTP_FILES),
         Who("h2o", "peer", [sys.executable, str(PEERS / "configured.py"), "h2o", path("run")], HTTP_PLAIN + HTTP_FILES),
         Who("libmicrohttpd", "peer", [path("microhttpd")], HTTP_PLAIN + HTTP_FILES),
         Who("hyper", "peer", [path("hyper")], HTTP_PLAIN + ("http_memory",)),

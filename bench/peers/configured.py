@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """nginx and h2o: writes their configuration, prints `port N`, and becomes the server.
 
-    configured.py nginx|h2o FOLDER WORK 0       FOLDER: for the configuration and what they write
+    configured.py nginx|nginx-reopens|h2o FOLDER WORK 0       FOLDER: for the configuration and what they write
 
 One process, one thread, no access log, keep-alive without an end; sendfile, and for files what their manuals advise: descriptors that
-stay open.
+stay open. `nginx-reopens` has no open_file_cache, as nginx has none unless it is told: each request opens its file, as ours do.
 """
 import os
 import pathlib
@@ -68,9 +68,12 @@ def main():
         port = probe.getsockname()[1]
     words = {"folder": folder, "port": port, "www": os.environ.get("BENCH_WWW", folder)}
     path = folder / f"{port}.conf"
-    path.write_text((NGINX if name == "nginx" else H2O).format(**words))
+    text = (H2O if name == "h2o" else NGINX).format(**words)
+    if name == "nginx-reopens":
+        text = "".join(line for line in text.splitlines(True) if "open_file_cache" not in line)
+    path.write_text(text)
     print("port", port, flush=True)
-    argv = ["nginx", "-p", str(folder), "-c", str(path)] if name == "nginx" else ["h2o", "-c", str(path)]
+    argv = ["nginx", "-p", str(folder), "-c", str(path)] if name != "h2o" else ["h2o", "-c", str(path)]
     os.environ["PATH"] += ":/usr/sbin:/usr/local/sbin"
     os.execvp(argv[0], argv)
 
