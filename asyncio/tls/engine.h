@@ -21,11 +21,16 @@
  *            TLS_TX can fail after TCP_ULP went well (-ENOENT without the cipher's module), and
  *            what is written then goes in clear: that has to end in going on by OpenSSL. For
  *            sending only: what is received goes into memory ahead of the engine.
- *            What it takes besides: an alert or an answer to a key update comes among bytes that
- *            may still be stored, so the contract's write and TCP's queue have to know of records,
- *            for all who use them; OpenSSL may never make a record again, so a peer's wish for new
- *            keys needs a newer kernel (6.14), or ends the connection. Nothing of it may be half
- *            there.
+ *            What it takes besides: the explicit nonce of TLS 1.2 goes on from OpenSSL's, too (`iv`
+ *            by the same count): the offered one would come twice, which breaks AES-GCM. So the
+ *            keys are best proven, by opening a record of OpenSSL's with them. OpenSSL answers a
+ *            wish for new keys when it writes next, that is never: it has to be seen coming in, and
+ *            needs a newer kernel (6.14), or ends the connection. The modules are crypto_null,
+ *            gf128mul, ghash-generic, gcm, tls. A part of what was taken may lie above TCP: closing
+ *            sends it, without MSG_NOSIGNAL where sendfile(2) left it, so SIGPIPE has to be held
+ *            back around both. MSG_WAITALL is refused (io_uring's sends). With POLLOUT and send(2)
+ *            in its place a build of it got through its tests by epoll, both versions; by io_uring
+ *            not, and why is not found. Nothing of it may be half there.
  * FLOODS     Messages after the handshake (tickets, key updates) cost more than they bring: only
  *            so many come between bytes of the application. */
 #pragma once
