@@ -92,13 +92,15 @@ static int redirect(void)
 
 static int repetition(void)
 {
-    struct raw raw = { .answer = "HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno", .keeps = true };
+    static struct raw raw; /* the server's task may outlive a program whose end was cancelled */
     aiohttp_client_session *session = NULL;
     aiohttp_client_response *response;
     const char *backend = getenv("ASYNCIO_BACKEND");
     /* Who really sleeps a while is quiet, and would be cancelled for that. */
     bool is_sim = backend && strcmp(backend, "sim") == 0;
     aiohttp_client_retry retry = { .size = sizeof retry, .backoff = is_sim ? 0.001 : 0.0 };
+    raw = (struct raw){ .answer = "HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno",
+                        .keeps = true };
     int r = raw_start(&raw);
     if (r >= 0)
         r = aiohttp_client_session_new(&session);
