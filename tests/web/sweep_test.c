@@ -222,7 +222,7 @@ static void test_tls(void **state)
     enter_world("plain", false, 0);
     warm_up();
     assert_true(sweep_cancellations("TLS", file_by_tls) > 10);
-    assert_true(sweep_suspensions("TLS", file_by_tls) > 50);
+    assert_true(sweep_suspensions("TLS", file_by_tls) > 30);
 }
 
 int main(void)
