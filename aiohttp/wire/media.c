@@ -125,8 +125,9 @@ int aiohttp__accept_coding_quality(struct span accept, struct span name)
         at = 0;
         if (span_is_case(coding, SPAN("x-gzip"))) /* RFC 9110, 8.4.1.3 */
             coding = SPAN("gzip");
-        if (rest.size > 0 && aiohttp__parameter_next(rest, &at, &q) != 0)
-            quality = span_is_case(q.name, SPAN("q")) ? aiohttp__quality(q.value) : -1;
+        int r = rest.size > 0 ? aiohttp__parameter_next(rest, &at, &q) : 0;
+        if (r != 0)
+            quality = r > 0 && span_is_case(q.name, SPAN("q")) ? aiohttp__quality(q.value) : -1;
         if (quality >= 0 && span_is_case(coding, name))
             return quality;
         if (quality >= 0 && span_is(coding, SPAN("*")))
