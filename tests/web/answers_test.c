@@ -220,6 +220,15 @@ static int answers(void *data)
     return live_end(&live, r);
 }
 
+/* A second may pass between two answers. */
+static void mask_dates(char *text)
+{
+    while ((text = strstr(text, "\r\nDate: "))) {
+        text += strlen("\r\nDate: ");
+        memset(text, 'x', strcspn(text, "\r"));
+    }
+}
+
 /* An answer is the same, byte by byte, whichever way it was written, and among others. */
 static int both_ways(void *data)
 {
@@ -232,21 +241,19 @@ static int both_ways(void *data)
     (void)data;
     int r = live_start(&live, handler);
     for (size_t i = 0; i < 2 * sizeof kinds / sizeof *kinds && r >= 0; i++) {
-        for (int tries = 0; tries < 3; tries++) {
-            for (int way = 0; way < 2 && r >= 0; way++) {
-                const char *line = lines[i & 1], *kind = kinds[i / 2];
-                snprintf(request, sizeof request,
-                         "%s %s?%s HTTP/1.1\r\n%s\r\n%s",
-                         i % 5 == 4 ? "HEAD" : "GET", way ? "/one/long" : "/one", kind, line,
-                         i & 1 ? "" : "GET /one?empty HTTP/1.1\r\nHost: a\r\n\r\n");
-                r = live_ask(&live, request, answers[way], sizeof answers[way]);
+        for (int way = 0; way < 2 && r >= 0; way++) {
+            const char *line = lines[i & 1], *kind = kinds[i / 2];
+            snprintf(request, sizeof request, "%s %s?%s HTTP/1.1\r\n%s\r\n%s",
+                     i % 5 == 4 ? "HEAD" : "GET", way ? "/one/long" : "/one", kind, line,
+                     i & 1 ? "" : "GET /one?empty HTTP/1.1\r\nHost: a\r\n\r\n");
+            r = live_ask(&live, request, answers[way], sizeof answers[way]);
+            if (r >= 0) {
+                CHECK_HAS(answers[way], " GMT\r\n");
+                mask_dates(answers[way]);
             }
-            /* A second may have passed. */
-            if (r < 0 || strcmp(answers[0], answers[1]) == 0)
-                break;
         }
         if (r >= 0)
-            CHECK_HAS(answers[0], "\r\nDate: ");
+            CHECK_HAS(answers[0], "\r\nDate: x");
         if (r >= 0)
             CHECK_TEXT(answers[0], answers[1]);
     }
