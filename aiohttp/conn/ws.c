@@ -104,8 +104,6 @@ void aiohttp__ws_lost(aiohttp_websocket *ws, int error)
     }
     (void)asyncio_event_set(&ws->arrived);
     (void)asyncio_event_set(&ws->over);
-    if (ws->on_over)
-        ws->on_over(ws, ws->on_over_data);
 }
 
 aiohttp_websocket *aiohttp_websocket_ref(aiohttp_websocket *ws)

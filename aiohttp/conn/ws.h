@@ -121,8 +121,6 @@ struct aiohttp_websocket {
     struct ws_deflate deflate;
     char *protocol;
     char pong[126];               /* or what is lent of a control frame */
-    void (*on_over)(aiohttp_websocket *ws, void *data); /* once: the connection is done with */
-    void *on_over_data;
 };
 
 /* Makes one on `stream` (takes a reference), which begins with the first frame. -ENOMEM. */
