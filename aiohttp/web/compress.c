@@ -63,8 +63,7 @@ static enum coding choose(struct aiohttp_web_response *response, int64_t size)
 
 int aiohttp__web_compress_begin(struct aiohttp_web_response *response, int64_t size)
 {
-    struct aiohttp_headers *headers = aiohttp_web_response_headers(response);
-    int r = headers ? aiohttp_headers_setdefault(headers, "Vary", "Accept-Encoding") : -ENOMEM;
+    int r = aiohttp__web_response_vary(response, "Accept-Encoding");
     enum coding coding = r < 0 ? CODING_IDENTITY : choose(response, size);
     if (r < 0 || coding == CODING_IDENTITY)
         return r < 0 ? r : 0;

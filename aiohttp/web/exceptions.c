@@ -29,7 +29,7 @@ static int respond_page(aiohttp_web_request *request, aiohttp_web_response_optio
     struct aiohttp_web_response *response = &request->response;
     aiohttp__page_status(&page, answer->status, reason);
     answer->content_type = "text/html; charset=utf-8";
-    int r = response->is_prepared ? 0 : aiohttp_web_response_set_header(response, "Vary", "Accept");
+    int r = response->is_prepared ? 0 : aiohttp__web_response_vary(response, "Accept");
     if (page.error) { /* a reason as long as a book */
         answer->content_type = NULL;
         r = r < 0 ? r : (aiohttp_web_respond)(request, reason, answer);

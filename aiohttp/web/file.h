@@ -28,6 +28,18 @@ struct web_part {
 int aiohttp__web_send_file(aiohttp_web_request *request, struct web_file *file,
                            const char *const *headers);
 
+/* What headers say of the file, in the arena: they lend it, and so it is known which of them are
+ * ours. */
+struct web_described {
+    char tag[40];
+    char date[32];
+    char range[80];
+    const char *coding; /* static */
+};
+
+/* Takes away the headers that describe a file which is not sent after all. */
+void aiohttp__web_file_forget(struct aiohttp_web_response *response);
+
 /* The media type that the end of a name stands for. Static. */
 const char *aiohttp__web_type_of(const char *name);
 

@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { RANGES = 16, RANGES_MAX = 4096, TAG_SIZE = 40 };
+enum { RANGES = 16, RANGES_MAX = 4096 };
+
+static const char bytes_unit[] = "bytes";
 
 /* HTTP dates have no fractions: what was changed within a second was changed at its end. */
 static int64_t modified(const struct web_file *file)
@@ -33,7 +35,7 @@ static char *put_hex(char *at, uint64_t number)
 }
 
 /* The tag in quotes, with a NUL behind it: its size. */
-static size_t put_tag(const struct web_file *file, char text[TAG_SIZE])
+static size_t put_tag(const struct web_file *file, char *text)
 {
     char *at = text;
     *at++ = '"';
@@ -110,19 +112,18 @@ static int set_parts(aiohttp_web_request *request, const struct web_file *file,
 }
 
 static int set_ranges(aiohttp_web_request *request, const struct web_file *file,
-                      const struct range *ranges, size_t count)
+                      struct web_described *described, const struct range *ranges, size_t count)
 {
-    char text[80];
     struct aiohttp_web_response *response = &request->response;
     response->status = 206;
     if (count > 1)
         return set_parts(request, file, ranges, count);
-    struct bytes out = bytes_in(text, sizeof text - 1);
+    struct bytes out = bytes_in(described->range, sizeof described->range - 1);
     aiohttp__content_range_write(&out, ranges, (uint64_t)file->status.st_size);
-    text[out.size] = '\0';
+    described->range[out.size] = '\0';
     response->file_offset = (int64_t)ranges->first;
     response->file_size = (int64_t)(ranges->last - ranges->first + 1);
-    return aiohttp_web_response_set_header(response, "Content-Range", text);
+    return aiohttp__headers_set_lent(response->headers, SPAN("Content-Range"), bytes_span(&out));
 }
 
 /* No range is in the file. */
@@ -134,17 +135,28 @@ static int refuse_range(aiohttp_web_request *request, const struct web_file *fil
     return r < 0 ? r : aiohttp_web_http_request_range_not_satisfiable(request);
 }
 
-/* What lies in the arena as long as the headers do. */
-struct described {
-    char tag[TAG_SIZE];
-    char date[DATE_SIZE + 1];
-};
+void aiohttp__web_file_forget(struct aiohttp_web_response *response)
+{
+    const struct web_described *said = response->described;
+    struct aiohttp_headers *headers = response->headers;
+    uint32_t kept = 0;
+    response->described = NULL;
+    if (!said || !headers || response->is_prepared)
+        return;
+    for (uint32_t i = 0; i < headers->count; i++) {
+        const char *value = headers->fields[i].value;
+        if (value != said->tag && value != said->date && value != said->range &&
+            value != bytes_unit && (!said->coding || value != said->coding))
+            headers->fields[kept++] = headers->fields[i];
+    }
+    headers->count = kept;
+}
 
 static int set_headers(aiohttp_web_request *request, const struct web_file *file,
-                       struct etag *ret_tag, const char *const *others)
+                       struct web_described *text, struct etag *ret_tag,
+                       const char *const *others)
 {
     struct aiohttp_web_response *response = &request->response;
-    struct described *text = arena_alloc(&request->exchange->arena, sizeof *text);
     int r = text ? aiohttp__web_response_add_headers(response, others) : -ENOMEM;
     struct aiohttp_headers *headers = r >= 0 ? aiohttp_web_response_headers(response) : NULL;
     if (!headers)
@@ -157,9 +169,10 @@ static int set_headers(aiohttp_web_request *request, const struct web_file *file
         r = aiohttp__headers_set_lent(headers, SPAN("Last-Modified"),
                                       (struct span){ text->date, DATE_SIZE });
     if (r >= 0)
-        r = aiohttp__headers_set_lent(headers, SPAN("Accept-Ranges"), SPAN("bytes"));
+        r = aiohttp__headers_set_lent(headers, SPAN("Accept-Ranges"),
+                                      (struct span){ bytes_unit, sizeof bytes_unit - 1 });
     if (r >= 0 && file->varies)
-        r = aiohttp__headers_set_lent(headers, SPAN("Vary"), SPAN("Accept-Encoding"));
+        r = aiohttp__web_response_vary(response, "Accept-Encoding");
     *ret_tag = (struct etag){ .value = { tag.data + 1, tag.size - 2 } };
     return r;
 }
@@ -183,7 +196,8 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
     struct etag tag;
     struct range few[RANGES], *ranges = few;
     struct aiohttp_web_response *response = &request->response;
-    int r = set_headers(request, file, &tag, headers);
+    struct web_described *described = arena_alloc(&request->exchange->arena, sizeof *described);
+    int r = set_headers(request, file, described, &tag, headers);
     if (r < 0)
         return r;
     int64_t changed = modified(file);
@@ -207,14 +221,18 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
     response->file_offset = 0;
     response->file_size = file->status.st_size;
     response->parts = NULL;
-    r = count > 0 ? set_ranges(request, file, ranges, (size_t)count) : 0;
+    r = count > 0 ? set_ranges(request, file, described, ranges, (size_t)count) : 0;
     /* of this body, not of what says that there is none */
-    if (r >= 0 && file->coding)
-        r = aiohttp_web_response_set_header(response, "Content-Encoding", file->coding);
+    if (r >= 0 && (described->coding = file->coding))
+        r = aiohttp__headers_set_lent(response->headers, SPAN("Content-Encoding"),
+                                      span_of(file->coding));
     if (r < 0) {
         response->status = 0;
         return r;
     }
+    response->has_body = false;
+    response->body_size = 0;
+    response->described = described;
     response->file = file->descriptor;
     file->descriptor = -1;
     return 0;

@@ -45,9 +45,13 @@ int(aiohttp_web_respond_payload)(aiohttp_web_request *request, aiohttp_payload *
     /* A middleware may replace the payload, and then the type is still there. */
     const char *type = aiohttp__arena_text(&request->exchange->arena,
                                            span_of(aiohttp_payload_content_type(payload)));
-    int r = type ? aiohttp__web_response_set_head(response, options, type) : -ENOMEM;
+    int r = type ? aiohttp__web_response_set_head(response, options, NULL) : -ENOMEM;
     if (r < 0)
         return r;
+    if (!response->content_type) {
+        response->content_type = type;
+        response->has_static_type = false; /* it ends with the request */
+    }
     response->has_body = false;
     response->body_size = 0;
     aiohttp_payload_ref(payload);

@@ -52,6 +52,7 @@ struct aiohttp_web_response {
     int file;                     /* a piece of it is the body; -1: none */
     int64_t file_offset, file_size;
     struct web_part *parts;       /* of the file, in place of one */
+    const struct web_described *described; /* what headers say of the file; NULL: nothing */
     struct encoder *encoder;      /* of a stream that is compressed */
     struct aiohttp_payload *payload; /* the body; a reference. NULL: none */
     uint8_t coding;               /* enum coding, of a body as a whole, or that is forced */
@@ -125,13 +126,17 @@ enum web_condition { WEB_GOES_ON, WEB_NOT_MODIFIED, WEB_FAILED };
 enum web_condition aiohttp__web_condition(const aiohttp_web_request *request,
                                           const struct etag *tag, const int64_t *modified);
 
+/* response_fields.c: adds a name to Vary, unless it is there already. 0, -ENOMEM. */
+int aiohttp__web_response_vary(struct aiohttp_web_response *response, const char *name);
+
 /* payload.c: sends a payload as the body. 0, or an error that ends the connection. Suspends. */
 int aiohttp__web_send_payload(struct aiohttp_web_response *response);
 
-/* Gives back the file or the payload that would have been sent. */
+/* Gives back the file or the payload that would have been sent, and what headers say of the file:
+ * they would say it of what takes its place. */
 void aiohttp__web_response_drop_file(struct aiohttp_web_response *response);
 
-/* response.c: sets all but the body. As aiohttp_web_respond. */
+/* response.c: sets all but the body; `usual_type` is static, or NULL. As aiohttp_web_respond. */
 int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
                                    const aiohttp_web_response_options *options,
                                    const char *usual_type);

@@ -61,6 +61,7 @@ void aiohttp__web_response_drop_file(struct aiohttp_web_response *response)
 {
     if (response->file >= 0)
         aiohttp__web_close(response->file);
+    aiohttp__web_file_forget(response);
     response->file = -1;
     response->parts = NULL;
     aiohttp_payload_unref(response->payload);
@@ -174,18 +175,25 @@ int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
 {
     if (!options)
         options = &usual;
+    int status = response->status;
+    const char *reason = response->reason, *type = response->content_type;
+    bool is_static = response->has_static_type;
     int r = aiohttp_web_response_set_status(response, options->status, options->reason);
-    if (r >= 0 && options->status < 200)
-        r = asyncio_raise(-EINVAL, "%d is no status of an answer", options->status);
     if (r < 0)
         return r;
     response->content_type = usual_type;
     response->has_static_type = true;
     if (options->content_type)
         r = aiohttp_web_response_set_content_type(response, options->content_type);
-    return r >= 0 && options->headers
-               ? aiohttp__web_response_add_headers(response, options->headers)
-               : r;
+    if (r >= 0 && options->headers)
+        r = aiohttp__web_response_add_headers(response, options->headers);
+    if (r < 0) { /* half an answer is none */
+        response->status = status;
+        response->reason = reason;
+        response->content_type = type;
+        response->has_static_type = is_static;
+    }
+    return r;
 }
 
 int aiohttp__web_respond_as(aiohttp_web_request *request, const void *data, size_t size,

@@ -6,6 +6,7 @@
 #include "message/coding.h"
 #include "wire/date.h"
 #include "wire/etag.h"
+#include "wire/fields.h"
 #include "wire/write.h"
 
 #include <aiohttp/web_exceptions.h>
@@ -87,5 +88,30 @@ int(aiohttp_web_response_enable_compression)(aiohttp_web_response *response,
     response->level = (uint8_t)(level + 1);
     response->forces_coding = coding != 0;
     response->coding = (uint8_t)coding;
+    return 0;
+}
+
+int aiohttp__web_response_vary(struct aiohttp_web_response *response, const char *name)
+{
+    struct aiohttp_headers *headers = aiohttp_web_response_headers(response);
+    const struct headers_field *field;
+    size_t first = 0;
+    if (!headers)
+        return -ENOMEM;
+    for (size_t i = 0; (field = aiohttp__headers_find(headers, SPAN("Vary"), &i));) {
+        struct span value = { field->value, field->value_size };
+        first = first ? first : i;
+        if (aiohttp__list_has(value, span_of(name)) || aiohttp__list_has(value, SPAN("*")))
+            return 0;
+    }
+    if (!first)
+        return aiohttp__headers_add_lent(headers, SPAN("Vary"), span_of(name));
+    struct headers_field *said = &headers->fields[first - 1];
+    const char *value = aiohttp__arena_printf(&response->request->exchange->arena, "%.*s, %s",
+                                              (int)said->value_size, said->value, name);
+    if (!value)
+        return -ENOMEM;
+    said->value = value;
+    said->value_size = (uint32_t)strlen(value);
     return 0;
 }

@@ -5,7 +5,8 @@
  *
  * MODEL      Each request has one answer. aiohttp_web_respond and its kin set it; it is sent when
  *            the outermost middleware has returned, so that middlewares can read and change it. Set
- *            again, the new one counts. Headers and cookies that were set before stay.
+ *            again, the new one counts. Headers and cookies that were set before stay, but for what
+ *            a file response has said of its file: that goes with the file.
  * STREAM     After aiohttp_web_response_prepare the head is fixed: write sends parts of the body as
  *            they come, write_eof (or the handler's return) ends it. Without a length it is chunked
  *            by HTTP/1.1, and ends with the connection by HTTP/1.0.
