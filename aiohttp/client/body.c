@@ -162,7 +162,7 @@ int64_t aiohttp__body_length(const struct aiohttp_client_request *request)
                    ? 0
                    : ASKS_NOTHING;
     }
-    if (request->options->chunked || body->coding != CODING_IDENTITY)
+    if (request->options->chunked || request->options->trailers || body->coding != CODING_IDENTITY)
         return ASKS_CHUNKS;
     return body->is_bytes ? (int64_t)body->bytes.size : aiohttp_payload_length(body->payload);
 }

@@ -74,6 +74,16 @@ static int next_raw(aiohttp_client_response *response, const char **ret_data)
                                                                 .bytes = (size_t)r },
                                               trace->data);
     }
+    if (r > 0) {
+        response->received += r;
+        if (__builtin_expect(response->progress != NULL, 0)) {
+            int told = response->progress(response->received,
+                                          aiohttp_client_response_content_length(response),
+                                          response->progress_data);
+            response->was_refused = told < 0;
+            r = told < 0 ? told : r;
+        }
+    }
     response->is_reading = false;
     return r;
 }
@@ -114,12 +124,12 @@ int aiohttp__response_next(aiohttp_client_response *response, const char **ret_d
     bool is_decoded = response->reader && response->reader->decoder;
     if (r >= 0)
         r = is_decoded ? next_decoded(response, ret_data) : next_raw(response, ret_data);
-    if (r > 0 || r == -ECANCELED || r == -ENOMEM)
+    if (r > 0 || (!response->was_refused && (r == -ECANCELED || r == -ENOMEM)))
         return r;
     if (r == 0)
         response->is_ended = true;
-    else
-        response->failed = r = aiohttp__response_raise(response, r);
+    else /* the progress function's error is its own */
+        response->failed = r = response->was_refused ? r : aiohttp__response_raise(response, r);
     aiohttp__response_finish(response, r == 0);
     return r;
 }

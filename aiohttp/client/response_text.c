@@ -57,11 +57,14 @@ const char *aiohttp_client_response_charset(const aiohttp_client_response *const
 const char *aiohttp_client_response_get_encoding(const aiohttp_client_response *response)
 {
     const char *charset = aiohttp_client_response_charset(response);
+    const char *fallback = response->session->fallback_charset;
+    if (!fallback)
+        fallback = "utf-8";
     if (!charset || strlen(charset) > 64)
-        return "utf-8";
+        return fallback;
     iconv_t known = iconv_open("UTF-8", charset);
     if (known == (iconv_t)-1) /* NOLINT: it is how iconv says so */
-        return "utf-8";
+        return fallback;
     iconv_close(known);
     return charset;
 }

@@ -74,6 +74,8 @@ static int describe(struct aiohttp_client_request *request, aiohttp_client_respo
     response->read_limit = timeout->read;
     response->write_limit = timeout->write;
     response->where = options->where;
+    response->progress = options->download_progress;
+    response->progress_data = options->data;
     response->max_body = options->max_body ? options->max_body : request->session->limits.body;
     response->decompresses = options->auto_decompress == AIOHTTP__AS_SESSION
                                  ? request->session->decompresses
@@ -236,8 +238,7 @@ static int write_authorization(struct aiohttp_client_request *request, struct by
 }
 
 /* What a proxy for plain HTTP is asked for. */
-static int __attribute__((unused))
-write_target(struct aiohttp_client_request *request, struct bytes *out)
+static int write_target(struct aiohttp_client_request *request, struct bytes *out)
 {
     bytes_text(out, "http://");
     bytes_text(out, aiohttp_url_host_port_subcomponent(request->url));
@@ -255,13 +256,16 @@ static int write_head(struct aiohttp_client_request *request, aiohttp_client_res
         .method = request->method,
         .target = span_of(aiohttp_url_raw_path_qs(request->url)),
         .headers = request->headers,
-        .accept = session->accept,
-        .accept_encoding = session->accept_encoding,
-        .user_agent = session->user_agent,
         .length = aiohttp__body_length(request),
         .closes = session->connector->options.force_close,
         .upgrades = request->is_upgrade,
     };
+    if (!(request->skips & SKIPS_ACCEPT))
+        asking.accept = session->accept;
+    if (!(request->skips & SKIPS_ACCEPT_ENCODING))
+        asking.accept_encoding = session->accept_encoding;
+    if (!(request->skips & SKIPS_USER_AGENT))
+        asking.user_agent = session->user_agent;
     if (!has_host)
         asking.host = span_of(aiohttp_url_host_port_subcomponent(request->url));
     int r = write_authorization(request, &texts->authorization);
@@ -281,10 +285,11 @@ static int write_head(struct aiohttp_client_request *request, aiohttp_client_res
     asking.authorization = bytes_span(&texts->authorization);
     asking.proxy_authorization = bytes_span(&texts->proxy_authorization);
     asking.cookie = bytes_span(&texts->cookie);
-    if (body->content_type)
+    if (body->content_type && !(request->skips & SKIPS_CONTENT_TYPE))
         asking.content_type = span_of(body->content_type);
     if (body->coding != CODING_IDENTITY)
         asking.content_encoding = aiohttp__coding_name((enum coding)body->coding);
+    response->http.exchange.trailing = request->options->trailers;
     asking.expects = request->options->expect100 && (body->is_bytes || body->payload);
     r = aiohttp__http1_begin_request(&response->http, &asking);
     return r == -EINVAL ? asyncio_raise(r, "the method or a header cannot be sent, or is the "

@@ -22,6 +22,29 @@ static int add_fields(aiohttp_headers *headers, const char *const *fields)
     return r == -EINVAL ? asyncio_raise(r, "what is among the fields is no header") : r;
 }
 
+static unsigned skips_of(const char *const *names)
+{
+    unsigned skips = 0;
+    for (; names && *names; names++)
+        switch (aiohttp__header_id(*names, strlen(*names))) {
+        case HEADER_ACCEPT:
+            skips |= SKIPS_ACCEPT;
+            break;
+        case HEADER_ACCEPT_ENCODING:
+            skips |= SKIPS_ACCEPT_ENCODING;
+            break;
+        case HEADER_USER_AGENT:
+            skips |= SKIPS_USER_AGENT;
+            break;
+        case HEADER_CONTENT_TYPE:
+            skips |= SKIPS_CONTENT_TYPE;
+            break;
+        default: /* what has to be said is said */
+            break;
+        }
+    return skips;
+}
+
 static int make_usual(aiohttp_client_session *session, const char *agent)
 {
     struct bytes out = bytes_up_to(65536);
@@ -61,6 +84,9 @@ static int copy_texts(aiohttp_client_session *session,
         return asyncio_raise(-EINVAL, "the user agent has control characters");
     if (options->authorization &&
         !(session->authorization = asyncio_mem_strdup(options->authorization)))
+        return -ENOMEM;
+    if (options->fallback_charset &&
+        !(session->fallback_charset = asyncio_mem_strdup(options->fallback_charset)))
         return -ENOMEM;
     if (options->base_url)
         r = aiohttp_url_new(options->base_url, &session->base);
@@ -113,6 +139,7 @@ static void copy_values(aiohttp_client_session *session,
     session->raises = options->raise_for_status != 0;
     session->decompresses = !options->no_auto_decompress;
     session->trusts_env = options->trust_env != 0;
+    session->skips = (uint8_t)skips_of(options->skip_auto_headers);
     session->trace = options->trace;
     session->ssl = asyncio_ssl_context_ref(options->ssl);
 }
@@ -142,6 +169,7 @@ static void clear(aiohttp_client_session *session)
     aiohttp_headers_unref(session->headers);
     asyncio_ssl_context_unref(session->ssl);
     asyncio_mem_free(session->authorization);
+    asyncio_mem_free(session->fallback_charset);
     asyncio_mem_free(session->middlewares);
     asyncio_mem_free(session->usual);
     asyncio_mem_free(session);
@@ -418,6 +446,7 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
         .started = asyncio_loop_time(loop),
         .is_upgrade = is_upgrade,
     };
+    request.skips = (uint8_t)(session->skips | skips_of(request.options->skip_auto_headers));
     request.id = aiohttp__method_of(request.method.data, request.method.size);
     request.timeout = request.options->timeout ? request.options->timeout : &session->timeout;
     request.total = request.timeout->total == ASYNCIO_NONE

@@ -22,6 +22,14 @@
 
 enum { RESPONSES_KEPT = 64, URLS_KEPT = 32 };
 
+/* Fields that are not sent by themselves. */
+enum skipped {
+    SKIPS_ACCEPT = 1,
+    SKIPS_ACCEPT_ENCODING = 2,
+    SKIPS_USER_AGENT = 4,
+    SKIPS_CONTENT_TYPE = 8,
+};
+
 struct known_url {
     char *text;
     aiohttp_url *url;
@@ -41,6 +49,8 @@ struct aiohttp_client_session {
     aiohttp_limits limits;
     aiohttp_client_retry retry;
     bool has_retry, raises, decompresses, trusts_env;
+    uint8_t skips; /* enum skipped, of each request */
+    char *fallback_charset;
     asyncio_ssl_context *ssl;
     aiohttp_client_middleware_entry *middlewares;
     size_t middleware_count;
@@ -81,6 +91,7 @@ struct aiohttp_client_request {
     bool was_reused, has_bytes; /* of the last try */
     bool is_fresh;            /* of the next try: not on a connection that was used */
     bool is_upgrade;
+    uint8_t skips;            /* enum skipped, the session's among them */
 };
 
 struct reader; /* response_read.c: what is kept while a body is read in pieces */
@@ -102,13 +113,17 @@ struct aiohttp_client_response {
     enum method method;
     char *method_text;        /* of METHOD_OTHER, in the arena */
     size_t max_body;
-    bool decompresses, is_reading, is_ended, was_closed, has_headers;
+    bool decompresses, is_reading, is_ended, was_closed, was_refused, has_headers;
     int failed;               /* what reading has failed with */
     aiohttp_client_response **history;
     size_t history_count;
     struct upload *upload;    /* under way, in a task of its own */
-    int64_t output_size;
+    int64_t output_size, received;
+    struct aiohttp_headers *trailers;   /* in the arena; NULL: nobody has asked */
+    struct aiohttp_content_disposition *disposition; /* likewise */
     bool upload_complete;
+    int (*progress)(int64_t received, int64_t total, void *data); /* NULL: nobody wants to know */
+    void *progress_data;
     struct aiohttp_headers headers;
     struct reader *reader;
     char *content_type, *charset;

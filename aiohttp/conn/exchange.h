@@ -98,7 +98,9 @@ struct exchange {
     uint16_t refused;           /* the status to answer after a failed read, or 0 */
     uint16_t status;            /* that was answered, or 0 */
     uint64_t sent;              /* body bytes, before chunking */
-    struct trailers *trailers;  /* of the request, once its body has been read; NULL: none */
+    struct trailers *trailers;  /* that came, once the body has been read; NULL: none */
+    /* what goes out behind a body in chunks, read when that ends; NULL: nothing */
+    const struct aiohttp_headers *trailing;
     const struct aiohttp_headers *answered; /* the answer's, for the log; NULL: none */
     asyncio_stream *stream;     /* for what can be asked of it; NULL: there is none */
     /* told once when the server shuts down, while this is under way; NULL: nothing is */
@@ -119,6 +121,12 @@ static inline int exchange_settle(struct exchange *exchange)
 {
     return exchange->is_settled ? 0 : aiohttp__exchange_settle(exchange);
 }
+
+/* Fields that were parsed, lent out of `text`, where NULs are put behind them. In the arena; NULL
+ * without memory. */
+struct aiohttp_headers *aiohttp__exchange_headers(struct exchange *exchange,
+                                                  const struct head_field *fields, uint32_t count,
+                                                  char *text);
 
 /* A piece of the head, valid until exchange_read. */
 static inline struct span exchange_text(const struct exchange *exchange, struct place place)

@@ -77,7 +77,8 @@ static void write_unless(struct out *out, bool is_given, enum header_id id, stru
 /* What every request says, unless the caller has said it. */
 static void write_usual(struct out *out, const struct asking *asking, const struct given *given)
 {
-    if (!given->accept && !given->accept_encoding && !given->user_agent) {
+    bool has_all = asking->accept.size && asking->accept_encoding.size && asking->user_agent.size;
+    if (has_all && !given->accept && !given->accept_encoding && !given->user_agent) {
         struct span all = { asking->accept.data, asking->accept.size +
                                                      asking->accept_encoding.size +
                                                      asking->user_agent.size };

@@ -20,7 +20,8 @@ enum { ASKS_CHUNKS = -1, ASKS_NOTHING = -2 /* there is none, and nothing is said
 struct asking {
     struct span method, target, host;
     const struct aiohttp_headers *headers; /* or NULL; they take the place of what follows */
-    struct span accept, accept_encoding, user_agent; /* whole lines, "Accept: x\r\n", in one text */
+    /* whole lines, "Accept: x\r\n", in one text; or none */
+    struct span accept, accept_encoding, user_agent;
     struct span content_type, content_encoding, authorization, proxy_authorization, cookie;
     int64_t length;
     bool expects;  /* Expect: 100-continue */

@@ -264,7 +264,7 @@ void aiohttp__http1_finish(struct http1 *http)
     exchange->refused = exchange->status = 0;
     exchange->sent = 0;
     exchange->trailers = NULL;
-    exchange->answered = NULL;
+    exchange->answered = exchange->trailing = NULL;
 }
 
 /* What follows the request stays in the stream for its new owner. */

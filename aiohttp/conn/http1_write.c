@@ -397,6 +397,27 @@ static int send_file(struct exchange *exchange, int file, int64_t offset, int64_
     return r < 0 ? r : 0;
 }
 
+/* The last chunk, and what is to be said behind it. */
+static void end_chunks(struct http1 *http)
+{
+    const struct aiohttp_headers *trailing = http->exchange.trailing;
+    struct out *out = &http->out;
+    if (!trailing) {
+        out_add(out, SPAN("0\r\n\r\n"));
+        return;
+    }
+    out->grow = aiohttp__http1_grow;
+    out_add(out, SPAN("0\r\n"));
+    for (uint32_t i = 0; i < trailing->count; i++) {
+        const struct headers_field *field = &trailing->fields[i];
+        if (!aiohttp__may_trail(aiohttp__header_id(field->name, field->name_size)))
+            out->result = -EINVAL;
+        aiohttp__write_field(out, (struct span){ field->name, field->name_size },
+                             (struct span){ field->value, field->value_size });
+    }
+    aiohttp__write_end(out);
+}
+
 static int end(struct exchange *exchange)
 {
     struct http1 *http = http1_of(exchange);
@@ -410,7 +431,7 @@ static int end(struct exchange *exchange)
         return -EMSGSIZE;
     }
     if (http->sends == SENDS_CHUNKS)
-        out_add(&http->out, SPAN("0\r\n\r\n"));
+        end_chunks(http);
     exchange->is_ended = true;
     return http->out.result < 0 ? sent(http, http->out.result) : 0;
 }

@@ -186,22 +186,6 @@ int aiohttp_web_request_query_next(aiohttp_web_request *request, size_t *positio
     return r < 0 ? r : next_of(request->query, position, ret_name, ret_value);
 }
 
-/* Fields that were parsed, lent: NULs are put behind them. NULL without memory. */
-static aiohttp_headers *headers_of(struct exchange *exchange, const struct head_field *fields,
-                                   uint32_t count, char *text)
-{
-    struct aiohttp_headers *headers = aiohttp__arena_alloc(&exchange->arena, sizeof *headers);
-    if (!headers)
-        return NULL;
-    aiohttp__headers_init(headers, &exchange->arena);
-    if (aiohttp__headers_reserve(headers, count) < 0)
-        return NULL;
-    for (uint32_t i = 0; i < count; i++)
-        aiohttp__headers_lend(headers, text + fields[i].name, fields[i].name_size,
-                              text + fields[i].value, fields[i].value_size);
-    return headers;
-}
-
 const aiohttp_headers *aiohttp_web_request_headers(aiohttp_web_request *request)
 {
     struct exchange *exchange = request->exchange;
@@ -210,16 +194,16 @@ const aiohttp_headers *aiohttp_web_request_headers(aiohttp_web_request *request)
         return request->headers;
     if (exchange_settle(exchange) < 0)
         return NULL;
-    return request->headers = headers_of(exchange, head->fields, head->field_count,
-                                         (char *)(uintptr_t)exchange->text);
+    return request->headers = aiohttp__exchange_headers(
+               exchange, head->fields, head->field_count, (char *)(uintptr_t)exchange->text);
 }
 
 const aiohttp_headers *aiohttp_web_request_trailers(aiohttp_web_request *request)
 {
     const struct trailers *trailers = request->exchange->trailers;
     if (trailers && !request->trailers)
-        request->trailers =
-            headers_of(request->exchange, trailers->fields, trailers->count, trailers->text);
+        request->trailers = aiohttp__exchange_headers(request->exchange, trailers->fields,
+                                                      trailers->count, trailers->text);
     return request->trailers;
 }
 

@@ -48,6 +48,7 @@ struct aiohttp_web_response {
     size_t body_size;
     int64_t length;               /* that was said; -1 */
     aiohttp_headers *headers;     /* in the arena; NULL: none were asked for */
+    aiohttp_headers *trailers;    /* likewise */
     struct web_cookie *cookies;
     int file;                     /* a piece of it is the body; -1: none */
     int64_t file_offset, file_size;

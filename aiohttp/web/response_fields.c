@@ -75,6 +75,52 @@ int aiohttp_web_response_enable_chunked_encoding(aiohttp_web_response *response)
     return 0;
 }
 
+/* Said beforehand, so that the peer may look out for them (RFC 9110, 6.6.2). */
+static int announce(struct aiohttp_web_response *response)
+{
+    const char *name, *value;
+    aiohttp_headers *headers = aiohttp_web_response_headers(response);
+    struct bytes list = bytes_up_to(65536);
+    for (size_t at = 0; aiohttp_headers_next(response->trailers, &at, &name, &value) > 0;) {
+        if (list.size)
+            bytes_text(&list, ", ");
+        bytes_text(&list, name);
+    }
+    bytes_put(&list, '\0');
+    int r = headers ? list.error : -ENOMEM;
+    if (r >= 0)
+        r = aiohttp_headers_set(headers, "Trailer", list.data);
+    aiohttp__bytes_fini(&list);
+    return r;
+}
+
+int aiohttp_web_response_set_trailer(aiohttp_web_response *response, const char *name,
+                                     const char *value)
+{
+    struct exchange *exchange = response->request->exchange;
+    if (!name || !value || !aiohttp__may_trail(aiohttp__header_id(name, strlen(name))))
+        return asyncio_raise(-EINVAL, "\"%s\" cannot stand behind a body", name ? name : "");
+    if (response->is_ended)
+        return -ASYNCIO_INVALID_STATE;
+    if (!response->is_prepared && response->length >= 0)
+        return asyncio_raise(-EINVAL, "the length has been said: there is nothing behind it");
+    if (!response->trailers) {
+        aiohttp_headers *trailers = aiohttp__arena_alloc(&exchange->arena, sizeof *trailers);
+        if (!trailers)
+            return -ENOMEM;
+        aiohttp__headers_init(trailers, &exchange->arena);
+        response->trailers = trailers;
+    }
+    int r = aiohttp_headers_set(response->trailers, name, value);
+    if (r >= 0 && !response->is_prepared)
+        r = announce(response);
+    if (r < 0)
+        return r;
+    response->chunks |= !response->is_prepared;
+    exchange->trailing = response->trailers;
+    return 0;
+}
+
 int(aiohttp_web_response_enable_compression)(aiohttp_web_response *response,
                                              const aiohttp_web_compression_options *options)
 {

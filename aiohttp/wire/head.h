@@ -176,6 +176,9 @@ static inline bool head_has(const struct head *head, enum header_id id)
     return header_set_has(&head->seen, id);
 }
 
+/* Whether a field may stand behind a body: it does not have to be known before. */
+bool aiohttp__may_trail(enum header_id id);
+
 /* The first field of a known name, NULL without one; `after` goes on behind an earlier one. */
 static inline const struct head_field *head_find(const struct head *head, enum header_id id,
                                                  const struct head_field *after)

@@ -58,6 +58,11 @@ const struct header_set *aiohttp__head_once(enum head_kind kind)
     return &once[kind];
 }
 
+bool aiohttp__may_trail(enum header_id id)
+{
+    return !header_set_has(&watched[HEAD_TRAILERS], id);
+}
+
 const struct header_set *aiohttp__head_watched(enum head_kind kind)
 {
     return &watched[kind];

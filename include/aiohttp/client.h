@@ -63,6 +63,7 @@ typedef struct aiohttp_client_session_new_options {
     const char *base_url ASYNCIO__0;           /* copied, as all that is text here */
     const aiohttp_headers *headers ASYNCIO__0; /* of each request; copied */
     const char *const *fields ASYNCIO__0;      /* or: name, value, ..., NULL; copied */
+    const char *const *skip_auto_headers ASYNCIO__0; /* see <aiohttp/client_request.h>; copied */
     const char *authorization ASYNCIO__0;      /* see AUTHORITY */
     aiohttp_connector *connector ASYNCIO__0;   /* one more reference; NULL: one of its own */
     int keep_connector ASYNCIO__0;             /* 1: close leaves it open; connector_owner=False */
@@ -83,6 +84,9 @@ typedef struct aiohttp_client_session_new_options {
     size_t middleware_count ASYNCIO__0;
     const aiohttp_trace_config *trace ASYNCIO__0;     /* borrowed for good */
     const char *user_agent ASYNCIO__0;                /* NULL: "aiohttp/" and the version */
+    /* the charset of texts whose Content-Type says none, or one that is not known; copied. NULL:
+     * "utf-8" */
+    const char *fallback_charset ASYNCIO__0;
 } aiohttp_client_session_new_options;
 
 /* Makes a session. ret_session returns new. -AIOHTTP_INVALID_URL (base_url, proxy), -EINVAL

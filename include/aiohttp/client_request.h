@@ -14,8 +14,9 @@
  *            that comes before all was sent ends the sending; its connection is not used again.
  * HEADERS    Host, Accept, Accept-Encoding, User-Agent, Content-Type and what tells the length of
  *            the body are sent without being asked for; `.headers`, then `.fields`, take the place
- *            of the session's of the same name, and of the first five of these. Content-Length and
- *            Transfer-Encoding are the library's: -EINVAL.
+ *            of the session's of the same name, and of the first five of these; the second to the
+ *            fifth are left out by `.skip_auto_headers`. Content-Length and Transfer-Encoding are
+ *            the library's: -EINVAL.
  * SECRETS    What is sent to one origin (scheme, host, port) is not sent to another by a redirect,
  *            nor back again from there: Authorization, Cookie, Proxy-Authorization, `.cookies`,
  *            `.authorization`, the URL's user. A body is sent where 307 and 308 lead to. A client's
@@ -120,6 +121,9 @@ typedef struct aiohttp_client_request_options {
     const char *const *fields ASYNCIO__0;    /* or: name, value, name, value, ..., NULL */
     const char *const *cookies ASYNCIO__0;   /* name, value, ..., NULL: beside the jar's */
     const char *authorization ASYNCIO__0;    /* the value of Authorization */
+    /* names, then NULL: of Accept, Accept-Encoding, User-Agent and Content-Type those that are not
+     * sent by themselves, beside the session's; other names do nothing */
+    const char *const *skip_auto_headers ASYNCIO__0;
 
     /* --- the body: one of these --- */
     const void *body ASYNCIO__0;
@@ -136,6 +140,9 @@ typedef struct aiohttp_client_request_options {
     int (*rewind)(void *data) ASYNCIO__0;    /* of the generator: it can begin anew */
     const char *compress ASYNCIO__0;         /* "gzip", "deflate", ...: the body is compressed */
     int chunked ASYNCIO__0;                  /* 1: in chunks also when its length is known */
+    /* fields behind the body, which goes in chunks then; read when that has been sent, so that what
+     * makes the body can set them */
+    const aiohttp_headers *trailers ASYNCIO__0;
     int expect100 ASYNCIO__0;                /* 1: the body is sent once the server wants it */
 
     /* --- what is done --- */
@@ -162,9 +169,14 @@ typedef struct aiohttp_client_request_options {
     /* called as the body is sent: bytes so far, and in all (-1: not known). Below 0 ends it with
      * that error. Must not suspend. */
     int (*progress)(int64_t sent, int64_t total, void *data) ASYNCIO__0;
+    /* called as the body of the answer is read: bytes that came so far, before they are decoded,
+     * and Content-Length (-1: not known). Below 0 ends the reading with that error, and the
+     * connection. What redirects and repetitions drop is not told. Must not suspend; `.data` has
+     * to be there as long as the response is read. */
+    int (*download_progress)(int64_t received, int64_t total, void *data) ASYNCIO__0;
     aiohttp_client_phase *ret_phase ASYNCIO__0;        /* where it failed */
     void *trace_context ASYNCIO__0;
-    void *data ASYNCIO__0; /* the last argument of generator, rewind and progress */
+    void *data ASYNCIO__0; /* the last argument of generator, rewind, progress, download_progress */
 } aiohttp_client_request_options;
 
 ASYNCIO__END

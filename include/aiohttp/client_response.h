@@ -79,10 +79,27 @@ AIOHTTP_API const char *aiohttp_client_response_charset(const aiohttp_client_res
 AIOHTTP_API int64_t
 aiohttp_client_response_content_length(const aiohttp_client_response *response);
 
-/* The charset that text decodes by: the charset of Content-Type where it is known, else "utf-8".
- * Python's get_encoding. Lent. */
+/* The charset that text decodes by: the charset of Content-Type where it is known, else the
+ * session's `.fallback_charset`, "utf-8". Python's get_encoding. Lent. */
 AIOHTTP_API const char *
 aiohttp_client_response_get_encoding(const aiohttp_client_response *response);
+
+/* The fields that came behind a chunked body, lent, to be read only: once it has been read; NULL
+ * without any, and without memory. Nothing that a header means is meant by them. */
+AIOHTTP_API const aiohttp_headers *
+aiohttp_client_response_trailers(const aiohttp_client_response *response);
+
+/* What Content-Disposition says. Lent texts, UTF-8; NULL where nothing is said. */
+typedef struct aiohttp_content_disposition {
+    const char *type;     /* "attachment", "inline", lower case */
+    const char *filename; /* decoded (RFC 8187); without folders: what is behind the last / or \ */
+    const char *name;     /* of a form's part */
+} aiohttp_content_disposition;
+
+/* The Content-Disposition, lent; NULL without one, when it is none, and without memory. What the
+ * server calls a file is data: who makes a path of it looks at it first. */
+AIOHTTP_API const aiohttp_content_disposition *
+aiohttp_client_response_content_disposition(const aiohttp_client_response *response);
 
 /* A cookie that this response sets. Lent texts. */
 typedef struct aiohttp_client_cookie {

@@ -121,6 +121,15 @@ AIOHTTP_API int aiohttp_web_response_set_content_length(aiohttp_web_response *re
  * there, where Python's is an error. Does not suspend. */
 AIOHTTP_API int aiohttp_web_response_enable_chunked_encoding(aiohttp_web_response *response);
 
+/* Sets a field that goes out behind the body: what is known only then, a checksum or a signature.
+ * Before prepare it makes the body one in chunks, and is announced by Trailer; it can be set, or
+ * set anew, until the body has ended. Nothing is sent where there are no chunks: HTTP/1.0, answers
+ * without a body, after prepare with a length. -EINVAL for what has to be known before (Host,
+ * Content-Type, Set-Cookie, ...: RFC 9110, 6.5.1), and when a length was said; -ENOMEM;
+ * -ASYNCIO_INVALID_STATE after write_eof. Does not suspend. */
+AIOHTTP_API int aiohttp_web_response_set_trailer(aiohttp_web_response *response, const char *name,
+                                                 const char *value);
+
 /* Set ETag (`value` without quotes) and Last-Modified (seconds since 1970, rounded up as HTTP has
  * no fractions). -EINVAL, -ENOMEM, -ASYNCIO_INVALID_STATE after prepare. They do not suspend. */
 AIOHTTP_API int aiohttp_web_response_set_etag(aiohttp_web_response *response, const char *value,
