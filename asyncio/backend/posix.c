@@ -3,6 +3,8 @@
  * See posix.h. */
 #include "backend/posix.h"
 
+#include "base/alloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -29,20 +31,86 @@ void asyncio__posix_fini(struct posix *posix)
             close(descriptor->number);
     }
     asyncio__table_fini(&posix->table);
+    asyncio__free(posix->owners);
 }
+
+/* ---- whose a descriptor is ---- */
+
+enum { OWNERS_MIN = 64 };
+
+static int own(struct posix *posix, const struct descriptor *descriptor)
+{
+    size_t number = (size_t)descriptor->number, count = posix->owner_count;
+    if (number >= count) {
+        while (count <= number)
+            count = count ? count * 2 : OWNERS_MIN;
+        uint32_t *grown = asyncio__realloc(posix->owners, count * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        memset(grown + posix->owner_count, 0, (count - posix->owner_count) * sizeof *grown);
+        posix->owners = grown;
+        posix->owner_count = count;
+    }
+    posix->owners[number] = descriptor->entry.index + 1;
+    return 0;
+}
+
+static int own_all(struct posix *posix)
+{
+    for (uint32_t i = 0; i < posix->table.count; i++) {
+        const struct descriptor *descriptor =
+            (struct descriptor *)(void *)table_at(&posix->table, i);
+        if (!entry_is_live(&descriptor->entry) || own(posix, descriptor) >= 0)
+            continue;
+        asyncio__free(posix->owners); /* all of them or none */
+        posix->owners = NULL;
+        posix->owner_count = 0;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static bool is_owned(const struct posix *posix, int number)
+{
+    uint32_t owner = (size_t)number < posix->owner_count ? posix->owners[number] : 0;
+    if (!owner)
+        return false;
+    const struct descriptor *descriptor =
+        (struct descriptor *)(void *)table_at(&posix->table, owner - 1);
+    return entry_is_live(&descriptor->entry) && descriptor->number == number;
+}
+
+/* A new handle for `number`. NULL without memory, and then the number is the caller's. */
+static struct descriptor *descriptor_new(struct posix *posix, int number)
+{
+    struct descriptor *descriptor = asyncio__table_new(&posix->table);
+    if (!descriptor)
+        return NULL;
+    descriptor->number = number;
+    if (!posix->owners || own(posix, descriptor) >= 0)
+        return descriptor;
+    table_retire(&descriptor->entry);
+    table_release(&posix->table, &descriptor->entry);
+    return NULL;
+}
+
+/* ---- making them ---- */
 
 int asyncio__posix_socket(struct backend *backend, int family, int type, int protocol,
                           sock *ret_socket)
 {
-    struct table *table = &((struct posix *)backend)->table;
-    int r = asyncio__table_reserve(table);
+    struct posix *posix = (struct posix *)backend;
+    int r = asyncio__table_reserve(&posix->table);
     if (r < 0)
         return r;
     int number = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (number < 0)
         return -errno;
-    struct descriptor *descriptor = asyncio__table_new(table);
-    descriptor->number = number;
+    struct descriptor *descriptor = descriptor_new(posix, number);
+    if (!descriptor) {
+        close(number);
+        return -ENOMEM;
+    }
     descriptor->is_socket = descriptor->is_prepared = true;
     descriptor->is_stream = (type & 0xf) == SOCK_STREAM;
     descriptor->is_tcp = descriptor->is_stream && (family == AF_INET || family == AF_INET6) &&
@@ -53,15 +121,20 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
 
 int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
 {
+    struct posix *posix = (struct posix *)backend;
     struct stat status;
     if (fstat(number, &status) < 0)
         return -errno;
-    struct descriptor *descriptor = asyncio__table_new(&((struct posix *)backend)->table);
+    int r = posix->owners ? 0 : own_all(posix);
+    if (r < 0)
+        return r;
+    if (is_owned(posix, number))
+        return -EBUSY;
+    struct descriptor *descriptor = descriptor_new(posix, number);
     if (!descriptor)
         return -ENOMEM;
     int type = 0, protocol = 0;
     socklen_t size = sizeof protocol;
-    descriptor->number = number;
     descriptor->is_socket = S_ISSOCK(status.st_mode);
     descriptor->is_tcp = descriptor->is_socket &&
                          getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
@@ -76,12 +149,11 @@ int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
 int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listener, int number,
                             sock *ret_socket)
 {
-    struct descriptor *descriptor = asyncio__table_new(&posix->table);
+    struct descriptor *descriptor = descriptor_new(posix, number);
     if (!descriptor) {
         close(number);
         return -ENOMEM;
     }
-    descriptor->number = number;
     descriptor->is_socket = descriptor->is_prepared = true;
     descriptor->is_tcp = listener->is_tcp;
     descriptor->is_stream = listener->is_stream;

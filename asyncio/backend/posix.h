@@ -24,6 +24,11 @@ struct posix {
     struct backend backend;
     struct table table; /* of things that begin with struct descriptor */
     size_t chop;        /* no transfer is larger; SIZE_MAX: no limit */
+    /* By number: 1 and the index of the handle that was the last to have it. Whether it still has
+     * is the handle's to say, so nothing is ever taken out. From the first adoption on: who accepts
+     * only pays nothing for it. */
+    uint32_t *owners;
+    size_t owner_count;
 };
 
 struct descriptor {

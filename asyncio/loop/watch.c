@@ -165,7 +165,7 @@ static int refused(int descriptor, int error)
             "descriptor %d is a file or folder: always ready, it cannot be polled; "
             "asyncio_read and its like wait for the disk",
             descriptor);
-    if (error == -EEXIST)
+    if (error == -EBUSY || error == -EEXIST)
         return asyncio_raise(-EBUSY, "descriptor %d is used by a stream or server", descriptor);
     return error < 0 ? error : -EIO;
 }
@@ -177,7 +177,7 @@ static int arm(asyncio_loop *loop, int descriptor, int which, struct direction *
     struct watch *watch = find(loop, descriptor);
     int r = watch ? 0 : new_watch(loop, descriptor, &watch);
     if (r < 0)
-        return r;
+        return r == -EBUSY ? refused(descriptor, r) : r;
     struct direction *direction = &watch->directions[which];
     if (!direction->in_backend) {
         direction->op.socket = watch->socket;

@@ -275,7 +275,7 @@ ASYNCIO_API void asyncio_loop_default_exception_handler(asyncio_loop *loop,
 /* Calls `callback(descriptor, data)` in each turn in which `descriptor` can be read without
  * blocking (level-triggered), until removed; replaces an earlier reader. The descriptor is
  * borrowed: remove before you close it. -EPERM for one that cannot be polled (a regular file),
- * -EBADF, -ENOMEM. Does not suspend. */
+ * -EBUSY for one that a stream, transport or server has, -EBADF, -ENOMEM. Does not suspend. */
 ASYNCIO_API int asyncio_loop_add_reader(asyncio_loop *loop, int descriptor,
                                         asyncio_fd_callback *callback,
                                         const asyncio_watch_options *options);

@@ -204,19 +204,35 @@ static int refused(void *data)
     CHECK_IS(asyncio_loop_add_reader(loop(), -1, on_readable), -EBADF);
     CHECK_IS(asyncio_loop_remove_reader(loop(), 1 << 30), 0);
     close(file);
-    if (strncmp(asyncio_loop_backend(loop()), "epoll", 5) == 0) { /* the one that can tell */
-        asyncio_stream *stream;
-        asyncio_task *task;
-        CHECK_IS(make_pair(SOCK_STREAM, ends), 0);
-        CHECK_IS(asyncio_connect_read_pipe(ends[0], &stream), 0);
-        START(task, asyncio_stream_fill, stream, 1);
-        CHECK_IS(settle(), 0);
-        CHECK_IS(asyncio_loop_sock_recv(loop(), ends[0], &byte, 1), -EBUSY);
-        asyncio_stream_close(stream);
-        CHECK_IS(join(task), -ECONNRESET);
-        asyncio_stream_unref(stream);
-        close(ends[1]);
-    }
+    asyncio_stream *stream, *second;
+    asyncio_task *task;
+    CHECK_IS(make_pair(SOCK_STREAM, ends), 0);
+    CHECK_IS(asyncio_connect_read_pipe(ends[0], &stream), 0);
+    START(task, asyncio_stream_fill, stream, 1);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_loop_sock_recv(loop(), ends[0], &byte, 1), -EBUSY);
+    asyncio_stream_close(stream);
+    CHECK_IS(join(task), -ECONNRESET);
+    asyncio_stream_unref(stream);
+    close(ends[1]);
+    /* whether it reads just then or not; and a stream's is no other stream's */
+    CHECK_IS(make_pair(SOCK_STREAM, ends), 0);
+    CHECK_IS(asyncio_connect_accepted_socket(ends[0], &stream), 0);
+    r = asyncio_loop_add_reader(loop(), ends[0], on_readable, .data = &called);
+    CHECK_IS(r, -EBUSY);
+    CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "stream or server"));
+    CHECK_IS(asyncio_loop_add_writer(loop(), ends[0], on_readable, .data = &called), -EBUSY);
+    CHECK_IS(asyncio_connect_accepted_socket(ends[0], &second), -EBUSY);
+    CHECK_IS(asyncio_loop_add_reader(loop(), ends[1], on_readable, .data = &called), 0);
+    CHECK_IS(asyncio_connect_accepted_socket(ends[1], &second), -EBUSY);
+    CHECK_IS(asyncio_loop_remove_reader(loop(), ends[1]), 1);
+    CHECK_IS(asyncio_connect_accepted_socket(ends[1], &second), 0);
+    asyncio_stream_unref(stream);
+    asyncio_stream_unref(second);
+    CHECK_IS(settle(), 0);
+    for (int i = 0; i < 2; i++) /* nobody's: the numbers can be had again */
+        CHECK(fcntl(ends[i], F_GETFD) < 0);
+    CHECK_IS(called, 0);
     return 0;
 }
 
