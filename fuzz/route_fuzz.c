@@ -48,7 +48,7 @@ static void built_again(const struct route_path *route, const struct span *value
         if (!route->parts[i].name)
             continue;
         struct bytes text = bytes_up_to(1 << 20);
-        aiohttp__unquote(&text, values[count / 2], UNQUOTE_ALL);
+        aiohttp__unquote(&text, values[count / 2], UNQUOTE_REST);
         pairs[count] = route->parts[i].name;
         pairs[count + 1] = aiohttp__arena_text(&arena, bytes_since(&text, 0));
         count += 2;

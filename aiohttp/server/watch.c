@@ -2,6 +2,7 @@
 /* Noticing that the peer goes while a handler runs: a task of its own reads ahead meanwhile. */
 #include "server/server.h"
 
+#include <asyncio/error.h>
 #include <asyncio/task.h>
 #include <errno.h>
 
@@ -15,6 +16,8 @@ static int watch(struct connection *connection)
         int r = asyncio_stream_fill(connection->stream, size + 1);
         if (r == -ECANCELED)
             return r;
+        if (r == -ASYNCIO_LIMIT_OVERRUN)
+            return 0; /* it has sent more than is read ahead: it is there */
         if (r < 0 || (size_t)r == size) {
             connection->is_peer_gone = true;
             connection->work->http.exchange.closes = true;

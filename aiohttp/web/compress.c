@@ -58,7 +58,8 @@ static enum coding choose(struct aiohttp_web_response *response, int64_t size)
         (response->content_type && is_compressed_type(response->content_type)) ||
         (response->headers && aiohttp_headers_contains(response->headers, "Content-Encoding")))
         return CODING_IDENTITY;
-    return aiohttp__coding_choose(web_request_field(request, HEADER_ACCEPT_ENCODING), CODING_ALL);
+    return aiohttp__coding_choose(aiohttp__web_request_list(request, HEADER_ACCEPT_ENCODING),
+                                  CODING_ALL);
 }
 
 int aiohttp__web_compress_begin(struct aiohttp_web_response *response, int64_t size)

@@ -31,8 +31,10 @@ static struct span decoded(struct span path, struct arena *arena)
 {
     if (!path.size)
         return SPAN("");
-    char *memory = aiohttp__arena_alloc(arena, path.size);
-    struct bytes out = bytes_in(memory, memory ? path.size : 0);
+    /* a lone % becomes %25 */
+    size_t most = memchr(path.data, '%', path.size) ? path.size * 3 : path.size;
+    char *memory = aiohttp__arena_alloc(arena, most);
+    struct bytes out = bytes_in(memory, memory ? most : 0);
     aiohttp__unquote(&out, path, UNQUOTE_PATH_SAFE);
     return out.error ? (struct span){ NULL, 0 } : bytes_since(&out, 0);
 }
@@ -89,7 +91,7 @@ static int prepare(aiohttp_web_request *request, const aiohttp_web_application *
     aiohttp_web_handler *expect = route ? route->options.expect_handler : NULL;
     if (!expect)
         return aiohttp__web_refuse_expectation(request);
-    if (!aiohttp_web_request_header(request, "Expect"))
+    if (!head_has(&request->exchange->head, HEADER_EXPECT))
         return 0;
     r = expect(request, route->options.data);
     return r < 0 ? r : aiohttp_web_response_status(aiohttp_web_request_response(request)) != 0;
@@ -190,7 +192,7 @@ const char *aiohttp_web_request_match_info(aiohttp_web_request *request, const c
     struct span value = match->found.values[which];
     char *memory = aiohttp__arena_alloc(arena, value.size + 1);
     struct bytes out = bytes_in(memory, memory ? value.size + 1 : 0);
-    aiohttp__unquote(&out, value, UNQUOTE_ALL);
+    aiohttp__unquote(&out, value, UNQUOTE_REST);
     bytes_put(&out, '\0');
     return match->texts[which] = out.error ? NULL : memory;
 }

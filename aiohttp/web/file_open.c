@@ -78,7 +78,7 @@ static int check(aiohttp_web_request *request, struct web_file *file)
 static int open_sibling(aiohttp_web_request *request, struct web_opener *opener, const char *name,
                         struct web_file *file)
 {
-    struct span accept = web_request_field(request, HEADER_ACCEPT_ENCODING);
+    struct span accept = aiohttp__web_request_list(request, HEADER_ACCEPT_ENCODING);
     bool is_tried[SIBLINGS] = { false };
     if (!accept.data)
         return -ENOENT;

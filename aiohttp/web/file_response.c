@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <time.h>
 
 enum { RANGES = 16, RANGES_MAX = 4096 };
@@ -83,8 +84,10 @@ static int set_parts(aiohttp_web_request *request, const struct web_file *file,
     char boundary[24], type[80];
     struct web_part **end = &response->parts;
     int64_t total = 0;
-    snprintf(boundary, sizeof boundary, "%016" PRIx64,
-             (uint64_t)(uintptr_t)request ^ (uint64_t)file->status.st_mtim.tv_nsec * 2654435761u);
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return -EIO;
+    snprintf(boundary, sizeof boundary, "%016" PRIx64, random);
     for (size_t i = 0; i <= count; i++) {
         struct web_part *part = aiohttp__arena_calloc(arena, 1, sizeof *part);
         const char *text =

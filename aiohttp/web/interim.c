@@ -30,15 +30,11 @@ int aiohttp_web_response_informational(aiohttp_web_response *response, int statu
 }
 
 /* Whether the request wants that protocol. */
-static bool is_wanted(const struct exchange *exchange, struct span protocol)
+static bool is_wanted(const aiohttp_web_request *request, struct span protocol)
 {
-    struct span item, field = exchange_field(exchange, HEADER_UPGRADE);
-    if (!(exchange->head.flags & HEAD_UPGRADE) || !field.data)
-        return false;
-    for (size_t position = 0; aiohttp__list_next(field, &position, &item);)
-        if (span_is_case(item, protocol))
-            return true;
-    return false;
+    struct span field = aiohttp__web_request_list(request, HEADER_UPGRADE);
+    return request->exchange->head.flags & HEAD_UPGRADE && field.data &&
+           aiohttp__list_has(field, protocol);
 }
 
 int aiohttp_web_response_upgrade(aiohttp_web_response *response, const char *protocol,
@@ -50,7 +46,7 @@ int aiohttp_web_response_upgrade(aiohttp_web_response *response, const char *pro
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "%s", response->is_prepared
                                                                ? "the answer has begun"
                                                                : "the body has to be read first");
-    if (protocol ? !is_wanted(exchange, span_of(protocol)) : !is_connect)
+    if (protocol ? !is_wanted(response->request, span_of(protocol)) : !is_connect)
         return asyncio_raise(-EINVAL, "the request asks for no such thing");
     /* From now on the handler reads the stream. */
     int r = exchange->type->watch(exchange, false);

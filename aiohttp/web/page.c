@@ -86,6 +86,6 @@ void aiohttp__page_status(struct bytes *out, int status, const char *reason)
 bool aiohttp__page_is_wanted(const aiohttp_web_request *request)
 {
     static const struct span types[] = { { "text/plain", 10 }, { "text/html", 9 } };
-    struct span accept = web_request_field(request, HEADER_ACCEPT);
+    struct span accept = aiohttp__web_request_list(request, HEADER_ACCEPT);
     return accept.size && aiohttp__accept_best(accept, types, 2) == 1;
 }

@@ -121,15 +121,23 @@ const char *aiohttp_web_request_query_string(aiohttp_web_request *request)
     return kept(request, &request->query_string, query_of(request));
 }
 
-static int add_pair(aiohttp_web_request *request, struct web_pair ***end, const char *name,
+static int add_pair(aiohttp_web_request *request, struct web_pairs *pairs, const char *name,
                     const char *value)
 {
-    struct web_pair *pair = aiohttp__arena_alloc(&request->exchange->arena, sizeof *pair);
-    if (!pair || !name || !value)
+    if (!name || !value)
         return -ENOMEM;
-    *pair = (struct web_pair){ NULL, name, value };
-    **end = pair;
-    *end = &pair->next;
+    if (pairs->count == pairs->capacity) {
+        size_t capacity = pairs->capacity ? pairs->capacity * 2 : 8;
+        struct web_pair *at =
+            aiohttp__arena_alloc(&request->exchange->arena, capacity * sizeof *at);
+        if (!at)
+            return -ENOMEM;
+        if (pairs->count)
+            memcpy(at, pairs->at, pairs->count * sizeof *at);
+        pairs->at = at;
+        pairs->capacity = capacity;
+    }
+    pairs->at[pairs->count++] = (struct web_pair){ name, value };
     return 0;
 }
 
@@ -138,10 +146,10 @@ static int parse_query(aiohttp_web_request *request)
     if (request->has_query)
         return 0;
     struct span query = query_of(request), name, value;
-    struct web_pair *pairs = NULL, **end = &pairs;
+    struct web_pairs pairs = { .at = NULL };
     size_t position = 0;
     while (aiohttp__query_next(query, &position, &name, &value)) {
-        int r = add_pair(request, &end, unquoted(request, name, UNQUOTE_FORM),
+        int r = add_pair(request, &pairs, unquoted(request, name, UNQUOTE_FORM),
                          unquoted(request, value, UNQUOTE_FORM));
         if (r < 0)
             return r;
@@ -151,39 +159,37 @@ static int parse_query(aiohttp_web_request *request)
     return 0;
 }
 
-static const char *value_of(const struct web_pair *pairs, const char *name)
+static const char *value_of(const struct web_pairs *pairs, const char *name)
 {
-    for (; pairs; pairs = pairs->next)
-        if (strcmp(pairs->name, name) == 0)
-            return pairs->value;
+    for (size_t i = 0; i < pairs->count; i++)
+        if (strcmp(pairs->at[i].name, name) == 0)
+            return pairs->at[i].value;
     return NULL;
 }
 
-static int next_of(const struct web_pair *pairs, size_t *position, const char **ret_name,
+static int next_of(const struct web_pairs *pairs, size_t *position, const char **ret_name,
                    const char **ret_value)
 {
-    for (size_t i = 0; pairs && i < *position; i++)
-        pairs = pairs->next;
-    if (!pairs)
+    if (*position >= pairs->count)
         return 0;
-    ++*position;
+    const struct web_pair *pair = &pairs->at[(*position)++];
     if (ret_name)
-        *ret_name = pairs->name;
+        *ret_name = pair->name;
     if (ret_value)
-        *ret_value = pairs->value;
+        *ret_value = pair->value;
     return 1;
 }
 
 const char *aiohttp_web_request_query(aiohttp_web_request *request, const char *name)
 {
-    return parse_query(request) < 0 ? NULL : value_of(request->query, name);
+    return parse_query(request) < 0 ? NULL : value_of(&request->query, name);
 }
 
 int aiohttp_web_request_query_next(aiohttp_web_request *request, size_t *position,
                                    const char **ret_name, const char **ret_value)
 {
     int r = parse_query(request);
-    return r < 0 ? r : next_of(request->query, position, ret_name, ret_value);
+    return r < 0 ? r : next_of(&request->query, position, ret_name, ret_value);
 }
 
 const aiohttp_headers *aiohttp_web_request_headers(aiohttp_web_request *request)
@@ -218,7 +224,7 @@ static int parse_cookies(aiohttp_web_request *request)
     if (request->has_cookies)
         return 0;
     struct arena *arena = &request->exchange->arena;
-    struct web_pair *pairs = NULL, **end = &pairs;
+    struct web_pairs pairs = { .at = NULL };
     struct span field, name, value;
     for (const struct head_field *at = NULL;
          (at = head_find(&request->exchange->head, HEADER_COOKIE, at));) {
@@ -231,7 +237,7 @@ static int parse_cookies(aiohttp_web_request *request)
             if (out.size && memchr(room, '\0', out.size))
                 continue; /* no text */
             bytes_put(&out, '\0');
-            int r = add_pair(request, &end, aiohttp__arena_text(arena, name),
+            int r = add_pair(request, &pairs, aiohttp__arena_text(arena, name),
                              out.error ? NULL : room);
             if (r < 0)
                 return r;
@@ -244,14 +250,14 @@ static int parse_cookies(aiohttp_web_request *request)
 
 const char *aiohttp_web_request_cookie(aiohttp_web_request *request, const char *name)
 {
-    return parse_cookies(request) < 0 ? NULL : value_of(request->cookies, name);
+    return parse_cookies(request) < 0 ? NULL : value_of(&request->cookies, name);
 }
 
 int aiohttp_web_request_cookie_next(aiohttp_web_request *request, size_t *position,
                                     const char **ret_name, const char **ret_value)
 {
     int r = parse_cookies(request);
-    return r < 0 ? r : next_of(request->cookies, position, ret_name, ret_value);
+    return r < 0 ? r : next_of(&request->cookies, position, ret_name, ret_value);
 }
 
 const char *aiohttp_web_request_host(aiohttp_web_request *request)

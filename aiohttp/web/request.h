@@ -14,9 +14,12 @@
 #include <aiohttp/web_request.h>
 #include <aiohttp/web_response.h>
 
-struct web_pair {
-    struct web_pair *next;
-    const char *name, *value;
+/* Names with values, in the arena. */
+struct web_pairs {
+    struct web_pair {
+        const char *name, *value;
+    } *at;
+    size_t count, capacity;
 };
 
 struct web_cookie {
@@ -68,7 +71,7 @@ struct aiohttp_web_request {
     const char *method, *path, *raw_path, *path_qs, *query_string, *host, *remote, *scheme,
         *content_type, *charset;
     aiohttp_headers *headers, *trailers;
-    struct web_pair *query, *cookies;
+    struct web_pairs query, cookies;
     bool has_query, has_cookies;
     bool is_read;                 /* `body` is all of it */
     bool is_in_pieces;            /* some of it was given out in pieces */
@@ -119,6 +122,10 @@ static inline struct span web_request_field(const aiohttp_web_request *request, 
 {
     return exchange_field(request->exchange, id);
 }
+
+/* request_fields.c: what all fields of a known name say, as one list: they are one (RFC 9110, 5.3).
+ * .data is NULL without any. For what may be left out: without memory it is the first of them. */
+struct span aiohttp__web_request_list(const aiohttp_web_request *request, enum header_id id);
 
 /* request_fields.c: what the request's conditions say of a resource with that tag and that date of
  * change (NULL: without). RFC 9110, 13.2.2. */

@@ -75,20 +75,57 @@ int aiohttp_web_request_http_range(aiohttp_web_request *request, int64_t *ret_st
     return 1;
 }
 
-/* The next tag of all fields of that name: *position counts over all of them. */
+struct span aiohttp__web_request_list(const aiohttp_web_request *request, enum header_id id)
+{
+    const struct exchange *exchange = request->exchange;
+    const struct head_field *first = head_find(&exchange->head, id, NULL), *at = first;
+    if (!first)
+        return (struct span){ NULL, 0 };
+    struct span list = head_field_value(exchange->text, first);
+    if (!head_find(&exchange->head, id, first))
+        return list;
+    size_t size = list.size;
+    while ((at = head_find(&exchange->head, id, at)))
+        size += at->value_size + 1;
+    char *text = aiohttp__arena_alloc(&request->exchange->arena, size);
+    struct bytes out = bytes_in(text, text ? size : 0);
+    for (at = first; text && at; at = head_find(&exchange->head, id, at)) {
+        if (out.size)
+            bytes_put(&out, ',');
+        bytes_add(&out, head_field_value(exchange->text, at));
+    }
+    return text ? bytes_span(&out) : list;
+}
+
+/* Where in a field the one who goes through all of that name goes on: *position is a place in the
+ * head. SIZE_MAX: it has gone through this one. */
+static size_t place_in(const struct head_field *field, size_t position)
+{
+    if (position >= (size_t)field->value + field->value_size && position)
+        return SIZE_MAX;
+    return position > field->value ? position - field->value : 0;
+}
+
+/* The next tag of all fields of that name; behind one that is broken the next field's. */
 static int next_tag(aiohttp_web_request *request, enum header_id id, size_t *position,
                     aiohttp_etag *ret_etag)
 {
     struct etag tag;
-    struct span field = web_request_field(request, id);
-    if (!field.data || aiohttp__etag_next(field, position, &tag) <= 0)
-        return 0;
-    const char *value = tag.is_any ? "*"
-                                   : aiohttp__arena_text(&request->exchange->arena, tag.value);
-    if (!value)
-        return -ENOMEM;
-    *ret_etag = (aiohttp_etag){ value, tag.is_weak, tag.is_any };
-    return 1;
+    const struct exchange *exchange = request->exchange;
+    for (const struct head_field *at = NULL; (at = head_find(&exchange->head, id, at));) {
+        size_t i = place_in(at, *position);
+        if (i == SIZE_MAX ||
+            aiohttp__etag_next(head_field_value(exchange->text, at), &i, &tag) <= 0)
+            continue;
+        const char *value = tag.is_any ? "*"
+                                       : aiohttp__arena_text(&request->exchange->arena, tag.value);
+        if (!value)
+            return -ENOMEM;
+        *position = at->value + i;
+        *ret_etag = (aiohttp_etag){ value, tag.is_weak, tag.is_any };
+        return 1;
+    }
+    return 0;
 }
 
 int aiohttp_web_request_if_match_next(aiohttp_web_request *request, size_t *position,
@@ -137,31 +174,36 @@ int aiohttp_web_request_if_range(aiohttp_web_request *request, int64_t *ret_seco
 }
 
 /* Without a tag of its own it is only what `*` means. */
-static bool matches(struct span field, const struct etag *tag, bool is_weakly)
+static bool matches(const aiohttp_web_request *request, enum header_id id, const struct etag *tag,
+                    bool is_weakly)
 {
     struct etag first;
-    size_t position = 0;
-    return tag ? aiohttp__etag_matches(field, tag, is_weakly)
-               : aiohttp__etag_next(field, &position, &first) > 0 && first.is_any;
+    const struct exchange *exchange = request->exchange;
+    for (const struct head_field *at = NULL; (at = head_find(&exchange->head, id, at));) {
+        size_t position = 0;
+        struct span field = head_field_value(exchange->text, at);
+        if (tag ? aiohttp__etag_matches(field, tag, is_weakly)
+                : aiohttp__etag_next(field, &position, &first) > 0 && first.is_any)
+            return true;
+    }
+    return false;
 }
 
 enum web_condition aiohttp__web_condition(const aiohttp_web_request *request,
                                           const struct etag *tag, const int64_t *modified)
 {
     int64_t since;
-    struct span match = web_request_field(request, HEADER_IF_MATCH);
-    struct span none = web_request_field(request, HEADER_IF_NONE_MATCH);
-    uint8_t method = request->exchange->head.method;
-    bool is_read = method == METHOD_GET || method == METHOD_HEAD;
-    if (match.data) {
-        if (!matches(match, tag, false))
+    const struct head *head = &request->exchange->head;
+    bool is_read = head->method == METHOD_GET || head->method == METHOD_HEAD;
+    if (head_has(head, HEADER_IF_MATCH)) {
+        if (!matches(request, HEADER_IF_MATCH, tag, false))
             return WEB_FAILED;
     } else if (modified && date_of(web_request_field(request, HEADER_IF_UNMODIFIED_SINCE),
                                    &since) &&
                *modified > since)
         return WEB_FAILED;
-    if (none.data) {
-        if (matches(none, tag, true))
+    if (head_has(head, HEADER_IF_NONE_MATCH)) {
+        if (matches(request, HEADER_IF_NONE_MATCH, tag, true))
             return is_read ? WEB_NOT_MODIFIED : WEB_FAILED;
     } else if (is_read && modified &&
                date_of(web_request_field(request, HEADER_IF_MODIFIED_SINCE), &since) &&
@@ -176,32 +218,28 @@ int aiohttp_web_request_forwarded_next(aiohttp_web_request *request, size_t *pos
                                        aiohttp_web_forwarded *ret_forwarded)
 {
     struct forwarded element;
-    /* `position` counts elements: a request may have several fields. */
-    size_t skip = *position;
     for (const struct head_field *at = NULL;
          (at = head_find(&request->exchange->head, HEADER_FORWARDED, at));) {
         struct span field = head_field_value(request->exchange->text, at);
-        int r;
-        for (size_t i = 0; (r = aiohttp__forwarded_next(field, &i, &element)) != 0;) {
-            if (skip-- > 0)
-                continue;
-            ++*position;
-            memset(ret_forwarded, 0, sizeof *ret_forwarded);
-            if (r < 0)
-                return 1; /* it is there, and says nothing */
-            struct {
-                const struct parameter *from;
-                const char **to;
-            } all[] = { { &element.by, &ret_forwarded->by },
-                        { &element.for_, &ret_forwarded->for_ },
-                        { &element.host, &ret_forwarded->host },
-                        { &element.proto, &ret_forwarded->proto } };
-            for (size_t n = 0; n < sizeof all / sizeof *all; n++)
-                if (all[n].from->has_value &&
-                    !(*all[n].to = text_of(request, all[n].from->value)))
-                    return -ENOMEM;
-            return 1;
-        }
+        size_t i = place_in(at, *position);
+        int r = i == SIZE_MAX ? 0 : aiohttp__forwarded_next(field, &i, &element);
+        if (r == 0)
+            continue;
+        memset(ret_forwarded, 0, sizeof *ret_forwarded);
+        struct {
+            const struct parameter *from;
+            const char **to;
+        } all[] = { { &element.by, &ret_forwarded->by },
+                    { &element.for_, &ret_forwarded->for_ },
+                    { &element.host, &ret_forwarded->host },
+                    { &element.proto, &ret_forwarded->proto } };
+        /* one that is broken is there, and says nothing */
+        for (size_t n = 0; r > 0 && n < sizeof all / sizeof *all; n++)
+            if (all[n].from->has_value &&
+                !(*all[n].to = text_of(request, all[n].from->value)))
+                return -ENOMEM;
+        *position = at->value + i;
+        return 1;
     }
     return 0;
 }

@@ -94,6 +94,8 @@ static bool stays(char c, enum unquote_kind kind)
         return true;
     if (kind == UNQUOTE_PATH_SAFE)
         return c == '/' || c == '%';
+    if (kind == UNQUOTE_REST)
+        return c != '/' && c != '%';
     return kind == UNQUOTE_QUERY && ascii_has((struct ascii_set){ DIVIDES, 0 }, c);
 }
 
@@ -132,13 +134,15 @@ void aiohttp__unquote(struct bytes *out, struct span text, enum unquote_kind kin
         char decoded[4];
         size_t count = decode_escapes(at, end, decoded), bad;
         if (count == 0) {
-            bytes_put(out, *at++);
+            bytes_text(out, kind == UNQUOTE_PATH_SAFE ? "%25" : "%");
+            at++;
             continue;
         }
         size_t size = utf8_next((struct span){ decoded, count }, &bad);
         if (size == 0 && kind == UNQUOTE_FORM)
             bytes_text(out, "\xef\xbf\xbd");
-        else if (size == 0 || (size == 1 && stays(decoded[0], kind)))
+        else if (size == 0 || (size == 1 && stays(decoded[0], kind)) ||
+                 (size > 1 && kind == UNQUOTE_REST))
             for (size_t i = 0; i < (size ? size : bad); i++)
                 aiohttp__bytes_append(out, at + 3 * i, 3);
         else

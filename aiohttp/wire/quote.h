@@ -22,7 +22,9 @@ enum quote_part {
 
 enum unquote_kind {
     UNQUOTE_ALL,
-    UNQUOTE_PATH_SAFE, /* %2F and %25 stay: the path can still be cut into segments */
+    UNQUOTE_PATH_SAFE, /* %2F and %25 stay, and a lone % becomes %25: the path can still be cut into
+                        * segments, and no two paths become one */
+    UNQUOTE_REST,      /* of a piece of that: the / and % that have stayed, and nothing else */
     UNQUOTE_QUERY,     /* + is a blank; %2B %3D %26 %3B stay: the query can still be cut */
     UNQUOTE_FORM,      /* + is a blank, and what is no UTF-8 becomes U+FFFD */
 };

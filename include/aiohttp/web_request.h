@@ -41,8 +41,8 @@ AIOHTTP_API const char *aiohttp_web_request_method(aiohttp_web_request *request)
 /* 11 for HTTP/1.1, 10 for HTTP/1.0. Does not suspend. */
 AIOHTTP_API int aiohttp_web_request_version(const aiohttp_web_request *request);
 
-/* The path, decoded; "%2F" and "%25" stay as they are, so that no name becomes two. NULL without
- * memory. Does not suspend. */
+/* The path, decoded; "%2F" and "%25" stay as they are, and a lone '%' is "%25", so that no name
+ * becomes two. NULL without memory. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_request_path(aiohttp_web_request *request);
 
 /* The path as it was sent. NULL without memory. Does not suspend. */
@@ -76,8 +76,8 @@ AIOHTTP_API const char *aiohttp_web_request_cookie(aiohttp_web_request *request,
 AIOHTTP_API int aiohttp_web_request_cookie_next(aiohttp_web_request *request, size_t *position,
                                                 const char **ret_name, const char **ret_value);
 
-/* What stands in the path where the route has {name}, decoded; NULL when it has no such part, or
- * without memory. Does not suspend. */
+/* What stands in the path where the route has {name}, decoded, once: "%252e" is "%2e", and "%2F" is
+ * a '/'. NULL when it has no such part, or without memory. Does not suspend. */
 AIOHTTP_API const char *aiohttp_web_request_match_info(aiohttp_web_request *request,
                                                        const char *name);
 
