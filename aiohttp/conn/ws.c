@@ -50,6 +50,7 @@ int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws
     set_limits(ws, setup);
     asyncio_event_init(&ws->arrived);
     asyncio_event_init(&ws->over);
+    asyncio_lock_init(&ws->turn);
     if (setup->protocol.data) {
         ws->protocol = asyncio_mem_malloc(setup->protocol.size + 1);
         if (!ws->protocol) {

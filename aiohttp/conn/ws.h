@@ -13,7 +13,8 @@
  *            A ping it has answered becomes a pong in the buffer, which nobody sees.
  * SENDING    A message is one write, made without suspending between its compression and the moment
  *            the stream has accepted it: so tasks need no lock, and a cancelled one leaves neither
- *            half a frame nor a compressor that the peer cannot follow.
+ *            half a frame nor a compressor that the peer cannot follow. Who finds too much unsent
+ *            waits for his turn (`turn`), and nobody overtakes him (`has_queue`).
  *            While a call is under way it has a reference.
  * END        `is_over`: the connection is closed, or lost. Before that, sent_close and got_close.
  *            After a broken rule (`is_broken`) what still comes is read and dropped. What is unsent
@@ -75,6 +76,7 @@ struct aiohttp_websocket {
             bool sent_close, got_close, is_over;
             bool is_client, has_deflate;
             bool is_unwatched;    /* the timer will not look whether the peer takes anything */
+            bool has_queue;       /* somebody waits until less is unsent */
         };
         uint64_t states;          /* 0: what most are that send */
     };
@@ -110,6 +112,8 @@ struct aiohttp_websocket {
     unsigned waiters;
     asyncio_event arrived;        /* for who waits while another reads */
     asyncio_event over;           /* for who waits while another closes */
+    asyncio_lock turn;            /* for who waits until less is unsent */
+    size_t queue;                 /* tasks that do */
     asyncio_loop *loop;
     asyncio_handle *timer;
     double timer_at;

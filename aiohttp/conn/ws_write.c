@@ -79,11 +79,24 @@ void aiohttp__ws_answer_ping(aiohttp_websocket *ws, struct span payload)
     (void)!aiohttp__ws_arm(ws, asyncio_loop_time(ws->loop) + WS_KEEP_SECONDS);
 }
 
+/* Must who sends wait, for the peer or for who came before? */
+static inline bool must_wait(const aiohttp_websocket *ws)
+{
+    return ws->has_queue || asyncio_stream_get_write_buffer_size(ws->stream);
+}
+
 /* While much is unsent nothing is added to it: so a peer that does not read costs no more than a
- * message of each task that sends. */
+ * message. Who has his turn goes on without suspending, so the next one comes behind him. */
 static int __attribute__((noinline)) wait_for_room(aiohttp_websocket *ws)
 {
-    int r = asyncio_stream_drain(ws->stream);
+    ws->queue++;
+    ws->has_queue = true;
+    int r = asyncio_lock_acquire(&ws->turn);
+    if (r >= 0) {
+        r = asyncio_stream_drain(ws->stream);
+        (void)asyncio_lock_release(&ws->turn);
+    }
+    ws->has_queue = --ws->queue > 0;
     if (r < 0)
         return r;
     if (ws->has_pong)
@@ -144,7 +157,7 @@ static int send_now(aiohttp_websocket *ws, enum ws_opcode opcode, struct span me
                     bool may_compress)
 {
     int r = ws->is_unwatched ? aiohttp__ws_watch(ws) : 0;
-    if (r >= 0 && asyncio_stream_get_write_buffer_size(ws->stream))
+    if (r >= 0 && must_wait(ws))
         r = wait_for_room(ws);
     if (r < 0)
         return r;
@@ -253,7 +266,7 @@ static int send_control(aiohttp_websocket *ws, enum ws_opcode opcode, const void
     if (!ws->stream || ws_is_closed(ws))
         return -ECONNRESET;
     ws->refs++;
-    int r = asyncio_stream_get_write_buffer_size(ws->stream) ? wait_for_room(ws) : 0;
+    int r = must_wait(ws) ? wait_for_room(ws) : 0;
     if (r >= 0)
         r = aiohttp__ws_control(ws, opcode, (struct span){ data, size });
     ws_unref(ws);

@@ -266,6 +266,104 @@ static void test_senders(void **state)
     with_pair(many_senders);
 }
 
+/* --- the order of calls --- */
+
+enum { ORDERED_SIZE = 65536, ORDERED_MOST = 2000 };
+
+static char ordered_data[ORDERED_SIZE];
+
+/* Until it has to wait: how many, in all; the last of them is still under way. */
+static int fill(aiohttp_websocket *ws, int *sent)
+{
+    for (int r; *sent < ORDERED_MOST; ) {
+        ++*sent;
+        if ((r = aiohttp_websocket_send_bytes(ws, ordered_data, sizeof ordered_data)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int wait_until_stuck(const int *sent)
+{
+    int before = -1, r = 0;
+    for (int same = 0; same < 20 && r >= 0; before = *sent) {
+        r = asyncio_sleep(0);
+        same = *sent == before ? same + 1 : 0;
+    }
+    return r;
+}
+
+static int send_text(aiohttp_websocket *ws, const char *text)
+{
+    return aiohttp_websocket_send_str(ws, text);
+}
+
+/* As soon as there is room, and before who has waited for it runs. */
+static int barge_in(aiohttp_websocket *ws)
+{
+    size_t full = asyncio_stream_get_write_buffer_size(ws->stream);
+    int r = 0;
+    while (r >= 0 && asyncio_stream_get_write_buffer_size(ws->stream) > full / 8)
+        r = asyncio_sleep(0);
+    return r < 0 ? r : aiohttp_websocket_send_str(ws, "second");
+}
+
+static int receive_all(aiohttp_websocket *ws, int count)
+{
+    aiohttp_ws_message message;
+    int r = 1;
+    for (int i = 0; i < count && r > 0; i++)
+        if ((r = aiohttp_websocket_receive(ws, &message)) > 0)
+            CHECK(message.size == ORDERED_SIZE);
+    if (r > 0)
+        r = ws_expects(ws, AIOHTTP_WS_TEXT, "first", 5);
+    return r < 0 ? r : ws_expects(ws, AIOHTTP_WS_TEXT, "second", 6);
+}
+
+/* Who waits for room is not overtaken by who comes when there is some. */
+static int ordered(struct pair *pair, bool is_client)
+{
+    struct both both;
+    asyncio_task *filler, *first, *second;
+    int sent = 0;
+    if (world.is_chopped)
+        return 0;
+    struct ws_setup client = setup_of(true, &limits), server = setup_of(false, &limits);
+    int r = both_open(&both, pair, &client, &server);
+    if (r < 0)
+        return both_end(&both, r);
+    aiohttp_websocket *from = is_client ? both.client : both.server;
+    START(filler, fill, from, &sent);
+    if ((r = wait_until_stuck(&sent)) < 0)
+        return r;
+    CHECK(sent < ORDERED_MOST);
+    asyncio_task_cancel(filler); /* the message is sent all the same */
+    CHECK_IS(join(filler), -ECANCELED);
+    START(first, send_text, from, "first");
+    START(second, barge_in, from);
+    r = receive_all(is_client ? both.server : both.client, sent);
+    CHECK_IS(join(first), 0);
+    CHECK_IS(join(second), 0);
+    return both_end(&both, r);
+}
+
+static int ordered_client(struct pair *pair)
+{
+    return ordered(pair, true);
+}
+
+static int ordered_server(struct pair *pair)
+{
+    return ordered(pair, false);
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    with_pair(ordered_client);
+    with_pair(ordered_server);
+}
+
 /* --- a peer that does not read --- */
 
 static int slow_peer(struct pair *pair)
@@ -357,6 +455,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rfc),       cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_both),      cmocka_unit_test(test_senders),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_slow_peer), cmocka_unit_test(test_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
