@@ -137,14 +137,17 @@ static int check_protocol(const struct offer *offer, const aiohttp_headers *head
     return r > 0 ? no_handshake("a subprotocol that was not offered") : 0;
 }
 
-static int check(const struct offer *offer, const aiohttp_headers *headers,
+static int check(const struct offer *offer, const aiohttp_client_response *response,
                  struct ws_deflate *ret_deflate, struct span *ret_protocol)
 {
+    const aiohttp_headers *headers = aiohttp_client_response_headers(response);
     struct span value;
     char accept[WS_ACCEPT_SIZE];
     const char *extensions[VALUES], *connections[VALUES];
     if (!headers)
         return -ENOMEM;
+    if (aiohttp_client_response_version(response) < 11)
+        return no_handshake("101 by less than HTTP/1.1");
     if (only(headers, "Upgrade", &value) != 1 || !span_is_case(value, SPAN("websocket")))
         return no_handshake("no Upgrade: websocket");
     size_t count = aiohttp_headers_getall(headers, "Connection", connections, VALUES);
@@ -166,8 +169,8 @@ static int check(const struct offer *offer, const aiohttp_headers *headers,
 }
 
 /* The answer was 101: is it one to what we asked? */
-static int begin(aiohttp_client_session *session, const struct offer *offer,
-                 asyncio_stream *stream, const aiohttp_headers *headers, aiohttp_websocket **ret_ws)
+static int begin(aiohttp_client_session *session, const struct offer *offer, asyncio_stream *stream,
+                 const aiohttp_client_response *response, aiohttp_websocket **ret_ws)
 {
     const aiohttp_client_ws_connect_options *options = offer->options;
     struct ws_setup setup = { .limits = &session->limits,
@@ -178,7 +181,7 @@ static int begin(aiohttp_client_session *session, const struct offer *offer,
                               .heartbeat = options->heartbeat,
                               .receive_timeout = options->receive_timeout,
                               .close_time = options->timeout };
-    int r = check(offer, headers, &setup.deflate, &setup.protocol);
+    int r = check(offer, response, &setup.deflate, &setup.protocol);
     return r < 0 ? r : aiohttp__ws_new(&setup, stream, ret_ws);
 }
 
@@ -202,7 +205,7 @@ static int connect_it(aiohttp_client_session *session, const char *url,
         r = asyncio_raise(-AIOHTTP_WS_HANDSHAKE, "the server answered %d",
                           aiohttp_client_response_status(response));
     else {
-        r = begin(session, offer, stream, aiohttp_client_response_headers(response), ret_ws);
+        r = begin(session, offer, stream, response, ret_ws);
         if (r < 0)
             asyncio_stream_abort(stream);
         asyncio_stream_unref(stream);

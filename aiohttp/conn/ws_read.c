@@ -19,7 +19,7 @@ static int tell_end(aiohttp_websocket *ws, int type, aiohttp_ws_message *ret_mes
 /* It was closed before. What the keeper has read until the connection was lost is still given. */
 static int __attribute__((cold)) again(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
 {
-    if (!ws->sent_close && !ws->got_close && ws->begin < ws->end) {
+    if (!ws->is_receiving && !ws->sent_close && !ws->got_close && ws->begin < ws->end) {
         int r = aiohttp__ws_parse(ws, ret_message);
         if (r == PARSE_MESSAGE)
             return 1;
@@ -111,11 +111,20 @@ static int __attribute__((noinline)) next_within(aiohttp_websocket *ws, double s
     return asyncio_timeout_exit(&limit, next(ws, ret_message));
 }
 
+/* Another receives, or closes. */
+static int __attribute__((cold)) refuse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
+{
+    if (!ws->stream)
+        return -ENOTCONN;
+    return ws_is_closed(ws) ? again(ws, ret_message)
+                            : asyncio_raise(-EBUSY, "another task receives");
+}
+
 int(aiohttp_websocket_receive)(aiohttp_websocket *ws, aiohttp_ws_message *ret_message,
                                const aiohttp_websocket_receive_options *options)
 {
     if (__builtin_expect(!ws->stream || ws->is_receiving, 0))
-        return ws->stream ? asyncio_raise(-EBUSY, "another task receives") : -ENOTCONN;
+        return refuse(ws, ret_message);
     aiohttp__ws_take_back(ws);
     if (__builtin_expect(ws_is_closed(ws), 0))
         return again(ws, ret_message);
@@ -166,7 +175,8 @@ int(aiohttp_websocket_receive_bytes)(aiohttp_websocket *ws, const void **ret_dat
     int r = receive_type(ws, AIOHTTP_WS_BINARY, &message, options);
     if (r > 0) {
         *ret_data = message.data;
-        *ret_size = message.size;
+        if (ret_size)
+            *ret_size = message.size;
     }
     return r;
 }

@@ -118,6 +118,7 @@ bool aiohttp__ws_agree(struct span field, const struct ws_deflate *ours,
             .client_forgets = said.client_forgets || ours->client_forgets,
             .server_bits = lesser(said.server_bits ? said.server_bits : 15, ours->server_bits),
             .client_bits = client_bits,
+            .says_server_bits = said.server_bits > 0,
         };
         return true;
     }
@@ -131,7 +132,7 @@ static void write_common(struct bytes *out, const struct ws_deflate *deflate)
         bytes_text(out, "; server_no_context_takeover");
     if (deflate->client_forgets)
         bytes_text(out, "; client_no_context_takeover");
-    if (deflate->server_bits < 15) {
+    if (deflate->server_bits < 15 || deflate->says_server_bits) {
         bytes_text(out, "; server_max_window_bits=");
         aiohttp__bytes_number(out, deflate->server_bits);
     }
@@ -165,7 +166,8 @@ int aiohttp__ws_read_answer(struct span field, const struct ws_deflate *ours,
         int r = read_element(element, &said);
         if (r <= 0 || !ours->is_on || agreed->is_on)
             return -EINVAL;
-        if (said.has_client_bits && !said.client_bits)
+        if (said.has_client_bits &&
+            (!said.client_bits || said.client_bits > ours->client_bits))
             return -EINVAL;
         /* It may not look further back than it was asked to, and must say that it will not. */
         if (ours->server_bits < 15 && (!said.server_bits || said.server_bits > ours->server_bits))

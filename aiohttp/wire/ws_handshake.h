@@ -20,6 +20,7 @@ struct ws_deflate {
     bool is_on;
     bool server_forgets, client_forgets; /* each message begins anew (no_context_takeover) */
     uint8_t server_bits, client_bits;
+    bool says_server_bits;               /* of an answer: also when they are 15 */
 };
 
 /* Is it the base64 of 16 bytes? */

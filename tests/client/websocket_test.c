@@ -163,6 +163,7 @@ static void test_server(void **state)
 static const struct answer_case {
     const char *fields; /* %s: the right accept */
     const char *why;    /* NULL: it is right */
+    const char *version; /* NULL: 1.1 */
 } answers[] = {
 #define GOOD "Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
     { GOOD, NULL },
@@ -181,6 +182,7 @@ static const struct answer_case {
     { GOOD "Sec-WebSocket-Extensions: permessage-deflate; a=1\r\n", "extension" },
     { GOOD "Sec-WebSocket-Extensions: permessage-deflate\r\n"
       "Sec-WebSocket-Extensions: permessage-deflate\r\n", "extension" },
+    { GOOD, "HTTP/1.1", "1.0" },
 };
 
 /* The first frame comes with the head. */
@@ -195,7 +197,8 @@ static int answers_badly(asyncio_stream *stream, void *data)
     if (key)
         aiohttp__ws_accept((struct span){ key + 19, WS_KEY_SIZE }, accept);
     snprintf(fields, sizeof fields, answer->fields, accept);
-    int size = snprintf(text, sizeof text, "HTTP/1.1 101 Yes\r\n%s\r\n\x81\x02hi", fields);
+    int size = snprintf(text, sizeof text, "HTTP/%s 101 Yes\r\n%s\r\n\x81\x02hi",
+                        answer->version ? answer->version : "1.1", fields);
     r = asyncio_stream_write(stream, text, size);
     char byte;
     while (r >= 0 && (r = asyncio_stream_read(stream, &byte, 1)) > 0)

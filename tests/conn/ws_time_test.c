@@ -299,6 +299,33 @@ static int while_receiving(struct pair *pair)
     return settle();
 }
 
+/* Who asks for a message while another closes is told that there is none. */
+static int receive_while_closing(struct pair *pair)
+{
+    struct raw raw;
+    asyncio_task *closer;
+    aiohttp_ws_message message;
+    struct ws_setup setup = setup_of(true, &limits);
+    int r = raw_open(&raw, pair, &setup);
+    if (r < 0)
+        return r;
+    START(closer, close_it, raw.ws);
+    if ((r = asyncio_sleep(1)) < 0)
+        return r;
+    for (int i = 0; i < 4; i++) {
+        CHECK_IS(aiohttp_websocket_receive(raw.ws, &message), 0);
+        CHECK_IS(message.type, AIOHTTP_WS_CLOSING);
+    }
+    CHECK_IS(aiohttp_websocket_receive(raw.ws, &message), -ASYNCIO_INVALID_STATE);
+    CHECK(!asyncio_task_done(closer));
+    if ((r = peer_sends(&raw, 0x88, "\x03\xe9", 2)) < 0)
+        return r;
+    CHECK_IS(join(closer), 0);
+    CHECK_IS(aiohttp_websocket_close_code(raw.ws), 1001);
+    aiohttp_websocket_unref(raw.ws);
+    return settle();
+}
+
 /* Several tasks close; one is cancelled, which cuts it for all. */
 static int closed_twice(struct pair *pair)
 {
@@ -397,6 +424,7 @@ static void test_close(void **state)
     (void)state;
     with_pair(unanswered);
     with_pair(while_receiving);
+    with_pair(receive_while_closing);
     with_pair(closed_twice);
     with_pair(by_hand);
     with_pair(torn);

@@ -92,6 +92,9 @@ static void test_offers(void **state)
            "permessage-deflate; server_max_window_bits=8");
     agrees("permessage-deflate;server_no_context_takeover ; client_no_context_takeover", 15,
            "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
+    /* who asks for it is told so, whatever it is (RFC 7692, 7.1.2.1) */
+    agrees("permessage-deflate; server_max_window_bits=15", 15,
+           "permessage-deflate; server_max_window_bits=15");
     /* the first that can be kept */
     agrees("x-other; a=1, permessage-deflate; unknown, permessage-deflate; "
            "server_max_window_bits=12, permessage-deflate", 15,
@@ -155,6 +158,13 @@ static void test_answers(void **state)
                      -EINVAL);
     assert_int_equal(answered("permessage-deflate; server_no_context_takeover; "
                               "server_max_window_bits=11", ten, &agreed), -EINVAL);
+    /* no more than was offered (RFC 7692, 7.1.2.2) */
+    assert_int_equal(answered("permessage-deflate; server_no_context_takeover; "
+                              "server_max_window_bits=10; client_max_window_bits=12",
+                              ten, &agreed), 0);
+    assert_int_equal(answered("permessage-deflate; server_no_context_takeover; "
+                              "server_max_window_bits=10; client_max_window_bits=13",
+                              ten, &agreed), -EINVAL);
     char room[200];
     struct bytes out = bytes_in(room, sizeof room);
     aiohttp__ws_write_offer(&out, &ten);
