@@ -132,6 +132,12 @@ int asyncio__posix_recv_datagrams(struct posix *posix, struct descriptor *descri
     return n < 0 ? asyncio__posix_recv_failed(ready, errno) : n;
 }
 
+/* Nobody tells when an AF_UNIX socket that one is not connected with has room again. */
+static bool is_to_path(const struct asyncio_datagram *datagram)
+{
+    return datagram->address_size && datagram->address.ss_family == AF_UNIX;
+}
+
 int asyncio__posix_send_datagrams(struct posix *posix, struct descriptor *descriptor,
                                   uint8_t *ready, struct op *op)
 {
@@ -143,6 +149,8 @@ int asyncio__posix_send_datagrams(struct posix *posix, struct descriptor *descri
                     : send_many(posix, descriptor, op);
         if (n > 0)
             op->done += (size_t)n;
+        else if (n < 0 && errno == EAGAIN && is_to_path(&op->datagrams[op->done]))
+            return -EAGAIN;
         else if (n < 0 && errno == EAGAIN)
             *ready &= (uint8_t)~READY_OUT;
         else if (n < 0 && errno != EINTR)

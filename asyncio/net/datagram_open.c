@@ -9,12 +9,8 @@
 
 #include "base/alloc.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 
 enum { HIGH = 65536, LOW = 16384 };
 
@@ -25,7 +21,7 @@ struct opening {
     asyncio_datagram_transport *transport; /* NULL: it has begun */
     struct addresses locals, remotes;
     sock socket;
-    bool is_open;
+    bool is_open, is_adopted;
     /* of the connect under way */
     struct awaited awaited;
     asyncio_task *task;
@@ -35,7 +31,10 @@ struct opening {
 static void close_socket(struct opening *opening)
 {
     struct net *net = opening->transport->net;
-    if (opening->is_open)
+    int number;
+    if (opening->is_open && opening->is_adopted) /* it is the caller's again */
+        (void)net->backend->type->detach(net->backend, opening->socket, &number);
+    else if (opening->is_open)
         (void)net->backend->type->close(net->backend, opening->socket);
     opening->is_open = false;
 }
@@ -133,6 +132,8 @@ static int bind_local(struct opening *opening, int family)
     int r = -EADDRNOTAVAIL;
     for (size_t i = 0; i < opening->locals.count && r < 0; i++) {
         const struct address *local = &opening->locals.items[i];
+        if (family == AF_UNIX)
+            asyncio__path_clear(opening->transport->net, local);
         if (local->name.ss_family == family)
             r = backend->type->bind(backend, opening->socket, (const struct sockaddr *)&local->name,
                                     local->size);
@@ -177,6 +178,28 @@ static int try_addresses(struct opening *opening, const endpoint_options *option
     return r;
 }
 
+/* The one address that a path is; none for NULL. */
+static int find_path(const char *path, int port, struct addresses *addresses)
+{
+    if (port)
+        return asyncio_raise(-EINVAL, "a path has no port");
+    if (!path)
+        return 0;
+    addresses->items = asyncio__calloc(1, sizeof *addresses->items);
+    if (!addresses->items)
+        return -ENOMEM;
+    addresses->count = 1;
+    int r = asyncio__address_of_path(path, addresses->items);
+    return r < 0 ? asyncio_raise(r, "%s is no path of a socket: %s", path, asyncio_error_text(r))
+                 : r;
+}
+
+static int find_paths(struct opening *opening, const endpoint_options *options)
+{
+    int r = find_path(options->local_host, options->local_port, &opening->locals);
+    return r < 0 ? r : find_path(options->remote_host, options->remote_port, &opening->remotes);
+}
+
 static int resolve_both(struct opening *opening, const endpoint_options *options)
 {
     struct net *net = opening->transport->net;
@@ -190,6 +213,31 @@ static int resolve_both(struct opening *opening, const endpoint_options *options
         r = asyncio__resolve(net, options->remote_host, options->remote_port, &hints,
                              &opening->remotes);
     return r;
+}
+
+static int open_socket(struct opening *opening, const endpoint_options *options)
+{
+    int r = options->family == AF_UNIX ? find_paths(opening, options)
+                                       : resolve_both(opening, options);
+    return r < 0 ? r : try_addresses(opening, options);
+}
+
+/* One that the caller has made. */
+static int adopt_socket(struct opening *opening, const endpoint_options *options)
+{
+    struct backend *backend = opening->transport->net->backend;
+    if (options->local_host || options->local_port || options->remote_host ||
+        options->remote_port || options->family || options->reuse_port || options->allow_broadcast)
+        return asyncio_raise(-EINVAL, "options for a socket of its own, and sock, can not be "
+                                      "specified at the same time");
+    int type = 0, r = backend->type->adopt(backend, options->sock, &opening->socket);
+    if (r < 0)
+        return r;
+    opening->is_open = opening->is_adopted = true;
+    r = backend->type->getsockopt(backend, opening->socket, SOL_SOCKET, SO_TYPE, &type,
+                                  &(socklen_t){ sizeof type });
+    return r >= 0 && type != SOCK_DGRAM ? asyncio_raise(-EINVAL, "A datagram socket was expected")
+                                        : r;
 }
 
 /* ---- the whole ---- */
@@ -270,7 +318,7 @@ int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
                                            asyncio_datagram_transport **ret_transport,
                                            const endpoint_options *options)
 {
-    static const endpoint_options none = { .size = sizeof none };
+    static const endpoint_options none = { .size = sizeof none, .sock = ASYNCIO__DEFAULT_SOCK };
     net_check_scopes(NET_CALLER());
     if (!options)
         options = &none;
@@ -287,9 +335,7 @@ int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
         return r;
     asyncio_task *task = task_current();
     task_hold(task, &opening->held, drop);
-    r = resolve_both(opening, options);
-    if (r >= 0)
-        r = try_addresses(opening, options);
+    r = options->sock >= 0 ? adopt_socket(opening, options) : open_socket(opening, options);
     if (r >= 0 && factory)
         r = make_protocol(opening->transport, factory, options->data);
     task_let_go(task, &opening->held);
@@ -306,83 +352,4 @@ int(asyncio_loop_create_datagram_endpoint)(asyncio_loop *loop,
         return r;
     *ret_transport = transport;
     return 0;
-}
-
-/* ---- the socket's own ---- */
-
-int asyncio_datagram_transport_sockname(const asyncio_datagram_transport *transport,
-                                        struct sockaddr_storage *ret_address, socklen_t *ret_size)
-{
-    struct address address;
-    if (transport->is_shut)
-        return -ECONNRESET;
-    struct backend *backend = transport->net->backend;
-    int r = backend->type->getsockname(backend, transport->socket, &address.name, &address.size);
-    if (r < 0)
-        return r;
-    *ret_address = address.name;
-    if (ret_size)
-        *ret_size = address.size;
-    return 0;
-}
-
-static int change_group(asyncio_datagram_transport *transport, const char *group,
-                        const char *interface, int name, int name6)
-{
-    struct backend *backend = transport->net->backend;
-    struct ip_mreq four = { .imr_interface.s_addr = htonl(INADDR_ANY) };
-    struct ipv6_mreq six = { .ipv6mr_interface = 0 };
-    if (transport->is_shut)
-        return -ECONNRESET;
-    int r = asyncio__loop_check(transport->net->loop);
-    if (r < 0)
-        return r;
-    if (group && inet_pton(AF_INET, group, &four.imr_multiaddr) == 1) {
-        if (interface && inet_pton(AF_INET, interface, &four.imr_interface) != 1)
-            return -EINVAL;
-        return backend->type->setsockopt(backend, transport->socket, IPPROTO_IP, name, &four,
-                                         sizeof four);
-    }
-    if (!group || inet_pton(AF_INET6, group, &six.ipv6mr_multiaddr) != 1)
-        return -EINVAL;
-    char *end = NULL;
-    if (interface) {
-        six.ipv6mr_interface = (unsigned)strtoul(interface, &end, 10);
-        if (end == interface || *end)
-            return -EINVAL;
-    }
-    return backend->type->setsockopt(backend, transport->socket, IPPROTO_IPV6, name6, &six,
-                                     sizeof six);
-}
-
-int asyncio_datagram_transport_join_group(asyncio_datagram_transport *transport, const char *group,
-                                          const char *interface)
-{
-    return change_group(transport, group, interface, IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP);
-}
-
-int asyncio_datagram_transport_leave_group(asyncio_datagram_transport *transport, const char *group,
-                                           const char *interface)
-{
-    return change_group(transport, group, interface, IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP);
-}
-
-int asyncio_datagram_transport_set_multicast(asyncio_datagram_transport *transport, int ttl,
-                                             int loop)
-{
-    struct sockaddr_storage address;
-    int r = asyncio_datagram_transport_sockname(transport, &address, NULL);
-    if (r >= 0)
-        r = asyncio__loop_check(transport->net->loop);
-    if (r < 0)
-        return r;
-    struct backend *backend = transport->net->backend;
-    bool six = address.ss_family == AF_INET6;
-    int level = six ? IPPROTO_IPV6 : IPPROTO_IP;
-    r = backend->type->setsockopt(backend, transport->socket, level,
-                                  six ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, &ttl, sizeof ttl);
-    return r < 0 ? r
-                 : backend->type->setsockopt(backend, transport->socket, level,
-                                             six ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, &loop,
-                                             sizeof loop);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A server's sockets: from addresses, paths and descriptors to sockets that listen; and their end.
  * All or none: when one cannot be had, those before it are closed again. */
+#include "net/resolve.h"
 #include "net/server.h"
 
 #include <errno.h>
@@ -73,17 +74,6 @@ static int set_options(struct asyncio_server *server, sock socket, int family)
     return r;
 }
 
-/* What is left of a server that has ended, at a path that is wanted now: CPython removes any
- * socket that is there. */
-static void remove_stale(struct asyncio_server *server, const struct address *address)
-{
-    char path[ADDRESS_TEXT_SIZE];
-    uint64_t file[2];
-    if (asyncio__address_format(address, path, sizeof path) >= 0 && path[0] != '@' &&
-        type_of(server)->path_id(backend_of(server), path, file) >= 0)
-        (void)type_of(server)->path_remove(backend_of(server), path);
-}
-
 /* Binds to `address`. A second address of a server that may have any port gets that of the first,
  * if it is free there. */
 static int bind_to(struct asyncio_server *server, sock socket, const struct address *address)
@@ -98,7 +88,7 @@ static int bind_to(struct asyncio_server *server, sock socket, const struct addr
             return 0;
     }
     if (is_unix)
-        remove_stale(server, address);
+        asyncio__path_clear(server->net, address);
     return type->bind(backend_of(server), socket, (const struct sockaddr *)&address->name,
                       address->size);
 }

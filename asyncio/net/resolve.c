@@ -63,3 +63,12 @@ int asyncio__resolve(struct net *net, const char *host, int port,
     *ret_addresses = (struct addresses){ items, count };
     return 0;
 }
+
+void asyncio__path_clear(struct net *net, const struct address *address)
+{
+    char path[ADDRESS_TEXT_SIZE];
+    uint64_t file[2];
+    if (asyncio__address_format(address, path, sizeof path) >= 0 && path[0] != '@' &&
+        net->backend->type->path_id(net->backend, path, file) >= 0)
+        (void)net->backend->type->path_remove(net->backend, path);
+}

@@ -15,3 +15,7 @@ struct resolve_hints {
  * -ENOMEM, -ECANCELED. Suspends. */
 int asyncio__resolve(struct net *net, const char *host, int port,
                      const struct resolve_hints *hints, struct addresses *ret_addresses);
+
+/* Removes what is left, at a path that is wanted now, of a socket that has ended: any socket that
+ * is there, as CPython does. */
+void asyncio__path_clear(struct net *net, const struct address *address);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams: UDP sockets, by straight-line calls or by callbacks.
+/* Datagrams: UDP and AF_UNIX sockets, by straight-line calls or by callbacks.
  *
  *     asyncio_datagram_transport *udp;
  *     char text[1500];
@@ -30,7 +30,7 @@
  * SOURCE     CPython's Lib/asyncio/selector_events.py (_SelectorDatagramTransport). */
 #pragma once
 
-#include <asyncio/loop.h>
+#include <asyncio/connect.h>
 #include <sys/socket.h>
 
 ASYNCIO__BEGIN
@@ -77,20 +77,25 @@ typedef asyncio_datagram_protocol *asyncio_datagram_protocol_factory(void *data)
 
 typedef struct asyncio_loop_create_datagram_endpoint_options {
     size_t size ASYNCIO__DEFAULT(sizeof(asyncio_loop_create_datagram_endpoint_options));
-    const char *local_host ASYNCIO__0;   /* to bind to; NULL with a port: all interfaces */
+    /* to bind to; NULL with a port: all interfaces. With AF_UNIX a path, or "@name" of the abstract
+     * kind: a socket that is there is removed first, and the file stays, as in CPython */
+    const char *local_host ASYNCIO__0;
     int local_port ASYNCIO__0;
     const char *remote_host ASYNCIO__0;  /* to connect with; NULL: nobody */
     int remote_port ASYNCIO__0;
-    int family ASYNCIO__0;               /* AF_INET, AF_INET6, 0: either */
+    int family ASYNCIO__0;               /* AF_INET, AF_INET6, 0: either of these; AF_UNIX */
     int reuse_port ASYNCIO__0;
     int allow_broadcast ASYNCIO__0;
+    /* a datagram socket, in place of all of the above; taken on success */
+    int sock ASYNCIO__DEFAULT(ASYNCIO__DEFAULT_SOCK);
     void *data ASYNCIO__0;               /* the factory's argument */
 } asyncio_loop_create_datagram_endpoint_options;
 
 /* Makes an endpoint for what `factory` makes (NULL: it is received and sent by calls). `loop` is
  * the running one. A factory's connection_made has been called when it returns. ret_transport
- * returns new. -ASYNCIO_OTHER_LOOP, -ASYNCIO_RESOLVE, -EADDRINUSE,
- * -EACCES and so on, -ENOMEM, -ECANCELED. Suspends. */
+ * returns new. -ASYNCIO_OTHER_LOOP, -ASYNCIO_RESOLVE, -EADDRINUSE, -EACCES and so on, -EINVAL
+ * (options that exclude one another, `.sock` is of another kind), -EBADF and -EBUSY (`.sock`),
+ * -ENOMEM, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_datagram_endpoint(
     asyncio_loop *loop, asyncio_datagram_protocol_factory *factory,
     asyncio_datagram_transport **ret_transport,
@@ -99,7 +104,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_create_datagram_endpoint(
 #define asyncio__datagram_endpoint_m(loop, factory, ret_transport, ...)                            \
     asyncio__datagram_endpoint_v(                                                                  \
         loop, factory, ret_transport,                                                              \
-        ASYNCIO__OPTIONS(asyncio_loop_create_datagram_endpoint_options, (), __VA_ARGS__))
+        ASYNCIO__OPTIONS(asyncio_loop_create_datagram_endpoint_options,                            \
+                         (.sock = ASYNCIO__DEFAULT_SOCK, ), __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__datagram_endpoint_v(
     asyncio_loop *loop, asyncio_datagram_protocol_factory *factory,
     asyncio_datagram_transport **ret_transport,
@@ -116,7 +122,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_datagram_transport_receive(
 
 /* Sends all of them, after those of others, waiting while the socket takes no more; returns
  * `count`. After an error those before the one that failed are sent. -EMSGSIZE, -EDESTADDRREQ,
- * -ECONNREFUSED and so on, -ECONNRESET when it is closed, -ECANCELED. Suspends. */
+ * -ECONNREFUSED and so on, -ECONNRESET when it is closed, -ECANCELED. -EAGAIN: the AF_UNIX socket
+ * that an address names is full; only who is connected with it can wait for it. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_datagram_transport_send(
     asyncio_datagram_transport *transport, asyncio_datagram *datagrams, size_t count);
 
@@ -165,6 +172,13 @@ ASYNCIO_API int asyncio_datagram_transport_set_write_buffer_limits(
 ASYNCIO_API int asyncio_datagram_transport_sockname(const asyncio_datagram_transport *transport,
                                                     struct sockaddr_storage *ret_address,
                                                     socklen_t *ret_size);
+
+/* What is known of it, as text: "sockname", "peername" (whom it is connected with: -ENOTCONN when
+ * nobody), "socket", the number of the descriptor, which stays the endpoint's (none of a simulated
+ * one). Stores it in `data` and returns its length. -ENOENT where there is nothing of that name,
+ * -ENOSPC, -ECONNRESET when it is closed. Does not suspend. */
+ASYNCIO_API int asyncio_datagram_transport_get_extra_info(
+    const asyncio_datagram_transport *transport, const char *name, char *data, size_t size);
 
 /* Closes: what sendto keeps goes out first. Twice is harmless. Does not suspend. */
 ASYNCIO_API void asyncio_datagram_transport_close(asyncio_datagram_transport *transport);

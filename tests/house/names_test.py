@@ -58,7 +58,7 @@ METHODS = {
     "StreamReader": "at_eof exception feed_data feed_eof read readexactly readline readuntil set_exception",
     "StreamWriter": "can_write_eof close drain get_extra_info is_closing start_tls wait_closed write write_eof writelines",
     "WriteTransport": "abort get_write_buffer_limits get_write_buffer_size set_write_buffer_limits",
-    "DatagramTransport": "abort close get_protocol get_write_buffer_size is_closing sendto set_protocol set_write_buffer_limits",
+    "DatagramTransport": "abort close get_extra_info get_protocol get_write_buffer_size is_closing sendto set_protocol set_write_buffer_limits",
     "DatagramProtocol": "",
     "SubprocessTransport": "close get_pid get_pipe_transport get_protocol get_returncode is_closing kill send_signal set_protocol terminate",
     "SubprocessProtocol": "",
