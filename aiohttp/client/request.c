@@ -80,8 +80,8 @@ static bool is_lost(int r)
 /* The connection had been closed before we asked, and nobody has seen the request. */
 static bool was_stale(const struct aiohttp_client_request *request, int r)
 {
-    return is_lost(r) && request->was_reused && !request->has_bytes && !request->is_fresh &&
-           is_idempotent(request);
+    return is_lost(r) && !request->has_source_failed && request->was_reused &&
+           !request->has_bytes && !request->is_fresh && is_idempotent(request);
 }
 
 static bool is_temporary(int status, int error)
@@ -123,7 +123,7 @@ static bool is_repeated(struct aiohttp_client_request *request, const aiohttp_cl
         (!retry->any_method && !is_idempotent(request)))
         return false;
     if (retry->retry ? !retry->retry(status, error, attempt, retry->data)
-                     : !is_temporary(status, error))
+                     : request->has_source_failed || !is_temporary(status, error))
         return false;
     for (int i = 1; i < attempt && delay < most; i++)
         delay *= 2;

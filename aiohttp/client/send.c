@@ -350,14 +350,14 @@ static int converse(struct aiohttp_client_request *request, aiohttp_client_respo
     while (r == 0);
     r = wait_over(&response->wait, r);
     if (response->upload) {
-        int failed = aiohttp__upload_error(response);
-        int ended = aiohttp__upload_end(response);
-        if (r < 0 && r != -ECANCELED && failed < 0) {
-            if (failed == -ETIMEDOUT)
+        int failed, ended = aiohttp__upload_end(response, &failed);
+        if (ended < 0)
+            r = ended;
+        else if (r < 0 && r != -ECANCELED && failed < 0) {
+            if (failed == -ETIMEDOUT || request->has_source_failed)
                 response->phase = AIOHTTP_PHASE_WRITE;
             r = failed;
-        } else if (ended == -ECANCELED)
-            r = ended;
+        }
     }
     return r;
 }
@@ -393,7 +393,7 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
     struct route *route = NULL;
     aiohttp_url *proxy = NULL;
     aiohttp_client_response *response = NULL;
-    request->has_bytes = request->was_reused = false;
+    request->has_bytes = request->was_reused = request->has_source_failed = false;
     request->phase = AIOHTTP_PHASE_NONE;
     int r = proxy_of(request, &proxy);
     if (r >= 0)
@@ -404,7 +404,8 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
         r = head_of(request, response, route);
         if (r >= 0)
             r = converse(request, response);
-        if (r < 0 && r != -ECANCELED && r != -ENOMEM && r != -EINVAL)
+        if (r < 0 && r != -ECANCELED && r != -ENOMEM && r != -EINVAL &&
+            !request->has_source_failed)
             r = aiohttp__response_raise(response, r);
     }
     if (response) {

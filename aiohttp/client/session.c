@@ -444,6 +444,7 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
         .options = options ? options : defaults_of(),
         .method = span_of(made ? made : method),
         .started = asyncio_loop_time(loop),
+        .asked = asyncio_task_cancelling(asyncio_current_task()),
         .is_upgrade = is_upgrade,
     };
     request.skips = (uint8_t)(session->skips | skips_of(request.options->skip_auto_headers));

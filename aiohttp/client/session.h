@@ -85,10 +85,12 @@ struct aiohttp_client_request {
     const aiohttp_client_timeout *timeout;
     struct ask_body body;
     double started, total;    /* moments; total: NEVER: no limit */
+    int asked;                /* how often its task had been asked to end when it began */
     aiohttp_client_phase phase;
     size_t next;              /* the middleware that is called next */
     bool has_left_origin;     /* secrets stay behind */
     bool was_reused, has_bytes; /* of the last try */
+    bool has_source_failed;   /* of the last try: its body, and not the connection */
     bool is_fresh;            /* of the next try: not on a connection that was used */
     bool is_upgrade;
     uint8_t skips;            /* enum skipped, the session's among them */
@@ -203,11 +205,10 @@ int64_t aiohttp__body_length(const struct aiohttp_client_request *request);
  * response->upload is there. */
 int aiohttp__upload_begin(struct aiohttp_client_request *request,
                           aiohttp_client_response *response);
-/* The answer has come, or nobody wants it any more: ends the task. What the sending failed with, 0
- * when it was ended early. Suspends. */
-int aiohttp__upload_end(aiohttp_client_response *response);
-/* The error that the sending failed with, or 0. */
-int aiohttp__upload_error(const aiohttp_client_response *response);
+/* The answer has come, or nobody wants it any more: ends the task, which is there. *ret_failed: what
+ * the sending had failed with before, with its record, or 0. 0, or -ECANCELED when the running task
+ * was cancelled meanwhile. Suspends. */
+int aiohttp__upload_end(aiohttp_client_response *response, int *ret_failed);
 
 /* --- send.c --- */
 /* One try: sends the request and waits for the head of its answer. */

@@ -30,7 +30,10 @@ static int told(struct upload *upload)
 /* What came of a write: its time limit is over, where it has one of its own. */
 static int over(struct upload *upload, int r)
 {
-    return upload->task ? wait_over(&upload->response->upload_wait, r) : r;
+    if (upload->task)
+        r = wait_over(&upload->response->upload_wait, r);
+    upload->is_lost |= r < 0;
+    return r;
 }
 
 /* The rest of the coded form, or as much as `how` asks for. */
@@ -56,7 +59,7 @@ static int write_plain(struct upload *upload, struct span data)
 {
     struct exchange *exchange = &upload->response->http.exchange;
     if (!upload->task)
-        return exchange->type->write(exchange, data.data, data.size, true);
+        return over(upload, exchange->type->write(exchange, data.data, data.size, true));
     int r;
     do {
         size_t size = data.size < MOST ? data.size : MOST;
@@ -119,7 +122,9 @@ static void ended(struct upload *upload)
         return;
     }
     response->http.exchange.closes = true;
-    if (!upload->is_ending && r != -ECONNRESET && r != -EPIPE && response->connection)
+    /* Only on what has lost the connection the answer may still come. */
+    bool may_come = upload->is_lost && (r == -ECONNRESET || r == -EPIPE);
+    if (!upload->is_ending && !may_come && response->connection)
         asyncio_stream_abort(response->connection->stream);
 }
 
@@ -128,7 +133,7 @@ static int send_all(void *data)
     struct upload *upload = data;
     upload->result = write_all(upload);
     ended(upload);
-    return 0;
+    return upload->result; /* with its record, for who awaits it */
 }
 
 static bool is_small(const struct aiohttp_client_request *request)
@@ -151,6 +156,7 @@ int aiohttp__upload_begin(struct aiohttp_client_request *request,
     if ((!body->is_bytes && !body->payload) || is_small(request)) {
         int r = write_all(&own);
         response->upload_complete = r >= 0;
+        request->has_source_failed = r < 0 && !own.is_lost;
         if (response->head_limit != ASYNCIO_NONE)
             response->sent_at = asyncio_loop_time(response->session->loop);
         return r;
@@ -177,41 +183,33 @@ int aiohttp__upload_begin(struct aiohttp_client_request *request,
     return 0;
 }
 
-int aiohttp__upload_error(const aiohttp_client_response *response)
-{
-    return response->upload && response->upload->is_done ? response->upload->result : 0;
-}
-
-int aiohttp__upload_end(aiohttp_client_response *response)
+int aiohttp__upload_end(aiohttp_client_response *response, int *ret_failed)
 {
     struct upload *upload = response->upload;
-    if (!upload)
-        return 0;
+    asyncio_task *task = upload->task;
+    bool was_done = upload->is_done;
     int r = 0;
     upload->is_ending = true;
-    if (!upload->is_done) {
+    if (!was_done) {
         response->http.exchange.closes = true;
-        asyncio_task_cancel(upload->task);
+        asyncio_task_cancel(task);
     }
-    /* It lives in this request: also who is cancelled waits until it has let go. */
-    while (!asyncio_task_done(upload->task)) {
-        int awaited = asyncio_await(upload->task);
-        if (asyncio_task_done(upload->task)) {
-            if (awaited == -ECANCELED && asyncio_task_cancelling(asyncio_current_task()))
-                r = awaited;
-            break;
-        }
-        r = awaited == -ECANCELED ? awaited : r;
-        asyncio_task_cancel(upload->task);
+    /* It lives in this request: also who is cancelled waits until it has let go. Its result does
+     * not tell who was: a cancellation of who waits is passed on to it. */
+    while (!asyncio_task_done(task)) {
+        int awaited = asyncio_await(task);
+        bool is_asked = asyncio_task_cancelling(asyncio_current_task()) > upload->request->asked;
+        if (!asyncio_task_done(task)) {
+            r = awaited < 0 ? awaited : r;
+            asyncio_task_cancel(task);
+        } else if (is_asked)
+            r = -ECANCELED;
     }
-    if (!upload->is_done)
-        upload->result = -ECANCELED; /* it never began */
-    if (!r)
-        r = upload->result;
-    if (!response->upload_complete && r == -ECANCELED)
-        r = 0;
+    int failed = asyncio_await(task); /* it is done: this has its record */
+    *ret_failed = was_done && failed < 0 ? failed : 0;
+    upload->request->has_source_failed = *ret_failed && !upload->is_lost;
     aiohttp__wait_remove(&response->upload_wait);
-    asyncio_task_unref(upload->task);
+    asyncio_task_unref(task);
     aiohttp__encoder_free(upload->encoder);
     asyncio_mem_free(upload);
     response->upload = NULL;

@@ -14,6 +14,7 @@ struct upload {
     int64_t sent, length; /* before compression; length: -1: not known */
     int result;
     bool is_done;
+    bool is_lost;         /* what it failed with came of a write, and not of its source */
     bool is_ending;       /* its request has its answer, or gives up */
     bool is_awaited;      /* its request waits for the answer */
 };
