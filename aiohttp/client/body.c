@@ -53,10 +53,18 @@ static int begin_anew(const aiohttp_client_request_options *options)
                : r;
 }
 
+static int open_file(struct ask_body *body, const char *path)
+{
+    int r = aiohttp_file_payload_new(path, &body->payload);
+    return r < 0 && r != -ENOMEM && r != -ECANCELED && r != -EINVAL
+               ? asyncio_raise(r, "the body, %s: %s", path, asyncio_error_text(r))
+               : r;
+}
+
 static int make_payload(struct ask_body *body, const aiohttp_client_request_options *options)
 {
     if (options->file)
-        return aiohttp_file_payload_new(options->file, &body->payload);
+        return open_file(body, options->file);
     if (options->form)
         return aiohttp_source_payload_new(
             read_form, &body->payload, .length = aiohttp_form_data_length(options->form),
@@ -101,6 +109,8 @@ int aiohttp__body_begin_of(struct aiohttp_client_request *request)
     if (count > 1)
         return asyncio_raise(-EINVAL, "a request has one body: %u of .body, .text, .file, .form, "
                                       ".multipart, .json, .generator, .payload are set", count);
+    if (options->body_size && !options->body)
+        return asyncio_raise(-EINVAL, "a body of %zu bytes is NULL", options->body_size);
     if (options->content_type && !aiohttp__is_value(span_of(options->content_type)))
         return asyncio_raise(-EINVAL, "this is no content type");
     if (options->body || options->body_size) {

@@ -9,6 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Of a jar's cookies in a request, with what is between them: the rest is left out, as curl has it.
+ * Whoever may set cookies for a domain could else make every request to all of it fail. */
+enum { SENT_MOST = 49152 };
+
 /* The cookies that a request gets; the array's memory is asyncio_mem's. */
 struct chosen {
     struct cookie **cookies;
@@ -88,7 +92,7 @@ void aiohttp__cookie_jar_write(aiohttp_cookie_jar *jar, const aiohttp_url *url,
                                const aiohttp_multi_dict *own, struct bytes *out)
 {
     struct chosen chosen;
-    size_t from = out->size;
+    size_t from = out->size, left = SENT_MOST;
     int r = choose_all(jar, url, &chosen);
     if (r < 0) {
         out->error = out->error ? out->error : r;
@@ -96,8 +100,10 @@ void aiohttp__cookie_jar_write(aiohttp_cookie_jar *jar, const aiohttp_url *url,
     }
     for (size_t i = 0; i < chosen.count; i++) {
         const aiohttp_cookie *cookie = &chosen.cookies[i]->shown;
-        if (own && aiohttp_multi_dict_contains(own, cookie->name))
+        size_t size = strlen(cookie->name) + strlen(cookie->coded_value) + 3;
+        if ((own && aiohttp_multi_dict_contains(own, cookie->name)) || size > left)
             continue;
+        left -= size;
         if (out->size > from)
             bytes_text(out, "; ");
         bytes_text(out, cookie->name);

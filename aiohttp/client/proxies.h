@@ -30,6 +30,9 @@ enum proxy_kind { PROXY_NONE, PROXY_HTTP, PROXY_HTTPS, PROXY_SOCKS5, PROXY_SOCKS
 /* What kind of proxy a URL is; PROXY_NONE: none that we know. */
 enum proxy_kind aiohttp__proxy_kind(const aiohttp_url *proxy);
 
+/* Whether it is of such a kind, and says where it is. */
+bool aiohttp__is_proxy(const aiohttp_url *proxy);
+
 /* The port of a proxy's URL, or its scheme's: 80, 443, 1080. */
 int aiohttp__proxy_port(const aiohttp_url *proxy);
 

@@ -28,6 +28,11 @@ enum proxy_kind aiohttp__proxy_kind(const aiohttp_url *proxy)
     return PROXY_NONE;
 }
 
+bool aiohttp__is_proxy(const aiohttp_url *proxy)
+{
+    return aiohttp__proxy_kind(proxy) != PROXY_NONE && aiohttp_url_raw_host(proxy);
+}
+
 int aiohttp__proxy_port(const aiohttp_url *proxy)
 {
     int port = aiohttp_url_explicit_port(proxy);
@@ -95,7 +100,7 @@ static int url_of(const char *name, const char *value, aiohttp_url **ret_proxy)
     asyncio_mem_free(text);
     if (r == -ENOMEM)
         return r;
-    if (r >= 0 && (!aiohttp_url_raw_host(proxy) || aiohttp__proxy_kind(proxy) == PROXY_NONE)) {
+    if (r >= 0 && !aiohttp__is_proxy(proxy)) {
         aiohttp_url_unref(proxy);
         r = -AIOHTTP_INVALID_URL;
     }

@@ -183,8 +183,13 @@ static int next(struct aiohttp_client_request *request, aiohttp_client_response 
                    : asyncio_raise(-AIOHTTP_BODY_SENT, "the body was sent, and cannot be again");
     }
     const aiohttp_client_middleware_entry *entry = &entries[request->next++];
-    int r = entry->middleware(request, next, ret_response, entry->data);
+    aiohttp_client_response *response = NULL;
+    int r = entry->middleware(request, next, &response, entry->data);
     request->next--;
+    if (r >= 0 && !response)
+        return asyncio_raise(-EINVAL, "a middleware gave neither an answer nor an error");
+    if (r >= 0)
+        *ret_response = response;
     return r;
 }
 
@@ -259,8 +264,6 @@ static int run(struct aiohttp_client_request *request, aiohttp_client_response *
         int r = send_through(request, is_followed, &response);
         if (r < 0)
             return r;
-        if (!response)
-            return asyncio_raise(-EINVAL, "a middleware gave neither an answer nor an error");
         keep_cookies(request, response);
         r = is_followed ? aiohttp__redirect(request, response) : 0;
         if (r > 0 && *count >= redirects_of(request))

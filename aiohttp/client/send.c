@@ -180,7 +180,7 @@ static int write_cookies(struct aiohttp_client_request *request, struct bytes *o
         r = out->error;
     }
     aiohttp_multi_dict_unref(own);
-    return r;
+    return r == -EINVAL ? asyncio_raise(r, "what is among the cookies is none") : r;
 }
 
 static bool has_authorization(const struct aiohttp_client_request *request)
@@ -222,10 +222,8 @@ static int write_authorization(struct aiohttp_client_request *request, struct by
 {
     const aiohttp_client_request_options *options = request->options;
     const aiohttp_client_session *session = request->session;
-    const char *user = aiohttp_url_user(request->url);
-    const char *password = aiohttp_url_password(request->url);
-    if (user)
-        aiohttp__basic_write(out, span_of(user), span_of(password ? password : ""));
+    if (aiohttp_url_raw_user(request->url) || aiohttp_url_raw_password(request->url))
+        aiohttp__url_authorization(out, request->url);
     else if (options->authorization && !request->has_left_origin)
         bytes_text(out, options->authorization);
     else if (session->authorization &&
@@ -269,6 +267,8 @@ static int write_head(struct aiohttp_client_request *request, aiohttp_client_res
     if (!has_host)
         asking.host = span_of(aiohttp_url_host_port_subcomponent(request->url));
     int r = write_authorization(request, &texts->authorization);
+    if (r == -EINVAL)
+        return asyncio_raise(r, "the URL's user or password cannot be sent as Basic");
     if (r >= 0)
         r = write_cookies(request, &texts->cookie);
     if (r >= 0 && route->proxy && !route->is_tls) {
@@ -380,10 +380,11 @@ static int proxy_of(struct aiohttp_client_request *request, aiohttp_url **ret_pr
         if (r < 0)
             return r;
     }
-    if (*ret_proxy && aiohttp__proxy_kind(*ret_proxy) == PROXY_NONE) {
+    if (*ret_proxy && !aiohttp__is_proxy(*ret_proxy)) {
         aiohttp_url_unref(*ret_proxy);
         *ret_proxy = NULL;
-        return asyncio_raise(-EINVAL, "this is no proxy that is known here");
+        return asyncio_raise(-EINVAL,
+                             "a proxy's URL is http, https, socks5 or socks5h, with a host");
     }
     return 0;
 }

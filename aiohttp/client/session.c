@@ -3,6 +3,7 @@
 #include "client/session.h"
 
 #include "base/error.h"
+#include "client/proxies.h"
 #include "message/coding.h"
 
 #include <aiohttp/cookie_jar.h>
@@ -90,10 +91,14 @@ static int copy_texts(aiohttp_client_session *session,
         return -ENOMEM;
     if (options->base_url)
         r = aiohttp_url_new(options->base_url, &session->base);
-    if (r >= 0 && session->base && !aiohttp_url_absolute(session->base))
+    if (r >= 0 && session->base &&
+        (!aiohttp_url_absolute(session->base) || !aiohttp_url_raw_host(session->base)))
         r = asyncio_raise(-AIOHTTP_INVALID_URL, "the base URL is not absolute");
-    if (r >= 0 && options->proxy)
+    if (r >= 0 && options->proxy && *options->proxy)
         r = aiohttp_url_new(options->proxy, &session->proxy);
+    if (r >= 0 && session->proxy && !aiohttp__is_proxy(session->proxy))
+        r = asyncio_raise(-AIOHTTP_INVALID_URL,
+                          "a proxy's URL is http, https, socks5 or socks5h, with a host");
     if (r >= 0)
         r = make_usual(session, options->user_agent);
     return r;
@@ -381,15 +386,19 @@ static int prepare(struct aiohttp_client_request *request)
                              aiohttp_url_raw_path_qs(request->url));
     if (!is_http)
         return asyncio_raise(-AIOHTTP_NON_HTTP_URL, "the URL's scheme is \"%s\"", scheme);
+    if (!aiohttp_url_raw_host(request->url))
+        return asyncio_raise(-AIOHTTP_INVALID_URL, "the URL has no host: %s:%s", scheme,
+                             aiohttp_url_raw_path_qs(request->url));
     if (options->authorization && !aiohttp__is_value(span_of(options->authorization)))
         return asyncio_raise(-EINVAL, "the authorization has control characters");
     if (!aiohttp__is_token(request->method))
         return asyncio_raise(-EINVAL, "the method is no token");
     if ((r = make_headers(request)) < 0)
         return r;
-    if ((aiohttp_url_raw_user(request->url) && options->authorization) ||
+    bool has_user = aiohttp_url_raw_user(request->url) || aiohttp_url_raw_password(request->url);
+    if ((has_user && options->authorization) ||
         (request->headers && aiohttp_headers_contains(request->headers, "Authorization") &&
-         (aiohttp_url_raw_user(request->url) || options->authorization)))
+         (has_user || options->authorization)))
         return asyncio_raise(-EINVAL, "there are two Authorizations");
     return aiohttp__body_begin_of(request);
 }
@@ -429,6 +438,8 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
     asyncio_loop *loop = asyncio_get_running_loop();
     if (session->is_closed)
         return asyncio_raise(-AIOHTTP_SESSION_CLOSED, "the session is closed");
+    if (!method || (!text && !url))
+        return asyncio_raise(-EINVAL, "a request needs a method and a URL");
     if (!loop || !asyncio_current_task())
         return -ASYNCIO_NO_TASK;
     if (session->loop && session->loop != loop)
@@ -437,6 +448,7 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
         return -ASYNCIO_OTHER_LOOP;
     session->loop = session->waits.loop = session->connector->loop = loop;
     char *made = NULL;
+    aiohttp_client_response *response = NULL;
     if (capitals(method, &made) < 0)
         return -ENOMEM;
     struct aiohttp_client_request request = {
@@ -462,7 +474,12 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
     if (r >= 0)
         r = prepare(&request);
     if (r >= 0)
-        r = aiohttp__request(&request, ret_response);
+        r = aiohttp__request(&request, &response);
+    if (response && !ret_response) {
+        r = aiohttp_client_response_release(response);
+        aiohttp_client_response_unref(response);
+    } else if (response)
+        *ret_response = response;
     aiohttp__body_end_of(&request);
     aiohttp_headers_unref(request.headers);
     aiohttp_url_unref(request.url);

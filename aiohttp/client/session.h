@@ -205,9 +205,9 @@ int64_t aiohttp__body_length(const struct aiohttp_client_request *request);
  * response->upload is there. */
 int aiohttp__upload_begin(struct aiohttp_client_request *request,
                           aiohttp_client_response *response);
-/* The answer has come, or nobody wants it any more: ends the task, which is there. *ret_failed: what
- * the sending had failed with before, with its record, or 0. 0, or -ECANCELED when the running task
- * was cancelled meanwhile. Suspends. */
+/* The answer has come, or nobody wants it any more: ends the task, which is there. *ret_failed:
+ * what the sending had failed with before, with its record, or 0. 0, or -ECANCELED when the running
+ * task was cancelled meanwhile. Suspends. */
 int aiohttp__upload_end(aiohttp_client_response *response, int *ret_failed);
 
 /* --- send.c --- */

@@ -78,7 +78,7 @@ typedef struct aiohttp_client_session_new_options {
     /* 1: proxies and ~/.netrc as the environment says. A netrc that is broken, or that others may
      * read, is not used, and that is told to the loop's exception handler, once. */
     int trust_env ASYNCIO__0;
-    const char *proxy ASYNCIO__0;                     /* a URL */
+    const char *proxy ASYNCIO__0;                     /* a URL; NULL, "": none */
     asyncio_ssl_context *ssl ASYNCIO__0;              /* one more reference */
     const aiohttp_client_middleware_entry *middlewares ASYNCIO__0; /* copied */
     size_t middleware_count ASYNCIO__0;
@@ -116,8 +116,8 @@ AIOHTTP_API aiohttp_client_session *aiohttp_client_session_ref(aiohttp_client_se
 /* Gives a reference back, see OWNERSHIP. NULL allowed. Does not suspend. */
 AIOHTTP_API void aiohttp_client_session_unref(aiohttp_client_session *session);
 
-/* Asks `url` by `method` (a token; in capitals, whatever it was). ret_response returns new. See
- * ERRORS. Suspends, as all that follow. */
+/* Asks `url` by `method` (a token; in capitals, whatever it was). ret_response returns new; NULL:
+ * the answer is not wanted, and released. See ERRORS. Suspends, as all that follow. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_client_session_request(aiohttp_client_session *session, const char *method,
                                const char *url, aiohttp_client_response **ret_response,

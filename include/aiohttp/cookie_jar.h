@@ -19,7 +19,8 @@
  *            there that would hide a Secure one; the prefixes __Secure- and __Host- without what
  *            they promise; hosts that are IP addresses, but with `.unsafe`. A Domain with a dot at
  *            its end is ignored.
- * ORDER      Longer paths first, of equals the older ones.
+ * ORDER      Longer paths first, of equals the older ones; what would make more than 48 KiB is left
+ *            out of a request.
  * LIMITS     cookie, cookies_jar and cookies_domain of `.limits`: above them goes first what has
  *            expired, then what is not Secure of a domain with too many, then any of that domain,
  *            then of the jar; of equals what was not used for longest.

@@ -28,8 +28,8 @@ static int trickle(aiohttp_payload_writer *writer, void *data)
     /* It takes its time to let go. */
     asyncio_task *task = asyncio_current_task();
     asyncio_task_uncancel(task);
-    (void)asyncio_sleep(0);
-    return r;
+    int slept = asyncio_sleep(0);
+    return r < 0 ? r : slept;
 }
 
 struct asked {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A body whose source fails, with the very errors that a lost connection has: a program that passes
- * on what it reads from elsewhere returns them. The request fails with that error and its record, at
- * once, and is not repeated: the server never gets what it waits for. */
+/* A body whose source fails, with the very errors that a lost connection has: a program that
+ * passes on what it reads from elsewhere returns them. The request fails with that error and its
+ * record, at once, and is not repeated: the server never gets what it waits for. */
 #include "client/client_test.h"
 
 /* Reads what is asked, and never answers. */
