@@ -350,6 +350,9 @@ def live_in_a_browser(path, backend):
         said = page.wait_for("(t => t.length == 2 && t)([...document.querySelectorAll('#said li')].map(li =>"
                              " [li.querySelector('b').textContent, li.lastChild.textContent, li.className]))")
         check(said == [["Grace", "<b>hello</b>", ""], ["Ada", "hi, Grace", "mine"]], f"it shows {said}")
+        page.go(at + "/live/loop.html")        # nobody chats while another page is open, though the browser may keep it
+        page.go(at + "/live/chat.html")
+        page.wait_for("document.getElementById('state').textContent == 'only you are here'")
         page.go(at + "/live/loop.html")
         page.wait_for("[...document.querySelectorAll('#tree b')].some(b => b.textContent == 'cook 2')")
         check(page.run("document.querySelectorAll('#tree > li > ul > li > ul > li').length") >= 1, "no courses below dinner below kitchen")

@@ -23,7 +23,7 @@ function show(message) {
         said.scrollTop = said.scrollHeight;
 }
 
-let socket, last = 0, wait = 2000;
+let socket, again, last = 0, wait = 2000;
 
 function connect() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -46,12 +46,22 @@ function connect() {
     socket.onclose = () => {
         state.classList.remove("on");
         state.textContent = "the server is gone; trying again";
-        setTimeout(connect, wait);
+        again = setTimeout(connect, wait);
         wait = Math.min(2 * wait, 30000);
     };
 }
 
 connect();
+// A page that was left may be kept by the browser, together with its connection; but nobody is here then.
+addEventListener("pagehide", () => {
+    clearTimeout(again);
+    socket.onclose = null;
+    socket.close();
+});
+addEventListener("pageshow", (event) => {
+    if (event.persisted)
+        connect();
+});
 by("form").addEventListener("submit", (event) => {
     event.preventDefault();
     localStorage.setItem("name", name.value);
