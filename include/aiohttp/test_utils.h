@@ -12,12 +12,21 @@
  *
  * MODEL      aiohttp_test_server_new sets the application up and listens on 127.0.0.1; a request
  *            opens a connection of its own and reads the whole answer. It is a client for tests:
- *            what it does not understand is an error, nothing is followed or decoded.
+ *            what it does not understand is an error, nothing is followed or decoded. For all else
+ *            (JSON, forms, files, cookies, redirects, WebSockets) there is aiohttp_test_client_new,
+ *            a session whose URLs begin at the server:
+ *
+ *                aiohttp_client_session *client;
+ *                r = aiohttp_test_client_new(server, &client);
+ *                if (r >= 0)
+ *                    r = aiohttp_client_session_post(client, "/users", &response, .json = user);
+ *
  * OWNERSHIP  An answer belongs to its server, until the next request or close.
  * THREADS    The running loop, inside a task.
  * SOURCE     aiohttp's test_utils.py. */
 #pragma once
 
+#include <aiohttp/client.h>
 #include <aiohttp/web_runner.h>
 
 ASYNCIO__BEGIN
@@ -74,6 +83,20 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_test_server_request(
     aiohttp_test_server *server, const char *method, const char *path,
     aiohttp_test_response *ret_response, const aiohttp_test_request_options *options);
 
+/* Makes a session whose relative URLs are the server's, "/users/7", and that keeps the cookies of
+ * an address without a name: Python's TestClient. Options are a session's; a `.base_url` or
+ * `.cookie_jar` of one's own counts. ret_client returns new: it is closed before the server, or
+ * the server waits for its connections. As aiohttp_client_session_new. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_test_client_new(aiohttp_test_server *server, aiohttp_client_session **ret_client,
+                        const aiohttp_client_session_new_options *options);
+
+ASYNCIO_MUST_CHECK static inline int
+aiohttp__test_client_new_v(aiohttp_test_server *server, aiohttp_client_session **ret_client,
+                           aiohttp_client_session_new_options options)
+{
+    return aiohttp_test_client_new(server, ret_client, &options);
+}
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__test_server_new_v(aiohttp_web_application *app, aiohttp_test_server **ret_server,
                            aiohttp_test_server_options options)
@@ -128,6 +151,11 @@ ASYNCIO__END
 #define aiohttp__test_server_new_m(app, ret_server, ...)                                           \
     aiohttp__test_server_new_v(app, ret_server,                                                    \
                                ASYNCIO__OPTIONS(aiohttp_test_server_options, (), __VA_ARGS__))
+#define aiohttp_test_client_new(...) aiohttp__test_client_new_m(__VA_ARGS__, )
+#define aiohttp__test_client_new_m(server, ret_client, ...)                                        \
+    aiohttp__test_client_new_v(server, ret_client,                                                 \
+                               ASYNCIO__OPTIONS(aiohttp_client_session_new_options,                \
+                                                (.where = AIOHTTP__HERE, ), __VA_ARGS__))
 #define aiohttp_test_server_request(...) aiohttp__test_server_request_m(__VA_ARGS__, )
 #define aiohttp__test_server_request_m(server, method, path, ret_response, ...)                    \
     aiohttp__test_server_request_v(                                                                \
