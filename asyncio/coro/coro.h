@@ -27,6 +27,9 @@
 #if defined(ASYNCIO__SANITIZE_ADDRESS) || defined(ASYNCIO__SANITIZE_THREAD)
 #define ASYNCIO__SANITIZE_FIBERS 1
 #endif
+#if defined(ASYNCIO__SANITIZE_THREAD)
+#include <signal.h>
+#endif
 
 struct coro {
     void *sp; /* where the saved registers lie, while suspended; the assembly knows this offset */
@@ -38,6 +41,9 @@ struct coro {
     const void *bottom; /* ASan: lowest address of the stack, and its size */
     size_t size;
     void *fiber; /* TSan */
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    sigset_t signal_mask; /* the thread's, while it switches to this flow */
+#endif
 #endif
 };
 

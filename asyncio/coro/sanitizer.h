@@ -3,12 +3,12 @@
  * empty without the tool, so the code that calls it has no #ifdef. coro/coro.h works out which
  * sanitizer is on.
  *
- * ASan     wants to be told where the stack is that comes next, before a switch, and that it has
- * arrived, after. TSan     has a state per flow ("fiber") and is switched along; a switch is a
- * synchronisation. valgrind finds by itself that the stack pointer moved far, but takes it for a
- * huge frame unless the stacks are
- *          registered; that is a search through a list, so only slots that were used are
- *          registered. */
+ * - ASan wants to be told where the stack is that comes next, before a switch, and that it has
+ *   arrived, after.
+ * - TSan has a state per flow ("fiber") and is switched along; a switch is a synchronisation.
+ * - valgrind finds by itself that the stack pointer moved far, but takes it for a huge frame unless
+ *   the stacks are registered; that is a search through a list, so only slots that were used are
+ *   registered. */
 #pragma once
 
 #include "coro/coro.h"
@@ -69,6 +69,25 @@ static inline void sanitizer_flow_fini(struct coro *self)
 #endif
 }
 
+#if defined(ASYNCIO__SANITIZE_THREAD)
+
+/* TSan notes a signal in the record of the flow that it hits, and hands it over when that flow next
+ * makes a call which TSan knows: never, if the flow has just made its last one or waits for ever.
+ * So none comes while a switch is under way, and the call that sees to it is one of those. */
+SANITIZER_PART void sanitizer_keep_signals(struct coro *to)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &to->signal_mask);
+}
+
+SANITIZER_PART void sanitizer_let_signals(const struct coro *self)
+{
+    (void)pthread_sigmask(SIG_SETMASK, &self->signal_mask, NULL);
+}
+
+#endif
+
 /* Last thing on the old stack. `is_last`: the flow will not run again. */
 SANITIZER_PART void sanitizer_leave(struct coro *from, struct coro *to, int is_last)
 {
@@ -76,6 +95,7 @@ SANITIZER_PART void sanitizer_leave(struct coro *from, struct coro *to, int is_l
     __sanitizer_start_switch_fiber(is_last ? NULL : &from->fake_stack, to->bottom, to->size);
 #endif
 #if defined(ASYNCIO__SANITIZE_THREAD)
+    sanitizer_keep_signals(to);
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     (void)from;
@@ -95,6 +115,9 @@ SANITIZER_PART void sanitizer_arrive(struct coro *self, struct coro *previous)
         previous->bottom = bottom;
         previous->size = size;
     }
+#endif
+#if defined(ASYNCIO__SANITIZE_THREAD)
+    sanitizer_let_signals(self);
 #endif
     (void)self;
     (void)previous;

@@ -106,6 +106,57 @@ static int misuse(void *data)
     return 0;
 }
 
+/* One that comes while a task runs is not lost with it: TSan keeps it back, in a record that the
+ * task's stack has of its own. */
+struct sudden {
+    pthread_t thread, loop_thread;
+    atomic_bool begun;
+};
+
+static void *send_suddenly(void *data)
+{
+    struct sudden *sudden = data;
+    while (!atomic_load(&sudden->begun))
+        ;
+    pthread_kill(sudden->loop_thread, SIGUSR1);
+    return NULL;
+}
+
+static int be_hit(struct sudden *sudden)
+{
+    atomic_store(&sudden->begun, true);
+    for (volatile long i = 0; i < 100 * 1000 * 1000; i++) /* no atomics: TSan looks there */
+        ;
+    return 0;
+}
+
+static int last_act(void *data)
+{
+    (void)data;
+    struct sudden sudden = { .loop_thread = pthread_self() };
+    asyncio_loop *loop = asyncio_get_running_loop();
+    asyncio_task *task;
+    heard = 0;
+    CHECK_IS(asyncio_loop_add_signal_handler(loop, SIGUSR1, hear, NULL), 0);
+    int r = asyncio_create_task(asyncio_coro(be_hit, &sudden), &task);
+    if (r < 0)
+        return r;
+    CHECK_IS(pthread_create(&sudden.thread, NULL, send_suddenly, &sudden), 0);
+    r = asyncio_await(task);
+    for (int i = 0; r >= 0 && i < 100 && !heard; i++)
+        r = asyncio_sleep(0.01);
+    pthread_join(sudden.thread, NULL);
+    asyncio_loop_remove_signal_handler(loop, SIGUSR1);
+    CHECK_IS(heard, 1);
+    return r;
+}
+
+static void test_last_act(void **state)
+{
+    (void)state;
+    assert_int_equal(asyncio_run(asyncio_coro(observed, last_act, NULL)), 0);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
@@ -134,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_last_act),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_left_installed),
     };

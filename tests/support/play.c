@@ -3,7 +3,6 @@
  * it said with what CPython did. */
 #include "support/play.h"
 
-#include "coro/sanitizer.h"
 #include "support/failing.h"
 
 #include <errno.h>
@@ -135,12 +134,11 @@ static void show_difference(const char *wanted, const char *got)
 }
 
 /* Plays it until it says `wanted`, on a real clock with longer ticks each time; the longest are for
- * a processor that is emulated. False: it never did. */
+ * a processor that is emulated, or one that many share. False: it never did. */
 static bool says(struct scenario *scenario, const char *wanted, const char **ret_fate)
 {
     static const double slower[] = { 1, 3, 10, 10, 25, 50, 100 };
-    bool is_emulated = getenv("ASYNCIO_TEST_EMULATED") || sanitizer_is_valgrind();
-    size_t tries = is_sim ? 1 : sizeof slower / sizeof *slower - (is_emulated ? 0 : 2);
+    size_t tries = is_sim ? 1 : sizeof slower / sizeof *slower;
     double tick = T;
     bool same = false;
     for (size_t i = 0; i < tries && !same; i++) {
