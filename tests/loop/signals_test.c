@@ -143,6 +143,7 @@ static int last_act(void *data)
         return r;
     CHECK_IS(pthread_create(&sudden.thread, NULL, send_suddenly, &sudden), 0);
     r = asyncio_await(task);
+    asyncio_task_unref(task);
     for (int i = 0; r >= 0 && i < 100 && !heard; i++)
         r = asyncio_sleep(0.01);
     pthread_join(sudden.thread, NULL);
