@@ -10,6 +10,8 @@
  *            first. `used` bytes of the buffer belong to this message.
  * OUT        `out` is a fixed room. Parts that fit are appended; others go out with it in one
  *            write, uncopied. finish leaves it as it is while more requests are in the buffer.
+ * AGAIN      Who keeps a connection often sends the same head again, byte by byte. What it means
+ *            depends on its bytes alone, so a copy of them tells whether that is still right.
  * WAITS      Before it may suspend, and after, `on_wait` is told: deadlines are the owner's.
  * LEFTOVERS  After a close or an error nothing more is parsed. */
 #pragma once
@@ -36,7 +38,13 @@ enum http1_body {
     SENDS_UNTIL_CLOSE,
 };
 
-enum { HTTP1_FIELDS = 32, HTTP1_OUT = 4096, HTTP1_HELD = 3072, HTTP1_ARENA = 2048 };
+enum {
+    HTTP1_FIELDS = 32,
+    HTTP1_OUT = 4096,
+    HTTP1_HELD = 3072,
+    HTTP1_ARENA = 2048,
+    HTTP1_KEPT = 1024,
+};
 
 struct http1 {
     struct exchange exchange;
@@ -58,9 +66,11 @@ struct http1 {
     asyncio_handle *flush;
     struct out out;
     struct head_field *more_fields; /* allocated: there were many */
+    uint32_t kept_size;             /* of `kept`, which exchange.head is the meaning of; 0: none */
     struct head_field fields[HTTP1_FIELDS];
     _Alignas(ARENA_ALIGN) char arena[HTTP1_ARENA];
     char room[HTTP1_OUT];
+    char kept[HTTP1_KEPT];
 };
 
 /* Prepares *http for a stream (borrowed). The owner's fields are filled in afterwards. */

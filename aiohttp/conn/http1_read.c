@@ -96,9 +96,23 @@ static int read_head(struct http1 *http, struct head *head)
     }
 }
 
-int aiohttp__http1_read_request(struct http1 *http)
+/* The size of the head that comes, when it is the one that came before; 0: it is not, or not known
+ * to be. */
+static inline int same_head(struct http1 *http)
+{
+    const char *data;
+    size_t size = asyncio_stream_peek(http->exchange.stream, &data);
+    if (!http->kept_size || size < http->kept_size ||
+        memcmp(data, http->kept, http->kept_size) != 0)
+        return 0;
+    http->exchange.text = data;
+    return (int)http->kept_size;
+}
+
+static int next_head(struct http1 *http)
 {
     struct exchange *exchange = &http->exchange;
+    http->kept_size = 0;
     /* A struct http1 is zeroed first; `more_fields` have gone by now. */
     if (exchange->head.fields == http->fields)
         aiohttp__head_again(&exchange->head);
@@ -106,7 +120,18 @@ int aiohttp__http1_read_request(struct http1 *http)
         aiohttp__head_begin(&exchange->head, HEAD_REQUEST, http->limits, 0, http->fields,
                             HTTP1_FIELDS);
     int r = read_head(http, &exchange->head);
-    if (r <= 0)
+    if (r > 0 && r <= HTTP1_KEPT && exchange->head.fields == http->fields) {
+        memcpy(http->kept, exchange->text, (size_t)r);
+        http->kept_size = (uint32_t)r;
+    }
+    return r;
+}
+
+int aiohttp__http1_read_request(struct http1 *http)
+{
+    struct exchange *exchange = &http->exchange;
+    int r = same_head(http);
+    if (r == 0 && (r = next_head(http)) <= 0)
         return r;
     const struct head *head = &exchange->head;
     exchange->head_size = (uint32_t)r;

@@ -240,7 +240,8 @@ find_avx2(struct window_avx2 *window, const char *data, const char *p, const cha
 }
 
 /* A name of host_fault's class, with or without digits behind a colon that are no number above
- * 65535. The 32 bytes that are looked at begin at `value` or before. */
+ * 65535: four, or five of which the first is below 6. The 32 bytes that are looked at begin at
+ * `value` or before. */
 static inline __attribute__((always_inline)) TARGET_AVX2 bool
 host_is_plain(const char *data, const char *value, size_t size, const char *end)
 {
@@ -252,7 +253,7 @@ host_is_plain(const char *data, const char *value, size_t size, const char *end)
     uint32_t at = ends != 0 ? (uint32_t)__builtin_ctz(ends) : 32;
     if (at >= size)
         return true;
-    if (value[at] != ':' || size - at > 5)
+    if (value[at] != ':' || size - at > 6 || (size - at == 6 && value[at + 1] >= '6'))
         return false;
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)from);
     __m256i above = _mm256_sub_epi8(bytes, _mm256_set1_epi8('0')), nine = _mm256_set1_epi8(9);

@@ -103,7 +103,7 @@ static int serve(const char *work)
     while (r >= 0 && (!has_begun || stats.connections || !getenv("BENCH_ONCE"))) {
         r = asyncio_sleep(getenv("BENCH_ONCE") ? 0.1 : 3600);
         aiohttp_web_server_get_stats(aiohttp_web_runner_server(runner), &stats);
-        has_begun |= stats.connections > 0;
+        has_begun |= stats.requests_count > 0;
     }
     return r;
 }

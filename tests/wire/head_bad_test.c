@@ -146,6 +146,8 @@ static const struct row rows[] = {
     REQUEST("two hosts in Host", 400, "GET / HTTP/1.1\r\nHost: a", " b\r\n\r\n")
     REQUEST("a port that is none", 400, "GET / HTTP/1.1\r\nHost: a:8", "o\r\n\r\n")
     REQUEST("a port beyond 65535", 400, "GET / HTTP/1.1\r\nHost: a:6553", "6\r\n\r\n")
+    REQUEST("a port of six digits", 400, "GET / HTTP/1.1\r\nHost: a:40000", "0\r\n\r\n")
+    REQUEST("a port with a fifth that is none", 400, "GET / HTTP/1.1\r\nHost: a:4000", "o\r\n\r\n")
     REQUEST("an open bracket", 400, "GET / HTTP/1.1\r\nHost: [::", "1\r\n\r\n")
     REQUEST("nothing in brackets", 400, "GET / HTTP/1.1\r\nHost: [", "]\r\n\r\n")
     REQUEST("an address without brackets", 400, "GET / HTTP/1.1\r\nHost: :", ":1\r\n\r\n")

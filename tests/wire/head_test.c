@@ -126,6 +126,8 @@ static void every_host(void **state)
         "a:",
         "a:0",
         "a:65535",
+        "a:59999",
+        "127.0.0.1:40000",
         "xn--bcher-kva.example",
         "127.0.0.1:80",
         "[::1]",
