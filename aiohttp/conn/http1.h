@@ -63,6 +63,7 @@ struct http1 {
     bool is_flush_due;          /* the loop will call */
     uint32_t held;              /* answers in `out` */
     uint64_t left;              /* of the length that was said */
+    int64_t file_sent;          /* of the file that is being sent, or was */
     asyncio_handle *flush;
     struct out out;
     struct head_field *more_fields; /* allocated: there were many */

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <time.h>
 
-enum { FILE_SLICE = 262144 };
-
 static void told(struct http1 *http, enum http1_wait what)
 {
     if (http->on_wait)
@@ -349,33 +347,26 @@ static int copy_file(struct http1 *http, int file, int64_t offset, int64_t size)
     return r;
 }
 
-/* What is held back goes out with the beginning, in slices: each is a write of its own for who
- * watches. */
-static int send_slices(struct http1 *http, int file, int64_t offset, int64_t size)
+/* What is held back goes out with the beginning. Who watches sees `file_sent` grow. */
+static int send_by_stream(struct http1 *http, int file, int64_t offset, int64_t size)
 {
     struct exchange *exchange = &http->exchange;
     char *before = http->out.data;
     size_t before_size = http->out.size;
-    int r = exchange->is_broken ? -ECONNRESET : 0;
+    if (exchange->is_broken)
+        return -ECONNRESET;
     http->out = out_of(http->room, sizeof http->room);
     http->held = 0;
-    while (r >= 0 && size > 0) {
-        int64_t count = size < FILE_SLICE ? size : FILE_SLICE, done = 0;
-        told(http, WAIT_WRITE);
-        r = asyncio_loop_sendfile(asyncio_get_running_loop(), exchange->stream, file, &done,
-                                  .offset = offset, .count = count, .before = before,
-                                  .before_size = before_size);
-        told(http, WAIT_NONE);
-        before_size = 0;
-        http->left -= (uint64_t)done;
-        exchange->sent += (uint64_t)done;
-        if (r >= 0 && done == 0)
-            r = -EMSGSIZE; /* it has become shorter */
-        offset += done;
-        size -= done;
-    }
+    http->file_sent = 0;
+    told(http, WAIT_WRITE);
+    int r = asyncio_loop_sendfile(asyncio_get_running_loop(), exchange->stream, file,
+                                  &http->file_sent, .offset = offset, .count = size,
+                                  .before = before, .before_size = before_size);
+    told(http, WAIT_NONE);
+    http->left -= (uint64_t)http->file_sent;
+    exchange->sent += (uint64_t)http->file_sent;
     give_back(http, before);
-    return r;
+    return r >= 0 && http->file_sent < size ? -EMSGSIZE : r; /* it has become shorter */
 }
 
 static int send_file(struct exchange *exchange, int file, int64_t offset, int64_t size)
@@ -391,7 +382,7 @@ static int send_file(struct exchange *exchange, int file, int64_t offset, int64_
         return -EMSGSIZE;
     if (!exchange->is_broken && (uint64_t)size <= http->out.capacity - http->out.size)
         return copy_file(http, file, offset, size);
-    int r = send_slices(http, file, offset, size);
+    int r = send_by_stream(http, file, offset, size);
     if (r < 0)
         exchange->is_broken = exchange->closes = true;
     return r < 0 ? r : 0;

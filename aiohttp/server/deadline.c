@@ -145,15 +145,24 @@ static void refuse_head(struct connection *connection)
     asyncio_stream_close(connection->stream);
 }
 
+/* Whether the peer has taken anything since the last look. A file goes piece by piece through what
+ * is unsent, so that alone may be the same, or more, though many pieces have gone. */
+static bool is_taking(struct connection *connection)
+{
+    size_t unsent = asyncio_stream_get_write_buffer_size(connection->stream);
+    int64_t file_sent = connection->work ? connection->work->http.file_sent : 0;
+    bool is_less = unsent < connection->unsent || file_sent != connection->file_sent;
+    connection->unsent = unsent;
+    connection->file_sent = file_sent;
+    return is_less;
+}
+
 /* A deadline has passed: it is moved, or the connection ends. */
 static void expire(struct connection *connection, double now)
 {
-    size_t unsent;
     switch (connection->state) {
     case CONNECTION_WRITE:
-        unsent = asyncio_stream_get_write_buffer_size(connection->stream);
-        if (unsent < connection->unsent) {
-            connection->unsent = unsent;
+        if (is_taking(connection)) {
             connection->deadline = now + connection->server->limits.write_time;
             return;
         }

@@ -96,6 +96,7 @@ struct connection {
     bool awaits_body;           /* also while it writes */
     double body_deadline, body_since, body_waited;
     size_t unsent;              /* when the deadline was set */
+    int64_t file_sent;          /* likewise */
 };
 
 /* Makes *server ready, with one reference; `name` is the value of its Server field (NULL: none). */

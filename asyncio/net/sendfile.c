@@ -19,6 +19,7 @@
 
 enum {
     PIECE = 65536,
+    LITTLE = 4096, /* to wait with until there is room: it is copied, what follows is not */
     AT_ONCE = 1 << 20, /* bytes by one call: the page cache may have to wait for the disk */
     SHORT = 1 << 17,   /* not more than that by one call is like any write */
 };
@@ -30,6 +31,7 @@ struct sending {
     int socket, file;
     bool by_kernel, fallback;
     int64_t offset, left, sent; /* `left` negative: to the end */
+    int64_t *told;              /* who wants to know how much, now and then; NULL: nobody */
     char *buffer;
     struct iovec before;
 };
@@ -48,6 +50,8 @@ static size_t wanted(const struct sending *sending, size_t most)
 static void count(struct sending *sending, int bytes)
 {
     sending->sent += bytes;
+    if (sending->told)
+        *sending->told = sending->sent;
     if (sending->left > 0)
         sending->left -= bytes;
 }
@@ -85,14 +89,14 @@ static int write_piece(struct sending *sending, size_t size)
 }
 
 /* One piece by reading and writing: its size, 0 at the end. */
-static int by_hand(struct sending *sending)
+static int by_hand(struct sending *sending, size_t most)
 {
     if (!sending->buffer && !(sending->buffer = asyncio__malloc(PIECE)))
         return -ENOMEM;
     struct file_op op = { .kind = FILE_READ,
                           .descriptor = sending->file,
                           .data = sending->buffer,
-                          .size = wanted(sending, PIECE),
+                          .size = wanted(sending, most),
                           .offset = sending->offset };
     int n = asyncio__file_do(&op);
     if (n <= 0)
@@ -126,7 +130,7 @@ static int by_kernel(struct sending *sending)
     if (n != -EAGAIN)
         return n;
     if (sending->stream)
-        return by_hand(sending);
+        return by_hand(sending, LITTLE);
     int r = asyncio__plain_wait(sending->loop, socket, true);
     return r < 0 ? r : -EAGAIN;
 }
@@ -174,7 +178,7 @@ static int send_all(struct sending *sending)
     while (r >= 0 && sending->left != 0) {
         if (sending->stream && sending->stream->gone)
             return sending->stream->gone;
-        r = sending->by_kernel ? by_kernel(sending) : by_hand(sending);
+        r = sending->by_kernel ? by_kernel(sending) : by_hand(sending, PIECE);
         if (r == 0)
             break;
         if (r > 0) {
@@ -211,6 +215,7 @@ static int send_file(struct sending *sending, int64_t *ret_sent,
     sending->left = options ? options->count : ASYNCIO__DEFAULT_COUNT;
     sending->fallback = options ? options->fallback : ASYNCIO__DEFAULT_FALLBACK;
     sending->by_kernel = true;
+    sending->told = ret_sent;
     if (options)
         sending->before = (struct iovec){ (void *)(uintptr_t)options->before,
                                           options->before_size };

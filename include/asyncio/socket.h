@@ -73,8 +73,9 @@ typedef struct asyncio_sendfile_options {
 } asyncio_sendfile_options;
 
 /* Sends a regular file through a stream, after what was written before. *ret_sent (NULL: not
- * wanted) tells how many bytes were, also on failure; the file then stands behind them. While it
- * runs other writes are -EBUSY. -EPIPE, -ECONNRESET and so on, -EINVAL for what is no regular file,
+ * wanted) tells how many bytes were, also on failure, and from time to time while it runs: who
+ * watches sees it grow. The file then stands behind them. While it runs other writes are -EBUSY.
+ * -EPIPE, -ECONNRESET and so on, -EINVAL for what is no regular file,
  * -ASYNCIO_SENDFILE_NOT_AVAILABLE, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_sendfile(asyncio_loop *loop, asyncio_stream *stream,
                                                          int file, int64_t *ret_sent,

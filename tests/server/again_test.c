@@ -76,10 +76,11 @@ static int converse(struct live *live, const char *text, size_t step, char *answ
 static int in_order(struct live *live, const size_t *which, size_t count, size_t step)
 {
     static char text[16384], answer[16384];
-    text[0] = '\0';
-    for (size_t i = 0; i < count; i++)
-        strcat(text, rows[which[i]].request);
-    strcat(text, last);
+    size_t size = 0;
+    for (size_t i = 0; i <= count; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, "%s",
+                                 i < count ? rows[which[i]].request : last);
+    CHECK(size < sizeof text);
     int r = converse(live, text, step ? step : strlen(rows[which[0]].request), answer,
                      sizeof answer);
     if (r < 0)
