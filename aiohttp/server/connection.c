@@ -208,6 +208,17 @@ static int refuse(struct connection *connection)
     return r >= 0 ? exchange->type->flush(exchange) : r;
 }
 
+/* The answer to what is no request, if it was answered. */
+static void log_refusal(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct exchange *exchange = &connection->work->http.exchange;
+    if (!server->log || !exchange->status)
+        return;
+    make_empty(exchange);
+    log_answer(connection, exchange->status, asyncio_loop_time(server->loop));
+}
+
 /* One request, from behind its head to behind its answer. */
 static int serve_one(struct connection *connection)
 {
@@ -270,8 +281,12 @@ static int serve_all(struct connection *connection)
         if (r == 0)
             return aiohttp__http1_flush(&http->exchange);
         bool is_refused = r < 0;
-        if (r < 0 && (!http->exchange.refused || (r = refuse(connection)) < 0))
-            return r;
+        if (is_refused) {
+            r = http->exchange.refused ? refuse(connection) : r;
+            log_refusal(connection);
+            if (r < 0)
+                return r;
+        }
         if (!is_refused && (r = serve_one(connection)) < 0)
             return r;
         if (http->exchange.is_upgraded || http->exchange.is_broken)

@@ -142,6 +142,7 @@ static void refuse_head(struct connection *connection)
     /* Whether it arrives is all the same. */
     int r = asyncio_stream_write_nowait(connection->stream, text, sizeof text - 1);
     (void)r;
+    connection->work->http.exchange.status = 408;
     asyncio_stream_close(connection->stream);
 }
 

@@ -49,12 +49,13 @@ static size_t put_tag(const struct web_file *file, char *text)
     return (size_t)(at - text);
 }
 
-/* Whether the file has not changed since the date in a field; false for what is no date. */
-static bool is_unchanged(const struct web_file *file, struct span date)
+/* Whether the date in a field is the file's. A later one is another's, which was replaced by an
+ * older one since: pieces of both would make a third. */
+static bool is_its_date(const struct web_file *file, struct span date)
 {
     int64_t seconds;
     return aiohttp__date_parse(date, (int64_t)time(NULL), &seconds) >= 0 &&
-           modified(file) <= seconds;
+           modified(file) == seconds;
 }
 
 /* Whether If-Range lets the Range count. */
@@ -69,7 +70,7 @@ static bool range_counts(aiohttp_web_request *request, const struct web_file *fi
     case IF_RANGE_ETAG:
         return !wanted.is_weak && span_is(wanted.value, tag->value);
     case IF_RANGE_DATE:
-        return is_unchanged(file, text);
+        return is_its_date(file, text);
     default:
         return false;
     }

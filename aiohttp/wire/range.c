@@ -9,6 +9,15 @@
 
 #define MOST ((uint64_t)INT64_MAX)
 
+/* A number; one that is too large to count with is the largest. */
+static bool number(struct span text, uint64_t *ret_number)
+{
+    if (ascii_number(text, MOST, ret_number))
+        return true;
+    *ret_number = MOST;
+    return text.size > 0 && ascii_has_all((struct ascii_set){ ASCII_DIGITS, 0 }, text);
+}
+
 /* first-last, first-, -count; -1 for what is not there. */
 static int one(struct span text, int64_t *ret_first, int64_t *ret_last)
 {
@@ -18,8 +27,8 @@ static int one(struct span text, int64_t *ret_first, int64_t *ret_last)
     struct span before = { text.data, (size_t)(dash - text.data) };
     struct span after = { dash + 1, text.size - before.size - 1 };
     uint64_t first = 0, last = 0;
-    if ((before.size > 0 && !ascii_number(before, MOST, &first)) ||
-        (after.size > 0 && !ascii_number(after, MOST, &last)) || before.size + after.size == 0)
+    if ((before.size > 0 && !number(before, &first)) ||
+        (after.size > 0 && !number(after, &last)) || before.size + after.size == 0)
         return -EINVAL;
     if (before.size > 0 && after.size > 0 && last < first)
         return -EINVAL;
@@ -128,7 +137,7 @@ int aiohttp__content_range_parse(struct span text, struct content_range *ret_ran
                                    .has_size = !span_is(size, SPAN("*")) };
     int64_t first, last;
     if (found.has_range) {
-        if (one(what, &first, &last) < 0 || first < 0 || last < 0)
+        if (one(what, &first, &last) < 0 || first < 0 || last < 0 || last == INT64_MAX)
             return -EINVAL;
         found.range = (struct range){ (uint64_t)first, (uint64_t)last };
     }

@@ -6,8 +6,9 @@
  * MODEL      The file is opened when the answer is set, and sent by sendfile where that is
  *            possible; a small one (some 3 KiB) goes out in one write with its head. It gets ETag
  *            and Last-Modified. If-Match, If-Unmodified-Since, If-None-Match and
- *            If-Modified-Since are looked at in this order (412, 304), then Range with If-Range:
- *            one range is 206, several are multipart/byteranges, none that is in the file is 416.
+ *            If-Modified-Since are looked at in this order (412, 304), then Range with If-Range
+ *            (a strong tag, or the very date): one range is 206, several are
+ *            multipart/byteranges, none that is in the file is 416.
  * FILES      Regular files only: anything else is 403, what is not there 404.
  * STATIC     Nothing outside of the directory is reached, whatever the path or a symbolic link
  *            says (openat2, RESOLVE_BENEATH). Names that begin with a dot are 404 unless

@@ -43,7 +43,8 @@ typedef struct aiohttp_web_server_options {
      * aiohttp_web_request_set_handler_cancellation */
     int handler_cancellation ASYNCIO__0;
     const aiohttp_limits *limits ASYNCIO__0;        /* copied; NULL: the defaults */
-    /* called for each answer; NULL: no access log, and no time spent on it */
+    /* called for each answer, also those to what is no request ("UNKNOWN / HTTP/1.1"); NULL: no
+     * access log, and no time spent on it */
     aiohttp_web_access_logger *access_log ASYNCIO__0;
     void *access_log_data ASYNCIO__0;
     const char *access_log_format ASYNCIO__0;       /* copied; NULL: the usual one */

@@ -41,7 +41,8 @@ static int lines(void *data)
     int r = ask_logged("%a \"%r\" %s %b \"%{user-agent}i\" %{none}i 100%%");
     if (r < 0)
         return r;
-    CHECK_TEXT(logged, ""); /* a " in a target makes it no request: refused, and not logged */
+    /* a " in a target makes it no request: nothing of it is believed */
+    CHECK_TEXT(logged, "127.0.0.1 \"UNKNOWN / HTTP/1.1\" 400 49 \"-\" - 100%\n");
     r = ask_logged("%s %Tf %T %D %t %P");
     if (r < 0)
         return r;
@@ -71,6 +72,40 @@ static int line(void *data)
         return r;
     CHECK_TEXT(logged, "127.0.0.1 \"GET /a?b HTTP/1.1\" 200 5 \"x\\x22\\x5cy\" - o\\x22ut - 100%\n"
                        "127.0.0.1 \"HEAD /c HTTP/1.0\" 200 0 \"-\" - o\\x22ut - 100%\n");
+    return 0;
+}
+
+/* Each answer is told, also those to what is no request, and those that nobody waited for. */
+static int refusals(void *data)
+{
+    char answer[1024];
+    struct live live;
+    asyncio_stream *stream = NULL;
+    (void)data;
+    logged[0] = '\0';
+    aiohttp_limits limits = aiohttp_server_limits();
+    limits.head_time = 0.1;
+    aiohttp_web_server_options options = { .size = sizeof options, .keepalive_timeout = -1 };
+    options.access_log = log_line;
+    options.access_log_format = "%r %s";
+    options.limits = &limits;
+    int r = live_start_with(&live, hello, &options);
+    if (r >= 0)
+        r = live_ask(
+            &live, "GET /a HTTP/1.1\r\nHost: a\r\n\r\nHEAD /bad HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+            answer, sizeof answer);
+    if (r >= 0)
+        r = live_open(&live, &stream);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, "GET /slow", 9);
+    if (r >= 0)
+        r = read_all(stream, answer, sizeof answer);
+    if (r >= 0 && strncmp(answer, "HTTP/1.1 408 ", 13) != 0)
+        r = -EPROTO;
+    asyncio_stream_unref(stream);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_TEXT(logged, "GET /a HTTP/1.1 200\nUNKNOWN / HTTP/1.1 400\nUNKNOWN / HTTP/1.1 408\n");
     return 0;
 }
 
@@ -115,6 +150,7 @@ static int flat(void *data)
     }
 CASE(line)
 CASE(lines)
+CASE(refusals)
 CASE(flat)
 
 int main(void)
@@ -122,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_flat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

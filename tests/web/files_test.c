@@ -119,6 +119,11 @@ static const struct talk talks[] = {
     { "/a.txt", "Range: bytes=2-4\r\nIf-Range: \"x\"\r\n", "HTTP/1.1 200 ", "", "0123456789" },
     { "/a.txt", "Range: bytes=2-4\r\nIf-Range: Wed, 01 Jan 2020 00:00:00 GMT\r\n",
       "HTTP/1.1 206 ", "", "234" },
+    /* another date, also a later one, is that of another file (RFC 9110, 13.1.5) */
+    { "/a.txt", "Range: bytes=2-4\r\nIf-Range: Wed, 01 Jan 2020 00:00:01 GMT\r\n",
+      "HTTP/1.1 200 ", "", "0123456789" },
+    { "/a.txt", "Range: bytes=2-4\r\nIf-Range: Tue, 31 Dec 2019 23:59:59 GMT\r\n",
+      "HTTP/1.1 200 ", "", "0123456789" },
     { "/a.txt", "Range: bytes=0-1,5-6\r\n", "HTTP/1.1 206 ",
       "\r\nContent-Type: multipart/byteranges; boundary=", NULL },
     /* siblings */
