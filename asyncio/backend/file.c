@@ -2,6 +2,7 @@
 /* Operations on files, by system calls. See file.h. */
 #include "backend/file.h"
 
+#include "backend/posix.h"
 #include "base/alloc.h"
 
 #include <dirent.h>
@@ -103,6 +104,22 @@ static int read_whole(struct file_op *op)
     return (int)size;
 }
 
+static ssize_t write_here(const struct file_op *op)
+{
+    struct quiet quiet;
+    asyncio__quiet_begin(&quiet);
+    ssize_t n = write(op->descriptor, op->data, transfer(op));
+    asyncio__quiet_end(&quiet, n < 0 && errno == EPIPE);
+    return n;
+}
+
+bool asyncio__file_write_signals(const struct file_op *op)
+{
+    struct stat status;
+    return op->kind == FILE_WRITE && op->offset < 0 && fstat(op->descriptor, &status) == 0 &&
+           (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+}
+
 static int run_once(struct file_op *op)
 {
     switch ((enum file_kind)op->kind) {
@@ -114,7 +131,7 @@ static int run_once(struct file_op *op)
                              : pread(op->descriptor, op->data, transfer(op), op->offset));
     case FILE_WRITE:
         return result_of(op->offset < 0
-                             ? write(op->descriptor, op->data, transfer(op))
+                             ? write_here(op)
                              : pwrite(op->descriptor, op->data, transfer(op), op->offset));
     case FILE_FSYNC:
         return result_of(op->flags ? fdatasync(op->descriptor) : fsync(op->descriptor));

@@ -63,7 +63,7 @@ int asyncio__uring_file(struct backend *backend, struct file_op *op)
         return -EOPNOTSUPP;
     if (op->kind == FILE_WHOLE)
         return asyncio__uring_whole(uring, op);
-    if (!has(uring, op->kind))
+    if (!has(uring, op->kind) || asyncio__file_write_signals(op))
         return -EOPNOTSUPP;
     op->state = FILE_QUEUED;
     list_append(&uring->files, &op->link);

@@ -228,22 +228,35 @@ void asyncio__posix_send_advance(struct op *op, size_t sent)
     }
 }
 
-/* A write to a pipe or the like. There is no flag that spares us SIGPIPE here, so it is held back
- * and, when the write has just caused one that was not pending before, taken away. */
+void asyncio__quiet_begin(struct quiet *quiet)
+{
+    sigset_t broken;
+    sigemptyset(&broken);
+    sigemptyset(&quiet->pending);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &quiet->before);
+    sigpending(&quiet->pending);
+}
+
+void asyncio__quiet_end(const struct quiet *quiet, bool is_broken)
+{
+    int error = errno;
+    sigset_t broken;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    if (is_broken && !sigismember(&quiet->pending, SIGPIPE))
+        while (sigtimedwait(&broken, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
+            ;
+    pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
+    errno = error;
+}
+
 static ssize_t write_quietly(int number, const struct iovec *iov, int count)
 {
-    sigset_t pipe, before, pending;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    sigpending(&pending);
+    struct quiet quiet;
+    asyncio__quiet_begin(&quiet);
     ssize_t n = writev(number, iov, count);
-    int error = errno;
-    if (n < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE))
-        while (sigtimedwait(&pipe, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
-            ;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
+    asyncio__quiet_end(&quiet, n < 0 && errno == EPIPE);
     return n;
 }
 

@@ -10,6 +10,8 @@
 #include <asyncio.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -315,6 +317,36 @@ static int pipes(void *data)
     return r;
 }
 
+static volatile sig_atomic_t broken;
+
+static void on_broken(int number)
+{
+    (void)number;
+    broken++;
+}
+
+/* Nobody reads: that is an error and no signal, by the ring, by a thread and in the loop's own. */
+static int nobody_reads(void *data)
+{
+    (void)data;
+    struct sigaction before, action = { .sa_handler = on_broken };
+    int ends[2];
+    sigemptyset(&action.sa_mask);
+    CHECK_IS(sigaction(SIGPIPE, &action, &before), 0);
+    broken = 0;
+    for (int i = 0; i < 2; i++) {
+        CHECK_IS(i ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
+                   : pipe2(ends, O_CLOEXEC), 0);
+        close(ends[0]);
+        CHECK_IS(asyncio_write(ends[1], "x", 1), -EPIPE);
+        close(ends[1]);
+    }
+    CHECK_IS(asyncio_sleep(0.001), 0); /* none is pending */
+    CHECK_IS(broken, 0);
+    CHECK_IS(sigaction(SIGPIPE, &before, NULL), 0);
+    return 0;
+}
+
 static void test_calls(void **state)
 {
     (void)state;
@@ -323,6 +355,7 @@ static void test_calls(void **state)
     run_all_ways(wholes);
     run_all_ways(short_reads);
     run_all_ways(sizes);
+    run_all_ways(nobody_reads);
     const char *backend = getenv("ASYNCIO_BACKEND");
     asyncio__file_tries_nothing = true;
     if (backend && strcmp(backend, "epoll") == 0)
