@@ -21,9 +21,9 @@ enum { POLL_BYTES = 65536 };
 /* The kernel's own limit for one transfer; what comes back fits an int. */
 #define TRANSFER_MAX ((size_t)0x7ffff000)
 
-/* Around a write to what may be a pipe. There is no flag that spares us SIGPIPE there, so it is held
- * back and, when the write has just caused one that was not pending before, taken away. `errno` is
- * kept. */
+/* Around a write to what may be a pipe. There is no flag that spares us SIGPIPE there, so it is
+ * held back and, when the write has just caused one that was not pending before, taken away.
+ * `errno` is kept. */
 struct quiet {
     sigset_t before, pending;
 };

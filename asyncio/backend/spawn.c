@@ -102,7 +102,8 @@ static IN_CHILD void other_descriptors(struct child *child)
             fail(child, "pass_fds");
 }
 
-/* Python's order: all of PATH; what is told at the end is what was not just "there is none". */
+/* Python's order: all of PATH; what is told at the end is the first that was not just "there is
+ * none". */
 static IN_CHILD void run_program(struct child *child)
 {
     const struct spawn *spawn = child->spawn;
@@ -122,7 +123,7 @@ static IN_CHILD void run_program(struct child *child)
             child->path[size++] = '/';
         memcpy(child->path + size, spawn->file, file_size);
         (void)execve(child->path, arguments, environment);
-        if (errno != ENOENT && errno != ENOTDIR)
+        if (errno != ENOENT && errno != ENOTDIR && error == ENOENT)
             error = errno;
         at += strcspn(at, ":");
         if (!*at)

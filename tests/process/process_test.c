@@ -169,6 +169,12 @@ static int refusals(void *data)
     const char *const empty_path[] = { "PATH=/no/such/folder", NULL };
     CHECK_IS(refused(yes, "/no/such/folder", OPTIONS(.cwd = "/no/such/folder")), -ENOENT);
     CHECK_IS(refused(yes, "true", OPTIONS(.env = empty_path)), -ENOENT);
+    /* of several errors the first: no program, and a folder whose name is too long */
+    char long_path[320] = "PATH=/no/such:/etc:/";
+    size_t length = strlen(long_path);
+    memset(long_path + length, 'x', 290);
+    const char *const both[] = { long_path, NULL }, *const passwd[] = { "passwd", NULL };
+    CHECK_IS(refused(passwd, "passwd", OPTIONS(.env = both)), -EACCES);
     CHECK_IS(refused(yes, NULL, OPTIONS(.std_in = ASYNCIO_SUBPROCESS_STDOUT)), -EINVAL);
     CHECK_IS(refused(yes, NULL, OPTIONS(.std_out = ASYNCIO_SUBPROCESS_STDOUT)), -EINVAL);
     CHECK_IS(refused(yes, NULL, OPTIONS(.std_out = -77)), -EINVAL);
