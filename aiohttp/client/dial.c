@@ -194,9 +194,10 @@ int aiohttp__dial(struct aiohttp_client_request *request, aiohttp_client_respons
     struct dial dial = { .request = request, .response = response, .route = route };
     aiohttp__making_begin(route->connector, &dial.making, &response->wait);
     TRACE(request, on_connection_create_start, .host = route->host);
-    int r = route->connector->path ? dial_path(&dial)
-            : route->proxy         ? dial_proxy(&dial)
-                                   : dial_host(&dial, route->host, route->port);
+    int r = route->connector->is_closed ? -AIOHTTP_SESSION_CLOSED /* by the callback */
+            : route->connector->path    ? dial_path(&dial)
+            : route->proxy              ? dial_proxy(&dial)
+                                        : dial_host(&dial, route->host, route->port);
     if (r >= 0 && route->is_tls)
         r = start_tls(&dial, route->server_hostname ? route->server_hostname : route->host, false);
     if (r >= 0 && !(*ret_connection = aiohttp__pool_add(route, dial.making.stream)))

@@ -239,7 +239,7 @@ int aiohttp__pool_wait(struct route *route, struct connection **ret_connection)
     r = asyncio_await(waiter.woken);
     if (waiter.is_queued)
         unqueue(connector, &waiter);
-    else if (r >= 0 && !waiter.connection && !waiter.has_place)
+    else if (r >= 0 && connector->is_closed) /* also of what was given before that */
         r = -AIOHTTP_SESSION_CLOSED;
     asyncio_future_unref(waiter.woken);
     if (r < 0) {

@@ -53,10 +53,13 @@ static int keep_user(const aiohttp_url *from, aiohttp_url **url)
 static int target_of(struct aiohttp_client_request *request, aiohttp_client_response *response,
                      aiohttp_url **ret_url)
 {
-    const char *location = aiohttp_client_response_header(response, "Location");
+    const struct aiohttp_headers *headers = aiohttp__response_headers(response);
+    if (!headers)
+        return -ENOMEM;
+    const char *location = aiohttp_headers_get(headers, "Location");
     aiohttp_url *given = NULL, *joined = NULL;
     if (!location)
-        location = aiohttp_client_response_header(response, "URI");
+        location = aiohttp_headers_get(headers, "URI");
     if (!location)
         return 0;
     int r = aiohttp_url_new(location, &given);

@@ -376,7 +376,9 @@ void aiohttp_client_response_close(aiohttp_client_response *response)
 
 int aiohttp_client_response_release(aiohttp_client_response *response)
 {
-    int r = 0;
+    int r = aiohttp__session_check(response->session);
+    if (r < 0)
+        return r;
     response->was_closed = true;
     if (!response->connection || response->is_reading)
         return 0;

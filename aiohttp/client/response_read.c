@@ -120,7 +120,10 @@ int aiohttp__response_next(aiohttp_client_response *response, const char **ret_d
         return asyncio_raise(-ECONNRESET, "the response is closed");
     if (response->is_reading)
         return -EBUSY;
-    int r = response->decompresses ? make_decoder(response) : 0;
+    int r = aiohttp__session_check(response->session);
+    if (r < 0)
+        return r;
+    r = response->decompresses ? make_decoder(response) : 0;
     bool is_decoded = response->reader && response->reader->decoder;
     if (r >= 0)
         r = is_decoded ? next_decoded(response, ret_data) : next_raw(response, ret_data);

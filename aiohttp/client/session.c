@@ -403,6 +403,13 @@ static int prepare(struct aiohttp_client_request *request)
     return aiohttp__body_begin_of(request);
 }
 
+int aiohttp__session_check(const aiohttp_client_session *session)
+{
+    if (!asyncio_current_task())
+        return -ASYNCIO_NO_TASK;
+    return session->loop && session->loop != asyncio_get_running_loop() ? -ASYNCIO_OTHER_LOOP : 0;
+}
+
 static const aiohttp_client_request_options *defaults_of(void)
 {
     static const aiohttp_client_request_options defaults = {
@@ -440,10 +447,9 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
         return asyncio_raise(-AIOHTTP_SESSION_CLOSED, "the session is closed");
     if (!method || (!text && !url))
         return asyncio_raise(-EINVAL, "a request needs a method and a URL");
-    if (!loop || !asyncio_current_task())
-        return -ASYNCIO_NO_TASK;
-    if (session->loop && session->loop != loop)
-        return -ASYNCIO_OTHER_LOOP;
+    int can = aiohttp__session_check(session);
+    if (can < 0)
+        return can;
     if (session->connector->loop && session->connector->loop != loop)
         return -ASYNCIO_OTHER_LOOP;
     session->loop = session->waits.loop = session->connector->loop = loop;

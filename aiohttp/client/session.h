@@ -140,6 +140,8 @@ int aiohttp__session_request(aiohttp_client_session *session, const char *method
                              const char *text, const aiohttp_url *url, bool is_upgrade,
                              aiohttp_client_response **ret_response,
                              const aiohttp_client_request_options *options);
+/* Whether what is the session's may suspend here: 0; -ASYNCIO_NO_TASK, -ASYNCIO_OTHER_LOOP. */
+int aiohttp__session_check(const aiohttp_client_session *session);
 void aiohttp__session_hold(aiohttp_client_session *session);
 void aiohttp__session_drop(aiohttp_client_session *session);
 void aiohttp__trace(const struct aiohttp_client_request *request, aiohttp_trace_callback *callback,

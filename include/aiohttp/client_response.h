@@ -24,7 +24,8 @@
  *            aiohttp_client_response_close or _release say that it was meant.
  * ERRORS     of all that reads: -ETIMEDOUT (the record says which limit), -ECONNRESET,
  *            -AIOHTTP_PAYLOAD, -AIOHTTP_BAD_HTTP_MESSAGE, -AIOHTTP_CONTENT_ENCODING,
- *            -AIOHTTP_BODY_TOO_LARGE, -EBUSY (another task reads), -ENOMEM, -ECANCELED.
+ *            -AIOHTTP_BODY_TOO_LARGE, -EBUSY (another task reads), -ASYNCIO_NO_TASK,
+ *            -ASYNCIO_OTHER_LOOP, -ENOMEM, -ECANCELED.
  * THREADS    The session's loop. All but the texts suspend.
  * SOURCE     aiohttp's client_reqrep.py, streams.py. */
 #pragma once
