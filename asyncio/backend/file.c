@@ -2,8 +2,8 @@
 /* Operations on files, by system calls. See file.h. */
 #include "backend/file.h"
 
-#include "backend/posix.h"
 #include "base/alloc.h"
+#include "base/quiet.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -228,29 +228,6 @@ void asyncio__posix_send_advance(struct op *op, size_t sent)
     }
 }
 
-void asyncio__quiet_begin(struct quiet *quiet)
-{
-    sigset_t broken;
-    sigemptyset(&broken);
-    sigemptyset(&quiet->pending);
-    sigaddset(&broken, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &broken, &quiet->before);
-    sigpending(&quiet->pending);
-}
-
-void asyncio__quiet_end(const struct quiet *quiet, bool is_broken)
-{
-    int error = errno;
-    sigset_t broken;
-    sigemptyset(&broken);
-    sigaddset(&broken, SIGPIPE);
-    if (is_broken && !sigismember(&quiet->pending, SIGPIPE))
-        while (sigtimedwait(&broken, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
-            ;
-    pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
-    errno = error;
-}
-
 static ssize_t write_quietly(int number, const struct iovec *iov, int count)
 {
     struct quiet quiet;

@@ -9,10 +9,10 @@
 
 #include "backend/backend.h"
 #include "backend/table.h"
+#include "base/quiet.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 
 /* Received in one poll, then the floors above have their turn: they find the bytes in the cache,
  * and nobody waits for long. */
@@ -20,15 +20,6 @@ enum { POLL_BYTES = 65536 };
 
 /* The kernel's own limit for one transfer; what comes back fits an int. */
 #define TRANSFER_MAX ((size_t)0x7ffff000)
-
-/* Around a write to what may be a pipe. There is no flag that spares us SIGPIPE there, so it is
- * held back and, when the write has just caused one that was not pending before, taken away.
- * `errno` is kept. */
-struct quiet {
-    sigset_t before, pending;
-};
-void asyncio__quiet_begin(struct quiet *quiet);
-void asyncio__quiet_end(const struct quiet *quiet, bool is_broken);
 
 struct posix {
     struct backend backend;

@@ -3,6 +3,7 @@
  * first, a group's members indented behind bars. Deep and wide groups are cut where Python cuts
  * them. */
 #include "base/error.h"
+#include "base/quiet.h"
 #include "base/thread.h"
 
 #include <stdbool.h>
@@ -162,7 +163,10 @@ int asyncio_print_exception(int result)
 {
     if (result >= 0)
         return 0;
+    struct quiet quiet;
+    asyncio__quiet_begin(&quiet);
     asyncio__print_error(stderr, result, asyncio_last_error(result));
+    asyncio__quiet_end(&quiet, true);
     asyncio__thread.fresh = NULL; /* it has been handled */
     return result == -EINTR ? 130 : 1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where errors go that nobody awaits. The default handler is the only place of the library that
  * prints unasked, as CPython's does. */
+#include "base/quiet.h"
 #include "loop/loop.h"
 
 #include <stdio.h>
@@ -50,6 +51,8 @@ void asyncio_loop_default_exception_handler(asyncio_loop *loop,
     char object[256] = "";
     if (asyncio__loop_describe && (context->future || context->task))
         asyncio__loop_describe(context->future, context->task, object, sizeof object);
+    struct quiet quiet; /* a log that nobody reads ends no server */
+    asyncio__quiet_begin(&quiet);
     fprintf(stderr, "%s\n",
             context->message ? context->message : "Unhandled exception in event loop");
     if (object[0])
@@ -62,6 +65,7 @@ void asyncio_loop_default_exception_handler(asyncio_loop *loop,
         print_frames("Stack of the task", context->stack, context->stack_count);
     if (context->exception < 0)
         asyncio__print_error(stderr, context->exception, context->error);
+    asyncio__quiet_end(&quiet, true);
 }
 
 void(asyncio_loop_call_exception_handler)(asyncio_loop *loop,
