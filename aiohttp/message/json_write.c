@@ -88,20 +88,55 @@ static bool write_special(struct bytes *out, const char *text, size_t size, size
     return !out->error;
 }
 
+/* Copies text of which every byte is as it is; false: one may be none of those. What is less than
+ * eight bytes is looked at as eight, with blanks; what is more ends with its last eight. */
+static inline bool copy_plain(char *to, const char *text, size_t size)
+{
+    uint64_t word, all = 0;
+    uint32_t first, last;
+    uint16_t one, two;
+    if (size >= sizeof word) {
+        for (size_t at = 0; at < size; at += sizeof word) {
+            size_t from = size - at < sizeof word ? size - sizeof word : at;
+            memcpy(&word, text + from, sizeof word);
+            if (is_special(word))
+                return false;
+            memcpy(to + from, &word, sizeof word);
+        }
+        return true;
+    }
+    if (size >= sizeof first) {
+        memcpy(&first, text, sizeof first);
+        memcpy(&last, text + size - sizeof last, sizeof last);
+        memcpy(to, &first, sizeof first);
+        memcpy(to + size - sizeof last, &last, sizeof last);
+        all = (uint64_t)first << 32 | last;
+    } else if (size >= sizeof one) {
+        memcpy(&one, text, sizeof one);
+        memcpy(&two, text + size - sizeof two, sizeof two);
+        memcpy(to, &one, sizeof one);
+        memcpy(to + size - sizeof two, &two, sizeof two);
+        all = UINT64_C(0x2020202000000000) | (uint64_t)one << 16 | two;
+    } else if (size) {
+        *to = *text;
+        all = UINT64_C(0x2020202020202000) | (unsigned char)*text;
+    } else
+        return true;
+    return !is_special(all);
+}
+
 static bool write_string(struct bytes *out, const char *text, size_t size)
 {
     if (!text || size > PTRDIFF_MAX - 2)
         return false;
-    size_t plain = plain_size(text, 0, size);
-    if (__builtin_expect(plain < size, 0)) {
-        bytes_put(out, '"');
-        return write_special(out, text, size, plain);
-    }
     char *at = bytes_room(out, size + 2);
     if (!at)
         return false;
+    if (__builtin_expect(!copy_plain(at + 1, text, size), 0)) {
+        bytes_put(out, '"');
+        return write_special(out, text, size, plain_size(text, 0, size));
+    }
     at[0] = '"';
-    memcpy(at + 1, text, size);
     at[size + 1] = '"';
     out->size += size + 2;
     return true;

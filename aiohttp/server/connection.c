@@ -65,7 +65,9 @@ static int wait_idle(struct connection *connection)
     if (asyncio_stream_peek(connection->stream, &data))
         return 1;
     if (connection->work) {
-        int r = aiohttp__http1_flush(&connection->work->http.exchange);
+        struct http1 *http = &connection->work->http;
+        bool is_done = !http->out.size && !http->exchange.is_broken;
+        int r = is_done ? 0 : aiohttp__http1_flush(&http->exchange);
         /* As many as the pool would keep stay where they are. */
         if (server->stats.connections > POOL_MAX)
             give_work(connection);

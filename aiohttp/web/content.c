@@ -244,6 +244,15 @@ int aiohttp_web_request_continue(aiohttp_web_request *request)
     return request->exchange->type->go_on(request->exchange);
 }
 
+static void end_body(aiohttp_web_request *request)
+{
+    aiohttp__decoder_free(request->decoder);
+    asyncio_mem_free(request->decoded);
+    asyncio_mem_free(request->body);
+    request->decoder = NULL;
+    request->decoded = request->body = NULL;
+}
+
 void aiohttp__web_request_end(aiohttp_web_request *request)
 {
     aiohttp__web_websocket_free(request);
@@ -253,10 +262,6 @@ void aiohttp__web_request_end(aiohttp_web_request *request)
         aiohttp__web_json_end(request);
     if (request->form)
         aiohttp__web_form_end(request->form);
-    aiohttp__decoder_free(request->decoder);
-    asyncio_mem_free(request->decoded);
-    request->decoder = NULL;
-    request->decoded = NULL;
-    asyncio_mem_free(request->body);
-    request->body = NULL;
+    if (request->decoder || request->decoded || request->body)
+        end_body(request);
 }

@@ -240,7 +240,9 @@ static int try_resource(const aiohttp_web_resource *resource, struct search *sea
     /* a literal path that was found by all of it is equal already ("/" is tried for every path) */
     bool is_equal = resource->path.is_key && path.size == resource->path.key.size &&
                     path.data[0] == '/';
-    int r = is_equal ? 1 :
+    bool is_other = resource->path.is_key && path.size != resource->path.key.size;
+    int r = is_equal   ? 1 :
+            is_other ? 0 :
                        aiohttp__path_match(&resource->path, path, search->arena,
                                            search->match->values);
     if (r <= 0)

@@ -5,6 +5,8 @@
 #include "wire/ascii.h"
 #include "wire/utf8.h"
 
+#include <string.h>
+
 /* unreserved, and ! $ ' ( ) * , */
 #define LOW                                                                                        \
     (ASCII_DIGITS | ASCII_BIT('-') | ASCII_BIT('.') | ASCII_BIT('!') | ASCII_BIT('$') |            \
@@ -121,7 +123,9 @@ void aiohttp__unquote(struct bytes *out, struct span text, enum unquote_kind kin
     const char *end = text.data + text.size;
     for (const char *at = text.data; at != end;) {
         const char *run = at;
-        while (at != end && *at != '%' && (*at != '+' || !plus))
+        if (!plus && !(at = memchr(at, '%', (size_t)(end - at))))
+            at = end;
+        while (at != end && *at != '%' && *at != '+')
             at++;
         aiohttp__bytes_append(out, run, (size_t)(at - run));
         if (at == end)

@@ -307,6 +307,19 @@ static void odd_values_are_written_as_jansson_does(void **state)
             assert_int_equal(r, c < 128);
         }
     }
+    static const unsigned char edges[] = { 0,    0x1f, ' ',  '!',  '"',  '#', '[',
+                                           '\\', ']',  0x7f, 0x80, 0xa0, 0xff };
+    for (size_t size = 0; size < 18; size++) {
+        for (size_t i = 0; i < size * sizeof edges; i++) {
+            char text[18];
+            memset(text, 'x', sizeof text);
+            text[i / sizeof edges] = (char)edges[i % sizeof edges];
+            json_t *string = json_stringn_nocheck(text, size);
+            int r = agree(string, room, sizeof room);
+            json_decref(string);
+            assert_int_equal(r, edges[i % sizeof edges] < 128);
+        }
+    }
     for (size_t depth = 60; depth < 70; depth++) {
         json_t *tree = json_real(0.5);
         for (size_t i = 0; i < depth; i++)
