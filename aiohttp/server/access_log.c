@@ -8,7 +8,8 @@
  *     %{Name}i  a header of the request       %{Name}o  one of the answer
  *
  * A byte that would let a peer write lines of its own (a control, a quote, a backslash) is written
- * as \xHH. A line is cut at LINE_MAX. */
+ * as \xHH, and so is what is not ASCII: terminals know controls of 8 bits, and readers know ends of
+ * lines in Unicode. A line is cut at LINE_MAX. */
 #include "server/server.h"
 
 #include <asyncio/alloc.h>
@@ -52,7 +53,7 @@ static void add_foreign(struct line *line, struct span text)
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
         char escaped[5];
-        if (c >= ' ' && c != '"' && c != '\\' && c != 0x7f)
+        if (c >= ' ' && c < 0x7f && c != '"' && c != '\\')
             add(line, (struct span){ text.data + i, 1 });
         else {
             snprintf(escaped, sizeof escaped, "\\x%02x", c);

@@ -162,7 +162,8 @@ int aiohttp_web_request_read(aiohttp_web_request *request, const char **ret_data
             request->is_read = true;
             break;
         }
-        if (request->piece_size > request->max_size - request->body_size)
+        if (request->body_size > request->max_size ||
+            request->piece_size > request->max_size - request->body_size)
             return -(AIOHTTP_HTTP + 413);
         if ((r = make_room(request, request->piece_size)) < 0)
             return r;

@@ -73,7 +73,8 @@ static int read_body(void *data, void *buffer, size_t size)
     }
     if (r <= 0)
         return r;
-    if (form->counts && (size_t)r > request->max_size - form->taken)
+    if (form->counts && (form->taken > request->max_size ||
+                         (size_t)r > request->max_size - form->taken))
         return -(AIOHTTP_HTTP + 413);
     form->taken += (size_t)r;
     return r;

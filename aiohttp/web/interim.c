@@ -52,6 +52,7 @@ int aiohttp_web_response_upgrade(aiohttp_web_response *response, const char *pro
     int r = exchange->type->watch(exchange, false);
     if (r < 0)
         return r;
+    int was = response->status;
     response->status = protocol ? 101 : 200;
     response->reason = NULL;
     if (protocol)
@@ -60,8 +61,14 @@ int aiohttp_web_response_upgrade(aiohttp_web_response *response, const char *pro
         r = aiohttp_web_response_set_header(response, "Connection", "Upgrade");
     if (r >= 0)
         r = aiohttp__web_response_begin(response, -1);
-    if (r < 0)
+    if (r < 0) { /* half an upgrade is none */
+        response->status = was;
+        if (response->headers) {
+            aiohttp_headers_remove(response->headers, "Upgrade");
+            aiohttp_headers_remove(response->headers, "Connection");
+        }
         return r;
+    }
     response->is_ended = true;
     return exchange->type->upgrade(exchange, ret_stream);
 }

@@ -333,7 +333,11 @@ int(aiohttp_web_application_add_static)(aiohttp_web_application *app, const char
     size_t size = strlen(prefix);
     while (size && prefix[size - 1] == '/')
         size--;
-    snprintf(path, sizeof path, "%.*s/{filename:.*}", (int)size, prefix);
+    if (snprintf(path, sizeof path, "%.*s/{filename:.*}", (int)size, prefix) >= (int)sizeof path) {
+        free_root(root);
+        return aiohttp__application_failed(app, -EINVAL,
+                                           "static files of %s: the prefix is too long", directory);
+    }
     r = aiohttp_web_application_add_get(app, path, serve_static, .name = options->name,
                                         .data = root, .destroy = free_root);
     if (r >= 0)

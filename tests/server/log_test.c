@@ -65,13 +65,15 @@ static int line(void *data)
     int r = live_start_with(&live, hello, &options);
     if (r >= 0)
         r = live_ask(&live,
-                     "GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: x\"\\y\r\n\r\n"
+                     "GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: x\"\\y\x9b\xc2\x85\r\n\r\n"
                      "HEAD /c HTTP/1.0\r\n\r\n",
                      answer, sizeof answer);
     if ((r = live_end(&live, r)) < 0)
         return r;
-    CHECK_TEXT(logged, "127.0.0.1 \"GET /a?b HTTP/1.1\" 200 5 \"x\\x22\\x5cy\" - o\\x22ut - 100%\n"
-                       "127.0.0.1 \"HEAD /c HTTP/1.0\" 200 0 \"-\" - o\\x22ut - 100%\n");
+    CHECK_TEXT(
+        logged,
+        "127.0.0.1 \"GET /a?b HTTP/1.1\" 200 5 \"x\\x22\\x5cy\\x9b\\xc2\\x85\" - o\\x22ut - 100%\n"
+        "127.0.0.1 \"HEAD /c HTTP/1.0\" 200 0 \"-\" - o\\x22ut - 100%\n");
     return 0;
 }
 

@@ -289,6 +289,24 @@ static int add_static(void *data)
     return r < 0 ? r : ended < 0 ? ended : slept;
 }
 
+/* What does not fit is refused, not cut. */
+static int long_prefix(void *data)
+{
+    char prefix[512];
+    (void)data;
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    memset(prefix, 'a', sizeof prefix);
+    prefix[0] = '/';
+    int all = 0;
+    for (size_t size = sizeof prefix - 1; size > sizeof prefix - 15; size--) {
+        prefix[size] = '\0';
+        int r = aiohttp_web_application_add_static(app, prefix, folder);
+        all = r == -EINVAL || r == -ENOMEM ? all : -EPROTO;
+    }
+    aiohttp_web_application_unref(app);
+    return all;
+}
+
 static int several(void *data)
 {
     char answer[4096];
@@ -435,6 +453,7 @@ static int cookies(void *data)
         run_everywhere(name);                                                                      \
     }
 CASE(files)
+CASE(long_prefix)
 CASE(several)
 CASE(whole)
 CASE(edges)
@@ -446,6 +465,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_long_prefix),
         cmocka_unit_test(test_several),
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_edges),

@@ -3,6 +3,7 @@
  * and why, and what is said to caches is said of all of it. */
 #include "web/web_test.h"
 
+#include <aiohttp/limits.h>
 #include <aiohttp/payload.h>
 #include <aiohttp/web_exceptions.h>
 #include <aiohttp/web_file.h>
@@ -18,6 +19,15 @@ static int ask(aiohttp_web_handler *handler, const char *request, char *answer, 
     if (r >= 0)
         r = live_ask(&live, request, answer, room);
     return live_end(&live, r);
+}
+
+static char much[2000];
+
+static void ignore(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
+{
+    (void)loop;
+    (void)context;
+    (void)data;
 }
 
 /* --- the type of a payload that something else took the place of --- */
@@ -96,6 +106,100 @@ static void test_failed_payload(void **state)
     run_everywhere(failed_payload);
 }
 
+/* --- an upgrade that could not be made is none --- */
+
+static unsigned failing, filler;
+
+static int half_upgrade(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    asyncio_stream *stream;
+    aiohttp_web_response *response = aiohttp_web_request_response(request);
+    /* the memory that is there already ends everywhere, so that more is needed everywhere */
+    int r = aiohttp_web_response_set_header(response, "X", much + sizeof much - 1 - filler);
+    asyncio__alloc_fail_at(failing, 0);
+    if (r >= 0)
+        r = aiohttp_web_response_upgrade(response, "echo", &stream);
+    asyncio__alloc_fail_at(0, 0);
+    return r == -ENOMEM ? 0 : r; /* it does not look at it */
+}
+
+static int failed_upgrade(void *data)
+{
+    char answer[8192];
+    struct live live;
+    int refused = 0, r = live_start(&live, half_upgrade);
+    (void)data;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), ignore, NULL);
+    memset(much, 'a', sizeof much - 1);
+    for (unsigned i = 0; i < 120 && r >= 0; i++) {
+        failing = i % 3;
+        filler = 400 + i * 8;
+        r = live_ask(&live,
+                     "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+                     answer, sizeof answer);
+        bool is_made = r >= 0 && strncmp(answer, "HTTP/1.1 101 ", 13) == 0;
+        refused += !is_made;
+        if (r >= 0 && !*answer)
+            continue; /* there was not even memory to send it */
+        /* the one says so and is it, the other neither */
+        if (r >= 0 && (strncmp(answer, "HTTP/1.1 500 ", 13) != 0) != is_made)
+            r = -EPROTO;
+        if (r >= 0 && count_of(answer, "pgrade") != (is_made ? 2 : 0))
+            r = -EBADMSG;
+    }
+    r = live_end(&live, r);
+    CHECK(r < 0 || refused > 0);
+    return r;
+}
+
+static void test_failed_upgrade(void **state)
+{
+    (void)state;
+    if (allocation_is_failing())
+        return; /* it is its own sweep */
+    run_everywhere(failed_upgrade);
+}
+
+/* --- a limit that was made smaller than what was read already --- */
+
+static int smaller_limit(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    size_t size;
+    const char *body;
+    int r = aiohttp_web_request_set_client_max_size(request, 1000);
+    if (r >= 0 && (r = aiohttp_web_request_read(request, &body, &size)) != -(AIOHTTP_HTTP + 413))
+        return r < 0 ? r : -EPROTO;
+    if ((r = aiohttp_web_request_set_client_max_size(request, 10)) < 0)
+        return r;
+    r = aiohttp_web_request_read(request, &body, &size);
+    return r < 0 ? r : aiohttp_web_respond(request, "all of it");
+}
+
+static int limits(void *data)
+{
+    char answer[4096], request[4096], piece[601];
+    (void)data;
+    memset(piece, 'x', sizeof piece - 1);
+    piece[600] = '\0';
+    snprintf(request, sizeof request,
+             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "258\r\n%s\r\n258\r\n%s\r\n258\r\n%s\r\n0\r\n\r\n",
+             piece, piece, piece);
+    int r = ask(smaller_limit, request, answer, sizeof answer);
+    if (r < 0)
+        return r;
+    CHECK_BEGINS(answer, "HTTP/1.1 413 ");
+    return 0;
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    run_everywhere(limits);
+}
+
 /* --- files that others took the place of --- */
 
 static char folder[] = "/tmp/aiohttp-replaced-XXXXXX";
@@ -157,13 +261,6 @@ static int then_fails(aiohttp_web_request *request, void *data)
 }
 
 
-static void ignore(asyncio_loop *loop, const asyncio_exception_context *context, void *data)
-{
-    (void)loop;
-    (void)context;
-    (void)data;
-}
-
 static int replaced_files(void *data)
 {
     static const struct {
@@ -207,8 +304,6 @@ static void test_replaced_files(void **state)
 
 /* --- Vary is said of all that the answer depends on --- */
 
-static char much[2000];
-
 static int vary(aiohttp_web_request *request, void *data)
 {
     (void)data;
@@ -228,7 +323,7 @@ static int vary(aiohttp_web_request *request, void *data)
         return aiohttp_web_file_response(request, path, .precompressed = 1);
     }
     r = aiohttp_web_response_enable_compression(response);
-    memset(much, 'a', sizeof much);
+    memset(much, 'a', sizeof much - 1);
     return r < 0 ? r : aiohttp_web_respond_bytes(request, much, sizeof much,
                                                  .content_type = "text/plain");
 }
@@ -276,6 +371,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_payload_types),
         cmocka_unit_test(test_failed_payload),
+        cmocka_unit_test(test_failed_upgrade),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_replaced_files),
         cmocka_unit_test(test_varies),
     };
