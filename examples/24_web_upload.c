@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILES_MAX 100
 #define FORM_MAX (64 << 20)
@@ -146,14 +147,23 @@ static void say(const char *site, void *data)
 int main(int count, char **words)
 {
     static struct album album;
+    char *end = "";
+    long port = count > 1 ? strtol(words[1], &end, 10) : 8080;
     album.folder = count > 2 ? words[2] : ".";
+    if (*end || port < 0 || port > 65535) {
+        fprintf(stderr, "%s is no port\n", words[1]);
+        return 2;
+    }
+    if (access(album.folder, W_OK) < 0) { /* said now, and not when the first file has come */
+        fprintf(stderr, "nothing can be kept in %s: %s\n", album.folder, strerror(errno));
+        return 2;
+    }
     aiohttp_web_application *app = aiohttp_web_application_new(.client_max_size = FORM_MAX);
     aiohttp_web_application_add_get(app, "/", page, .data = &album);
     aiohttp_web_application_add_post(app, "/", receive, .data = &album);
     aiohttp_web_application_add_get(app, "/files/{number:[0-9]{1,4}}", send_file, .data = &album);
     int r = aiohttp_web_run_app(app, .host = "127.0.0.1",
-                                .port = count > 1 ? (int)strtol(words[1], NULL, 10) : 8080,
-                                .print = say);
+                                .port = (int)port, .print = say);
     while (album.count--) {
         free(album.files[album.count].title);
         free(album.files[album.count].filename);

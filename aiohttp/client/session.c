@@ -385,7 +385,8 @@ static int prepare(struct aiohttp_client_request *request)
                              "base URL",
                              aiohttp_url_raw_path_qs(request->url));
     if (!is_http)
-        return asyncio_raise(-AIOHTTP_NON_HTTP_URL, "the URL's scheme is \"%s\"", scheme);
+        return asyncio_raise(-AIOHTTP_NON_HTTP_URL,
+                             "the URL's scheme is \"%s\", neither http nor https", scheme);
     if (!aiohttp_url_raw_host(request->url))
         return asyncio_raise(-AIOHTTP_INVALID_URL, "the URL has no host: %s:%s", scheme,
                              aiohttp_url_raw_path_qs(request->url));

@@ -144,6 +144,13 @@ def web_upload_keeps_and_shows(path, backend):
         run.end(0)
 
 
+def web_upload_says_what_is_wrong(path, backend):
+    for arguments, text in (((0, "/nowhere/at/all"), r"nothing can be kept in /nowhere/at/all: No such file or directory\n"),
+                            (("http", "."), r"http is no port\n"), ((70000, "."), r"70000 is no port\n")):
+        with Program(path, *arguments) as run:
+            check(run.end(2, rf"\A{text}\Z", kept=1024) == "", "it prints something all the same")
+
+
 # ---- the live site ----
 
 class Live:
