@@ -9,6 +9,7 @@ struct bad {
 };
 
 #define OK "HTTP/1.1 200 OK\r\n"
+#define CHUNKS OK "Transfer-Encoding: chunked\r\n\r\n"
 
 static const struct bad heads[] = {
     { "nothing", "", AIOHTTP_SERVER_DISCONNECTED, "without an answer" },
@@ -163,7 +164,20 @@ static char *answer_of(const char *name, size_t size, char *text, size_t room)
                  filler);
     else if (strcmp(name, "field") == 0)
         snprintf(text, room, OK "Content-Length: 0\r\nA: %.*s\r\n\r\n", (int)(size - 3), filler);
-    else if (strcmp(name, "headers") == 0) {
+    else if (strcmp(name, "head") == 0)
+        snprintf(text, room, OK "Content-Length: 0\r\nB: %.*s\r\nC: %.*s\r\n\r\n", 40, filler,
+                 (int)(size - 88), filler);
+    else if (strcmp(name, "trailer") == 0)
+        snprintf(text, room, CHUNKS "1\r\nx\r\n0\r\nB: %.*s\r\nC: %.*s\r\n\r\n", 40, filler,
+                 (int)(size - 52), filler);
+    else if (strcmp(name, "chunk_extensions") == 0)
+        snprintf(text, room, CHUNKS "1;a=b\r\nx\r\n0;%.*s\r\n\r\n", (int)(size - 5), filler);
+    else if (strcmp(name, "trailers") == 0) {
+        snprintf(text, room, CHUNKS "1\r\nx\r\n0\r\n");
+        for (size_t i = 0; i < size; i++)
+            add(text, room, "A: b\r\n");
+        add(text, room, "\r\n");
+    } else if (strcmp(name, "headers") == 0) {
         snprintf(text, room, OK "Content-Length: 0\r\n");
         for (size_t i = 1; i < size; i++)
             add(text, room, "A: b\r\n");
@@ -191,40 +205,124 @@ static int ask_limited(const struct raw *raw, aiohttp_client_session *session)
     return r;
 }
 
-static int limits(void *data)
+static const struct limit_case limit_cases[] = {
+    { "line", 99, AIOHTTP_LINE_TOO_LONG },
+    { "field", 79, AIOHTTP_LINE_TOO_LONG },
+    { "headers", 9, AIOHTTP_HEADERS_TOO_LARGE },
+    { "head", 149, AIOHTTP_HEADERS_TOO_LARGE },
+    { "body", 499, AIOHTTP_BODY_TOO_LARGE },
+    { "1xx", 19, AIOHTTP_HEADERS_TOO_LARGE },
+    { "chunk_extensions", 39, AIOHTTP_BAD_HTTP_MESSAGE },
+    { "trailers", 4, AIOHTTP_HEADERS_TOO_LARGE },
+    { "trailer", 99, AIOHTTP_HEADERS_TOO_LARGE },
+};
+
+enum { LIMIT_CASES = sizeof limit_cases / sizeof *limit_cases };
+
+static int limited_session(aiohttp_client_session **ret_session)
 {
-    static const struct limit_case cases[] = {
-        { "line", 99, AIOHTTP_LINE_TOO_LONG },     { "field", 79, AIOHTTP_LINE_TOO_LONG },
-        { "headers", 9, AIOHTTP_HEADERS_TOO_LARGE }, { "body", 499, AIOHTTP_BODY_TOO_LARGE },
-        { "1xx", 19, AIOHTTP_HEADERS_TOO_LARGE },
-    };
-    (void)data;
     aiohttp_limits limits = aiohttp_client_limits();
     limits.line = 100;
     limits.field = 80;
     limits.headers = 10;
+    limits.head = 150;
     limits.body = 500;
     limits.response_headers = 20;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    limits.chunk_extensions = 40;
+    limits.trailers = 5;
+    limits.trailer = 100;
+    return aiohttp_client_session_new(ret_session, .limits = &limits);
+}
+
+static int limits(void *data)
+{
+    (void)data;
+    for (size_t i = 0; i < LIMIT_CASES; i++)
         for (size_t more = 0; more < 3; more++) {
             char text[2048];
-            struct raw raw = { .answer = answer_of(cases[i].name, cases[i].from + more, text,
-                                                   sizeof text) };
+            struct raw raw = { .answer = answer_of(limit_cases[i].name, limit_cases[i].from + more,
+                                                   text, sizeof text) };
             aiohttp_client_session *session = NULL;
             int r = raw_start(&raw);
             if (r >= 0)
-                r = aiohttp_client_session_new(&session, .limits = &limits);
+                r = limited_session(&session);
             if (r >= 0)
                 r = ask_limited(&raw, session);
-            int expected = more < 2 ? 0 : -cases[i].error;
+            int expected = more < 2 ? 0 : -limit_cases[i].error;
             int ended = raw_end(&raw, session_end(session, 0));
             if (r != expected && r != -ENOMEM)
-                print_error("%s + %zu: ", cases[i].name, more);
+                print_error("%s + %zu: ", limit_cases[i].name, more);
             if (r == -ENOMEM || ended < 0)
                 return r == -ENOMEM ? r : ended;
             CHECK_IS(r, expected);
         }
     return 0;
+}
+
+/* --- the same in two pieces, cut everywhere --- */
+
+struct cut {
+    struct raw raw;
+    size_t at, count;
+    char text[2048]; /* raw.answer */
+};
+
+static int serve_cut(asyncio_stream *stream, void *data)
+{
+    const struct cut *cut = data;
+    char request[4096];
+    int r = read_request(stream, request, sizeof request);
+    if (r > 0)
+        r = asyncio_stream_write(stream, cut->raw.answer, cut->at);
+    if (r >= 0)
+        r = asyncio_sleep(0.01);
+    if (r >= 0) /* who has heard enough may be gone */
+        r = asyncio_stream_write(stream, cut->raw.answer + cut->at, cut->raw.size - cut->at);
+    return r == -ECANCELED ? r : 0;
+}
+
+static int cut_everywhere(struct cut *cut, aiohttp_client_session *session)
+{
+    cut->raw.answer = cut->text;
+    for (size_t i = 0; i < LIMIT_CASES; i++)
+        for (size_t more = 0; more < 3; more++) {
+            answer_of(limit_cases[i].name, limit_cases[i].from + more, cut->text,
+                      sizeof cut->text);
+            cut->raw.size = strlen(cut->text);
+            for (cut->at = 1; cut->at < cut->raw.size; cut->at++, cut->count++) {
+                int r = ask_limited(&cut->raw, session);
+                int expected = more < 2 ? 0 : -limit_cases[i].error;
+                if (r != expected)
+                    print_error("%s + %zu, cut at %zu: ", limit_cases[i].name, more, cut->at);
+                CHECK_IS(r, expected);
+            }
+        }
+    return 0;
+}
+
+/* Simulated time says exactly when the second piece comes: behind the first. */
+static int limits_in_pieces(void *data)
+{
+    struct cut cut = { .at = 0 };
+    aiohttp_client_session *session = NULL;
+    (void)data;
+    if (!world.is_sim || world.is_chopped || world.is_seeded || allocation_is_failing())
+        return 0;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    int r = asyncio_start_server(serve_cut, "127.0.0.1", 0, &cut.raw.server, .data = &cut);
+    if (r >= 0)
+        r = limited_session(&session);
+    if (r >= 0)
+        r = cut_everywhere(&cut, session);
+    if (r >= 0)
+        CHECK(cut.count > 5000);
+    return raw_end(&cut.raw, session_end(session, r));
+}
+
+static void limits_are_exact_wherever_it_is_cut(void **state)
+{
+    (void)state;
+    run_everywhere(limits_in_pieces);
 }
 
 /* --- what comes unasked --- */
@@ -321,6 +419,7 @@ int main(void)
         cmocka_unit_test(heads_have_a_name_and_a_place),
         cmocka_unit_test(bodies_have_a_name_and_a_place),
         cmocka_unit_test(limits_are_exact),
+        cmocka_unit_test(limits_are_exact_wherever_it_is_cut),
         cmocka_unit_test(what_nobody_asked_for_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
