@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* Nothing is answered: there is no stream. */
     struct ws_setup setup = { .limits = &limits, .is_client = data[0] & 1 };
     if (data[0] & 2)
-        setup.deflate = (struct ws_deflate){ true, data[0] & 4, data[0] & 8, 15, 15 };
+        setup.deflate = (struct ws_deflate){ true, data[0] & 4, data[0] & 8, 15, 15, false };
     struct outcome whole, split;
     run(&setup, (const char *)data + 2, size - 2, 0, &whole);
     run(&setup, (const char *)data + 2, size - 2, (uint32_t)data[0] << 8 | data[1] | 0x10000u,

@@ -5,8 +5,8 @@
  *            end send the body, read_response gets the head of the answer, exchange_read its body.
  *            What is small goes out in one write: the head is held back until then.
  * 1XX        Answers before the answer are read and dropped, up to limits.response_headers of
- * their
- *            fields and lines; "100 Continue" is told when it is waited for; 101 is an answer.
+ *            their fields and lines; "100 Continue" is told when it is waited for; 101 is an
+ *            answer.
  * TWO TASKS  One may send the body while another waits for the answer, when nothing is held back
  *            by then: no write of the first may be held, and reading sends nothing. */
 #pragma once

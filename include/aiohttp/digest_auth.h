@@ -2,10 +2,10 @@
 /* Who a client is: Basic and Digest authentication. aiohttp's encode_basic_auth and
  * DigestAuthMiddleware.
  *
- *     aiohttp_digest_auth_middleware *digest; int r = aiohttp_digest_auth_middleware_new("me",
- *     "secret", &digest); const aiohttp_client_middleware_entry entry = {
- *     aiohttp_digest_auth_middleware_call, digest }; r = aiohttp_client_session_new(&session,
- *     .middlewares = &entry, .middleware_count = 1);
+ *     aiohttp_digest_auth_middleware *digest;
+ *     int r = aiohttp_digest_auth_middleware_new("me", "secret", &digest);
+ *     aiohttp_client_middleware_entry entry = { aiohttp_digest_auth_middleware_call, digest };
+ *     r = aiohttp_client_session_new(&session, .middlewares = &entry, .middleware_count = 1);
  *
  * BASIC      The password goes with every request, readable: over https only.
  * DIGEST     A request that is answered 401 with a challenge is sent again, once, with an answer
