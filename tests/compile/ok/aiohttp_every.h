@@ -176,6 +176,8 @@ static int all_serving(struct all *it)
     r |= aiohttp_web_worker_serve(it->worker, it->runner, .reuse_port = 1);
     r |= aiohttp_test_server_new(it->app, &it->tested);
     r |= aiohttp_test_server_new(it->app, &it->tested, .server = NULL);
+    r |= aiohttp_test_client_new(it->tested, &it->session);
+    r |= aiohttp_test_client_new(it->tested, &it->session, .base_url = "http://a.org/");
     r |= aiohttp_test_server_request(it->tested, "GET", "/", &answer);
     r |= aiohttp_test_server_request(it->tested, "GET", "/", &answer, .text = "x");
     r |= aiohttp_make_mocked_request("GET", "/", &it->mocked);
