@@ -50,8 +50,9 @@ struct exchange_type {
     /* Begin, write and end at once, of a body of answer->length bytes that may be held back. False:
      * nothing was done, for it is not as plain as that. May be NULL. Does not suspend. */
     bool (*respond)(struct exchange *exchange, const struct answer *answer, const void *data);
-    /* Sends a piece of a file. -ASYNCIO_SENDFILE_NOT_AVAILABLE: nothing was sent, it has to be read
-     * and written. Suspends. */
+    /* Sends a piece of a regular file, whose place does not matter.
+     * -ASYNCIO_SENDFILE_NOT_AVAILABLE: nothing was sent, it has to be read and written.
+     * Suspends. */
     int (*send_file)(struct exchange *exchange, int file, int64_t offset, int64_t size);
     /* Ends the body. -EMSGSIZE for less than was said. */
     int (*end)(struct exchange *exchange);

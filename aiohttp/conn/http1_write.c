@@ -361,7 +361,8 @@ static int send_by_stream(struct http1 *http, int file, int64_t offset, int64_t 
     told(http, WAIT_WRITE);
     int r = asyncio_loop_sendfile(asyncio_get_running_loop(), exchange->stream, file,
                                   &http->file_sent, .offset = offset, .count = size,
-                                  .before = before, .before_size = before_size);
+                                  .before = before, .before_size = before_size,
+                                  .leaves_place = 1);
     told(http, WAIT_NONE);
     http->left -= (uint64_t)http->file_sent;
     exchange->sent += (uint64_t)http->file_sent;

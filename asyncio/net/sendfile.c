@@ -208,6 +208,16 @@ static void release(struct held *held)
     }
 }
 
+static int check_file(int file)
+{
+    struct stat status;
+    struct file_op op = { .kind = FILE_STAT, .descriptor = file, .status = &status };
+    int r = asyncio__file_do(&op);
+    if (r >= 0 && !S_ISREG(status.st_mode))
+        r = asyncio_raise(-EINVAL, "only a regular file can be sent");
+    return r;
+}
+
 static int send_file(struct sending *sending, int64_t *ret_sent,
                      const asyncio_sendfile_options *options)
 {
@@ -219,11 +229,8 @@ static int send_file(struct sending *sending, int64_t *ret_sent,
     if (options)
         sending->before = (struct iovec){ (void *)(uintptr_t)options->before,
                                           options->before_size };
-    struct stat status;
-    struct file_op op = { .kind = FILE_STAT, .descriptor = sending->file, .status = &status };
-    int r = sending->offset < 0 ? -EINVAL : asyncio__file_do(&op);
-    if (r >= 0 && !S_ISREG(status.st_mode))
-        r = asyncio_raise(-EINVAL, "only a regular file can be sent");
+    bool leaves_place = options && options->leaves_place;
+    int r = sending->offset < 0 ? -EINVAL : leaves_place ? 0 : check_file(sending->file);
     if (r < 0)
         return r;
     asyncio_task *task = task_current();
@@ -235,7 +242,8 @@ static int send_file(struct sending *sending, int64_t *ret_sent,
     r = send_all(sending);
     task_let_go(task, &sending->held);
     release(&sending->held);
-    (void)asyncio__plain_seek(sending->file, sending->offset);
+    if (!leaves_place)
+        (void)asyncio__plain_seek(sending->file, sending->offset);
     if (ret_sent)
         *ret_sent = sending->sent;
     return r;

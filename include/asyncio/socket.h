@@ -70,6 +70,9 @@ typedef struct asyncio_sendfile_options {
      * one that the system cannot send, and .fallback is 0, they have gone out. */
     const void *before ASYNCIO__0;
     size_t before_size ASYNCIO__0;
+    /* the caller knows that it is a regular file, and does not care where it stands afterwards: it
+     * is not asked, and stays where it was: two system calls less */
+    int leaves_place ASYNCIO__0;
 } asyncio_sendfile_options;
 
 /* Sends a regular file through a stream, after what was written before. *ret_sent (NULL: not

@@ -136,6 +136,13 @@ static int part(struct pair *p)
     CHECK_IS(sent, 4);
     CHECK_IS(asyncio_stream_readexactly(p->b, back, 8, NULL), 0);
     CHECK(memcmp(back, "head", 4) == 0 && memcmp(back + 4, content + 20, 4) == 0);
+    CHECK_IS(lseek(file, 3, SEEK_SET), 3);
+    CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .offset = 30, .count = 6,
+                                   .leaves_place = 1), 0);
+    CHECK_IS(sent, 6);
+    CHECK_IS(lseek(file, 0, SEEK_CUR), 3);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, 6, NULL), 0);
+    CHECK(memcmp(back, content + 30, 6) == 0);
     CHECK_IS(asyncio_loop_sendfile(loop, p->a, file, &sent, .count = 0, .before = "alone",
                                    .before_size = 5), 0);
     CHECK_IS(sent, 0);
