@@ -41,7 +41,9 @@ int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws
     ws->autoping = setup->autoping;
     ws->autoclose = setup->autoclose;
     ws->heartbeat = setup->heartbeat;
+    ws->has_heartbeat = setup->heartbeat > 0;
     ws->receive_timeout = setup->receive_timeout;
+    ws->has_time_limit = setup->receive_timeout > 0;
     ws->close_time = limit_of(setup->close_time ? setup->close_time : setup->limits->close_time);
     ws->write_time = limit_of(setup->limits->write_time);
     ws->deflate = setup->deflate;
@@ -116,15 +118,16 @@ aiohttp_websocket *aiohttp_websocket_ref(aiohttp_websocket *ws)
 
 void aiohttp_websocket_unref(aiohttp_websocket *ws)
 {
-    if (!ws)
-        return;
-    ws->refs--;
-    if (ws->refs > ws->has_keeper)
-        return;
+    if (ws)
+        ws_unref(ws);
+}
+
+void aiohttp__ws_release(aiohttp_websocket *ws)
+{
     if (ws->stream && !ws->is_over)
         aiohttp__ws_lost(ws, ws->sent_close ? 0 : -ECONNABORTED);
-    if (ws->refs)
-        return; /* the keeper ends now, and gives it back */
+    if (ws->has_keeper)
+        return; /* it ends now */
     aiohttp__ws_disarm(ws);
     asyncio_stream_unref(ws->stream);
     aiohttp__ws_coders_free(ws);

@@ -3,7 +3,7 @@
  *
  * MODEL      The bytes that came lie in a buffer of its own: [begin, end) is not parsed yet. Who
  *            needs more reads into it, behind `end`; only one task does at a time, others wait for
- *            what it gets (aiohttp__ws_more). Parsing never suspends.
+ *            what it gets (ws_more). Parsing never suspends.
  * LENT       A message of one frame that is not compressed is unmasked where it lies, and lent from
  *            there. The byte behind it becomes a NUL, and is put back (`behind`) with the next
  *            receive. Others are put together in `message`. While something is lent the buffer is
@@ -18,8 +18,9 @@
  *            While a call is under way it has a reference.
  * END        `is_over`: the connection is closed, or lost. Before that, sent_close and got_close.
  *            After a broken rule (`is_broken`) what still comes is read and dropped. What is unsent
- *            then is for a task of its own: after close_time the peer gets no more. When the keeper
- *            has the last reference nobody has it.
+ *            then is for a task of its own: after close_time the peer gets no more. The keeper has
+ *            no reference: the last one ends the connection, and with it the keeper, which then
+ *            gives back the memory.
  * TIMER      One for all: the keeper's check, the heartbeat, the end of a close, a pong that is
  *            held back, and whether the peer takes anything (not `is_unwatched`: from a message
  *            that is sent until nothing is unsent; without it none is sent). */
@@ -84,6 +85,8 @@ struct aiohttp_websocket {
     bool autoping, autoclose;
     bool is_check_due;            /* the timer will look whether somebody receives */
     bool was_used;                /* since it did */
+    bool has_heartbeat, has_time_limit; /* for each message */
+    bool has_good_size;           /* the buffer: neither less nor much more than `chunk` */
     bool has_keeper;
     bool is_stuck;                /* it did not: lost by that */
     bool is_deflated;             /* the message under way */
@@ -144,13 +147,14 @@ bool aiohttp__ws_is_text(const char *data, size_t size);
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first three of `states`");
 
-/* aiohttp_websocket_unref for who knows that he is seldom the last. */
+/* Nobody has a reference. */
+void aiohttp__ws_release(aiohttp_websocket *ws);
+
+/* aiohttp_websocket_unref for who has one. */
 static inline void ws_unref(aiohttp_websocket *ws)
 {
-    if (__builtin_expect(ws->refs > 2, 1) || (ws->refs == 2 && !ws->has_keeper))
-        ws->refs--;
-    else
-        aiohttp_websocket_unref(ws);
+    if (__builtin_expect(--ws->refs == 0, 0))
+        aiohttp__ws_release(ws);
 }
 
 static inline bool ws_is_closed(const aiohttp_websocket *ws)
@@ -160,8 +164,42 @@ static inline bool ws_is_closed(const aiohttp_websocket *ws)
 
 /* --- ws_buffer.c --- */
 
-/* Waits for more bytes: above 0; 0: it is over; -ECANCELED. Suspends. */
-int aiohttp__ws_more(aiohttp_websocket *ws) ASYNCIO_MUST_CHECK;
+enum { WS_READ = 2 };
+
+/* The parts of ws_more. WS_READ: there is room; else ws_more's result. Suspends. */
+int aiohttp__ws_before_read(aiohttp_websocket *ws) ASYNCIO_MUST_CHECK;
+/* After a read that brought nothing, or that others wait for: ws_more's result. */
+int aiohttp__ws_after_read(aiohttp_websocket *ws, int result) ASYNCIO_MUST_CHECK;
+/* How much is read at once follows what comes. */
+void aiohttp__ws_learn(aiohttp_websocket *ws, size_t got);
+
+/* Nothing is there and lent, and the buffer's size will do. */
+static inline bool ws_is_empty(const aiohttp_websocket *ws)
+{
+    return ws->begin == ws->end && !ws->nul && ws->has_good_size && !ws->in_frame;
+}
+
+/* Waits for more bytes: above 0; 0: it is over; -ECANCELED, -ENOMEM (it is over). Suspends. */
+ASYNCIO_MUST_CHECK static inline int ws_more(aiohttp_websocket *ws)
+{
+    int r = WS_READ;
+    if (__builtin_expect(!ws->is_over && !ws->is_reading && ws_is_empty(ws), 1))
+        ws->begin = ws->end = ws->scanned = 0;
+    else if ((r = aiohttp__ws_before_read(ws)) != WS_READ)
+        return r;
+    ws->is_reading = true;
+    r = asyncio_stream_read(ws->stream, ws->data + ws->end, ws->capacity - ws->end);
+    ws->is_reading = false;
+    if (__builtin_expect(r <= 0 || ws->waiters > 0, 0) &&
+        (r = aiohttp__ws_after_read(ws, r)) <= 0)
+        return r;
+    ws->end += (size_t)(unsigned)r;
+    if (__builtin_expect(ws->end == ws->capacity || ws->chunk > WS_CHUNK_MIN, 0))
+        aiohttp__ws_learn(ws, (size_t)(unsigned)r);
+    if (__builtin_expect(ws->has_heartbeat, 0))
+        ws->heard_at = asyncio_loop_time(ws->loop);
+    return r;
+}
 
 /* What was lent is not any more. */
 void aiohttp__ws_take_back_all(aiohttp_websocket *ws);
@@ -172,7 +210,7 @@ static inline void aiohttp__ws_take_back(aiohttp_websocket *ws)
         *ws->nul = ws->behind;
         ws->nul = NULL;
     }
-    if (__builtin_expect(ws->held || ws->message, 0))
+    if (__builtin_expect(((uintptr_t)ws->held | (uintptr_t)ws->message) != 0, 0))
         aiohttp__ws_take_back_all(ws);
 }
 

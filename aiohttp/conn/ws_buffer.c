@@ -23,6 +23,11 @@ void aiohttp__ws_take_back_all(aiohttp_websocket *ws)
     }
 }
 
+static void judge_size(aiohttp_websocket *ws)
+{
+    ws->has_good_size = ws->capacity >= ws->chunk && ws->capacity <= 8 * ws->chunk;
+}
+
 /* A buffer of that capacity, with what is not parsed yet at its beginning. */
 static int replace(aiohttp_websocket *ws, size_t capacity)
 {
@@ -41,6 +46,7 @@ static int replace(aiohttp_websocket *ws, size_t capacity)
         asyncio_mem_free(ws->data);
     ws->data = data;
     ws->capacity = capacity;
+    judge_size(ws);
     ws->scanned = ws->scanned > ws->begin ? ws->scanned - ws->begin : 0;
     ws->begin = 0;
     ws->end = count;
@@ -75,19 +81,13 @@ static int __attribute__((noinline)) make_room(aiohttp_websocket *ws)
     return replace(ws, capacity);
 }
 
-/* Nothing is there and lent, and its size will do: make_room would change nothing else. */
-static inline bool is_empty(const aiohttp_websocket *ws)
+void aiohttp__ws_learn(aiohttp_websocket *ws, size_t got)
 {
-    return ws->begin == ws->end && !ws->nul && ws->capacity >= ws->chunk &&
-           ws->capacity <= 8 * ws->chunk && ws->wanted == 0;
-}
-
-static void learn(aiohttp_websocket *ws, size_t got, size_t room)
-{
-    if (got == room && ws->chunk < WS_CHUNK_MAX)
+    if (ws->end == ws->capacity && ws->chunk < WS_CHUNK_MAX)
         ws->chunk *= 4;
     else if (got < ws->chunk / 8 && ws->chunk > WS_CHUNK_MIN)
         ws->chunk /= 2;
+    judge_size(ws);
 }
 
 /* Somebody else reads: what it gets is for both. */
@@ -99,39 +99,30 @@ static int wait_for_reader(aiohttp_websocket *ws)
     return r < 0 ? r : !ws->is_over;
 }
 
-int aiohttp__ws_more(aiohttp_websocket *ws)
+int aiohttp__ws_before_read(aiohttp_websocket *ws)
 {
-    if (__builtin_expect(ws->is_over, 0))
+    if (ws->is_over)
         return 0;
-    if (__builtin_expect(ws->is_reading, 0))
+    if (ws->is_reading)
         return wait_for_reader(ws);
-    int r;
-    if (__builtin_expect(is_empty(ws), 1))
-        ws->begin = ws->end = ws->scanned = 0;
-    else if ((r = make_room(ws)) < 0) {
-        aiohttp__ws_lost(ws, r);
-        return r;
-    }
-    size_t room = ws->capacity - ws->end;
-    ws->is_reading = true;
-    r = asyncio_stream_read(ws->stream, ws->data + ws->end, room);
-    ws->is_reading = false;
-    if (__builtin_expect(ws->waiters > 0, 0)) {
+    int r = make_room(ws);
+    if (r >= 0)
+        return WS_READ;
+    aiohttp__ws_lost(ws, r);
+    return r;
+}
+
+int aiohttp__ws_after_read(aiohttp_websocket *ws, int result)
+{
+    if (ws->waiters > 0) {
         (void)asyncio_event_set(&ws->arrived);
         if (!ws->is_over)
             (void)asyncio_event_clear(&ws->arrived);
     }
-    if (__builtin_expect(r <= 0, 0)) {
-        if (r == -ECANCELED)
-            return r;
-        aiohttp__ws_lost(ws, r);
-        return 0;
-    }
-    ws->end += (size_t)r;
-    learn(ws, (size_t)r, room);
-    if (ws->heartbeat > 0)
-        ws->heard_at = asyncio_loop_time(ws->loop);
-    return r;
+    if (result > 0 || result == -ECANCELED)
+        return result;
+    aiohttp__ws_lost(ws, result);
+    return 0;
 }
 
 int aiohttp__ws_message_room(aiohttp_websocket *ws, size_t size)

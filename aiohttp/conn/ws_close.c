@@ -115,7 +115,7 @@ static int read_to_end(aiohttp_websocket *ws)
             aiohttp__ws_take_back(ws);
             continue;
         }
-        r = aiohttp__ws_more(ws);
+        r = ws_more(ws);
     }
     ws->is_receiving = false;
     return r == -ECANCELED ? r : 0;

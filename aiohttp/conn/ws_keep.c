@@ -92,7 +92,7 @@ static int keep(aiohttp_websocket *ws)
     while (r > 0 && !ws->is_receiving && !ws_is_closed(ws) && has_room(ws)) {
         if (ws->autoping)
             scan(ws);
-        r = aiohttp__ws_more(ws);
+        r = ws_more(ws);
     }
     if (ws->autoping && !ws->is_receiving && !ws_is_closed(ws))
         scan(ws);
@@ -104,7 +104,8 @@ static void kept(void *data)
 {
     aiohttp_websocket *ws = data;
     ws->has_keeper = false;
-    aiohttp_websocket_unref(ws);
+    if (!ws->refs)
+        aiohttp__ws_release(ws);
 }
 
 static void start_keeper(aiohttp_websocket *ws)
@@ -112,7 +113,6 @@ static void start_keeper(aiohttp_websocket *ws)
     if (ws->has_keeper || ws->is_reading || !has_room(ws))
         return;
     ws->has_keeper = true;
-    aiohttp_websocket_ref(ws);
     /* Without memory there is none; the timer tries again. */
     (void)!asyncio_create_task(asyncio_coro_on_close(asyncio_coro(keep, ws), kept, ws), NULL,
                                .name = "websocket");

@@ -150,32 +150,6 @@ static int begin_frame(aiohttp_websocket *ws)
     return r;
 }
 
-/* What most are: a short message in one frame, all of it there. The same as `whole`, with the same
- * result; PARSE_ON when it is something else. */
-static inline int quick(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
-{
-    size_t have = ws->end - ws->begin;
-    if (have < 2)
-        return PARSE_MORE;
-    char *at = ws->data + ws->begin;
-    uint8_t type = (uint8_t)at[0] & 0x7f;
-    size_t size = (uint8_t)at[1] ^ (ws->is_client ? 0 : 0x80), header = ws->is_client ? 2 : 6;
-    if ((uint8_t)((uint8_t)at[0] - 0x81) > 1 || size >= ws->quick_end || have < header + size ||
-        ws->reader.in_message || ws->is_reading)
-        return PARSE_ON;
-    char *payload = at + header;
-    if (!ws->is_client)
-        ws_mask_short(payload, size, (const uint8_t *)at + 2);
-    if (type == WS_TEXT && !aiohttp__ws_is_text(payload, size))
-        return -WS_CLOSE_INVALID;
-    ws->begin += header + size;
-    ws->nul = payload + size;
-    ws->behind = *ws->nul;
-    *ws->nul = '\0';
-    *ret_message = (aiohttp_ws_message){ .type = type, .data = payload, .size = size };
-    return PARSE_MESSAGE;
-}
-
 static int __attribute__((noinline)) parse_slowly(aiohttp_websocket *ws,
                                                   aiohttp_ws_message *ret_message)
 {
@@ -194,8 +168,45 @@ static int __attribute__((noinline)) parse_slowly(aiohttp_websocket *ws,
     return r;
 }
 
+/* A short message, unmasked: it lies at `payload`, and with its header has `whole` bytes. */
+static inline int lend(aiohttp_websocket *ws, uint8_t type, char *payload, size_t size,
+                       size_t whole, aiohttp_ws_message *ret_message)
+{
+    ws->begin += whole;
+    ws->nul = payload + size;
+    ws->behind = payload[size];
+    payload[size] = '\0';
+    ret_message->type = type;
+    ret_message->code = 0;
+    ret_message->data = payload;
+    ret_message->size = size;
+    return PARSE_MESSAGE;
+}
+
+static int __attribute__((noinline)) lend_text(aiohttp_websocket *ws, char *payload, size_t size,
+                                               size_t whole, aiohttp_ws_message *ret_message)
+{
+    if (!aiohttp__ws_is_text(payload, size))
+        return -WS_CLOSE_INVALID;
+    return lend(ws, WS_TEXT, payload, size, whole, ret_message);
+}
+
+/* What most are: a short message in one frame, all of it there. The same as `whole`, with the same
+ * result. All calls are the last thing done, so that nothing is saved for them. */
 int aiohttp__ws_parse(aiohttp_websocket *ws, aiohttp_ws_message *ret_message)
 {
-    int r = ws->in_frame ? PARSE_ON : quick(ws, ret_message);
-    return __builtin_expect(r == PARSE_ON, 0) ? parse_slowly(ws, ret_message) : r;
+    size_t have = ws->end - ws->begin;
+    if (ws->in_frame || have < 2)
+        return parse_slowly(ws, ret_message);
+    char *at = ws->data + ws->begin;
+    uint8_t type = (uint8_t)at[0] & 0x7f;
+    size_t size = (uint8_t)at[1] ^ (ws->is_client ? 0 : 0x80), header = ws->is_client ? 2 : 6;
+    if ((uint8_t)((uint8_t)at[0] - 0x81) > 1 || size >= ws->quick_end || have < header + size ||
+        ws->reader.in_message || ws->is_reading)
+        return parse_slowly(ws, ret_message);
+    char *payload = at + header;
+    if (!ws->is_client)
+        ws_mask_short(payload, size, (const uint8_t *)at + 2);
+    return type == WS_TEXT ? lend_text(ws, payload, size, header + size, ret_message)
+                           : lend(ws, type, payload, size, header + size, ret_message);
 }

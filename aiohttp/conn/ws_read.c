@@ -96,7 +96,7 @@ static inline __attribute__((always_inline)) int next(aiohttp_websocket *ws,
         if (r < 0)
             return failed(ws, r);
         bool was_closing = ws->sent_close;
-        if ((r = aiohttp__ws_more(ws)) > 0)
+        if ((r = ws_more(ws)) > 0)
             continue;
         return r == -ECANCELED ? r : lost(ws, was_closing, ret_message);
     }
@@ -128,10 +128,13 @@ int(aiohttp_websocket_receive)(aiohttp_websocket *ws, aiohttp_ws_message *ret_me
     aiohttp__ws_take_back(ws);
     if (__builtin_expect(ws_is_closed(ws), 0))
         return again(ws, ret_message);
-    double seconds = options && options->timeout > 0 ? options->timeout : ws->receive_timeout;
+    bool has_own_limit = options && options->timeout > 0;
     ws->refs++;
     ws->is_receiving = true;
-    int r = seconds > 0 ? next_within(ws, seconds, ret_message) : next(ws, ret_message);
+    int r = __builtin_expect(has_own_limit || ws->has_time_limit, 0)
+                ? next_within(ws, has_own_limit ? options->timeout : ws->receive_timeout,
+                              ret_message)
+                : next(ws, ret_message);
     ws->is_receiving = false;
     ws->was_used = true;
     if (__builtin_expect(!ws->is_check_due && !ws_is_closed(ws), 0))

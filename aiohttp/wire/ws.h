@@ -70,17 +70,47 @@ size_t aiohttp__ws_write_header(char header[WS_HEADER_MAX], const struct ws_fram
 /* Masks or unmasks where it lies; `at`: how many bytes of the payload came before. */
 void aiohttp__ws_mask(char *data, size_t size, const uint8_t mask[4], uint64_t at);
 
-/* The same of a short payload from its beginning. */
+static inline void ws_mask_part(char *data, const uint64_t *mask, size_t size)
+{
+    uint64_t part = 0;
+    __builtin_memcpy(&part, data, size);
+    part ^= *mask;
+    __builtin_memcpy(data, &part, size);
+}
+
+/* The same of a short payload from its beginning; calls nothing. */
 static inline void ws_mask_short(char *data, size_t size, const uint8_t mask[4])
 {
     typedef uint64_t wide __attribute__((vector_size(16), aligned(1), may_alias));
     uint32_t key;
     __builtin_memcpy(&key, mask, sizeof key);
     uint64_t eight = key | (uint64_t)key << 32;
-    for (; size >= 16; data += 16, size -= 16)
-        *(wide *)(void *)data ^= (wide){ eight, eight };
-    if (size)
-        aiohttp__ws_mask(data, size, mask, 0);
+    const wide sixteen = { eight, eight };
+    for (; size >= 32; data += 32, size -= 32) {
+        ((wide *)(void *)data)[0] ^= sixteen;
+        ((wide *)(void *)data)[1] ^= sixteen;
+    }
+    if (size == 0)
+        return;
+    if (size & 16) {
+        *(wide *)(void *)data ^= sixteen;
+        data += 16;
+    }
+    if (size & 8) {
+        ws_mask_part(data, &eight, 8);
+        data += 8;
+    }
+    if (size & 4) {
+        ws_mask_part(data, &eight, 4);
+        data += 4;
+    }
+    if (size & 2) {
+        ws_mask_part(data, &eight, 2);
+        data += 2;
+        eight >>= 16;
+    }
+    if (size & 1)
+        ws_mask_part(data, &eight, 1);
 }
 
 /* UTF-8 in pieces: zero the state first. False as soon as it cannot become UTF-8; at the end the

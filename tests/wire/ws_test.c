@@ -180,6 +180,25 @@ static void masks_are_bytes_by_bytes(void **state)
             }
 }
 
+/* What does it for short messages: as above, and the byte behind them stays. */
+static void short_masks(void **state)
+{
+    (void)state;
+    static const uint8_t mask[4] = { 0x12, 0xff, 0x01, 0xa5 };
+    for (size_t size = 0; size <= 130; size++)
+        for (size_t offset = 0; offset < 3; offset++) {
+            char *text = malloc(size + offset + 1), *at = text + offset;
+            assert_non_null(text);
+            for (size_t i = 0; i <= size; i++)
+                at[i] = (char)(i * 7);
+            ws_mask_short(at, size, mask);
+            for (size_t i = 0; i < size; i++)
+                assert_int_equal((uint8_t)at[i], (uint8_t)(i * 7) ^ mask[i % 4]);
+            assert_int_equal(at[size], (char)(size * 7));
+            free(text);
+        }
+}
+
 static bool is_utf8(const char *text, size_t size)
 {
     uint32_t whole = 0;
@@ -295,6 +314,7 @@ int main(void)
         cmocka_unit_test(what_nobody_may_send),
         cmocka_unit_test(CVE_2026_54274_limits_by_announced_length),
         cmocka_unit_test(masks_are_bytes_by_bytes),
+        cmocka_unit_test(short_masks),
         cmocka_unit_test(every_character_is_utf8),
         cmocka_unit_test(what_is_no_utf8),
         cmocka_unit_test(close_frames),
