@@ -30,7 +30,7 @@ static const struct {
     { "GET /long" HOST MANY_8("L: " MANY_40("1234") "\r\n") "\r\n", "<GET /long h - >" },
 };
 
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof *rows, IN_PIECES = 7, AHEAD = 16384 };
 
 static const char last[] = "GET /last" HOST "Connection: close\r\n\r\n";
 
@@ -104,8 +104,9 @@ static int pairs(size_t step)
     for (size_t i = 0; i < ROWS && r >= 0; i++)
         for (size_t k = 0; k < ROWS && r >= 0; k++) {
             const size_t which[] = { i, i, k, i, k, k };
-            /* elsewhere it would take long */
-            if ((world.is_sim && !world.is_chopped) || k == (i + 1) % ROWS || i == k)
+            bool is_next = k == (i + 1) % ROWS || i == k;
+            /* the others, elsewhere or in many pieces, would take long */
+            if (is_next || (world.is_sim && !world.is_chopped && step == AHEAD))
                 r = in_order(&live, which, 6, step);
         }
     return live_end(&live, r);
@@ -114,7 +115,7 @@ static int pairs(size_t step)
 static int sent_ahead(void *data)
 {
     (void)data;
-    return pairs(16384);
+    return pairs(AHEAD);
 }
 
 static int one_by_one(void *data)
@@ -126,7 +127,7 @@ static int one_by_one(void *data)
 static int in_pieces(void *data)
 {
     (void)data;
-    return pairs(7);
+    return pairs(IN_PIECES);
 }
 
 /* A limit is the connection's, and the head that is remembered has kept to it: the next one has to
