@@ -71,9 +71,11 @@ static bool is_passing(int error)
 
 int asyncio__tcp_receive_failed(struct tcp *tcp, int error)
 {
+    if (tcp->is_shut) /* by a write, say: a reader that has got bytes since may come once more */
+        return tcp->error ? tcp->error : -ECONNRESET;
     if (tcp->is_watching)
         error = -EBADF; /* nothing can be read there, whatever asked for it: TLS, say */
-    if (!is_passing(error) && !tcp->is_shut)
+    if (!is_passing(error))
         shut(tcp, error);
     return error;
 }

@@ -50,19 +50,35 @@ static void test_hosts(void **state)
 }
 
 /* The second address cannot be had, so the first is free again. */
-static int all_or_none(void *data)
+/* -EAGAIN: somebody else has the port on the other address. */
+static int all_or_none_once(void)
 {
-    (void)data;
     static const char *const both[] = { "127.0.0.2", "127.0.0.1", NULL };
     asyncio_server *server, *other;
     CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", 0, &server), 0);
     int port = asyncio_server_port(server);
     int r = asyncio_start_server(say_hello, NULL, port, &other, .hosts = both);
     CHECK_IS(r, -EADDRINUSE);
-    CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "127.0.0.1:"));
-    CHECK_IS(asyncio_start_server(say_hello, "127.0.0.2", port, &other), 0);
+    CHECK(asyncio_last_error(r));
+    bool is_elsewhere = !strstr(asyncio_last_error(r)->text, "127.0.0.1:");
+    r = asyncio_start_server(say_hello, "127.0.0.2", port, &other);
+    if (r == -EADDRINUSE) {
+        CHECK_IS(end_server(server), 0);
+        return -EAGAIN;
+    }
+    CHECK_IS(r, 0);
     CHECK_IS(end_server(other), 0);
-    return end_server(server);
+    CHECK_IS(end_server(server), 0);
+    return is_elsewhere ? -EAGAIN : 0;
+}
+
+static int all_or_none(void *data)
+{
+    (void)data;
+    int r = -EAGAIN;
+    for (int i = 0; r == -EAGAIN && i < 20; i++)
+        r = all_or_none_once();
+    return r;
 }
 
 static void test_all_or_none(void **state)
