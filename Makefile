@@ -24,6 +24,8 @@ asan tsan ubsan clang valgrind:
 	@tools/setup run test full && tools/test $@
 fuzz:
 	@tools/setup run test && tools/fuzz "$(TARGET)" "$(TIME)"
+ktls:
+	@tools/setup run test && tools/ktls
 bench:
 	@tools/setup run bench && bench/run $(WORK)
 install:
@@ -35,4 +37,4 @@ man:
 help:
 	@cat tools/help.txt
 
-.PHONY: build run test gate test-all sweeps asan tsan ubsan clang valgrind fuzz bench install man help
+.PHONY: build run test gate test-all sweeps asan tsan ubsan clang valgrind fuzz ktls bench install man help

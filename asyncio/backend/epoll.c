@@ -143,7 +143,7 @@ static int try_send(struct epoll *epoll, struct handle *handle, struct op *op)
             return OP_PENDING;
         bool is_short = false;
         int n = asyncio__posix_send(&epoll->posix, &handle->descriptor, op, &is_short);
-        if (n == -EAGAIN || (is_short && handle->descriptor.is_tcp))
+        if (n == -EAGAIN || descriptor_was_full(&handle->descriptor, is_short))
             handle->ready &= (uint8_t)~READY_OUT;
         else if (n < 0)
             return n;
@@ -439,7 +439,7 @@ static int __attribute__((noinline)) send_slowly(struct posix *posix, struct han
         return -EAGAIN;
     bool is_short;
     int n = asyncio__posix_send_iov(posix, &handle->descriptor, iov, count, &is_short);
-    if (n == -EAGAIN || (is_short && handle->descriptor.is_tcp))
+    if (n == -EAGAIN || descriptor_was_full(&handle->descriptor, is_short))
         handle->ready &= (uint8_t)~READY_OUT;
     return n;
 }
@@ -454,6 +454,7 @@ static int backend_send_now(struct backend *backend, sock socket, const struct i
         return -EBADF;
     if (__builtin_expect(handle->writer || !(handle->ready & READY_OUT) || count != 1 ||
                              !handle->descriptor.is_tcp || !handle->descriptor.is_prepared ||
+                             handle->descriptor.is_framed ||
                              iov->iov_len > posix->chop, 0))
         return send_slowly(posix, handle, iov, count);
     ssize_t n = send(handle->descriptor.number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
@@ -483,9 +484,10 @@ static int backend_close(struct backend *backend, sock socket)
     struct handle *handle = posix_get(backend, socket);
     if (!handle)
         return -EBADF;
+    struct descriptor was = handle->descriptor;
     int number = forget(epoll_of(backend), handle);
     /* the number is free, interrupted or not */
-    return close(number) < 0 && errno != EINTR ? -errno : 0;
+    return asyncio__posix_close_number(&was, number) < 0 && errno != EINTR ? -errno : 0;
 }
 
 static int backend_detach(struct backend *backend, sock socket, int *ret_descriptor)

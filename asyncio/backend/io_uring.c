@@ -178,20 +178,26 @@ static int on_accept(struct uring *uring, struct handle *handle, const struct io
     return completed;
 }
 
+/* Kernel TLS refuses the flag by which a request sends all of it. */
+static bool sends_by_request(const struct handle *handle)
+{
+    return handle->descriptor.is_socket && !handle->descriptor.is_framed;
+}
+
 /* Sends what can be sent at once: the result, or OP_PENDING and what is left is a request. */
 static int send_now(struct uring *uring, struct handle *handle, struct op *op)
 {
     for (int i = 0; i < SENDS && asyncio__posix_send_left(op); i++) {
         bool is_short;
         int n = asyncio__posix_send(&uring->posix, &handle->descriptor, op, &is_short);
-        if (n == -EAGAIN || (n >= 0 && is_short && handle->descriptor.is_tcp))
+        if (n == -EAGAIN || (n >= 0 && descriptor_was_full(&handle->descriptor, is_short)))
             break;
         if (n < 0)
             return n;
     }
     if (!asyncio__posix_send_left(op))
         return asyncio__posix_send_result(op);
-    want(uring, handle, handle->descriptor.is_socket ? SEND : WRITABLE);
+    want(uring, handle, sends_by_request(handle) ? SEND : WRITABLE);
     return OP_PENDING;
 }
 
@@ -286,7 +292,7 @@ static void end_handle(struct uring *uring, struct handle *handle)
         if (handle->is_held && handle->descriptor.is_tcp &&
             !backend_is_inherited(&uring->posix.backend))
             asyncio__uring_shut_held(handle);
-        close(handle->descriptor.number);
+        (void)asyncio__posix_close_number(&handle->descriptor, handle->descriptor.number);
     }
     asyncio__free(handle->spill);
     asyncio__free(handle->header);
@@ -671,7 +677,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
         r = cancel_request(uring, handle, slot, ACCEPT);
     } else if (op->kind == OP_CONNECT) {
         r = cancel_request(uring, handle, slot, CONNECT);
-    } else if (op->kind == OP_SEND && handle->descriptor.is_socket) {
+    } else if (op->kind == OP_SEND && sends_by_request(handle)) {
         r = cancel_request(uring, handle, slot, SEND);
     } else {
         *slot = NULL;

@@ -28,7 +28,7 @@ void asyncio__posix_fini(struct posix *posix)
     for (uint32_t i = 0; i < posix->table.count; i++) {
         struct descriptor *descriptor = (struct descriptor *)(void *)table_at(&posix->table, i);
         if (entry_is_live(&descriptor->entry))
-            close(descriptor->number);
+            (void)asyncio__posix_close_number(descriptor, descriptor->number);
     }
     asyncio__table_fini(&posix->table);
     asyncio__free(posix->owners);
@@ -228,6 +228,29 @@ void asyncio__posix_send_advance(struct op *op, size_t sent)
     }
 }
 
+int asyncio__posix_framed_error(int number)
+{
+    struct pollfd state = { .fd = number };
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (poll(&state, 1, 0) <= 0)
+        return 0;
+    if (getsockopt(number, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    return error ? -error : -EPIPE;
+}
+
+int asyncio__posix_close_number(const struct descriptor *descriptor, int number)
+{
+    if (!descriptor->is_framed)
+        return close(number);
+    struct quiet quiet;
+    asyncio__quiet_begin(&quiet);
+    int r = close(number);
+    asyncio__quiet_end(&quiet, true);
+    return r;
+}
+
 static ssize_t write_quietly(int number, const struct iovec *iov, int count)
 {
     struct quiet quiet;
@@ -273,8 +296,10 @@ int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
             n = send_pieces(posix, descriptor, iov, count, &asked);
         }
         *ret_short = (size_t)n < asked;
-        if (n >= 0)
-            return n < INT_MAX ? (int)n : INT_MAX;
+        if (n >= 0) {
+            int r = descriptor->is_framed ? asyncio__posix_framed_error(descriptor->number) : 0;
+            return r < 0 ? r : n < INT_MAX ? (int)n : INT_MAX;
+        }
         if (errno != EINTR)
             return -errno;
     }
@@ -369,8 +394,7 @@ int asyncio__posix_setsockopt(struct backend *backend, sock socket, int level, i
     if (setsockopt(descriptor->number, level, name, value, size) < 0)
         return -errno;
     if (level == IPPROTO_TCP && name == TCP_ULP)
-        /* kernel TLS: record by record, short says nothing */
-        descriptor->is_tcp = descriptor->is_stream = false;
+        descriptor->is_framed = true;
     return 0;
 }
 

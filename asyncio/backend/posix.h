@@ -42,6 +42,8 @@ struct descriptor {
     bool is_tcp : 1;
     /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
     bool is_stream : 1;
+    /* kernel TLS makes records of what is sent: short says nothing */
+    bool is_framed : 1;
     uint8_t burst;      /* datagrams that the last receive has brought */
     int16_t late_error; /* an errno that came behind them, for the next receive */
 };
@@ -57,6 +59,20 @@ static inline void descriptor_on_events(uint8_t *ready, uint32_t events)
     unsigned out = (events & (POLLOUT | POLLHUP | POLLERR)) != 0;
     unsigned on = (events & (POLLRDHUP | POLLPRI | POLLHUP | POLLERR)) != 0;
     *ready |= (uint8_t)(in * READY_IN | out * READY_OUT | on * READ_ON);
+}
+
+/* Closes the number that it had. By kernel TLS closing sends what was left, and so may find the
+ * connection broken; there is no flag against SIGPIPE then. */
+int asyncio__posix_close_number(const struct descriptor *descriptor, int number);
+
+/* Kernel TLS has just taken bytes: whether the connection is over, 0 or -errno. It goes on taking
+ * them then, record after record, once the socket's error has been told to somebody. */
+int asyncio__posix_framed_error(int number);
+
+/* A transfer that was shorter than asked: there was no room for more. */
+static inline bool descriptor_was_full(const struct descriptor *descriptor, bool is_short)
+{
+    return is_short && descriptor->is_tcp && !descriptor->is_framed;
 }
 
 void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
@@ -114,7 +130,8 @@ int asyncio__posix_send_iov(struct posix *posix, struct descriptor *descriptor,
 static inline int posix_send_iov(struct posix *posix, struct descriptor *descriptor,
                                  const struct iovec *iov, size_t count, bool *ret_short)
 {
-    if (__builtin_expect(count == 1 && descriptor->is_socket && iov->iov_len <= posix->chop, 1)) {
+    bool is_plain = descriptor->is_socket & !descriptor->is_framed;
+    if (__builtin_expect(count == 1 && is_plain && iov->iov_len <= posix->chop, 1)) {
         ssize_t n = send(descriptor->number, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
         if (__builtin_expect(n >= 0, 1)) { /* no more than TRANSFER_MAX: it fits an int */
             *ret_short = (size_t)n < iov->iov_len;

@@ -5,10 +5,15 @@
  *            stream is drained. Then the kernel moves what the socket takes. When it takes no more,
  *            one piece goes the stream's own way, whose end tells that there is room again: so
  *            waiting needs nothing of its own, and nothing is reordered. Meanwhile other writers
- *            are refused. */
+ *            are refused.
+ * TLS        By kernel TLS where the context wants it and it can be had (tls_kernel.c) and enough
+ *            is left; the kernel is never asked for more than the file has, which some would make
+ *            half a record of. Else by reading and encrypting. */
 #include "net/plain.h"
 #include "net/stream.h"
+#include "net/tls.h"
 
+#include "backend/ktls.h"
 #include "backend/plain.h"
 #include "base/alloc.h"
 #include "files/files.h"
@@ -20,6 +25,7 @@
 enum {
     PIECE = 65536,
     LITTLE = 4096, /* to wait with until there is room: it is copied, what follows is not */
+    TLS_WORTH = 65536, /* what has to be left that the kernel takes TLS over */
     AT_ONCE = 1 << 20, /* bytes by one call: the page cache may have to wait for the disk */
     SHORT = 1 << 17,   /* not more than that by one call is like any write */
 };
@@ -88,8 +94,9 @@ static int write_piece(struct sending *sending, size_t size)
     return r < 0 ? r : drain_all(stream);
 }
 
-/* One piece by reading and writing: its size, 0 at the end. */
-static int by_hand(struct sending *sending, size_t most)
+/* One piece of at most `most` bytes by reading and writing: its size, 0 at the end. */
+static int copy_piece(struct sending *sending, size_t most,
+                      int (*put)(struct sending *sending, size_t size))
 {
     if (!sending->buffer && !(sending->buffer = asyncio__malloc(PIECE)))
         return -ENOMEM;
@@ -101,11 +108,64 @@ static int by_hand(struct sending *sending, size_t most)
     int n = asyncio__file_do(&op);
     if (n <= 0)
         return n;
-    int r = write_piece(sending, (size_t)n);
+    int r = put(sending, (size_t)n);
     if (r < 0)
         return r;
     sending->offset += n;
     return n;
+}
+
+static int by_hand(struct sending *sending, size_t most)
+{
+    return copy_piece(sending, most, write_piece);
+}
+
+/* ---- kernel TLS ---- */
+
+/* What the file has from the offset on, as far as it is wanted, at most AT_ONCE. Can suspend. */
+static int rest_of(const struct sending *sending)
+{
+    struct stat status;
+    struct file_op op = { .kind = FILE_STAT, .descriptor = sending->file, .status = &status };
+    int r = asyncio__file_do(&op);
+    if (r < 0 || status.st_size <= sending->offset)
+        return r < 0 ? r : 0;
+    int64_t rest = status.st_size - sending->offset;
+    return (int)wanted(sending, rest < AT_ONCE ? (size_t)rest : AT_ONCE);
+}
+
+static bool tls_in_kernel(const struct sending *sending)
+{
+    struct tls *tls = sending->stream ? asyncio__tls_of(sending->stream->transport) : NULL;
+    return tls && tls_is_in_kernel(tls);
+}
+
+static int write_proof(struct sending *sending, size_t size)
+{
+    asyncio_stream *stream = sending->stream;
+    if (stream->gone)
+        return stream->gone;
+    int r = asyncio__tls_send_proof(asyncio__tls_of(stream->transport), sending->buffer, size);
+    return r < 0 ? r : drain_all(stream);
+}
+
+/* Before a file goes by TLS: brings the kernel to do it, where that is possible and worth it. */
+static int go_to_kernel(struct sending *sending)
+{
+    struct tls *tls = sending->stream ? asyncio__tls_of(sending->stream->transport) : NULL;
+    if (!tls || sending->stream->gone || !asyncio__tls_may_go_to_kernel(tls))
+        return 0;
+    int r = rest_of(sending);
+    if (r < TLS_WORTH)
+        return r < 0 ? r : 0;
+    r = copy_piece(sending, TLS_PROOF_MAX, write_proof);
+    if (r <= 0)
+        return r;
+    count(sending, r);
+    if (asyncio__tls_of(sending->stream->transport) != tls)
+        return 0;
+    r = asyncio__tls_go_to_kernel(tls);
+    return r < 0 ? r : 0;
 }
 
 static int descriptor_of(const struct sending *sending)
@@ -114,7 +174,7 @@ static int descriptor_of(const struct sending *sending)
     if (!stream)
         return sending->socket;
     struct backend *backend = sending->loop->backend;
-    return stream->transport == &stream->tcp.base
+    return stream->transport == &stream->tcp.base || tls_in_kernel(sending)
                ? backend->type->descriptor(backend, stream->tcp.out.socket)
                : -EINVAL;
 }
@@ -125,8 +185,16 @@ static int by_kernel(struct sending *sending)
     int socket = descriptor_of(sending);
     if (socket < 0)
         return -EINVAL;
-    int n = asyncio__plain_sendfile(socket, sending->file, &sending->offset,
-                                    wanted(sending, AT_ONCE));
+    size_t most = AT_ONCE;
+    bool is_tls = tls_in_kernel(sending);
+    if (is_tls) {
+        int rest = rest_of(sending);
+        if (rest <= 0 || sending->stream->gone)
+            return rest <= 0 ? rest : sending->stream->gone;
+        most = (size_t)rest;
+    }
+    int n = (is_tls ? asyncio__ktls_sendfile : asyncio__plain_sendfile)(
+        socket, sending->file, &sending->offset, wanted(sending, most));
     if (n != -EAGAIN)
         return n;
     if (sending->stream)
@@ -147,7 +215,10 @@ static int send_before(struct sending *sending)
     int socket = descriptor_of(sending);
     if (socket < 0 && !sending->fallback)
         return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
-    int n = socket < 0 ? 0 : asyncio__plain_send_more(socket, rest.iov_base, rest.iov_len);
+    /* kernel TLS would keep a record open for it, for as long as nothing follows */
+    int n = socket < 0 || tls_in_kernel(sending)
+                ? 0
+                : asyncio__plain_send_more(socket, rest.iov_base, rest.iov_len);
     if (n > 0) {
         rest.iov_base = (char *)rest.iov_base + n;
         rest.iov_len -= (size_t)n;
@@ -175,6 +246,8 @@ static int send_all(struct sending *sending)
     int r = sending->stream ? drain_all(sending->stream) : 0;
     if (r >= 0 && sending->before.iov_len)
         r = send_before(sending);
+    if (r >= 0 && sending->left != 0)
+        r = go_to_kernel(sending);
     while (r >= 0 && sending->left != 0) {
         if (sending->stream && sending->stream->gone)
             return sending->stream->gone;

@@ -8,13 +8,19 @@
  * MARKS      An OP_SEND completes when all of it is sent. So that writing resumes exactly when
  *            `low` is reached, the operation ends there: it is made that long, or taken back and
  *            made again when the mark moves into it.
+ * LAST       By kernel TLS the last thing sent is a record of its own kind. `out` waits for room
+ *            for it, as OP_POLL_OUT, and once more after it: a part of what the kernel has taken
+ *            may lie above TCP, and that it has room again says that closing loses none of it.
  * END        The socket is closed by `shut`. Operations that the kernel does not give back at once
  *            still complete, into this struct; `lost` comes after the last of them. */
 #include "net/tcp.h"
 
+#include "backend/ktls.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <string.h>
 
 static struct tcp *tcp_of(struct transport *transport)
 {
@@ -129,7 +135,8 @@ static int cancel_receive(struct transport *base)
 static size_t unsent(const struct transport *base)
 {
     const struct tcp *tcp = container_of(base, struct tcp, base);
-    return tcp->sending.count + tcp->queued.count - (tcp->is_sending ? tcp->out.done : 0);
+    size_t last = tcp->has_last && !tcp->has_said_last ? sizeof tcp->last : 0;
+    return tcp->sending.count + tcp->queued.count - (tcp->is_sending ? tcp->out.done : 0) + last;
 }
 
 /* ---- the reader of a pipe that is written to ---- */
@@ -161,11 +168,62 @@ static void resume_if_low(struct tcp *tcp)
     }
 }
 
+static bool on_flushed(struct tcp *tcp);
+static void on_sent(struct op *op, int result);
+
+static void on_room(struct op *op, int result)
+{
+    struct tcp *tcp = container_of(op, struct tcp, out);
+    (void)backend_of(tcp)->cancel(tcp->net->backend, op);
+    tcp->is_sending = false;
+    op->kind = OP_SEND;
+    op->complete = on_sent;
+    if (tcp->is_shut)
+        end_if_free(tcp);
+    else if (result < 0)
+        shut(tcp, result);
+    else
+        (void)on_flushed(tcp);
+}
+
+/* False: the socket is closed now. */
+static bool await_room(struct tcp *tcp)
+{
+    struct op *op = &tcp->out;
+    op->kind = OP_POLL_OUT;
+    op->complete = on_room;
+    op->done = 0;
+    tcp->piece.iov_len = 0;
+    int r = backend_of(tcp)->submit(tcp->net->backend, op);
+    tcp->is_sending = r == OP_PENDING;
+    if (r != OP_PENDING)
+        shut(tcp, r < 0 ? r : -EIO);
+    return r == OP_PENDING;
+}
+
+/* The alert, which is due. True: the socket is closed now. */
+static bool say_last(struct tcp *tcp)
+{
+    enum { ALERT = 21 };
+    int r = asyncio__ktls_say(tcp->net->backend, tcp->out.socket, ALERT, tcp->last,
+                              sizeof tcp->last);
+    if (r < 0 && r != -EAGAIN) {
+        shut(tcp, r);
+        return true;
+    }
+    tcp->has_said_last = r >= 0;
+    if (tcp->has_said_last)
+        resume_if_low(tcp);
+    return tcp->is_shut || !await_room(tcp);
+}
+
 /* All that was accepted is sent. True: the socket is closed now. */
 static bool on_flushed(struct tcp *tcp)
 {
     asyncio__buffer_release(&tcp->sending, &tcp->net->blocks);
     asyncio__buffer_release(&tcp->queued, &tcp->net->blocks);
+    if (tcp->has_last && !tcp->has_said_last)
+        return say_last(tcp);
     if (tcp->is_closing) {
         shut(tcp, 0);
         return true;
@@ -348,6 +406,16 @@ static int write_eof(struct transport *base)
     return 0;
 }
 
+void asyncio__tcp_say_last(struct tcp *tcp, const uint8_t alert[2])
+{
+    if (tcp->is_shut || tcp->has_last)
+        return;
+    memcpy(tcp->last, alert, sizeof tcp->last);
+    tcp->has_last = true;
+    if (!tcp->is_sending)
+        (void)on_flushed(tcp);
+}
+
 static void limits_changed(struct transport *base)
 {
     struct tcp *tcp = tcp_of(base);
@@ -405,6 +473,11 @@ static const struct transport_type tcp_type = {
     .abort = end_now,
     .address = address_of,
 };
+
+struct tcp *asyncio__tcp_of(struct transport *transport)
+{
+    return transport->type == &tcp_type ? tcp_of(transport) : NULL;
+}
 
 void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
                        const struct transport_events *events, void *user)

@@ -22,6 +22,9 @@ struct tcp {
     /* shut: the socket is closed, at most completions are waited for */
     bool is_closing : 1, is_shut : 1;
     bool is_telling : 1;            /* of the end of reading: `lost` waits for that */
+    bool has_last : 1;              /* kernel TLS: an alert is what is sent last */
+    bool has_said_last : 1;
+    uint8_t last[2];
 };
 
 enum { TCP_HIGH = 65536, TCP_LOW = 16384 };
@@ -32,6 +35,13 @@ void asyncio__tcp_init(struct tcp *tcp, struct net *net, sock socket,
 
 /* Of a pipe that is written to, of which nothing will be read: ends it when its reader is gone. */
 int asyncio__tcp_watch_reader(struct tcp *tcp);
+
+/* The TCP transport that `transport` is, or NULL. */
+struct tcp *asyncio__tcp_of(struct transport *transport);
+
+/* Kernel TLS has the socket: after what is unsent comes this alert, and nothing else. Once. An
+ * error ends the connection. */
+void asyncio__tcp_say_last(struct tcp *tcp, const uint8_t alert[2]);
 
 /* The transport's own: send_now gave `result` for `total` bytes, less than all. Stores the rest,
  * or ends the connection. */

@@ -5,6 +5,7 @@
 #include "net/net.h"
 #include "net/transport.h"
 #include "tls/engine.h"
+#include "tls/handover.h"
 
 enum {
     TLS_HANDSHAKE,
@@ -64,3 +65,17 @@ void asyncio__tls_free(struct tls *tls);
 
 /* The TLS transport that `transport` is, or NULL. */
 struct tls *asyncio__tls_of(struct transport *transport);
+
+/* ---- tls_kernel.c: sending by the kernel ---- */
+
+/* Whether a file could go by the kernel, after a proof. */
+bool asyncio__tls_may_go_to_kernel(const struct tls *tls);
+/* As the contract's write, of at most TLS_PROOF_MAX bytes. */
+int asyncio__tls_send_proof(struct tls *tls, const void *data, size_t size);
+/* Once that is sent. 1: what is written to the socket is encrypted there. 0: all is as it was. An
+ * error: the connection has ended by it. */
+int asyncio__tls_go_to_kernel(struct tls *tls);
+static inline bool tls_is_in_kernel(const struct tls *tls)
+{
+    return tls->engine.is_handed_over;
+}

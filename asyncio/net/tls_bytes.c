@@ -16,6 +16,8 @@ enum { CIPHERTEXT_SIZE = 4 * (TLS_RECORD_MAX + 256) }; /* of one receive */
 int asyncio__tls_flush(struct tls *tls)
 {
     struct buffer *out = &tls->engine.out;
+    if (tls->engine.is_handed_over)
+        asyncio__tls_say_alert(tls);
     if (!out->count)
         return 0;
     int r = 0;

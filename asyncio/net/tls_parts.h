@@ -30,6 +30,13 @@ int asyncio__tls_write_pieces(struct transport *base, const struct iovec *pieces
 size_t asyncio__tls_unsent(const struct transport *base);
 void asyncio__tls_limits_changed(struct transport *base);
 
+/* ---- tls_kernel.c ---- */
+
+/* What is written after the handover: as asyncio__tls_write_pieces. */
+int asyncio__tls_pass_on(struct tls *tls, const struct iovec *pieces, size_t count);
+/* The alert that OpenSSL would have sent, if there is one. */
+void asyncio__tls_say_alert(struct tls *tls);
+
 /* ---- tls_end.c ---- */
 
 /* No call makes sense any more: told once, to all who wait. */

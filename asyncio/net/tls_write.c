@@ -72,6 +72,8 @@ int asyncio__tls_write_pieces(struct transport *base, const struct iovec *pieces
         return -EINVAL;
     if (!total)
         return 0;
+    if (tls->engine.is_handed_over)
+        return asyncio__tls_pass_on(tls, pieces, count);
     struct blocks *blocks = &tls->net->blocks;
     char *record = NULL;
     if (count > 1 && !(record = asyncio__blocks_get(blocks, TLS_RECORD_MAX, &capacity)))

@@ -244,3 +244,14 @@ int asyncio_ssl_context_set_ciphers(asyncio_ssl_context *context, const char *ci
     ERR_clear_error();
     return SSL_CTX_set_cipher_list(context->ctx, ciphers) == 1 ? 0 : asyncio__tls_raise();
 }
+
+int asyncio_ssl_context_set_options(asyncio_ssl_context *context, unsigned options)
+{
+    if (options & ~(unsigned)ASYNCIO_SSL_OP_ENABLE_KTLS)
+        return asyncio_raise(-EINVAL, "only OP_ENABLE_KTLS can be chosen, not 0x%x", options);
+    if (options & ASYNCIO_SSL_OP_ENABLE_KTLS)
+        SSL_CTX_set_options(context->ctx, SSL_OP_ENABLE_KTLS);
+    else
+        SSL_CTX_clear_options(context->ctx, SSL_OP_ENABLE_KTLS);
+    return 0;
+}

@@ -3,6 +3,7 @@
 #include "tls/engine.h"
 
 #include "base/alloc.h"
+#include "tls/handover.h"
 
 #include <arpa/inet.h>
 #include <limits.h>
@@ -32,20 +33,26 @@ static int put_out(BIO *bio, const char *data, int size)
 {
     struct tls_engine *engine = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (engine->is_handed_over)
+        return size; /* by these keys only the kernel sends */
     if (asyncio__buffer_reserve(&engine->out, engine->blocks, (size_t)size) < 0) {
         engine->is_out_of_memory = true;
         return -1;
     }
     asyncio__buffer_add(&engine->out, data, (size_t)size);
+    if (engine->keys)
+        asyncio__tls_keys_count(engine->keys, data, (size_t)size);
     return size;
 }
 
+/* What openssl/bio.h names in a comment: keys; `number` is not 0 for those of what is sent. */
+enum { OFFERS_KEYS = 72 };
+
 static long control(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH;
+    if (command == OFFERS_KEYS && number && pointer)
+        asyncio__tls_keys_offered(BIO_get_data(bio), pointer);
+    return command == BIO_CTRL_FLUSH; /* refused: OpenSSL goes on by itself */
 }
 
 static BIO_METHOD *bio_method;
@@ -68,15 +75,44 @@ static BIO_METHOD *method(void)
     return bio_method;
 }
 
+/* The keys of what is sent change, or will before the next byte: the peer asks for it, and OpenSSL
+ * answers when it writes. */
+static void on_new_keys(struct tls_engine *engine)
+{
+    engine->wants_new_keys = engine->is_handed_over;
+    asyncio__tls_keys_forget(engine);
+}
+
+static bool is_key_update(int type, const unsigned char *bytes, size_t size)
+{
+    return type == SSL3_RT_HANDSHAKE && size > SSL3_HM_HEADER_LENGTH &&
+           bytes[0] == SSL3_MT_KEY_UPDATE;
+}
+
+static void on_sent_message(struct tls_engine *engine, int type, const unsigned char *bytes,
+                            size_t size)
+{
+    if (is_key_update(type, bytes, size))
+        on_new_keys(engine);
+    if (type == SSL3_RT_ALERT && size == 2 && engine->is_handed_over && !engine->has_alert &&
+        (bytes[0] == SSL3_AL_FATAL || bytes[1] == SSL_AD_CLOSE_NOTIFY)) {
+        memcpy(engine->alert, bytes, 2);
+        engine->has_alert = true;
+    }
+}
+
 /* Counts what comes after the handshake and is not for the application. */
 static void on_message(int is_sent, int version, int type, const void *bytes, size_t size, SSL *ssl,
                        void *data)
 {
     (void)version;
-    (void)bytes;
-    (void)size;
     (void)ssl;
     struct tls_engine *engine = data;
+    if (is_sent)
+        on_sent_message(engine, type, bytes, size);
+    else if (is_key_update(type, bytes, size) &&
+             ((const unsigned char *)bytes)[SSL3_HM_HEADER_LENGTH] == SSL_KEY_UPDATE_REQUESTED)
+        on_new_keys(engine);
     if (!is_sent && type == SSL3_RT_HANDSHAKE && engine->is_open)
         engine->late_messages++;
 }
@@ -159,6 +195,7 @@ int asyncio__tls_init(struct tls_engine *engine, asyncio_ssl_context *context,
 void asyncio__tls_fini(struct tls_engine *engine)
 {
     asyncio__buffer_release(&engine->out, engine->blocks);
+    asyncio__tls_keys_forget(engine);
     /* else a session that is still in use counts as broken */
     if (engine->ssl && engine->is_open && !engine->error)
         SSL_set_shutdown(engine->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -220,6 +257,11 @@ int asyncio__tls_read(struct tls_engine *engine, void *data, size_t size)
     do {
         size_t n;
         int r = SSL_read_ex(engine->ssl, (char *)data + got, size - got, &n);
+        if (engine->wants_new_keys) {
+            got += r == 1 ? n : 0;
+            r = fail(engine, -ASYNCIO_SSL, "the peer wants new keys, and the kernel has the old");
+            return got ? (int)got : r;
+        }
         if (r != 1) {
             r = result_of(engine, r);
             if (r == TLS_WANTS && engine->late_messages > TLS_LATE_MESSAGES_MAX)
@@ -245,6 +287,8 @@ int asyncio__tls_write(struct tls_engine *engine, const void *data, size_t size)
         return engine->error;
     if (!size)
         return 0;
+    if (engine->is_handed_over)
+        return fail(engine, -ASYNCIO_SSL, "the kernel sends");
     size_t n;
     ERR_clear_error();
     int r = SSL_write_ex(engine->ssl, data, size, &n);

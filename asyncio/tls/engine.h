@@ -9,28 +9,8 @@
  *            middle of the protocol, it is fatal.
  * ERRORS     A fatal error stays, with its sentence: nothing but asyncio__tls_fini makes sense
  *            then, and sending `out`, which has the alert.
- * KERNEL TLS is not used, and this is how it could be. With SSL_OP_ENABLE_KTLS OpenSSL offers the
- *            keys to any BIO, this one too, in the kernel's own struct, by the control that its
- *            bio.h names BIO_CTRL_SET_KTLS_SEND and calls internal, after a BIO_flush; refused, it
- *            goes on as before. So the engine can stay free of I/O: it refuses, keeps the struct,
- *            and counts the records that OpenSSL makes from then on (TLS 1.3: its tickets, two;
- *            1.2: the Finished). Once all of `out` is sent, TCP_ULP and TLS_TX with that count as
- *            rec_seq hand sending over, for good; alerts are then sendmsg(2) of their own kind.
- *            Tried on Linux 6.12 (tools/vm, its modules tls and gcm) with OpenSSL 3.0, TLS 1.2 and
- *            1.3, both AES-GCM: the peer had a file by sendfile(2), then our close_notify.
- *            TLS_TX can fail after TCP_ULP went well (-ENOENT without the cipher's module), and
- *            what is written then goes in clear: that has to end in going on by OpenSSL. For
- *            sending only: what is received goes into memory ahead of the engine.
- *            What it takes besides: the explicit nonce of TLS 1.2 goes on from OpenSSL's, too (`iv`
- *            by the same count): the offered one would come twice, which breaks AES-GCM. So the
- *            keys are best proven, by opening a record of OpenSSL's with them. OpenSSL answers a
- *            wish for new keys when it writes next, that is never: it has to be seen coming in, and
- *            needs a newer kernel (6.14), or ends the connection. The modules are crypto_null,
- *            gf128mul, ghash-generic, gcm, tls. A part of what was taken may lie above TCP: closing
- *            sends it, without MSG_NOSIGNAL where sendfile(2) left it, so SIGPIPE has to be held
- *            back around both. MSG_WAITALL is refused (io_uring's sends). With POLLOUT and send(2)
- *            in its place a build of it got through its tests by epoll, both versions; by io_uring
- *            not, and why is not found. Nothing of it may be half there.
+ * KERNEL TLS handover.h: the keys of what is sent may go to the kernel, for good. After that no
+ *            call adds to `out`.
  * FLOODS     Messages after the handshake (tickets, key updates) cost more than they bring: only
  *            so many come between bytes of the application. */
 #pragma once
@@ -58,6 +38,11 @@ struct tls_engine {
     int error;
     unsigned late_messages;
     bool is_open, is_out_of_memory;
+    struct tls_keys *keys;           /* of what is sent, while they may be handed over, or NULL */
+    bool is_handed_over;             /* the kernel has them */
+    bool wants_new_keys;             /* and the peer others */
+    bool has_alert;                  /* that OpenSSL has sent since, into nothing */
+    uint8_t alert[2];
     char reason[TLS_REASON_SIZE];
 };
 

@@ -109,6 +109,8 @@ int asyncio__tls_info(const struct tls_engine *engine, const char *name, char *d
         return put_text(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name), data, size);
     if (strcmp(name, "session_reused") == 0)
         return put_text(SSL_session_reused(ssl) ? "1" : "0", data, size);
+    if (strcmp(name, "ktls_send") == 0)
+        return put_text(engine->is_handed_over ? "1" : "0", data, size);
     if (strcmp(name, "selected_alpn_protocol") == 0) {
         const unsigned char *protocol;
         unsigned length;

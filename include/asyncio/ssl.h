@@ -129,6 +129,23 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_maximum_version(
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_ciphers(asyncio_ssl_context *context,
                                                                    const char *ciphers);
 
+/* Python's ssl.Options, as far as they are a choice here. */
+typedef enum asyncio_ssl_options {
+    /* A file that is sent by TLS (asyncio_loop_sendfile, and a server's static files) is encrypted
+     * by the kernel, without a copy in user space; so is then what the connection writes after it,
+     * until its end. Where the kernel, OpenSSL or the cipher (AES-GCM is needed) cannot, and for
+     * less than 64 KiB, nothing changes; "ktls_send" in the extra info tells. The price: the keys
+     * cannot be changed any more, so a peer that asks for new ones (TLS 1.3's key update with a
+     * request, which hardly anybody sends) ends the connection, -ASYNCIO_SSL. Not set by default,
+     * as in Python and OpenSSL. Bytes that come are always decrypted here. */
+    ASYNCIO_SSL_OP_ENABLE_KTLS = 8,
+} asyncio_ssl_options;
+
+/* Python's SSLContext.options: sets exactly these, 0 for none. What is not listed is as DEFAULTS
+ * says. -EINVAL for another. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_options(asyncio_ssl_context *context,
+                                                                   unsigned options);
+
 /* The protocols that are spoken above, the best first: {"h2", "http/1.1"}. A client offers them, a
  * server takes its first one that was offered; without a common one there is none, and the
  * connection goes on. Names of 1 to 255 bytes, else -EINVAL; -ENOMEM. They are copied. */

@@ -151,15 +151,15 @@ ASYNCIO_API int asyncio_stream_peername(const asyncio_stream *stream, char *text
 ASYNCIO_API int asyncio_stream_sockname(const asyncio_stream *stream, char *text, size_t size);
 
 /* What else is known of the connection, by name. Stores it in `data` and returns its length. Text
- * (which ends with NUL, not counted): "peername" and "sockname" as above, "socket",
- * the number of the descriptor, which stays the stream's (none of a simulated one); of TLS
- * "cipher", "version" ("TLSv1.3"), "selected_alpn_protocol", "server_hostname" (what the client
- * asked for), "session_reused" ("1", "0"); of the peer's certificate "peercert.subject", ".issuer",
- * ".subjectAltName" ("DNS:a.org, IP Address:10.0.0.1"), ".notBefore", ".notAfter" and
- * ".serialNumber", the keys of the dict that Python has for it. "peercert" is the certificate, as
- * the bytes of its DER form. What came by TLS can be asked for until the last reference is gone.
- * -ENOENT where there is nothing of that name (Python's default, None), -ENOSPC when it does not
- * fit, -ENOMEM. Does not suspend. */
+ * (which ends with NUL, not counted): "peername" and "sockname" as above, "socket", the number of
+ * the descriptor, which stays the stream's (none of a simulated one); of TLS "cipher", "version"
+ * ("TLSv1.3"), "selected_alpn_protocol", "server_hostname" (what the client asked for),
+ * "session_reused" and "ktls_send" (see ASYNCIO_SSL_OP_ENABLE_KTLS): "1", "0"; of the peer's
+ * certificate "peercert.subject", ".issuer", ".subjectAltName" ("DNS:a.org, IP Address:10.0.0.1"),
+ * ".notBefore", ".notAfter" and ".serialNumber", the keys of the dict that Python has for it.
+ * "peercert" is the certificate, as the bytes of its DER form. What came by TLS can be asked for
+ * until the last reference is gone. -ENOENT where there is nothing of that name (Python's default,
+ * None), -ENOSPC when it does not fit, -ENOMEM. Does not suspend. */
 ASYNCIO_API int asyncio_stream_get_extra_info(const asyncio_stream *stream, const char *name,
                                               char *data, size_t size);
 

@@ -130,8 +130,9 @@ OURS = {
     "asyncio_server_shutdown": "close, wait_closed, close_clients and abort_clients in their order, with a limit",
     "asyncio_server_stop_serving": "accepting rests, and the sockets stay: for a successor that accepts from the same ones",
     "asyncio_ssl_create_default_context asyncio_ssl_create_default_context_options asyncio_ssl_purpose "
-    "asyncio_ssl_verify_mode asyncio_ssl_version": "what of Python's module ssl is no class of asyncio's",
+    "asyncio_ssl_verify_mode asyncio_ssl_version asyncio_ssl_options": "what of Python's module ssl is no class of asyncio's",
     "asyncio_ssl_context_set_verify_mode asyncio_ssl_context_set_check_hostname asyncio_ssl_context_set_minimum_version "
+    "asyncio_ssl_context_set_options "
     "asyncio_ssl_context_set_maximum_version asyncio_ssl_context_set_sni_callback "
     "asyncio_ssl_context_set_sni_callback_options asyncio_ssl_sni_callback": "Python assigns to attributes of a context",
     "asyncio_transport asyncio_transport_*": "Python's Transport has its methods from its bases",
