@@ -106,7 +106,7 @@ static int by_name(void *data)
 {
     (void)data;
     endpoint *a, *b;
-    char name[80], other[80], text[80];
+    char name[80], other[sizeof name + 2], text[80];
     snprintf(name, sizeof name, "%s", abstract("datagram"));
     snprintf(other, sizeof other, "%s-b", name);
     CHECK_IS(open_path(name, NULL, &a), 0);

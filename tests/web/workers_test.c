@@ -27,6 +27,7 @@ static struct {
 static int teller;             /* in the child */
 static unsigned long fails_at; /* which allocation of it; 0: none */
 static char own_path[4096], flag[64];
+static double drain_timeout = 0.5;
 
 static void tell(const char *what, const char *text)
 {
@@ -56,6 +57,7 @@ static int who(aiohttp_web_request *request)
 
 static int slow(aiohttp_web_request *request)
 {
+    tell("under", "way");
     int r = asyncio_sleep(0.4);
     return r < 0 ? r : aiohttp_web_respondf(request, "%d slow\n", (int)getpid());
 }
@@ -170,7 +172,7 @@ static int run_server(enum how how)
                                .workers = how == THREADS ? 0 : how == ONE ? 1 : 2,
                                .threads = how == THREADS ? 3 : how == BOTH ? 2 : 0,
                                .print = on_place, .report = on_event, .exec = successor,
-                               .shutdown_timeout = 2.0, .drain_timeout = 0.5);
+                               .shutdown_timeout = 2.0, .drain_timeout = drain_timeout);
 }
 
 static _Noreturn void be_server(enum how how)
@@ -361,12 +363,11 @@ static void test_shutdown(void **state)
         start_server(how);
         for (int i = 0; i < 4; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, ask_slow, &pids[i]), 0);
-        usleep(150000);
+        assert_true(is_told("under way", 4));
         kill(server.pid, SIGTERM);
-        usleep(100000);
         struct client late = { .descriptor = -1 };
-        assert_false(dial(&late));
-        hang_up(&late);
+        for (double until = now() + 20; dial(&late); hang_up(&late))
+            assert_true(now() < until);
         for (int i = 0; i < 4; i++) {
             pthread_join(threads[i], NULL);
             assert_true(pids[i] > 0);
@@ -388,7 +389,7 @@ static void test_reload(void **state)
     usleep(100000);
     for (int i = 1; i <= 3; i++) {
         assert_int_equal(pthread_create(&thread, NULL, ask_slow, &old[1]), 0);
-        usleep(100000);
+        assert_true(is_told("under way", i));
         kill(server.pid, SIGHUP);
         assert_true(is_told("report reloaded: 2 workers", i));
         pthread_join(thread, NULL);
@@ -411,14 +412,17 @@ static void test_drain(void **state)
 {
     struct client kept = { .descriptor = -1 };
     (void)state;
+    drain_timeout = 30;
     start_server(PROCESSES);
+    drain_timeout = 0.5;
     long pid = pid_of(ask(&kept, "/"));
     assert_true(kept.descriptor >= 0);
     kill(server.pid, SIGHUP);
     assert_true(is_told("report reloaded", 1));
-    usleep(150000); /* it has been told to; and waits for half a second */
-    assert_int_equal(pid_of(ask(&kept, "/")), pid);
-    assert_int_equal(kept.descriptor, -1);
+    for (double until = now() + 20; kept.descriptor >= 0; usleep(50000)) { /* until it is told */
+        assert_int_equal(pid_of(ask(&kept, "/")), pid);
+        assert_true(now() < until);
+    }
     assert_int_not_equal(pid_of(ask(&kept, "/")), pid);
     hang_up(&kept);
     stop_server();
@@ -462,8 +466,8 @@ static void test_unstartable(void **state)
     unlink(flag);
     kill(server.pid, SIGHUP);
     assert_true(is_told("report reloaded", 1));
-    usleep(150000);
-    assert_int_equal(count_workers(true), 2);
+    for (double until = now() + 20; count_workers(true) != 2;) /* without the old ones */
+        assert_true(now() < until);
     stop_server();
 }
 
@@ -557,13 +561,15 @@ static void test_replaced_later(void **state)
     hang_up(&client);
     write_flag("slow");
     kill(server.pid, SIGHUP);
-    usleep(100000);
+    for (double until = now() + 20; count_children() != 2; usleep(10000))
+        assert_true(now() < until);
     assert_null(ask(&client, "/dies"));
     hang_up(&client);
     assert_true(is_told("reloaded: 1 workers", 1));
     unlink(flag);
     usleep(1200000);
-    assert_int_equal(count_children(), 1);
+    for (double until = now() + 20; count_children() != 1; usleep(10000))
+        assert_true(now() < until);
     stop_server();
 }
 
@@ -581,7 +587,7 @@ static void test_drain_ended(void **state)
         pthread_t thread;
         kept_client = client;
         assert_int_equal(pthread_create(&thread, NULL, ask_kept, NULL), 0);
-        usleep(150000);
+        assert_true(is_told("under way", 1));
         kill(server.pid, SIGTERM);
         pthread_join(thread, NULL);
         assert_int_equal(pid_of(kept_client.answer), pid);
@@ -650,9 +656,10 @@ static void test_unix(void **state)
     hang_up(&client);
     kill(server.pid, SIGHUP);
     assert_true(is_told("report reloaded", 1));
-    usleep(150000); /* the old one has been told to accept no more */
-    assert_int_not_equal(pid_of(ask(&client, "/")), pid);
-    hang_up(&client);
+    bool is_new = false; /* once the old one has been told to accept no more */
+    for (double until = now() + 20; !is_new && now() < until; hang_up(&client))
+        is_new = pid_of(ask(&client, "/")) != pid;
+    assert_true(is_new);
     stop_server();
     assert_int_equal(stat(flag, &status), -1);
 }
