@@ -417,7 +417,8 @@ static void test_what_cannot_be_looked_at(void **state)
     if (ended == 0)
         _exit(0);
     assert_true(ended > 0);
-    usleep(100 * 1000);
+    siginfo_t gone;
+    assert_int_equal(waitid(P_PID, (id_t)ended, &gone, WEXITED | WNOWAIT), 0);
     snprintf(words, sizeof words, "pstree %d", (int)ended);
     refuses(words, 3, "has ended");
     assert_int_equal(waitpid(ended, NULL, 0), ended);
@@ -426,7 +427,15 @@ static void test_what_cannot_be_looked_at(void **state)
         execlp("sleep", "sleep", "100", (char *)NULL);
         _exit(127);
     }
-    usleep(200 * 1000);
+    char path[40], name[20] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)sleeping);
+    for (int i = 0; i < 2000 && strcmp(name, "sleep\n") != 0; i++) {
+        usleep(10 * 1000);
+        FILE *comm = fopen(path, "re");
+        assert_non_null(comm);
+        assert_non_null(fgets(name, sizeof name, comm));
+        fclose(comm);
+    }
     snprintf(words, sizeof words, "ps %d", (int)sleeping);
     refuses(words, 5, "does not use libasyncio");
     finish(sleeping);
