@@ -40,6 +40,26 @@
 #endif
 #define SANITIZER_PART __attribute__((always_inline)) SANITIZER_UNSEEN static inline
 
+#if defined(ASYNCIO__SANITIZE_THREAD)
+
+/* TSan notes a signal in the record of the flow that it hits, and hands it over when that flow next
+ * makes a call which TSan knows: never, if the flow has just made its last one or waits for ever.
+ * So none comes while a switch is under way, and the call that sees to it is one of those. Making
+ * and destroying a flow switches to it as well, inside TSan. */
+SANITIZER_PART void sanitizer_keep_signals(sigset_t *ret_mask)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, ret_mask);
+}
+
+SANITIZER_PART void sanitizer_let_signals(const sigset_t *mask)
+{
+    (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+#endif
+
 static inline void sanitizer_flow_init_thread(struct coro *self)
 {
 #if defined(ASYNCIO__SANITIZE_THREAD)
@@ -52,7 +72,10 @@ static inline void sanitizer_flow_init_thread(struct coro *self)
 static inline void sanitizer_flow_init(struct coro *self)
 {
 #if defined(ASYNCIO__SANITIZE_THREAD)
+    sigset_t mask;
+    sanitizer_keep_signals(&mask);
     self->fiber = __tsan_create_fiber(0);
+    sanitizer_let_signals(&mask);
 #else
     (void)self;
 #endif
@@ -61,32 +84,16 @@ static inline void sanitizer_flow_init(struct coro *self)
 static inline void sanitizer_flow_fini(struct coro *self)
 {
 #if defined(ASYNCIO__SANITIZE_THREAD)
+    sigset_t mask;
+    sanitizer_keep_signals(&mask);
     if (self->fiber)
         __tsan_destroy_fiber(self->fiber);
+    sanitizer_let_signals(&mask);
     self->fiber = NULL;
 #else
     (void)self;
 #endif
 }
-
-#if defined(ASYNCIO__SANITIZE_THREAD)
-
-/* TSan notes a signal in the record of the flow that it hits, and hands it over when that flow next
- * makes a call which TSan knows: never, if the flow has just made its last one or waits for ever.
- * So none comes while a switch is under way, and the call that sees to it is one of those. */
-SANITIZER_PART void sanitizer_keep_signals(struct coro *to)
-{
-    sigset_t all;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &to->signal_mask);
-}
-
-SANITIZER_PART void sanitizer_let_signals(const struct coro *self)
-{
-    (void)pthread_sigmask(SIG_SETMASK, &self->signal_mask, NULL);
-}
-
-#endif
 
 /* Last thing on the old stack. `is_last`: the flow will not run again. */
 SANITIZER_PART void sanitizer_leave(struct coro *from, struct coro *to, int is_last)
@@ -95,7 +102,7 @@ SANITIZER_PART void sanitizer_leave(struct coro *from, struct coro *to, int is_l
     __sanitizer_start_switch_fiber(is_last ? NULL : &from->fake_stack, to->bottom, to->size);
 #endif
 #if defined(ASYNCIO__SANITIZE_THREAD)
-    sanitizer_keep_signals(to);
+    sanitizer_keep_signals(&to->signal_mask);
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
     (void)from;
@@ -117,7 +124,7 @@ SANITIZER_PART void sanitizer_arrive(struct coro *self, struct coro *previous)
     }
 #endif
 #if defined(ASYNCIO__SANITIZE_THREAD)
-    sanitizer_let_signals(self);
+    sanitizer_let_signals(&self->signal_mask);
 #endif
     (void)self;
     (void)previous;
