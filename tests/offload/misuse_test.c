@@ -12,6 +12,7 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -203,6 +204,14 @@ static void a_coroutine_of_ones_own_kind_that_never_begins(void **state)
     }
 }
 
+/* An executor's threads end after their loop has closed, and give back what they have then. */
+static bool comes_down_to(uint64_t blocks)
+{
+    for (int i = 0; i < 10000 && asyncio__alloc_live() > blocks; i++)
+        usleep(1000);
+    return asyncio__alloc_live() <= blocks;
+}
+
 static int follows(asyncio_concurrent_future *source, asyncio_future **ret_future)
 {
     return asyncio_wrap_future(source, ret_future);
@@ -232,8 +241,7 @@ static void followed_by_a_loop_that_is_gone(void **state)
         asyncio_future_unref(future);
         asyncio_loop_unref(loop);
         asyncio_concurrent_future_unref(source);
-        /* Fewer: a thread of the case before had not ended when they were counted. */
-        if (asyncio__alloc_live() > before)
+        if (!comes_down_to(before))
             fail_msg("way %d: %d blocks left", way, (int)(asyncio__alloc_live() - before));
     }
 }
@@ -268,7 +276,9 @@ static void a_loop_closed_around_a_call(void **state)
             assert_return_code(asyncio_loop_step(loop), 0);
         assert_return_code(asyncio_loop_close(loop), 0);
         asyncio_loop_unref(loop);
-        if (turns > 1 && asyncio__alloc_live() != before)
+        if (turns == 1)
+            usleep(100000); /* what is cached from now on, once the thread has ended */
+        else if (!comes_down_to(before))
             fail_msg("%u turns: %d blocks left", turns, (int)(asyncio__alloc_live() - before));
         before = asyncio__alloc_live();
     }
@@ -287,7 +297,7 @@ static void a_default_executor_for_a_closed_loop(void **state)
     assert_int_equal(asyncio_loop_shutdown_default_executor(loop, 1), -ASYNCIO_LOOP_CLOSED);
     asyncio_executor_unref(executor);
     asyncio_loop_unref(loop);
-    assert_int_equal(asyncio__alloc_live(), before);
+    assert_true(comes_down_to(before));
 }
 
 static int shuts_down_anothers(asyncio_loop *other)
