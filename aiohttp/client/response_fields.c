@@ -28,7 +28,7 @@ static int read_disposition(struct arena *arena, const struct disposition *found
     struct bytes text = bytes_up_to(1 << 20);
     char *type = aiohttp__arena_text(arena, found->type);
     for (char *at = type; at && *at; at++)
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
+        *at = (char)ascii_lower(*at);
     ret->type = type;
     int r = type ? 0 : -ENOMEM;
     if (r >= 0 && aiohttp__disposition_filename(&text, found)) {
