@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that say what they mean in an unusual way: lists over several lines, escapes within
  * escapes, lists of thousands, an expectation when there is no memory. */
-#include "web/web_test.h"
+#include "web/old_file.h"
 
 #include <aiohttp/payload.h>
 #include <aiohttp/test_utils.h>
 #include <aiohttp/web_exceptions.h>
 #include <aiohttp/web_file.h>
 #include <asyncio/exit_stack.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct talk {
     const char *path, *fields, *begins, *has;
@@ -38,15 +35,7 @@ static char folder[] = "/tmp/aiohttp-disguised-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
-    /* 1 January 2020, and no fraction. */
-    struct timespec times[2] = { { 1577836800, 0 }, { 1577836800, 0 } };
-    assert_int_equal(futimens(file, times), 0);
-    close(file);
+    put_old_file(folder, name, text, strlen(text));
 }
 
 static int make_files(void **state)

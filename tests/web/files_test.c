@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that are files: conditions, ranges, siblings, what is no file; cookies. */
-#include "web/web_test.h"
+#include "web/old_file.h"
 
 #include <asyncio/exit_stack.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static char folder[] = "/tmp/aiohttp-files-XXXXXX";
 
 static void put(const char *name, const char *text, size_t size)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, size), (ssize_t)size);
-    /* 1 January 2020, and no fraction. */
-    struct timespec times[2] = { { 1577836800, 0 }, { 1577836800, 0 } };
-    assert_int_equal(futimens(file, times), 0);
-    close(file);
+    put_old_file(folder, name, text, size);
 }
 
 static char large[300000];

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that take the place of others: what was said of a body goes with it, whoever replaces it
  * and why, and what is said to caches is said of all of it. */
-#include "web/web_test.h"
+#include "web/old_file.h"
 
 #include <aiohttp/limits.h>
 #include <aiohttp/payload.h>
 #include <aiohttp/web_exceptions.h>
 #include <aiohttp/web_file.h>
 #include <asyncio/exit_stack.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static int ask(aiohttp_web_handler *handler, const char *request, char *answer, size_t room)
 {
@@ -206,14 +203,7 @@ static char folder[] = "/tmp/aiohttp-replaced-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
-    struct timespec times[2] = { { 1577836800, 0 }, { 1577836800, 0 } };
-    assert_int_equal(futimens(file, times), 0);
-    close(file);
+    put_old_file(folder, name, text, strlen(text));
 }
 
 static int make_files(void **state)
