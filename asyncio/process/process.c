@@ -251,8 +251,8 @@ void asyncio_process_unref(asyncio_process *process)
 {
     if (!process || --process->refs)
         return;
+    asyncio__process_end(process); /* first: half an input must not look like all of it */
     for (int i = 0; i < STREAMS; i++)
         asyncio_stream_unref(process->streams[i]);
-    asyncio__process_end(process);
     free_if_over(process);
 }

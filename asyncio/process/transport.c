@@ -385,10 +385,12 @@ void asyncio_subprocess_transport_close(asyncio_subprocess_transport *transport)
         net_is_other_thread(transport->loop->net_floor))
         return;
     transport->is_closing = true;
+    /* Before its pipes close, which may be at once: Python's close only schedules that, so that the
+     * child always ends by the signal, never by the end of its input. */
+    asyncio__process_end(transport->process);
     for (int i = 0; i < STREAMS; i++)
         if (transport->pipes[i].transport)
             asyncio_transport_close(transport->pipes[i].transport);
-    asyncio__process_end(transport->process);
 }
 
 int asyncio_subprocess_transport_is_closing(const asyncio_subprocess_transport *transport)
