@@ -67,11 +67,11 @@ struct http1 {
     asyncio_handle *flush;
     struct out out;
     struct head_field *more_fields; /* allocated: there were many */
+    char *kept;                     /* of the owner: HTTP1_KEPT bytes; NULL: none (a client's) */
     uint32_t kept_size;             /* of `kept`, which exchange.head is the meaning of; 0: none */
     struct head_field fields[HTTP1_FIELDS];
     _Alignas(ARENA_ALIGN) char arena[HTTP1_ARENA];
     char room[HTTP1_OUT];
-    char kept[HTTP1_KEPT];
 };
 
 /* Prepares *http for a stream (borrowed). The owner's fields are filled in afterwards. */

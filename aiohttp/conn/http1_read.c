@@ -120,7 +120,7 @@ static int next_head(struct http1 *http)
         aiohttp__head_begin(&exchange->head, HEAD_REQUEST, http->limits, 0, http->fields,
                             HTTP1_FIELDS);
     int r = read_head(http, &exchange->head);
-    if (r > 0 && r <= HTTP1_KEPT && exchange->head.fields == http->fields) {
+    if (r > 0 && r <= HTTP1_KEPT && http->kept && exchange->head.fields == http->fields) {
         memcpy(http->kept, exchange->text, (size_t)r);
         http->kept_size = (uint32_t)r;
     }

@@ -33,6 +33,7 @@ static int take_work(struct connection *connection)
     http->on_watch = aiohttp__connection_watch;
     http->on_end_with_server = aiohttp__connection_end_with_server;
     http->owner = connection;
+    http->kept = work->kept;
     http->date = &server->date;
     http->plain = &server->plain;
     http->server = (struct span){ server->field, server->field_size };

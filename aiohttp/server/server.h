@@ -66,6 +66,7 @@ struct server {
 struct work {
     struct work *next;
     struct http1 http;
+    char kept[HTTP1_KEPT]; /* http1.h: AGAIN */
 };
 
 enum connection_state {
