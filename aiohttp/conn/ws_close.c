@@ -59,8 +59,9 @@ void aiohttp__ws_finish(aiohttp_websocket *ws)
 static int linger(asyncio_stream *stream, int64_t milliseconds)
 {
     asyncio_timeout limit;
-    asyncio_timeout_enter(&limit, (double)milliseconds / 1000);
-    int r = asyncio_timeout_exit(&limit, asyncio_stream_wait_closed(stream));
+    int r = asyncio_timeout_enter(&limit, (double)milliseconds / 1000);
+    if (r >= 0)
+        r = asyncio_timeout_exit(&limit, asyncio_stream_wait_closed(stream));
     return r == -ECANCELED ? r : 0;
 }
 

@@ -107,8 +107,9 @@ static int __attribute__((noinline)) next_within(aiohttp_websocket *ws, double s
                                                  aiohttp_ws_message *ret_message)
 {
     asyncio_timeout limit;
-    asyncio_timeout_enter(&limit, seconds);
-    return asyncio_timeout_exit(&limit, next(ws, ret_message));
+    int r = asyncio_timeout_enter(&limit, seconds);
+    /* Without memory it would be waited for without a limit. */
+    return r < 0 ? r : asyncio_timeout_exit(&limit, next(ws, ret_message));
 }
 
 /* Another receives, or closes. */

@@ -94,7 +94,7 @@ typedef struct aiohttp_websocket_receive_options {
  * broke the rules, and was told so; -ETIMEDOUT: by .timeout (it stays open), or by the heartbeat
  * or a peer that takes nothing (it is closed); -EBUSY: another task receives;
  * -ASYNCIO_INVALID_STATE: it is closed, and that was said before, again and again; -ECANCELED,
- * -ENOMEM (it is closed). Suspends. */
+ * -ENOMEM (it is closed, unless it was .timeout that could not be had). Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_websocket_receive(aiohttp_websocket *ws, aiohttp_ws_message *ret_message,
                           const aiohttp_websocket_receive_options *options);

@@ -163,6 +163,9 @@ static void test_never_read(void **state)
 
 enum how { BY_CLOSE, BY_UNREF };
 
+/* That allocation behind the close; 0: none. With ASan a time limit is one, too. */
+static unsigned failing;
+
 /* Both sides have said so. */
 static int closed(struct pair *pair, bool is_client, enum how how)
 {
@@ -188,11 +191,15 @@ static int closed(struct pair *pair, bool is_client, enum how how)
     double before = seconds();
     asyncio_timeout limit;
     asyncio_timeout_enter(&limit, 1000);
+    if (failing)
+        asyncio__alloc_fail_at(failing, 0);
     if (how == BY_CLOSE)
         r = aiohttp_websocket_close(raw.ws);
     else
         aiohttp_websocket_unref(raw.ws);
     int waited = asyncio_stream_wait_closed(stream);
+    if (failing)
+        asyncio__alloc_fail_at(0, 0);
     waited = asyncio_timeout_exit(&limit, waited);
     asyncio_stream_unref(stream);
     CHECK(waited != -ETIMEDOUT);
@@ -262,6 +269,9 @@ static void test_closed(void **state)
     with_pair(closed_client);
     with_pair(closed_unref);
     with_pair(closed_read);
+    for (failing = 1; failing < 8 && !allocation_is_failing(); failing++)
+        with_pair(closed_unref);
+    failing = 0;
 }
 
 int main(void)

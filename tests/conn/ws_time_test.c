@@ -238,10 +238,50 @@ static int limited(struct pair *pair)
     return r < 0 ? r : settle();
 }
 
+/* The allocation that fails, and whether there was none any more that could. */
+static unsigned failing;
+static bool is_beyond;
+
+static int receive_briefly(aiohttp_websocket *ws)
+{
+    aiohttp_ws_message message;
+    asyncio__alloc_fail_at(failing, 0);
+    return aiohttp_websocket_receive(ws, &message, .timeout = 1);
+}
+
+/* Who cannot have his time limit does not wait without one. */
+static int limited_without_memory(struct pair *pair)
+{
+    struct raw raw;
+    asyncio_task *task;
+    struct ws_setup setup = setup_of(false, &limits);
+    int r = raw_open(&raw, pair, &setup);
+    if (r < 0)
+        return r;
+    START(task, receive_briefly, raw.ws);
+    r = asyncio_sleep(5);
+    is_beyond = is_beyond && asyncio__alloc_count() < failing;
+    asyncio__alloc_fail_at(0, 0);
+    CHECK_IS(r, 0);
+    CHECK(asyncio_task_done(task));
+    r = join(task);
+    CHECK(r == -ETIMEDOUT || r == -ENOMEM);
+    aiohttp_websocket_unref(raw.ws);
+    return settle();
+}
+
 static void test_limited(void **state)
 {
     (void)state;
     with_pair(limited);
+    if (allocation_is_failing())
+        return;
+    is_beyond = false;
+    for (failing = 1; !is_beyond && failing < 100; failing++) {
+        is_beyond = true;
+        with_pair(limited_without_memory);
+    }
+    assert_true(is_beyond);
 }
 
 /* --- close --- */
