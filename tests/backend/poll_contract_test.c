@@ -22,7 +22,7 @@ TEST(timeouts_are_kept)
         int64_t passed = backend_now(world->it) - before;
         assert_true(passed >= limit);
         if (world->is_real)
-            assert_true(passed < limit + 2000000000);
+            assert_true(passed < limit + 20000000000);
         else
             assert_int_equal(passed, limit);
     }
@@ -30,7 +30,7 @@ TEST(timeouts_are_kept)
     for (int i = 0; i < 100; i++)
         assert_int_equal(world_poll(world, 0), 0);
     if (world->is_real)
-        assert_true(backend_now(world->it) - before < 2000000000);
+        assert_true(backend_now(world->it) - before < 20000000000);
     else
         assert_int_equal(backend_now(world->it), before);
 }

@@ -678,7 +678,7 @@ static void test_deaf_peer(void **state)
     clock_gettime(CLOCK_MONOTONIC, &before);
     assert_int_equal(run_once(write_much_and_close, NULL), 0);
     clock_gettime(CLOCK_MONOTONIC, &after);
-    assert_true(after.tv_sec - before.tv_sec < 3);
+    assert_true(after.tv_sec - before.tv_sec < 20);
 }
 
 int main(void)

@@ -125,7 +125,7 @@ static void begin_load(void)
 
 static void end_load(void)
 {
-    for (int i = 0; i < 1000 && atomic_load(&load.done) <= 200; i++)
+    for (int i = 0; i < 6000 && atomic_load(&load.done) <= 200; i++)
         usleep(5000);
     atomic_store(&load.is_over, true);
     for (int i = 0; i < LOADERS; i++)
