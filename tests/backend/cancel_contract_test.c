@@ -94,7 +94,11 @@ TEST(cancelled_send_says_how_much_went)
     free(data);
     assert_true(send.op.done < SIZE);
     assert_int_equal(world->type->shutdown(world->it, client, SHUT_WR), 0);
-    assert_int_equal(drain(world, server), send.op.done);
+    size_t came = (size_t)drain(world, server);
+    if (lost_its_ring(world)) /* nobody can ask the kernel how much of it went (-EIO) */
+        assert_in_range(came, send.op.done, SIZE);
+    else
+        assert_int_equal(came, send.op.done);
     world_close(world, client);
     world_close(world, server);
 }
