@@ -8,7 +8,8 @@
 A row is `| fault | what it leads to | tests |`. A test is `file: case` in backquotes: a file below tests/ and a function in it
 (C), or a case of a macro TEST(case), ADVISORY(case, ...). A row without a test says `does not apply:` and why; one whose test is
 still to be written names in its third column what it comes with: `later: client`. Those are counted. advisories.md has a row for
-each of aiohttp's advisories, limits.md one for each field of aiohttp_limits.
+each of aiohttp's advisories, and each of them a case that has its number in its name (`CVE_2023_47627`, alone or with more behind
+it), so that who looks for the number finds what shows it; limits.md has a row for each field of aiohttp_limits.
 """
 import os
 import re
@@ -31,7 +32,7 @@ def read(path):
 
 def has_case(text, case):
     """True where `case` is defined, not only called."""
-    return re.search(rf"^(?:(?:TEST|ADVISORY)\({case}[,)]|(?:static )?(?:inline )?[\w *]+\b{case}\((?:[^;{{]|\n)*?\)\n\{{)", text,
+    return re.search(rf"^(?:def {case}\(|(?:TEST|ADVISORY)\({case}[,)]|(?:static )?(?:inline )?[\w *]+\b{case}\((?:[^;{{]|\n)*?\)\n\{{)", text,
                      re.MULTILINE) is not None
 
 
@@ -65,11 +66,30 @@ def check(table, read_test):
     return wrong, rows
 
 
+def CVE_2025_69227():
+    """Nothing in the libraries depends on an assertion, which could be compiled out: there is none. What is wrong."""
+    wrong = []
+    for top in ("asyncio", "aiohttp", "include"):
+        for folder, _, names in os.walk(os.path.join(ROOT, top)):
+            for name in names:
+                text = read(os.path.join(folder, name)) if name.endswith((".c", ".h")) else ""
+                code = re.sub(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"", "", text, flags=re.DOTALL)
+                if re.search(r"\bassert\s*\(|<assert\.h>|\bNDEBUG\b", code):
+                    wrong.append(f"{os.path.relpath(os.path.join(folder, name), ROOT)} has an assertion")
+    return wrong
+
+
 def check_advisories(table):
-    """Each of aiohttp's is there, once."""
+    """Each of aiohttp's is there, once, and has a case with its number in its name."""
     section = table.partition("## aiohttp\n")[2].partition("\n## ")[0]
     names = re.findall(r"^\| (CVE-[0-9-]+)", section, re.MULTILINE)
     wrong = [f"{name} is there {names.count(name)} times" for name in sorted(set(names)) if names.count(name) > 1]
+    for name, tests in re.findall(r"^\| (CVE-[0-9-]+) \|.*\|([^|]*)\|$", section, re.MULTILINE):
+        cases = re.findall(r"`[^`:]+: (\w+)`", tests)
+        if not re.sub(r"`client/[^`]*`|[, ]", "", tests):
+            continue  # the client's: as soon as they are named
+        if not any(re.match(rf"{name.replace('-', '_')}(?:_|$)", case) for case in cases):
+            wrong.append(f"{name}: no case has that number in its name")
     return wrong + ([f"{len(names)} advisories of aiohttp, not {AIOHTTP_ADVISORIES}"] if len(names) != AIOHTTP_ADVISORIES else [])
 
 
@@ -84,9 +104,9 @@ def check_limits(table, header):
 
 
 def self_test():
-    tests = {"a_test.c": "TEST(one)\n{\n}\n\nstatic int two(void *data)\n{\n    three();\n}\n"}
+    tests = {"a_test.py": "def four():\n    pass\n", "a_test.c": "TEST(one)\n{\n}\n\nstatic int two(void *data)\n{\n    three();\n}\n"}
     cases = [
-        ("| f | told | `a_test.c: one` |", 0), ("| f | told | `a_test.c: one`, `a_test.c: two` |", 0),
+        ("| f | told | `a_test.c: one` |", 0), ("| f | told | `a_test.py: four` |", 0), ("| f | told | `a_test.c: one`, `a_test.c: two` |", 0),
         ("| f | told | `a_test.c: three` |", 1), ("| f | told | `b_test.c: one` |", 1), ("| f | told | |", 1),
         ("| f | | `a_test.c: one` |", 1), ("| f | does not apply: no | |", 1),
         ("| f | does not apply: because nothing here ever asks for it, see there | |", 0), ("| f | `a_test.c: one` |", 1),
@@ -97,6 +117,10 @@ def self_test():
     if check_limits(both, struct) or not check_limits(both + "| `three` | a | b |\n", struct) or \
             not check_limits("| `one` | a | b |\n", struct) or not check_advisories("## aiohttp\n\n| CVE-2021-1 | a | b |\n"):
         sys.exit("faults_test.py --self-test: limits or advisories are misjudged")
+    advised = "## aiohttp\n\n" + "".join(f"| CVE-2021-{i} | a | `x: CVE_2021_{i}_b` |\n" for i in range(AIOHTTP_ADVISORIES))
+    if check_advisories(advised) or not check_advisories(advised.replace("CVE_2021_4_b", "CVE_2021_41_b")) or \
+            not check_advisories(advised.replace("CVE_2021_4_b", "other")):
+        sys.exit("faults_test.py --self-test: the names of advisories' cases are misjudged")
     for row, expected in cases:
         wrong, _ = check(row, tests.get)
         if (len(wrong) > 0) != expected:
@@ -113,7 +137,7 @@ def main(words):
     for name, table in tables.items():
         found, rows = check(table, lambda path: read(os.path.join(ROOT, "tests", path)))
         if name == "advisories.md":
-            found += check_advisories(table)
+            found += check_advisories(table) + CVE_2025_69227()
         elif name == "limits.md":
             found += check_limits(table, read(os.path.join(ROOT, "include", "aiohttp", "limits.h")))
         wrong += [f"tests/{name}:{line}" for line in found]

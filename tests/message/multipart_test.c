@@ -2,6 +2,7 @@
 /* Multipart bodies: read at every split, refused at every limit; what is written is read back. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,8 +124,8 @@ static void parts_at_every_size_of_pieces(void **state)
             reads(bodies[i][0], piece, bodies[i][1]);
 }
 
-/* CVE-2024-30251: whatever is wrong ends, and does not turn in circles. */
-static void what_is_wrong_ends(void **state)
+/* Whatever is wrong ends, and does not turn in circles. */
+static void CVE_2024_30251_what_is_wrong_ends(void **state)
 {
     (void)state;
     static const char *const rows[] = {
@@ -283,8 +284,8 @@ static int with_head(size_t fields, size_t size, const aiohttp_limits *limits, s
     return r;
 }
 
-/* CVE-2026-34516: the heads of parts have limits, too. */
-static void limits_of_heads(void **state)
+/* The heads of parts have limits, too. */
+static void CVE_2026_34516_limits_of_heads(void **state)
 {
     (void)state;
     aiohttp_limits limits = aiohttp_server_limits();
@@ -326,8 +327,8 @@ static int kept(size_t first, size_t second, size_t limit, size_t piece)
     return r;
 }
 
-/* CVE-2025-69228 and CVE-2026-34517: one count for all parts, and before they are kept. */
-static void kept_bytes_are_counted_over_all_parts(void **state)
+/* One count for all parts, not one for each. */
+static void CVE_2025_69228_kept_bytes_are_counted_over_all_parts(void **state)
 {
     (void)state;
     for (size_t piece = 0; piece < 4; piece++) {
@@ -337,6 +338,34 @@ static void kept_bytes_are_counted_over_all_parts(void **state)
         assert_int_equal(kept(21, 0, 20, piece), -AIOHTTP_BODY_TOO_LARGE);
         assert_int_equal(kept(0, 0, 0, piece), 0);
         assert_int_equal(kept(0, 1, 0, piece), -AIOHTTP_BODY_TOO_LARGE);
+    }
+}
+
+/* Counted before they are kept: of a part without an end no more is taken than a buffer of it. */
+static void CVE_2026_34517_what_is_too_much_is_not_kept(void **state)
+{
+    (void)state;
+    enum { LIMIT = 100, LARGE = 1 << 20 };
+    static char body[LARGE + 64];
+    memcpy(body, "--b\r\n\r\n", 7);
+    memset(body + 7, 'a', LARGE);
+    memcpy(body + 7 + LARGE, "\r\n--b--", 8);
+    for (size_t piece = 1; piece <= 4096; piece *= 8) {
+        aiohttp_limits limits = aiohttp_server_limits();
+        limits.body = LIMIT;
+        struct source source = { .data = body, .size = LARGE + 14, .piece = piece };
+        aiohttp_multipart_reader *reader = reader_of(&source, &limits);
+        aiohttp_body_part_reader *part;
+        const char *data;
+        assert_int_equal(aiohttp_multipart_reader_next(reader, &part), 1);
+        assert_int_equal(aiohttp_body_part_reader_read(part, &data, NULL),
+                         -AIOHTTP_BODY_TOO_LARGE);
+        /* pieces of one byte: the limit, one more, and the bytes that could begin a boundary */
+        assert_true(source.at <= LIMIT + 32 + 2 * piece);
+        assert_int_equal(aiohttp_body_part_reader_read(part, &data, NULL),
+                         -AIOHTTP_BODY_TOO_LARGE);
+        assert_true(source.at <= LIMIT + 32 + 2 * piece);
+        aiohttp_multipart_reader_unref(reader);
     }
 }
 
@@ -558,8 +587,8 @@ static void forms_are_encoded_until_a_file_comes(void **state)
     assert_int_equal(source.destroyed, 1);
 }
 
-/* CVE-2026-34514, CVE-2026-50269: no field of a head gets in by a name or a type. */
-static void nothing_gets_into_the_head_of_a_part(void **state)
+/* No field of a head gets in by a type, a name, or the name of a file. */
+static void CVE_2026_34514_nothing_gets_in_by_a_type(void **state)
 {
     (void)state;
     aiohttp_form_data *form = aiohttp_form_data_new();
@@ -579,23 +608,55 @@ static void nothing_gets_into_the_head_of_a_part(void **state)
     aiohttp_form_data_unref(NULL);
 }
 
+/* Nor by the headers that a part is given: what a value may not have is not taken into them, and
+ * what is written of those that were taken is read back as they were. */
+static void CVE_2026_50269_nothing_gets_in_by_headers(void **state)
+{
+    (void)state;
+    aiohttp_headers *headers = aiohttp_headers_new();
+    assert_non_null(headers);
+    for (int c = 0; c < 256; c++) {
+        char value[] = "a?b", name[] = "A?b";
+        value[1] = name[1] = (char)c;
+        bool is_control = (c < 0x20 && c != '\t') || c == 0x7f;
+        if (c == 0)
+            continue; /* ends the text */
+        assert_int_equal(aiohttp_headers_add(headers, "X-Value", value), is_control ? -EINVAL : 0);
+        if (is_control || strchr(" \t:", c))
+            assert_int_equal(aiohttp_headers_add(headers, name, "v"), -EINVAL);
+    }
+    assert_int_equal(aiohttp_headers_set(headers, "X-Value", "a\r\nX-Evil: b"), -EINVAL);
+    assert_int_equal(aiohttp_headers_set(headers, "X\r\nX-Evil: b\r\nX", "a"), -EINVAL);
+    assert_int_equal(aiohttp_headers_set(headers, "X-Value", "a"), 0);
+    aiohttp_multipart_writer *writer = NULL;
+    char text[512];
+    assert_int_equal(aiohttp_multipart_writer_new("mixed", &writer, .boundary = "b"), 0);
+    assert_int_equal(aiohttp_multipart_writer_append(writer, "z", 1, headers), 0);
+    write_all(writer, 100, text, sizeof text - 1);
+    assert_string_equal(text, "--b\r\nX-Value: a\r\n\r\nz\r\n--b--\r\n");
+    aiohttp_multipart_writer_unref(writer);
+    aiohttp_headers_unref(headers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_at_every_size_of_pieces),
-        cmocka_unit_test(what_is_wrong_ends),
+        cmocka_unit_test(CVE_2024_30251_what_is_wrong_ends),
         cmocka_unit_test(the_type_says_the_boundary),
         cmocka_unit_test(a_part_that_was_not_read_is_left_out),
         cmocka_unit_test(nothing_is_lost_by_an_error_of_the_source),
-        cmocka_unit_test(limits_of_heads),
-        cmocka_unit_test(kept_bytes_are_counted_over_all_parts),
+        cmocka_unit_test(CVE_2026_34516_limits_of_heads),
+        cmocka_unit_test(CVE_2025_69228_kept_bytes_are_counted_over_all_parts),
+        cmocka_unit_test(CVE_2026_34517_what_is_too_much_is_not_kept),
         cmocka_unit_test(multiparts_within_multiparts),
         cmocka_unit_test(a_nested_reader_knows_that_its_part_has_gone),
         cmocka_unit_test(written_in_any_pieces),
         cmocka_unit_test(sources_that_fail),
         cmocka_unit_test(boundaries_are_random),
         cmocka_unit_test(forms_are_encoded_until_a_file_comes),
-        cmocka_unit_test(nothing_gets_into_the_head_of_a_part),
+        cmocka_unit_test(CVE_2026_34514_nothing_gets_in_by_a_type),
+        cmocka_unit_test(CVE_2026_50269_nothing_gets_in_by_headers),
     };
     return cmocka_run_group_tests_name("multipart", tests, NULL, NULL);
 }

@@ -209,6 +209,37 @@ static void bad_chunks(void **state)
     chunks_are("7fffffffffffffff\r\nabc", "abc", BODY_MORE, 21);
 }
 
+/* The advisory itself: a chunk that is wrong, of a response too, and what the error then shows of
+ * it. Ours is static text, whatever came and wherever it ended. */
+static void CVE_2026_69244_a_bad_chunk_is_told_by_static_text(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "g", "1\r\nxy", "1;a\n", "1\rx", "ffffffffffffffffff", "-" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *first = NULL;
+        for (int fill = 0; fill < 2; fill++) {
+            size_t size = strlen(bad[i]), used = 0;
+            char *text = malloc(size), *at = text;
+            assert_non_null(text);
+            memcpy(text, bad[i], size);
+            struct body body;
+            struct span piece;
+            int r;
+            begin(&body, BODY_CHUNKED, 0);
+            while ((r = aiohttp__body_next(&body, at, size - (size_t)(at - text), &used, &piece)) ==
+                   BODY_DATA)
+                at += used;
+            assert_int_equal(r, -AIOHTTP_BAD_HTTP_MESSAGE);
+            assert_true((size_t)(at - text) + used < size);
+            memset(text, fill, size);
+            free(text);
+            assert_true(body.why != NULL && strlen(body.why) > 0);
+            first = first ? first : body.why;
+            assert_ptr_equal(body.why, first);
+        }
+    }
+}
+
 static void CVE_2024_52304_bounds_on_extensions(void **state)
 {
     (void)state;
@@ -336,6 +367,7 @@ int main(void)
         cmocka_unit_test(good_chunks),
         cmocka_unit_test(bad_chunks),
         cmocka_unit_test(CVE_2024_52304_bounds_on_extensions),
+        cmocka_unit_test(CVE_2026_69244_a_bad_chunk_is_told_by_static_text),
         cmocka_unit_test(lengths),
         cmocka_unit_test(the_end_of_the_connection),
         cmocka_unit_test(errors_stay),

@@ -224,11 +224,77 @@ static void controls_are_nowhere(void **state)
         }
 }
 
+static const char of_response[] = "HTTP/1.1 200 Fine\r\nA: b c\r\nEmpty:\r\n\r\n";
+
+/* Responses are read by the rules of requests: every byte, put at every place of a good one, and in
+ * place of every byte of it. What is taken has no control in its reason or in any value. */
+static void CVE_2026_34520_responses_are_read_as_strictly(void **state)
+{
+    (void)state;
+    aiohttp_limits limits = aiohttp_server_limits();
+    for (size_t place = 0; place + 3 < sizeof of_response; place++)
+        for (int c = 0; c < 512; c++) {
+            struct head head;
+            struct head_field fields[8];
+            char text[sizeof of_response] = "";
+            size_t left_out = c >= 256; /* replaced */
+            memcpy(text, of_response, place);
+            text[place] = (char)c;
+            memcpy(text + place + 1, of_response + place + left_out,
+                   sizeof of_response - 1 - place - left_out);
+            aiohttp__head_begin(&head, HEAD_RESPONSE, &limits, 0, fields, 8);
+            if (aiohttp__head_parse(&head, text, sizeof text - left_out) <= 0)
+                continue;
+            /* CR and LF can be taken only where a line ends with both of them */
+            int byte = c & 255;
+            assert_true((byte >= 0x20 && byte != 0x7f) || byte == '\t' || byte == '\r' ||
+                        byte == '\n');
+            if (byte == '\r' || byte == '\n')
+                assert_memory_equal(text, of_response, sizeof of_response - 1);
+            for (uint32_t i = 0; i < head.field_count; i++) {
+                struct span value = head_field_value(text, &head.fields[i]);
+                for (size_t k = 0; k < value.size; k++)
+                    assert_true((unsigned char)value.data[k] >= 0x20 || value.data[k] == '\t');
+            }
+        }
+}
+
+/* What an error says is static text and a place within what came: it is still there, and the same,
+ * when the bytes that it is about are gone; and nothing behind them was read (each row lies in
+ * memory that ends where it ends). */
+static void CVE_2026_69244_an_error_keeps_none_of_the_bytes(void **state)
+{
+    (void)state;
+    aiohttp_limits limits = aiohttp_server_limits();
+    for (const struct row *row = rows; row < rows + sizeof rows / sizeof *rows; row++) {
+        const char *first = NULL;
+        for (int fill = 0; fill < 2; fill++) {
+            size_t size = row->good_size + row->rest_size;
+            struct head head;
+            struct head_field fields[16];
+            char *text = malloc(size);
+            assert_non_null(text);
+            memcpy(text, row->good, row->good_size);
+            memcpy(text + row->good_size, row->rest, row->rest_size);
+            aiohttp__head_begin(&head, row->kind, &limits, 0, fields, 16);
+            assert_int_equal(aiohttp__head_parse(&head, text, size), -AIOHTTP_BAD_HTTP_MESSAGE);
+            memset(text, fill, size);
+            free(text);
+            assert_true(head.error_at <= size);
+            assert_true(head.why != NULL && strlen(head.why) > 0);
+            first = first ? first : head.why;
+            assert_ptr_equal(head.why, first);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_refused_at_its_place),
         cmocka_unit_test(controls_are_nowhere),
+        cmocka_unit_test(CVE_2026_34520_responses_are_read_as_strictly),
+        cmocka_unit_test(CVE_2026_69244_an_error_keeps_none_of_the_bytes),
     };
     return cmocka_run_group_tests_name("wire_head_bad", tests, NULL, NULL);
 }

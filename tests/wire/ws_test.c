@@ -89,7 +89,6 @@ static void what_nobody_may_send(void **state)
     (void)state;
     FROM_CLIENT("\x81\x05", WS_CLOSE_PROTOCOL);         /* no mask: told by two bytes */
     FROM_SERVER("\x81\x80", WS_CLOSE_PROTOCOL);         /* a mask */
-    FROM_SERVER("\xc1\x00", WS_CLOSE_PROTOCOL);         /* CVE-2026-59881: RSV1, not negotiated */
     FROM_SERVER("\xa1\x00", WS_CLOSE_PROTOCOL);         /* RSV2 */
     FROM_SERVER("\x91\x00", WS_CLOSE_PROTOCOL);         /* RSV3 */
     FROM_SERVER("\x80\x00", WS_CLOSE_PROTOCOL);         /* a continuation of nothing */
@@ -112,6 +111,25 @@ static void what_nobody_may_send(void **state)
     refused("\xc9\x00", 2, false, true, WS_CLOSE_PROTOCOL);
     /* a ping between fragments is allowed */
     FROM_SERVER("\x01\x00\x89\x00\x8a\x00\x00\x00\x80\x00\xc1\x00", WS_CLOSE_PROTOCOL);
+}
+
+/* RSV1 where compression was not agreed on: of either side, on whatever begins a message, on what
+ * goes on with it, and on what may come in between. */
+static void CVE_2026_59881_rsv1_without_compression(void **state)
+{
+    (void)state;
+    FROM_SERVER("\xc1\x00", WS_CLOSE_PROTOCOL);
+    FROM_SERVER("\xc2\x00", WS_CLOSE_PROTOCOL);
+    FROM_SERVER("\x41\x00", WS_CLOSE_PROTOCOL);
+    FROM_SERVER("\x01\x00\xc0\x00", WS_CLOSE_PROTOCOL);
+    FROM_SERVER("\xc9\x00", WS_CLOSE_PROTOCOL);
+    FROM_SERVER("\xc8\x00", WS_CLOSE_PROTOCOL);
+    FROM_CLIENT("\xc1\x80\0\0\0\0", WS_CLOSE_PROTOCOL);
+    FROM_CLIENT("\xc2\x80\0\0\0\0", WS_CLOSE_PROTOCOL);
+    struct ws_frame frame;
+    struct ws_reader reader = reader_of(false, true); /* agreed on: it is taken */
+    assert_int_equal(read_header(&reader, "\xc1\x00", 2, &frame), 2);
+    assert_true(frame.is_deflated);
 }
 
 static int after(struct ws_reader *reader, bool is_first, bool is_final, uint64_t size)
@@ -312,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_come_back),
         cmocka_unit_test(what_nobody_may_send),
+        cmocka_unit_test(CVE_2026_59881_rsv1_without_compression),
         cmocka_unit_test(CVE_2026_54274_limits_by_announced_length),
         cmocka_unit_test(masks_are_bytes_by_bytes),
         cmocka_unit_test(short_masks),
