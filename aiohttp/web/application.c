@@ -66,11 +66,13 @@ static void application_free(aiohttp_web_application *app)
                 route->options.destroy(route->options.data);
         if (resource->sub) {
             resource->sub->parent = NULL;
+            aiohttp__routes_forget(resource->sub);
             aiohttp_web_application_unref(resource->sub);
         }
     }
     for (struct domain *domain = app->domains; domain; domain = domain->next) {
         domain->sub->parent = NULL;
+        aiohttp__routes_forget(domain->sub);
         aiohttp_web_application_unref(domain->sub);
     }
     callbacks_end(&app->middlewares);

@@ -49,6 +49,7 @@ struct aiohttp_web_resource {
     aiohttp_web_application *app;
     struct route_path path;
     const char *text; /* as it was given */
+    const char *full; /* canonical, with all prefixes; NULL: not made yet (routes.c) */
     const char *name; /* or NULL */
     struct route *routes;
     aiohttp_web_application *sub; /* it is a prefix of this one */
@@ -75,6 +76,7 @@ struct domain {
     struct span host; /* lower case; without "*" when it is one */
     bool is_suffix;   /* "*.example.com": ".example.com" */
     bool has_port;
+    const char *text; /* as it was given */
     aiohttp_web_application *sub;
 };
 
@@ -138,6 +140,9 @@ int aiohttp__router_freeze(aiohttp_web_application *app);
 const struct route *aiohttp__router_literal(const aiohttp_web_application *app, unsigned method,
                                             struct span target, size_t behind,
                                             const aiohttp_web_resource **ret_resource);
+
+/* Its place among other applications has changed: paths with prefixes are made anew. */
+void aiohttp__routes_forget(aiohttp_web_application *app);
 
 /* Puts a resource into the index. -ENOMEM, or -EINVAL for a key of more than KEY_SEGMENTS. */
 int aiohttp__router_add(aiohttp_web_application *app, aiohttp_web_resource *resource);

@@ -116,6 +116,7 @@ static int join(aiohttp_web_application *app, aiohttp_web_application *sub)
     if (r < 0)
         return r;
     sub->parent = app;
+    aiohttp__routes_forget(sub);
     size_t depth = sub->depth + 1;
     for (aiohttp_web_application *at = app; at; at = at->parent, depth++)
         if (at->depth < depth)
@@ -171,7 +172,7 @@ static int domain_make(aiohttp_web_application *app, const char *text, struct do
     if (!is_right)
         return aiohttp__application_failed(app, -EINVAL, "\"%s\" is no domain", text ? text : "");
     char *copy = aiohttp__arena_text(&app->arena, host);
-    if (!copy)
+    if (!copy || !(domain->text = aiohttp__arena_text(&app->arena, span_of(text))))
         return aiohttp__application_failed(app, -ENOMEM, "no memory for the domain \"%s\"", text);
     domain->host = (struct span){ copy, host.size };
     return 0;

@@ -179,6 +179,50 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_web_application_url_for(aiohttp_web_application *app, const char *name,
                                 const char **ret_url, const aiohttp_web_url_options *options);
 
+/* --- what is routed: aiohttp's router.resources(), routes() and named_resources() --- */
+
+/* A resource, or the application of a domain. Zeros at first. Its texts are lent as long as the
+ * application, and no application is put into another or given back. */
+typedef struct aiohttp_web_resource_info {
+    const char *path;    /* with the prefixes of all applications around it, names without their
+                          * patterns: "/api/users/{name}". NULL: a domain */
+    const char *pattern; /* as it was added: "/users/{name:[a-z]+}". NULL: a domain */
+    const char *name;    /* NULL: it has none */
+    const char *domain;  /* "*.example.com", the innermost; NULL: any */
+    aiohttp_web_resource *resource;   /* NULL: a domain */
+    aiohttp_web_application *app;     /* it was added to this one */
+    aiohttp_web_application *sub_app; /* that answers all of it; NULL: its routes do */
+    int is_domain;
+    const void *at; /* the library's */
+} aiohttp_web_resource_info;
+
+/* A route, with its resource. Zeros at first. */
+typedef struct aiohttp_web_route_info {
+    const char *method; /* "*": all that have no route of their own */
+    aiohttp_web_handler *handler;
+    void *data; /* the handler's second argument */
+    aiohttp_web_resource_info resource;
+    const void *at; /* the library's */
+} aiohttp_web_route_info;
+
+/* Goes through the resources of `app`, the domains first, then paths as they were added; it does
+ * not look into sub-applications, as Python's. 1 and the next one; 0 after the last; -ENOMEM. Does
+ * not suspend. */
+AIOHTTP_API int aiohttp_web_application_resource_next(aiohttp_web_application *app,
+                                                      aiohttp_web_resource_info *info);
+
+/* Goes through all routes of `app` and, each in its place, its sub-applications:
+ * `for (aiohttp_web_route_info at = { 0 }; aiohttp_web_application_route_next(app, &at) > 0;)
+ * printf("%s %s\n", at.method, at.resource.path);`. 1 and the next one; 0 after the last; -ENOMEM.
+ * Does not suspend. */
+AIOHTTP_API int aiohttp_web_application_route_next(aiohttp_web_application *app,
+                                                   aiohttp_web_route_info *info);
+
+/* The resource that was added to `app` under a name. 0; -ENOENT, -ENOMEM. Does not suspend. */
+AIOHTTP_API int aiohttp_web_application_named_resource(aiohttp_web_application *app,
+                                                       const char *name,
+                                                       aiohttp_web_resource_info *ret_info);
+
 /* --- middlewares --- */
 
 /* Goes on to the next middleware, or the handler. */
