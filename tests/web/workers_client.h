@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+enum { PATIENCE = 60 }; /* seconds, on a machine that does much else */
+
 /* Where it connects: to `path` while there is no port. */
 static struct {
     int port;
@@ -29,7 +31,7 @@ static bool dial(struct client *client)
         struct sockaddr_in v4;
         struct sockaddr_un local;
     } address = { .any.sa_family = place.port ? AF_INET : AF_UNIX };
-    struct timeval patience = { .tv_sec = 10 };
+    struct timeval patience = { .tv_sec = PATIENCE };
     if (place.port) {
         address.v4.sin_port = htons((uint16_t)place.port);
         address.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
