@@ -25,7 +25,7 @@ asan tsan ubsan clang valgrind:
 fuzz:
 	@tools/setup run test && tools/fuzz "$(TARGET)" "$(TIME)"
 ktls:
-	@tools/setup run test && tools/ktls
+	@tools/setup run test vm && tools/ktls
 bench:
 	@tools/setup run bench && bench/run $(WORK)
 install:
