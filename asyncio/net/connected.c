@@ -24,7 +24,7 @@ static int check_connected(struct net *net, sock socket, enum adopt wanted)
     if (wanted != ADOPT_ANY && (family == AF_UNIX) != (wanted == ADOPT_UNIX))
         return asyncio_raise(-EINVAL, "A UNIX Domain Stream Socket was %sexpected",
                              wanted == ADOPT_UNIX ? "" : "not ");
-    return backend->getpeername(net->backend, socket, &peer.name, &peer.size);
+    return net_name_of(net, socket, true, &peer.name, &peer.size);
 }
 
 int asyncio__connect_adopt(struct net *net, int descriptor, enum adopt wanted,

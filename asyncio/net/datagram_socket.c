@@ -17,8 +17,7 @@ int asyncio_datagram_transport_sockname(const asyncio_datagram_transport *transp
     struct address address;
     if (transport->is_shut)
         return -ECONNRESET;
-    struct backend *backend = transport->net->backend;
-    int r = backend->type->getsockname(backend, transport->socket, &address.name, &address.size);
+    int r = net_name_of(transport->net, transport->socket, false, &address.name, &address.size);
     if (r < 0)
         return r;
     *ret_address = address.name;
@@ -30,10 +29,8 @@ int asyncio_datagram_transport_sockname(const asyncio_datagram_transport *transp
 static int address_text(const asyncio_datagram_transport *transport, bool of_peer, char *text,
                         size_t size)
 {
-    struct backend *backend = transport->net->backend;
     struct address address;
-    int r = (of_peer ? backend->type->getpeername : backend->type->getsockname)(
-        backend, transport->socket, &address.name, &address.size);
+    int r = net_name_of(transport->net, transport->socket, of_peer, &address.name, &address.size);
     if (r >= 0)
         r = asyncio__address_format(&address, text, size);
     return r < 0 ? r : (int)strlen(text);

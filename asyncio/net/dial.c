@@ -80,10 +80,9 @@ static int bind_to(struct net *net, sock socket, int family, const struct addres
  * happens to be the one that the socket got for its own. */
 static bool is_self(struct net *net, sock socket)
 {
-    const struct backend_type *backend = net->backend->type;
     struct address here, there;
-    return backend->getsockname(net->backend, socket, &here.name, &here.size) >= 0 &&
-           backend->getpeername(net->backend, socket, &there.name, &there.size) >= 0 &&
+    return net_name_of(net, socket, false, &here.name, &here.size) >= 0 &&
+           net_name_of(net, socket, true, &there.name, &there.size) >= 0 &&
            here.name.ss_family != AF_UNIX && asyncio__address_is_equal(&here, &there);
 }
 

@@ -115,6 +115,14 @@ static inline void net_wake(asyncio_task *task, int result)
     task_wake(task, result);
 }
 
+/* A socket's own name, or its peer's. */
+static inline int net_name_of(const struct net *net, sock socket, bool of_peer,
+                              struct sockaddr_storage *name, socklen_t *size)
+{
+    const struct backend_type *type = net->backend->type;
+    return (of_peer ? type->getpeername : type->getsockname)(net->backend, socket, name, size);
+}
+
 /* What the parts of this floor do when the loop closes. */
 void asyncio__servers_abort(struct net *net);
 bool asyncio__servers_are_pending(const struct net *net);

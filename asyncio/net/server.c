@@ -261,8 +261,8 @@ int asyncio_server_sockname(const asyncio_server *server, size_t index, char *te
         return -ASYNCIO_INVALID_STATE;
     if (index >= server->listener_count)
         return -EINVAL;
-    int r = server->net->backend->type->getsockname(
-        server->net->backend, server->listeners[index].op.socket, &address.name, &address.size);
+    int r = net_name_of(server->net, server->listeners[index].op.socket, false, &address.name,
+                        &address.size);
     return r < 0 ? r : asyncio__address_format(&address, text, size);
 }
 

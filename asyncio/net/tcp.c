@@ -456,8 +456,7 @@ static int address_of(const struct transport *base, bool of_peer, struct sockadd
     const struct tcp *tcp = container_of(base, struct tcp, base);
     if (tcp->is_shut)
         return -ENOTCONN;
-    return (of_peer ? backend_of(tcp)->getpeername : backend_of(tcp)->getsockname)(
-        tcp->net->backend, tcp->in.socket, address, size);
+    return net_name_of(tcp->net, tcp->in.socket, of_peer, address, size);
 }
 
 static const struct transport_type tcp_type = {
