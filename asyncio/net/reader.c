@@ -137,10 +137,10 @@ int asyncio_stream_fill(asyncio_stream *stream, size_t size)
 
 size_t asyncio_stream_peek(asyncio_stream *stream, const char **ret_data)
 {
-    if (stream->gone && !stream->lost_by)
-        return 0;
-    *ret_data = stream->in.count ? buffer_bytes(&stream->in) : "";
-    return stream->in.count;
+    size_t count = stream->gone && !stream->lost_by ? 0 : stream->in.count;
+    if (ret_data)
+        *ret_data = count ? buffer_bytes(&stream->in) : "";
+    return count;
 }
 
 void asyncio_stream_consume(asyncio_stream *stream, size_t size)

@@ -87,7 +87,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_all_view(
  * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_fill(asyncio_stream *stream, size_t size);
 
-/* Lends what is buffered: *ret_data, and its length is returned. Does not suspend. */
+/* Lends what is buffered: *ret_data (NULL: not wanted), and its length is returned; "" and 0 where
+ * nothing is, also of a stream that is closed. Does not suspend. */
 ASYNCIO_API size_t asyncio_stream_peek(asyncio_stream *stream, const char **ret_data);
 
 /* Counts `size` buffered bytes as read; at most what is buffered. Does not suspend. */

@@ -281,6 +281,7 @@ static int fill_peek_consume(struct pair *p)
     CHECK(n >= 1 && n <= 6);
     CHECK_IS(asyncio_stream_fill(p->b, 6), 6);
     CHECK_IS((long long)asyncio_stream_peek(p->b, &view), 6);
+    CHECK_IS((long long)asyncio_stream_peek(p->b, NULL), 6);
     CHECK(memcmp(view, "abcdef", 6) == 0);
     asyncio_stream_consume(p->b, 2);
     CHECK(memcmp(view, "abcdef", 6) == 0); /* still lent */

@@ -619,12 +619,13 @@ static int survive(void)
 {
     int r = asyncio_run(asyncio_coro(objects_outlive_the_loop, NULL));
     char text[8];
-    const char *view;
+    const char *view = NULL;
     CHECK_IS(r, 0);
     CHECK_IS(asyncio_stream_is_closing(survivor), 1);
     CHECK_IS(asyncio_stream_read(survivor, text, 8), -ECONNRESET);
     CHECK_IS(asyncio_stream_write_nowait(survivor, text, 8), -ECONNRESET);
     CHECK_IS((long long)asyncio_stream_peek(survivor, &view), 0);
+    CHECK(view && !*view);
     asyncio_stream_consume(survivor, 1);
     asyncio_stream_close(survivor);
     asyncio_stream_abort(survivor);
