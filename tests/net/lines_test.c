@@ -253,10 +253,33 @@ static int cancelled_readline_keeps_the_line(struct pair *p)
     return 0;
 }
 
+/* What the first has looked through has the other separator, and half of a third. */
+static int another_separator_after_a_cancel(struct pair *p)
+{
+    char line[64];
+    asyncio_task *reader;
+    START(reader, read_line, p->b);
+    CHECK_IS(send_text(p->a, "one;two\r"), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_cancel(reader), 1);
+    CHECK_IS(join(reader), -ECANCELED);
+    CHECK_IS(asyncio_stream_readuntil(p->b, ";", 1, line, sizeof line), 4);
+    CHECK(memcmp(line, "one;", 4) == 0);
+    START(reader, read_line, p->b);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_cancel(reader), 1);
+    CHECK_IS(join(reader), -ECANCELED);
+    CHECK_IS(send_text(p->a, "\n"), 0);
+    CHECK_IS(asyncio_stream_readuntil(p->b, "\r\n", 2, line, sizeof line), 5);
+    CHECK(memcmp(line, "two\r\n", 5) == 0);
+    return 0;
+}
+
 static void test_cancel_line(void **state)
 {
     (void)state;
     with_pair(cancelled_readline_keeps_the_line);
+    with_pair(another_separator_after_a_cancel);
 }
 
 /* Lines of all lengths around the sizes of blocks, and plain reads between them. */
