@@ -12,6 +12,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -104,20 +105,35 @@ static int read_whole(struct file_op *op)
     return (int)size;
 }
 
-static ssize_t write_here(const struct file_op *op)
+/* A pipe may be broken, a file as large as it may become. */
+static ssize_t change(const struct file_op *op)
 {
     struct quiet quiet;
     asyncio__quiet_begin(&quiet);
-    ssize_t n = write(op->descriptor, op->data, transfer(op));
-    asyncio__quiet_end(&quiet, n < 0 && errno == EPIPE);
+    ssize_t n = op->kind == FILE_TRUNCATE ? ftruncate(op->descriptor, op->offset)
+                : op->offset < 0 ? write(op->descriptor, op->data, transfer(op))
+                                 : pwrite(op->descriptor, op->data, transfer(op), op->offset);
+    asyncio__quiet_end(&quiet, n < 0 && (errno == EPIPE || errno == EFBIG));
     return n;
+}
+
+static bool is_limited(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+}
+
+static bool is_pipe(int descriptor)
+{
+    struct stat status;
+    return fstat(descriptor, &status) == 0 &&
+           (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
 bool asyncio__file_write_signals(const struct file_op *op)
 {
-    struct stat status;
-    return op->kind == FILE_WRITE && op->offset < 0 && fstat(op->descriptor, &status) == 0 &&
-           (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+    return op->kind == FILE_WRITE &&
+           (is_limited() || (op->offset < 0 && is_pipe(op->descriptor)));
 }
 
 static int run_once(struct file_op *op)
@@ -130,12 +146,9 @@ static int run_once(struct file_op *op)
                              ? read(op->descriptor, op->data, transfer(op))
                              : pread(op->descriptor, op->data, transfer(op), op->offset));
     case FILE_WRITE:
-        return result_of(op->offset < 0
-                             ? write_here(op)
-                             : pwrite(op->descriptor, op->data, transfer(op), op->offset));
+    case FILE_TRUNCATE: return result_of(change(op));
     case FILE_FSYNC:
         return result_of(op->flags ? fdatasync(op->descriptor) : fsync(op->descriptor));
-    case FILE_TRUNCATE: return result_of(ftruncate(op->descriptor, op->offset));
     case FILE_STAT:
         return result_of(!op->path   ? fstat(op->descriptor, op->status)
                          : op->flags ? lstat(op->path, op->status)

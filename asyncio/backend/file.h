@@ -65,7 +65,8 @@ struct file_op {
 
 int asyncio__file_run(struct file_op *op);
 int asyncio__file_try(struct file_op *op);
-/* Writing to a pipe or socket that nobody reads raises SIGPIPE, which `run` keeps back and a ring,
- * in whatever call of the thread's it goes on, does not. */
+/* Writing to a pipe or socket that nobody reads raises SIGPIPE, and beyond RLIMIT_FSIZE, where
+ * there is one, SIGXFSZ: `run` keeps them back and a ring, in whatever call of the thread's it
+ * goes on, does not. */
 bool asyncio__file_write_signals(const struct file_op *op);
 void asyncio__file_status(const struct statx *from, struct stat *to);

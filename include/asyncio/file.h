@@ -19,6 +19,8 @@
  * CANCEL     The buffer is lent until the kernel or the thread is done with it: a cancelled call
  *            waits for that. What was done by then tells its result, data included, and the
  *            cancellation waits for the next suspension; an open gives its file back.
+ * SIGNALS    None: what would raise SIGPIPE or, beyond RLIMIT_FSIZE, SIGXFSZ is -EPIPE or -EFBIG.
+ *            Python's programs ignore both; here, what the program does with them stays as it is.
  * SOURCE     open(2), read(2), and so on. */
 #pragma once
 
@@ -64,8 +66,8 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_read(int descriptor, void *buffer, si
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_pread(int descriptor, void *buffer, size_t size,
                                                  int64_t offset);
 
-/* Writes at most `size` bytes where the file stands, and returns how many. -EBADF, -ENOSPC, -EIO,
- * -ENOMEM, -ECANCELED. Suspends. */
+/* Writes at most `size` bytes where the file stands, and returns how many. -EBADF, -ENOSPC, -EFBIG,
+ * -EPIPE, -EIO, -ENOMEM, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_write(int descriptor, const void *data, size_t size);
 
 /* As asyncio_write, to `offset` (bytes), wherever the file stands. -EINVAL for a negative one.
@@ -80,7 +82,7 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_fsync(int descriptor);
 /* As asyncio_fsync, without what only describes the file, such as its times. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_fdatasync(int descriptor);
 
-/* Makes the file `size` bytes long. 0; -EBADF, -EINVAL, -ECANCELED. Suspends. */
+/* Makes the file `size` bytes long. 0; -EBADF, -EINVAL, -EFBIG, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ftruncate(int descriptor, int64_t size);
 
 /* What is known of a file, into *ret_status. 0; -ENOENT and so on, -ECANCELED. Suspends. */

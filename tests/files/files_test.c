@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -347,6 +348,45 @@ static int nobody_reads(void *data)
     return 0;
 }
 
+/* Beyond what RLIMIT_FSIZE allows it is likewise; what still fits is written. */
+static int grow_too_large(void *data)
+{
+    (void)data;
+    enum { LIMIT = 1 << 20 };
+    struct sigaction before, action = { .sa_handler = on_broken };
+    struct rlimit limit, small;
+    struct stat status;
+    sigemptyset(&action.sa_mask);
+    int file = asyncio_open(in_folder("large"), O_WRONLY | O_CREAT | O_TRUNC, .mode = 0600);
+    CHECK(file >= 0);
+    CHECK_IS(sigaction(SIGXFSZ, &action, &before), 0);
+    CHECK_IS(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = LIMIT;
+    CHECK_IS(setrlimit(RLIMIT_FSIZE, &small), 0);
+    broken = 0;
+    int fitting = asyncio_pwrite(file, "0123456789", 10, LIMIT - 3);
+    int beyond = asyncio_pwrite(file, "x", 1, LIMIT);
+    off_t place = lseek(file, LIMIT - 1, SEEK_SET);
+    int last = asyncio_write(file, "xy", 2), here = asyncio_write(file, "y", 1);
+    int truncated = asyncio_ftruncate(file, LIMIT + 1);
+    int slept = asyncio_sleep(0.001); /* none is pending */
+    CHECK_IS(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    CHECK_IS(sigaction(SIGXFSZ, &before, NULL), 0);
+    CHECK(fitting > 0 && fitting <= 3);
+    CHECK_IS(beyond, -EFBIG);
+    CHECK_IS(place, LIMIT - 1);
+    CHECK_IS(last, 1);
+    CHECK_IS(here, -EFBIG);
+    CHECK_IS(truncated, -EFBIG);
+    CHECK_IS(slept, 0);
+    CHECK_IS(broken, 0);
+    CHECK_IS(asyncio_fstat(file, &status), 0);
+    CHECK_IS(status.st_size, LIMIT);
+    CHECK_IS(asyncio_close(file), 0);
+    return asyncio_unlink(in_folder("large"));
+}
+
 static void test_calls(void **state)
 {
     (void)state;
@@ -356,6 +396,7 @@ static void test_calls(void **state)
     run_all_ways(short_reads);
     run_all_ways(sizes);
     run_all_ways(nobody_reads);
+    run_all_ways(grow_too_large);
     const char *backend = getenv("ASYNCIO_BACKEND");
     asyncio__file_tries_nothing = true;
     if (backend && strcmp(backend, "epoll") == 0)
