@@ -45,7 +45,7 @@ static void digests(struct span text)
     memcpy(field, text.data, text.size);
     field[text.size] = '\0';
     if (aiohttp_headers_add(headers, "WWW-Authenticate", field) == 0 &&
-        aiohttp__digest_learn(&digest, headers, url, false) == 1) {
+        aiohttp__digest_learn(&digest, headers, "WWW-Authenticate", url, false) == 1) {
         struct digest_request request = { .user = "user \"x\"", .password = "p", .method = "GET",
                                           .url = url, .body = SPAN("body") };
         (void)aiohttp__digest_covers(&digest, url);

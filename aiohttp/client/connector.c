@@ -3,6 +3,7 @@
 #include "client/pool.h"
 
 #include "base/error.h"
+#include "client/proxies.h"
 
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
@@ -97,6 +98,7 @@ void aiohttp__connector_drop(struct aiohttp_connector *connector)
     asyncio_mem_free(connector->path);
     asyncio_mem_free(connector->local_host);
     asyncio_mem_free(connector->buckets);
+    aiohttp__proxy_auths_free(connector->proxy_auths);
     asyncio_mem_free(connector);
 }
 

@@ -137,6 +137,75 @@ static int start_tls(struct dial *dial, const char *hostname, bool is_proxy)
     return phase_end(dial, r, hostname, route->port);
 }
 
+/* TCP to a proxy, and TLS where it speaks that. */
+static int dial_to_proxy(struct dial *dial, const char *host, int port)
+{
+    int r = dial_host(dial, host, port);
+    return r >= 0 && aiohttp__proxy_kind(dial->route->proxy) == PROXY_HTTPS
+               ? start_tls(dial, host, true)
+               : r;
+}
+
+/* One CONNECT. */
+static int ask_proxy(struct dial *dial, aiohttp_headers *challenges, int *ret_status)
+{
+    const struct route *route = dial->route;
+    struct bytes authorization = bytes_up_to(16384);
+    char target[512];
+    bool is_ipv6 = strchr(route->host, ':') != NULL;
+    snprintf(target, sizeof target, is_ipv6 ? "[%s]:%d" : "%s:%d", route->host, route->port);
+    int r = aiohttp__proxy_authorize(route->connector, route->proxy, "CONNECT", target, SPAN(""),
+                                     &authorization);
+    bytes_put(&authorization, '\0');
+    if (r >= 0)
+        r = authorization.error;
+    if (r >= 0)
+        r = aiohttp__proxy_connect(
+            dial->making.stream,
+            &(struct proxy_connect){
+                .host = route->host,
+                .port = route->port,
+                .authorization = authorization.size > 1 ? authorization.data : NULL,
+                .headers = route->proxy_headers,
+                .limits = &dial->request->session->limits,
+                .challenges = challenges },
+            ret_status);
+    aiohttp__bytes_fini(&authorization);
+    return r;
+}
+
+/* A tunnel to the target, by a connection to the proxy that is there. A proxy that asks who we are
+ * is answered on another one: what follows its 407 is of no use, and may be long. */
+static int connect_through(struct dial *dial, const char *host, int port)
+{
+    struct aiohttp_connector *connector = dial->route->connector;
+    int r, again = 0, answers = 0, status;
+    do {
+        aiohttp_headers *challenges = aiohttp_headers_new();
+        status = 0;
+        phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
+        r = challenges ? ask_proxy(dial, challenges, &status) : -ENOMEM;
+        r = phase_end(dial, r, host, port);
+        again = r == -AIOHTTP_PROXY && status == 407
+                    ? aiohttp__proxy_challenged(connector, dial->route->proxy, challenges,
+                                                answers++)
+                    : 0;
+        aiohttp_headers_unref(challenges);
+        if (again > 0) {
+            asyncio_stream *old = dial->making.stream;
+            dial->making.stream = NULL;
+            asyncio_stream_abort(old);
+            asyncio_stream_unref(old);
+            r = dial_to_proxy(dial, host, port);
+        }
+    } while (again > 0 && r >= 0);
+    if (again < 0)
+        return again;
+    return r == -AIOHTTP_PROXY && status
+               ? asyncio_raise(r, "the proxy %s:%d answered %d", host, port, status)
+               : r;
+}
+
 /* Through a proxy to the target: a tunnel for TLS, and for everything through SOCKS. */
 static int dial_proxy(struct dial *dial)
 {
@@ -144,36 +213,13 @@ static int dial_proxy(struct dial *dial)
     const aiohttp_url *proxy = route->proxy;
     enum proxy_kind kind = aiohttp__proxy_kind(proxy);
     const char *host = aiohttp_url_raw_host(proxy);
-    int port = aiohttp__proxy_port(proxy), status = 0;
-    int r = dial_host(dial, host, port);
-    if (r >= 0 && kind == PROXY_HTTPS)
-        r = start_tls(dial, host, true);
+    int port = aiohttp__proxy_port(proxy);
+    int r = dial_to_proxy(dial, host, port);
     if (r < 0)
         return r;
-    if (kind == PROXY_HTTP || kind == PROXY_HTTPS) {
-        if (!route->is_tls)
-            return 0; /* the request's target says where it goes */
-        struct bytes authorization = bytes_up_to(16384);
-        aiohttp__url_authorization(&authorization, proxy);
-        bytes_put(&authorization, '\0');
-        phase_begin(dial, AIOHTTP_PHASE_PROXY, dial->request->timeout->proxy);
-        r = authorization.error;
-        if (r >= 0)
-            r = aiohttp__proxy_connect(
-                dial->making.stream,
-                &(struct proxy_connect){
-                    .host = route->host,
-                    .port = route->port,
-                    .authorization = authorization.size > 1 ? authorization.data : NULL,
-                    .headers = route->proxy_headers,
-                    .limits = &dial->request->session->limits },
-                &status);
-        aiohttp__bytes_fini(&authorization);
-        r = phase_end(dial, r, host, port);
-        return r == -AIOHTTP_PROXY && status
-                   ? asyncio_raise(r, "the proxy %s:%d answered %d", host, port, status)
-                   : r;
-    }
+    if (kind == PROXY_HTTP || kind == PROXY_HTTPS)
+        return route->is_tls ? connect_through(dial, host, port)
+                             : 0; /* the request's target says where it goes */
     aiohttp_resolved found[AIOHTTP_RESOLVED_MAX];
     const char *address = route->host;
     if (kind == PROXY_SOCKS5 && !is_literal(route->host)) { /* socks5h: the proxy looks it up */

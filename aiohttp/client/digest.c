@@ -159,14 +159,14 @@ static void look_through(struct search *search, struct span field)
 }
 
 int aiohttp__digest_learn(struct digest *digest, const aiohttp_headers *headers,
-                          const aiohttp_url *url, bool was_sent)
+                          const char *field, const aiohttp_url *url, bool was_sent)
 {
     struct search search = { .error = 0 };
     const char *name, *value;
     if (!aiohttp__digest_is_ours(digest, url))
         return 0;
     for (size_t at = 0; search.error == 0 && aiohttp_headers_next(headers, &at, &name, &value);)
-        if (span_is_case(span_of(name), SPAN("WWW-Authenticate")))
+        if (span_is_case(span_of(name), span_of(field)))
             look_through(&search, span_of(value));
     int r = search.error         ? search.error :
             search.has_best      ? 1 :
@@ -263,6 +263,12 @@ static int hash_text(struct answer *answer, const struct span *pieces, size_t co
 
 static const struct span colon = { ":", 1 };
 
+static struct span target_of(const struct digest_request *request)
+{
+    return request->target ? span_of(request->target)
+                           : span_of(aiohttp_url_raw_path_qs(request->url));
+}
+
 static int hash_user(struct answer *answer, char ret_text[2 * HASH_MOST])
 {
     const struct digest *digest = answer->digest;
@@ -281,7 +287,7 @@ static int hash_request(struct answer *answer, char ret_text[2 * HASH_MOST])
     const struct digest_request *request = answer->request;
     char body[2 * HASH_MOST];
     struct span method = span_of(request->method);
-    struct span target = span_of(aiohttp_url_raw_path_qs(request->url));
+    struct span target = target_of(request);
     if (!answer->qop || strcmp(answer->qop, "auth-int") != 0)
         return HASH(answer, ret_text, method, colon, target);
     int r = HASH(answer, body, request->body);
@@ -359,7 +365,7 @@ static void put_all(struct bytes *out, const struct answer *answer)
     put_user(out, answer);
     put_quoted(out, ", realm", digest->realm);
     put_quoted(out, ", nonce", digest->nonce);
-    put_quoted(out, ", uri", span_of(aiohttp_url_raw_path_qs(answer->request->url)));
+    put_quoted(out, ", uri", target_of(answer->request));
     put_quoted(out, ", response", (struct span){ answer->response, answer->size });
     if (digest->algorithm.data) {
         bytes_text(out, ", algorithm=");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Digest authentication (RFC 7616), without any I/O: from the challenge of a 401 to the value of
- * Authorization.
+ * Authorization; or, for a proxy, from a 407 to Proxy-Authorization.
  *
  * MODEL      A digest begins empty (zeroed). It learns a challenge (aiohttp__digest_learn), of
  *            several the strongest, and from then on writes the field for any request in its
@@ -36,18 +36,21 @@ struct digest {
 struct digest_request {
     const char *user, *password;
     const char *method;
-    const aiohttp_url *url;
+    const aiohttp_url *url; /* of the server, or the proxy: whom it goes to */
     struct span body;     /* of auth-int; data NULL: not known, then auth-int is not used */
     const char *cnonce;   /* for tests; NULL: random */
+    const char *target;   /* what is asked for, as the request line has it; NULL: the URL's path */
 };
 
 void aiohttp__digest_fini(struct digest *digest);
 
-/* Takes the strongest challenge of the fields WWW-Authenticate of a response to `url`; `was_sent`:
- * the request had an answer of ours. 1: the request is worth sending again. 0: there is no digest
- * challenge, or it is of another origin. -EACCES, -ENOTSUP, -EINVAL (broken), -ENOMEM. */
+/* Takes the strongest challenge of the fields `field` (WWW-Authenticate, Proxy-Authenticate) of a
+ * response of `url`; `was_sent`: the request had an answer of ours. 1: the request is worth sending
+ * again. 0: there is no digest challenge, or it is of another origin. -EACCES, -ENOTSUP, -EINVAL
+ * (broken), -ENOMEM. */
 int aiohttp__digest_learn(struct digest *digest, const aiohttp_headers *headers,
-                          const aiohttp_url *url, bool was_sent) ASYNCIO_MUST_CHECK;
+                          const char *field, const aiohttp_url *url,
+                          bool was_sent) ASYNCIO_MUST_CHECK;
 
 /* Whether `url` has the origin that the digest belongs to; true when it has none yet. */
 bool aiohttp__digest_is_ours(const struct digest *digest, const aiohttp_url *url);

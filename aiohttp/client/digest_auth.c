@@ -90,7 +90,7 @@ static int learn(aiohttp_digest_auth_middleware *middleware, aiohttp_client_resp
     const aiohttp_headers *headers = aiohttp_client_response_headers(response);
     if (!headers)
         return -ENOMEM;
-    int r = aiohttp__digest_learn(&middleware->digest, headers,
+    int r = aiohttp__digest_learn(&middleware->digest, headers, "WWW-Authenticate",
                                   aiohttp_client_response_url(response), was_sent);
     return r == -EACCES || r == -ENOTSUP || r == -EINVAL ? 0 : r;
 }

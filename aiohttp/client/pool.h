@@ -104,6 +104,7 @@ struct aiohttp_connector {
     struct closer *closers;
     asyncio_handle *sweeper;
     aiohttp_connector_stats stats;
+    struct proxy_auth *proxy_auths;      /* proxies.h */
 };
 
 static inline void aiohttp__connector_hold(struct aiohttp_connector *connector)

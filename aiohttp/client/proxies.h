@@ -7,6 +7,10 @@
  *            or plain HTTP. What the target sends first may be in the stream's buffer already.
  * SCHEMES    http, https: CONNECT. socks5: the client looks the name up and asks for an address;
  *            socks5h: the proxy does.
+ * WHO        User and password are the proxy's URL's. A proxy gets them as Basic, until it asks for
+ *            Digest (RFC 7616) by a 407; from then on the connector answers it so, and never by
+ *            Basic. Where the connector's `.proxy_digest` is set it gets nothing before it has
+ *            asked. A connector keeps what it was asked of so many proxies: AUTHS_MOST.
  * LIMITS     The answer of an HTTP proxy is a response like any other: line, field, headers, head
  *            of the limits; of its body nothing is read. SOCKS answers are at most 262 bytes. How
  *            long it may take is the caller's (asyncio_timeout).
@@ -18,6 +22,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "client/digest.h"
 #include "wire/proxy.h"
 
 #include <aiohttp/headers.h>
@@ -56,6 +61,7 @@ struct proxy_connect {
     const char *authorization;     /* value of Proxy-Authorization; NULL: none */
     const aiohttp_headers *headers; /* more fields for the proxy alone; NULL: none */
     const aiohttp_limits *limits;
+    aiohttp_headers *challenges;   /* gets the fields Proxy-Authenticate of a 407; NULL: nobody */
 };
 
 /* CONNECT. 0: from here on the stream is the target's. *ret_status (NULL: not wanted) is what the
@@ -68,3 +74,25 @@ int aiohttp__proxy_connect(asyncio_stream *stream, const struct proxy_connect *c
  * for. Suspends. */
 int aiohttp__socks5_connect(asyncio_stream *stream, const char *host, int port, const char *user,
                             const char *password) ASYNCIO_MUST_CHECK;
+
+/* --- proxy_auth.c --- */
+
+enum { AUTHS_MOST = 16, PROXY_ANSWERS_MOST = 2 };
+
+struct aiohttp_connector;
+struct proxy_auth;
+
+/* Appends the value of Proxy-Authorization for a request of `target` (as its request line has it):
+ * nothing when the URL has no user, or none is known to be wanted. `body`: data NULL when it is not
+ * known. 0, -EINVAL (a user that cannot be sent so), -ENOTSUP (auth-int, and the body is not
+ * known), -ENOMEM, -EIO. */
+int aiohttp__proxy_authorize(struct aiohttp_connector *connector, const aiohttp_url *proxy,
+                             const char *method, const char *target, struct span body,
+                             struct bytes *out) ASYNCIO_MUST_CHECK;
+
+/* The proxy has answered 407, with these fields: 1 when it is worth asking again; 0; -ENOMEM.
+ * `answers`: how often that was done for this request. */
+int aiohttp__proxy_challenged(struct aiohttp_connector *connector, const aiohttp_url *proxy,
+                              const aiohttp_headers *headers, int answers) ASYNCIO_MUST_CHECK;
+
+void aiohttp__proxy_auths_free(struct proxy_auth *first);

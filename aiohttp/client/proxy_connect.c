@@ -113,7 +113,25 @@ static int refused(const struct head *head, const char *data)
                          reason.size > 0 ? reason.data : "");
 }
 
-static int read_answer(asyncio_stream *stream, const aiohttp_limits *limits, int *ret_status)
+static int keep_challenges(const struct head *head, const char *data, aiohttp_headers *challenges)
+{
+    const struct head_field *field = NULL;
+    int r = 0;
+    while (r >= 0 && (field = head_find(head, HEADER_PROXY_AUTHENTICATE, field))) {
+        struct span value = head_field_value(data, field);
+        char *text = asyncio_mem_malloc(value.size + 1);
+        if (!text)
+            return -ENOMEM;
+        memcpy(text, value.data, value.size);
+        text[value.size] = '\0';
+        r = aiohttp_headers_add(challenges, "Proxy-Authenticate", text);
+        asyncio_mem_free(text);
+        r = r == -EINVAL ? 0 : r; /* one that is none */
+    }
+    return r;
+}
+
+static int read_answer(asyncio_stream *stream, const struct proxy_connect *connect, int *ret_status)
 {
     struct head_field *fields = NULL;
     uint32_t capacity = 0;
@@ -125,7 +143,7 @@ static int read_answer(asyncio_stream *stream, const aiohttp_limits *limits, int
             r = asyncio_raise(-AIOHTTP_BAD_HTTP_MESSAGE, "the proxy only sends 1xx");
             break;
         }
-        aiohttp__head_begin(&head, HEAD_RESPONSE, limits, 0, fields, capacity);
+        aiohttp__head_begin(&head, HEAD_RESPONSE, connect->limits, 0, fields, capacity);
         aiohttp__head_answers(&head, METHOD_CONNECT);
         r = read_head(stream, &head);
         fields = head.fields;
@@ -135,7 +153,9 @@ static int read_answer(asyncio_stream *stream, const aiohttp_limits *limits, int
         status = *ret_status = head.status_code;
         asyncio_stream_peek(stream, &data);
         int size = r;
-        if (status == 101 || status >= 300)
+        if (status == 407 && connect->challenges)
+            r = keep_challenges(&head, data, connect->challenges);
+        if (r >= 0 && (status == 101 || status >= 300))
             r = refused(&head, data);
         asyncio_stream_consume(stream, (size_t)size);
     }
@@ -155,7 +175,7 @@ int aiohttp__proxy_connect(asyncio_stream *stream, const struct proxy_connect *c
     aiohttp__bytes_fini(&request);
     /* A proxy may answer, and hang up, before it has read all. */
     if (r >= 0 || aiohttp__proxy_hung_up(r))
-        r = read_answer(stream, connect->limits, &status);
+        r = read_answer(stream, connect, &status);
     if (ret_status)
         *ret_status = status;
     return r;

@@ -235,13 +235,35 @@ static int write_authorization(struct aiohttp_client_request *request, struct by
     return out->error;
 }
 
-/* What a proxy for plain HTTP is asked for. */
-static int write_target(struct aiohttp_client_request *request, struct bytes *out)
+/* Whether the proxy is asked for the URL, without a tunnel. */
+static bool is_by_proxy(const struct route *route)
 {
-    bytes_text(out, "http://");
-    bytes_text(out, aiohttp_url_host_port_subcomponent(request->url));
-    bytes_text(out, aiohttp_url_raw_path_qs(request->url));
-    return out->error;
+    enum proxy_kind kind =
+        route->proxy && !route->is_tls ? aiohttp__proxy_kind(route->proxy) : PROXY_NONE;
+    return kind == PROXY_HTTP || kind == PROXY_HTTPS;
+}
+
+/* What it is asked for, and who asks. */
+static int write_for_proxy(struct aiohttp_client_request *request, const struct route *route,
+                           struct texts *texts)
+{
+    const struct ask_body *body = &request->body;
+    struct bytes *target = &texts->target;
+    bytes_text(target, "http://");
+    bytes_text(target, aiohttp_url_host_port_subcomponent(request->url));
+    bytes_text(target, aiohttp_url_raw_path_qs(request->url));
+    bytes_put(target, '\0');
+    if (target->error)
+        return target->error;
+    target->size--;
+    struct span known = { NULL, 0 };
+    if (body->is_bytes && body->coding == CODING_IDENTITY && body->bytes.size)
+        known = body->bytes;
+    else if (!body->payload && (!body->is_bytes || !body->bytes.size))
+        known = SPAN("");
+    int r = aiohttp__proxy_authorize(route->connector, route->proxy, request->method.data,
+                                     target->data, known, &texts->proxy_authorization);
+    return r == -ENOTSUP ? 0 : r; /* it will say so itself */
 }
 
 static int write_head(struct aiohttp_client_request *request, aiohttp_client_response *response,
@@ -271,14 +293,9 @@ static int write_head(struct aiohttp_client_request *request, aiohttp_client_res
         return asyncio_raise(r, "the URL's user or password cannot be sent as Basic");
     if (r >= 0)
         r = write_cookies(request, &texts->cookie);
-    if (r >= 0 && route->proxy && !route->is_tls) {
-        enum proxy_kind kind = aiohttp__proxy_kind(route->proxy);
-        if (kind == PROXY_HTTP || kind == PROXY_HTTPS) {
-            r = write_target(request, &texts->target);
-            asking.target = bytes_span(&texts->target);
-            aiohttp__url_authorization(&texts->proxy_authorization, route->proxy);
-            r = r < 0 ? r : texts->proxy_authorization.error;
-        }
+    if (r >= 0 && is_by_proxy(route)) {
+        r = write_for_proxy(request, route, texts);
+        asking.target = bytes_span(&texts->target);
     }
     if (r < 0)
         return r;
@@ -389,18 +406,14 @@ static int proxy_of(struct aiohttp_client_request *request, aiohttp_url **ret_pr
     return 0;
 }
 
-int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_response **ret_response)
+/* On a connection of the route. */
+static int send_on(struct aiohttp_client_request *request, struct route *route,
+                   aiohttp_client_response **ret_response)
 {
-    struct route *route = NULL;
-    aiohttp_url *proxy = NULL;
     aiohttp_client_response *response = NULL;
     request->has_bytes = request->was_reused = request->has_source_failed = false;
     request->phase = AIOHTTP_PHASE_NONE;
-    int r = proxy_of(request, &proxy);
-    if (r >= 0)
-        r = route_of(request, proxy, &route);
-    if (r >= 0)
-        r = connect_on(request, route, &response);
+    int r = connect_on(request, route, &response);
     if (r >= 0) {
         r = head_of(request, response, route);
         if (r >= 0)
@@ -413,8 +426,6 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
         request->has_bytes = response->answering.has_bytes;
         request->phase = response->phase;
     }
-    aiohttp__route_unref(route);
-    aiohttp_url_unref(proxy);
     if (r < 0) {
         if (response)
             aiohttp__response_finish(response, false);
@@ -427,6 +438,48 @@ int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_respons
         response->is_ended = true;
         aiohttp__response_finish(response, true);
     }
+    *ret_response = response;
+    return 0;
+}
+
+/* Whether a proxy's answer asks who we are, and can be told: 1, and the answer is gone. */
+static int is_asked_who(struct aiohttp_client_request *request, const struct route *route,
+                        aiohttp_client_response *response, int answers)
+{
+    const struct aiohttp_headers *headers = aiohttp__response_headers(response);
+    int r = headers ? aiohttp__proxy_challenged(route->connector, route->proxy, headers, answers)
+                    : -ENOMEM;
+    if (r > 0 && !aiohttp__body_rewind(request))
+        return 0;
+    if (r != 0) {
+        int released = r > 0 ? aiohttp_client_response_release(response) : 0;
+        aiohttp_client_response_unref(response);
+        r = released < 0 ? released : r;
+    }
+    return r;
+}
+
+int aiohttp__send(struct aiohttp_client_request *request, aiohttp_client_response **ret_response)
+{
+    struct route *route = NULL;
+    aiohttp_url *proxy = NULL;
+    aiohttp_client_response *response = NULL;
+    request->has_bytes = request->was_reused = request->has_source_failed = false;
+    request->phase = AIOHTTP_PHASE_NONE;
+    int r = proxy_of(request, &proxy);
+    if (r >= 0)
+        r = route_of(request, proxy, &route);
+    for (int again = r >= 0, answers = 0; again > 0; answers++) {
+        again = 0;
+        r = send_on(request, route, &response);
+        if (r >= 0 && is_by_proxy(route) && response->http.exchange.status == 407)
+            again = is_asked_who(request, route, response, answers);
+        r = again < 0 ? again : r;
+    }
+    aiohttp__route_unref(route);
+    aiohttp_url_unref(proxy);
+    if (r < 0)
+        return r;
     *ret_response = response;
     return 0;
 }

@@ -22,6 +22,10 @@
  *            loop, which keeps them and asks once for who want the same (<asyncio/names.h>).
  *            IPv4 and IPv6 take turns (RFC 8305); what a resolver gives is tried in its order. So
  *            this remembers no name itself.
+ * PROXIES    The user and password of a proxy's URL are sent as Basic, in clear, until the proxy
+ *            asks for Digest (407): then the request is sent once more, with an answer to that, and
+ *            so are later ones. With `.proxy_digest` the password is never sent itself: a proxy
+ *            that wants Basic is refused it.
  * TLS        Certificates are verified unless `.ssl` is a context that does not. The default
  *            context is made when it is first wanted. Only http/1.1 is offered by ALPN.
  * CLOSE      aiohttp_connector_close returns when all its connections are closed.
@@ -82,6 +86,8 @@ typedef struct aiohttp_connector_options {
     double address_timeout ASYNCIO__DEFAULT(AIOHTTP__DEFAULT_ADDRESS_TIMEOUT);
     asyncio_ssl_context *ssl ASYNCIO__0; /* of https (one more reference); NULL: the default one */
     const aiohttp_resolver *resolver ASYNCIO__0; /* copied; NULL: the loop's own */
+    /* 1: user and password of a proxy's URL are for Digest alone, and never sent as Basic */
+    int proxy_digest ASYNCIO__0;
 } aiohttp_connector_options;
 
 /* A connector for TCP. ret_connector returns new. -EINVAL for options that make no sense, -ENOMEM.

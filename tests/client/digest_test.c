@@ -35,7 +35,7 @@ static int learn_all(struct digest *digest, const char *const *fields, const cha
     for (; *fields; fields++)
         assert_int_equal(aiohttp_headers_add(headers, "www-authenticate", *fields), 0);
     aiohttp_url *url = url_of(from);
-    int r = aiohttp__digest_learn(digest, headers, url, was_sent);
+    int r = aiohttp__digest_learn(digest, headers, "WWW-Authenticate", url, was_sent);
     aiohttp_url_unref(url);
     aiohttp_headers_unref(headers);
     return r;
