@@ -5,12 +5,16 @@
  *        wire/multipart.h says what is at its beginning, wire/head.h reads the heads. What the
  *        grammar refuses is remembered; what the source fails with is not, and nothing is lost by
  *        it.
+ * CODED  A part whose codings are undone has a coding (part_coding.h) and memory for what it gives.
+ *        Its raw bytes are consumed when the coding has taken them, so it, too, goes on after an
+ *        error of the source. What is wrong with the coding is wrong with this part only.
  * NESTED A reader within a part has the part for its source, counts parts and kept bytes where its
  *        outermost parent does, and knows by a number when that part has gone. */
 #include "message/multipart_reader.h"
 
 #include "base/error.h"
 #include "message/headers.h"
+#include "message/part_coding.h"
 #include "wire/ascii.h"
 #include "wire/disposition.h"
 #include "wire/head.h"
@@ -21,7 +25,7 @@
 #include <errno.h>
 #include <limits.h>
 
-enum { BUFFER_MORE = 4096, HEAD_MOST = 1 << 20, FIELDS_MOST = 1024 };
+enum { BUFFER_MORE = 4096, HEAD_MOST = 1 << 20, FIELDS_MOST = 1024, DECODED = 4096 };
 
 struct aiohttp_body_part_reader {
     aiohttp_multipart_reader *reader;
@@ -29,13 +33,21 @@ struct aiohttp_body_part_reader {
     struct bytes texts; /* name, NUL, file's name, NUL */
     struct bytes whole; /* what read keeps */
     bool has_name, has_filename, is_done;
+    bool has_begun;  /* a byte of it was asked for */
+    bool is_decoded; /* from its beginning on, should there be a coding */
     size_t filename_at;
     uint64_t number; /* of the part, from 1 */
+    struct part_coding *coding; /* NULL: it is given as it comes */
+    char *decoded;              /* DECODED bytes, with a coding */
+    struct span piece;          /* of them: not given yet */
+    bool is_raw_done;           /* the coding has had all of it */
+    int error;                  /* of the coding, for ever */
 };
 
 /* What all readers of one body count together. */
 struct counted {
     size_t parts, kept;
+    uint64_t encoded, decoded; /* of all coded parts */
 };
 
 struct aiohttp_multipart_reader {
@@ -53,6 +65,7 @@ struct aiohttp_multipart_reader {
     size_t first, end, capacity; /* of the buffer: what is not consumed */
     bool is_end;                 /* the source has */
     bool answers;                /* errors are HTTP statuses */
+    bool is_form;                /* multipart/form-data */
     int error;                   /* of the grammar, for ever */
     struct aiohttp_body_part_reader part;
 };
@@ -68,6 +81,13 @@ static void part_fini(struct aiohttp_body_part_reader *part)
     part->headers = NULL;
     aiohttp__bytes_fini(&part->texts);
     aiohttp__bytes_fini(&part->whole);
+    aiohttp__part_coding_free(part->coding);
+    asyncio_mem_free(part->decoded);
+    part->coding = NULL;
+    part->decoded = NULL;
+    part->piece = (struct span){ NULL, 0 };
+    part->has_begun = part->is_decoded = part->is_raw_done = false;
+    part->error = 0;
     part->has_name = part->has_filename = false;
     part->is_done = true;
 }
@@ -85,8 +105,8 @@ void aiohttp_multipart_reader_unref(aiohttp_multipart_reader *reader)
     }
 }
 
-/* The boundary that a Content-Type tells. */
-static int boundary_of(struct span content_type, struct bytes *out)
+/* The boundary that a Content-Type tells, and whether it is a form's. */
+static int boundary_of(struct span content_type, struct bytes *out, bool *ret_is_form)
 {
     struct media_type type;
     struct parameter boundary;
@@ -95,6 +115,7 @@ static int boundary_of(struct span content_type, struct bytes *out)
         !aiohttp__media_type_parameter(&type, SPAN("boundary"), &boundary))
         return -EINVAL;
     aiohttp__quoted_read(out, boundary.value);
+    *ret_is_form = span_is_case(type.subtype, SPAN("form-data"));
     return out->error ? -EINVAL : 0;
 }
 
@@ -109,7 +130,8 @@ int(aiohttp_multipart_reader_new)(const char *content_type, aiohttp_multipart_so
     aiohttp_limits limits =
         options && options->limits ? *options->limits : aiohttp_server_limits();
     size_t head = least(limits.part_head, HEAD_MOST);
-    int r = boundary_of(span_of(content_type), &boundary);
+    bool is_form = false;
+    int r = boundary_of(span_of(content_type), &boundary, &is_form);
     if (r == 0)
         r = aiohttp__multipart_begin(&scan, bytes_span(&boundary), head);
     if (r < 0)
@@ -124,6 +146,7 @@ int(aiohttp_multipart_reader_new)(const char *content_type, aiohttp_multipart_so
     reader->source = source;
     reader->depth = 1;
     reader->counted = &reader->own;
+    reader->is_form = is_form;
     reader->scan = scan;
     reader->limits = limits;
     reader->part.reader = reader;
@@ -274,27 +297,136 @@ int aiohttp_multipart_reader_next(aiohttp_multipart_reader *reader,
     return r;
 }
 
+/* --- codings --- */
+
+int aiohttp_body_part_reader_decode(aiohttp_body_part_reader *part)
+{
+    aiohttp_multipart_reader *reader = part->reader;
+    if (part->is_decoded)
+        return 0;
+    if (part->has_begun || !part->headers)
+        return asyncio_raise(-ASYNCIO_INVALID_STATE, "multipart: the part was read already");
+    const char *transfer = aiohttp_headers_get(part->headers, "Content-Transfer-Encoding");
+    const char *content = aiohttp_headers_get(part->headers, "Content-Encoding");
+    struct span none = { NULL, 0 };
+    struct part_coding *coding;
+    int r = aiohttp__part_coding_new(transfer ? span_of(transfer) : none,
+                                     content && !reader->is_form ? span_of(content) : none,
+                                     &reader->limits, &coding);
+    if (r == -(AIOHTTP_HTTP + 415))
+        return asyncio_raise(reader->answers ? r : -AIOHTTP_CONTENT_ENCODING,
+                             "multipart: a part has a coding that is not known");
+    if (r < 0)
+        return r;
+    if (coding && !(part->decoded = asyncio_mem_malloc(DECODED))) {
+        aiohttp__part_coding_free(coding);
+        return -ENOMEM;
+    }
+    part->coding = coding;
+    part->is_decoded = true;
+    return 0;
+}
+
+static int coding_failed(aiohttp_body_part_reader *part, int code)
+{
+    bool is_large = code == -AIOHTTP_BODY_TOO_LARGE;
+    if (part->reader->answers)
+        code = -(AIOHTTP_HTTP + (is_large ? 413 : 400));
+    part->error = code;
+    return asyncio_raise(code, is_large ? "multipart: a part becomes too large" :
+                                          "multipart: a part's coding is broken");
+}
+
+/* As decoder.c counts for one body: here for all parts of one. */
+static bool is_bomb(const aiohttp_multipart_reader *reader)
+{
+    const struct counted *counted = reader->counted;
+    const aiohttp_limits *limits = &reader->limits;
+    return counted->decoded > limits->inflate_ratio_from &&
+           (!limits->inflate_ratio ||
+            counted->decoded / limits->inflate_ratio > counted->encoded);
+}
+
+/* What the coding makes of the next raw bytes: part->piece, empty at the end. */
+static int decode_more(aiohttp_body_part_reader *part)
+{
+    aiohttp_multipart_reader *reader = part->reader;
+    int r = 0;
+    while (r == 0) {
+        struct span raw = { "", 0 };
+        int event = part->is_raw_done ? MULTIPART_PART_END : step(reader, &raw);
+        if (event < 0)
+            return event;
+        part->is_raw_done = event != MULTIPART_DATA;
+        raw.size = part->is_raw_done ? 0 : raw.size;
+        size_t before = raw.size;
+        r = aiohttp__part_coding_step(part->coding, &raw, part->decoded, DECODED);
+        reader->first += before - raw.size;
+        reader->counted->encoded += before - raw.size;
+        if (r == 0 && part->is_raw_done) {
+            r = aiohttp__part_coding_finish(part->coding);
+            break;
+        }
+    }
+    if (r == -ENOMEM)
+        return r;
+    if (r > 0) {
+        reader->counted->decoded += (size_t)r;
+        r = is_bomb(reader) ? -AIOHTTP_BODY_TOO_LARGE : r;
+    }
+    if (r < 0)
+        return coding_failed(part, r);
+    part->piece = (struct span){ part->decoded, (size_t)r };
+    return 0;
+}
+
+/* 1 and bytes of the part, to be consumed; 0: it has ended. */
+static int next_piece(aiohttp_body_part_reader *part, struct span *ret_data)
+{
+    part->has_begun = true;
+    if (part->is_done)
+        return 0;
+    if (!part->coding) {
+        int event = step(part->reader, ret_data);
+        part->is_done = event >= 0 && event != MULTIPART_DATA;
+        return event < 0 ? event : !part->is_done;
+    }
+    int r = part->error;
+    if (r == 0 && !part->piece.size)
+        r = decode_more(part);
+    if (r < 0)
+        return r;
+    part->is_done = !part->piece.size;
+    *ret_data = part->piece;
+    return !part->is_done;
+}
+
+static void consume(aiohttp_body_part_reader *part, size_t size)
+{
+    if (part->coding)
+        part->piece = (struct span){ part->piece.data + size, part->piece.size - size };
+    else
+        part->reader->first += size;
+}
+
+/* --- what is in a part --- */
+
 int aiohttp_body_part_reader_read_chunk(aiohttp_body_part_reader *part, void *buffer, size_t size)
 {
     struct span data;
-    if (part->is_done || size == 0)
-        return 0;
-    int event = step(part->reader, &data);
-    if (event < 0)
-        return event;
-    if (event != MULTIPART_DATA) {
-        part->is_done = true;
-        return 0;
-    }
+    int r = size == 0 ? 0 : next_piece(part, &data);
+    if (r <= 0)
+        return r;
     size_t given = least(least(data.size, size), INT_MAX);
     memcpy(buffer, data.data, given);
-    part->reader->first += given;
+    consume(part, given);
     return (int)given;
 }
 
 int aiohttp_body_part_reader_release(aiohttp_body_part_reader *part)
 {
     struct span data;
+    part->is_done |= part->is_raw_done;
     while (!part->is_done) {
         int event = step(part->reader, &data);
         if (event < 0)
@@ -314,14 +446,12 @@ int aiohttp_body_part_reader_read(aiohttp_body_part_reader *part, const char **r
     struct span data;
     if (part->whole.max == 0)
         part->whole = bytes_up_to(SIZE_MAX / 2);
-    while (!part->is_done) {
-        int event = step(reader, &data);
-        if (event < 0)
-            return event;
-        if (event != MULTIPART_DATA) {
-            part->is_done = true;
+    for (;;) {
+        int r = next_piece(part, &data);
+        if (r < 0)
+            return r;
+        if (r == 0)
             break;
-        }
         if (data.size > reader->limits.body - reader->counted->kept)
             return refuse(reader, -AIOHTTP_BODY_TOO_LARGE, "more than is kept in memory");
         bytes_add(&part->whole, data);
@@ -331,7 +461,7 @@ int aiohttp_body_part_reader_read(aiohttp_body_part_reader *part, const char **r
             return -ENOMEM;
         }
         reader->counted->kept += data.size;
-        reader->first += data.size;
+        consume(part, data.size);
     }
     size_t size = part->whole.size;
     bytes_put(&part->whole, '\0');

@@ -144,15 +144,11 @@ static int check_part(aiohttp_body_part_reader *part, struct media_type *ret_typ
     struct parameter charset;
     const aiohttp_headers *headers = aiohttp_body_part_reader_headers(part);
     const char *type = aiohttp_headers_get(headers, "Content-Type");
-    const char *encoding = aiohttp_headers_get(headers, "Content-Transfer-Encoding");
-    const char *coding = aiohttp_headers_get(headers, "Content-Encoding");
     if (!aiohttp_body_part_reader_name(part))
         return asyncio_raise(-(AIOHTTP_HTTP + 400), "a part of the form has no name");
-    if ((encoding && !span_is_case(span_of(encoding), SPAN("binary")) &&
-         !span_is_case(span_of(encoding), SPAN("8bit")) &&
-         !span_is_case(span_of(encoding), SPAN("7bit"))) ||
-        (coding && !span_is_case(span_of(coding), SPAN("identity"))))
-        return asyncio_raise(-(AIOHTTP_HTTP + 415), "a part of the form is encoded");
+    int r = aiohttp_body_part_reader_decode(part);
+    if (r < 0)
+        return r;
     if (aiohttp__media_type_parse(span_of(type ? type : "text/plain"), ret_type) < 0)
         *ret_type = (struct media_type){ SPAN("application"), SPAN("octet-stream"), { "", 0 } };
     if (span_is_case(ret_type->type, SPAN("multipart")))

@@ -23,7 +23,11 @@
  * STRICT     The head of a part is read by the parser of messages; nested ones, too. A body that
  *            ends before its last boundary is an error: -AIOHTTP_BAD_HTTP_MESSAGE, for which a
  *            server answers 400, as for all else that is wrong; the sentence says what.
- * CODINGS    Content-Transfer-Encoding and Content-Encoding of a part are not undone.
+ * CODINGS    Content-Transfer-Encoding and Content-Encoding of a part are undone when
+ *            aiohttp_body_part_reader_decode was called, else it is given as it came. What comes
+ *            out is limited as a body's (inflate_step, inflate_ratio, codings, gzip_members), the
+ *            ratio over all parts together. A part of multipart/form-data has no
+ *            Content-Encoding: the field is passed over, as RFC 7578 (4.8) and aiohttp have it.
  * THREADS    One task at a time.
  * STANDARDS  RFC 2046, 5.1; RFC 7578. */
 #pragma once
@@ -86,6 +90,16 @@ aiohttp_body_part_reader_headers(const aiohttp_body_part_reader *part);
  * whatever the peer said: ../x too. Lent as the part is. Do not suspend. */
 AIOHTTP_API const char *aiohttp_body_part_reader_name(const aiohttp_body_part_reader *part);
 AIOHTTP_API const char *aiohttp_body_part_reader_filename(const aiohttp_body_part_reader *part);
+
+/* From now on the part is given decoded: read_chunk and read undo its Content-Transfer-Encoding
+ * (base64, quoted-printable; nothing is to be undone of 7bit, 8bit and binary) and its
+ * Content-Encoding (gzip, deflate, br, zstd, as built in). Before the first byte of it is read;
+ * called again it changes nothing. What is broken there, or ends in its middle, is
+ * -AIOHTTP_CONTENT_ENCODING when it is read, what becomes too large -AIOHTTP_BODY_TOO_LARGE: for
+ * this part, the next one can be read. In a handler, -(AIOHTTP_HTTP + 400) and + 413. 0; for a
+ * coding that is not known -AIOHTTP_CONTENT_ENCODING, in a handler -(AIOHTTP_HTTP + 415);
+ * -ASYNCIO_INVALID_STATE, -ENOMEM. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_body_part_reader_decode(aiohttp_body_part_reader *part);
 
 /* Puts 1 to `size` of the part's bytes into `buffer`: how many; 0 at its end. Errors as
  * aiohttp_multipart_reader_next. Suspends as the source does. */

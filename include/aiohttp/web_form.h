@@ -20,9 +20,12 @@
  * LIMITS     client_max_size counts the body as it comes, all of it, files too:
  *            -(AIOHTTP_HTTP + 413), as soon as it is exceeded. Parts, and the fields of an
  *            urlencoded form: `parts` of the limits, + 400.
- * REFUSED    Parts within parts, a coding of a part, a charset that is neither UTF-8, US-ASCII nor
- *            ISO-8859-1: + 415. A part without a name, text that is no UTF-8, a body that ends too
- *            early: + 400. Each may simply be returned by the handler.
+ * CODINGS    A part's Content-Transfer-Encoding is undone: base64, quoted-printable. It has no
+ *            Content-Encoding: the field is passed over (RFC 7578, 4.8).
+ * REFUSED    Parts within parts, other transfer codings of a part, a charset that is neither UTF-8,
+ *            US-ASCII nor ISO-8859-1: + 415. A part without a name, text that is no UTF-8, base64
+ *            that is none, a body that ends too early: + 400. Each may simply be returned by the
+ *            handler.
  * OWNERSHIP  All of it is the request's, and lent as long as that.
  * SOURCE     aiohttp's web_request.py; RFC 7578. */
 #pragma once
