@@ -71,6 +71,19 @@ static inline void buffer_take(struct buffer *buffer, size_t size)
     buffer->count -= size;
 }
 
+/* For `size` bytes in a buffer without a block: the smallest, when it does and one is at hand.
+ * False: reserve makes room. */
+static inline bool buffer_begin(struct buffer *buffer, struct blocks *blocks, size_t size)
+{
+    void **block = blocks->free[0];
+    if (!block || buffer->data || size > BLOCK_MIN)
+        return false;
+    blocks->free[0] = *block;
+    blocks->count[0]--;
+    *buffer = (struct buffer){ .data = (char *)block, .capacity = BLOCK_MIN };
+    return true;
+}
+
 /* Makes room for `more` bytes behind. -ENOMEM, and nothing has changed. */
 int asyncio__buffer_reserve(struct buffer *buffer, struct blocks *blocks, size_t more);
 /* Adds bytes for which there is room. */

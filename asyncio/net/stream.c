@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 enum { LIMIT_MAX = INT_MAX / 2 };   /* twice the limit is a result */
 
@@ -28,9 +29,12 @@ static void free_if_over(asyncio_stream *stream)
 static int __attribute__((noinline)) keep(asyncio_stream *stream, int result)
 {
     struct net *net = stream->tcp.net;
-    if (asyncio__buffer_reserve(&stream->in, &net->blocks, (size_t)result) < 0)
+    struct buffer *in = &stream->in;
+    if (!buffer_begin(in, &net->blocks, (size_t)result) &&
+        asyncio__buffer_reserve(in, &net->blocks, (size_t)result) < 0)
         return stream->gone = -ENOMEM; /* bytes are missing from here on */
-    asyncio__buffer_add(&stream->in, net->scratch, (size_t)result);
+    memcpy(buffer_end(in), net->scratch, (size_t)result);
+    in->count += (size_t)result;
     return result;
 }
 

@@ -148,12 +148,39 @@ static void test_bounded(void **state)
     assert_int_equal(asyncio__alloc_live(), live);
 }
 
+/* The short way to the smallest block is taken when there is one, and it is enough. */
+static void test_begin(void **state)
+{
+    (void)state;
+    uint64_t live = asyncio__alloc_live();
+    struct blocks blocks = { .large = NULL };
+    struct buffer buffer = { .data = NULL };
+    assert_false(buffer_begin(&buffer, &blocks, 1));
+    assert_null(buffer.data);
+    assert_int_equal(blocks_reserve(&blocks, 1), 0);
+    void *block = blocks.free[0];
+    assert_non_null(block);
+    assert_false(buffer_begin(&buffer, &blocks, BLOCK_MIN + 1));
+    assert_null(buffer.data);
+    assert_true(buffer_begin(&buffer, &blocks, BLOCK_MIN));
+    assert_ptr_equal(buffer.data, block);
+    assert_int_equal(buffer_room(&buffer), BLOCK_MIN);
+    assert_null(blocks.free[0]);
+    assert_int_equal(blocks.count[0], 0);
+    assert_int_equal(asyncio__blocks_reserve_slowly(&blocks, 1), 0);
+    assert_false(buffer_begin(&buffer, &blocks, 1)); /* it has a block */
+    assert_ptr_equal(buffer.data, block);
+    asyncio__buffer_release(&buffer, &blocks);
+    asyncio__blocks_fini(&blocks);
+    assert_int_equal(asyncio__alloc_live(), live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_and_out), cmocka_unit_test(test_room_comes_from_the_front),
         cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_reserve_makes_get_sure),
-        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_bounded),    cmocka_unit_test(test_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
