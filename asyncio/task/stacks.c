@@ -96,14 +96,14 @@ static int64_t give_back(asyncio_loop *loop, int64_t now)
 {
     struct task_floor *floor = loop->task_floor;
     size_t warm = 0;
-    for (int i = 0; i < STACK_CLASSES; i++)
+    for (int i = 0; i < floor->class_end; i++)
         if (floor->pools[i])
             warm += stack_pool_warm(floor->pools[i]);
     if (warm <= WARM_SLOTS)
         return -1;
     if (now >= floor->relax_at) {
         floor->relax_at = now + RELAX_NS;
-        for (int i = 0; i < STACK_CLASSES; i++)
+        for (int i = 0; i < floor->class_end; i++)
             if (floor->pools[i])
                 asyncio__stack_pool_relax(floor->pools[i]);
     }
@@ -145,6 +145,8 @@ int asyncio__task_stack_get(asyncio_loop *loop, size_t size, size_t extra, struc
     if (!floor->pools[class] &&
         !(floor->pools[class] = asyncio__stack_pool_new((size_t)1 << (class + STACK_CLASS_MIN))))
         return -ENOMEM;
+    if (class >= floor->class_end)
+        floor->class_end = (uint8_t)(class + 1);
     if (wanted == usual) {
         floor->usual = floor->pools[class];
         floor->usual_class = (uint8_t)class;

@@ -12,6 +12,7 @@ struct task_floor {
     struct closer closer;
     struct stack_pool *usual;              /* of the loop's stack size, once it is there */
     uint8_t usual_class;
+    uint8_t class_end;                     /* behind the largest class that has a pool */
     struct stack_pool *pools[STACK_CLASSES];
     int64_t relax_at;                      /* the time for the next asyncio__stack_pool_relax */
 };
