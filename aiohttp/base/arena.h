@@ -41,6 +41,18 @@ void aiohttp__arena_init(struct arena *arena, void *memory, size_t size);
 /* Gives all of it back, but for what the next one begins with. */
 void aiohttp__arena_reset(struct arena *arena);
 
+/* The same, inline for an arena that has got along with what was lent. */
+static inline void arena_reset(struct arena *arena)
+{
+#if !defined(ARENA_HIDES)
+    if (__builtin_expect(!arena->blocks, 1)) {
+        arena->at = arena->lent;
+        return;
+    }
+#endif
+    aiohttp__arena_reset(arena);
+}
+
 /* Gives all of it back. It is empty, and may be used again. */
 void aiohttp__arena_fini(struct arena *arena);
 

@@ -282,7 +282,7 @@ void aiohttp__http1_finish(struct http1 *http)
     http->used = 0;
     asyncio_mem_free(http->more_fields);
     http->more_fields = NULL;
-    aiohttp__arena_reset(&exchange->arena);
+    arena_reset(&exchange->arena);
     exchange->is_settled = exchange->is_begun = exchange->is_ended = exchange->is_bodyless = false;
     exchange->awaits_continue = exchange->is_upgraded = exchange->wants_watch = false;
     exchange->was_ended = false;

@@ -21,7 +21,11 @@ static void lent_memory_first(void **state)
     assert_ptr_equal(aiohttp__arena_alloc(&arena, 48), memory + 16);
     void *more = aiohttp__arena_alloc(&arena, 1);
     assert_true(!more || (char *)more < memory || (char *)more >= memory + sizeof memory);
-    aiohttp__arena_reset(&arena);
+    for (int i = 0; i < 2; i++) { /* with a block more, and without */
+        arena_reset(&arena);
+        assert_ptr_equal(aiohttp__arena_alloc(&arena, sizeof memory), memory);
+    }
+    arena_reset(&arena);
     assert_ptr_equal(aiohttp__arena_alloc(&arena, 1), memory);
     aiohttp__arena_fini(&arena);
     memset(memory, 1, sizeof memory);
