@@ -256,9 +256,11 @@ static void end_body(aiohttp_web_request *request)
 
 void aiohttp__web_request_end(aiohttp_web_request *request)
 {
-    aiohttp__web_websocket_free(request);
-    aiohttp__web_response_drop_file(&request->response);
-    aiohttp__web_compress_end(&request->response);
+    if (request->websocket)
+        aiohttp__web_websocket_free(request);
+    web_response_drop_file(&request->response);
+    if (request->response.encoder)
+        aiohttp__web_compress_end(&request->response);
     if (request->json)
         aiohttp__web_json_end(request);
     if (request->form)

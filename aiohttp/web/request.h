@@ -143,6 +143,11 @@ int aiohttp__web_send_payload(struct aiohttp_web_response *response);
 /* Gives back the file or the payload that would have been sent, and what headers say of the file:
  * they would say it of what takes its place. */
 void aiohttp__web_response_drop_file(struct aiohttp_web_response *response);
+static inline void web_response_drop_file(struct aiohttp_web_response *response)
+{
+    if (response->file >= 0 || response->described || response->parts || response->payload)
+        aiohttp__web_response_drop_file(response);
+}
 
 /* response.c: sets all but the body; `usual_type` is static, or NULL. As aiohttp_web_respond. */
 int aiohttp__web_response_set_head(struct aiohttp_web_response *response,

@@ -82,7 +82,7 @@ static int set_body(struct aiohttp_web_response *response, const void *data, siz
     response->body = size ? body : "";
     response->body_size = size;
     response->has_body = true;
-    aiohttp__web_response_drop_file(response);
+    web_response_drop_file(response);
     return 0;
 }
 
