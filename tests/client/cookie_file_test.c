@@ -129,7 +129,7 @@ static int kept(void *data)
     return r;
 }
 
-static void everything_is_kept(void **state)
+static void CVE_2026_54279_everything_is_kept(void **state)
 {
     (void)state;
     run_everywhere(kept);
@@ -216,7 +216,7 @@ static int refused(void *data)
     return r;
 }
 
-static void what_is_no_jar_changes_nothing(void **state)
+static void CVE_2026_34993_what_is_no_jar_changes_nothing(void **state)
 {
     (void)state;
     run_everywhere(refused);
@@ -284,8 +284,8 @@ static void cancelled_saving_leaves_a_whole_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_is_kept),
-        cmocka_unit_test(what_is_no_jar_changes_nothing),
+        cmocka_unit_test(CVE_2026_54279_everything_is_kept),
+        cmocka_unit_test(CVE_2026_34993_what_is_no_jar_changes_nothing),
         cmocka_unit_test(cancelled_saving_leaves_a_whole_file),
     };
     return cmocka_run_group_tests_name("cookie_file", tests, make_folder, remove_folder);

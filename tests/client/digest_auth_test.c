@@ -220,7 +220,7 @@ static int redirected(void *data)
     return with_guard("me", "secret", 1, leaves);
 }
 
-static void no_other_origin_gets_an_answer(void **state)
+static void CVE_2026_54276_no_other_origin_gets_an_answer(void **state)
 {
     (void)state;
     run_everywhere(redirected);
@@ -263,7 +263,7 @@ int main(void)
         cmocka_unit_test(who_is_known_comes_in),
         cmocka_unit_test(who_is_not_stays_out),
         cmocka_unit_test(asked_each_time),
-        cmocka_unit_test(no_other_origin_gets_an_answer),
+        cmocka_unit_test(CVE_2026_54276_no_other_origin_gets_an_answer),
         cmocka_unit_test(users_and_basic),
     };
     return cmocka_run_group_tests_name("digest_auth", tests, NULL, NULL);

@@ -155,14 +155,12 @@ static int counts(void *data)
 }
 
 /* Secrets go to the origin that they are for, and to no other (CVE-2026-34518, -47265). */
-static int secrets_on(struct both *both)
+static int fields_on(struct both *both)
 {
     static const char *const fields[] = { "Authorization", "secret", "Authorization", "again",
                                           "Cookie", "c=1", NULL };
-    static const char *const cookies[] = { "d", "2", NULL };
     aiohttp_client_response *response;
     const char *text;
-    char away[64];
     int r = aiohttp_client_session_get(both->session, at(both, "/302//x"), &response,
                                        .fields = fields);
     if (r < 0)
@@ -172,17 +170,7 @@ static int secrets_on(struct both *both)
         return r;
     CHECK_TEXT(text, "GET /x auth=again cookie=c=1 body=");
     aiohttp_client_response_unref(response);
-    snprintf(away, sizeof away, "/away/x");
-    r = aiohttp_client_session_get(both->session, at(both, away), &response, .fields = fields);
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_text(response, &text);
-    if (r < 0)
-        return r;
-    CHECK_TEXT(text, "GET /x auth=- cookie=- body=");
-    aiohttp_client_response_unref(response);
-    r = aiohttp_client_session_get(both->session, at(both, away), &response, .cookies = cookies,
-                                   .authorization = "secret");
+    r = aiohttp_client_session_get(both->session, at(both, "/away/x"), &response, .fields = fields);
     if (r < 0)
         return r;
     r = aiohttp_client_response_text(response, &text);
@@ -193,13 +181,49 @@ static int secrets_on(struct both *both)
     return 0;
 }
 
-static int secrets(void *data)
+static int options_on(struct both *both)
+{
+    static const char *const cookies[] = { "d", "2", NULL };
+    aiohttp_client_response *response;
+    const char *text;
+    int r = aiohttp_client_session_get(both->session, at(both, "/302//x"), &response,
+                                       .cookies = cookies, .authorization = "secret");
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_text(response, &text);
+    if (r < 0)
+        return r;
+    CHECK_TEXT(text, "GET /x auth=secret cookie=d=2 body=");
+    aiohttp_client_response_unref(response);
+    r = aiohttp_client_session_get(both->session, at(both, "/away/x"), &response,
+                                   .cookies = cookies, .authorization = "secret");
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_text(response, &text);
+    if (r < 0)
+        return r;
+    CHECK_TEXT(text, "GET /x auth=- cookie=- body=");
+    aiohttp_client_response_unref(response);
+    return 0;
+}
+
+static int secret_fields(void *data)
 {
     struct both both;
     (void)data;
     int r = redirect_start(&both);
     if (r >= 0)
-        r = secrets_on(&both);
+        r = fields_on(&both);
+    return both_end(&both, r);
+}
+
+static int secret_options(void *data)
+{
+    struct both both;
+    (void)data;
+    int r = redirect_start(&both);
+    if (r >= 0)
+        r = options_on(&both);
     return both_end(&both, r);
 }
 
@@ -235,10 +259,16 @@ static void hops_are_counted(void **state)
     run_everywhere(counts);
 }
 
-static void secrets_stay(void **state)
+static void CVE_2026_34518_fields_stay(void **state)
 {
     (void)state;
-    run_everywhere(secrets);
+    run_everywhere(secret_fields);
+}
+
+static void CVE_2026_47265_cookies_of_one_request_stay(void **state)
+{
+    (void)state;
+    run_everywhere(secret_options);
 }
 
 static void bodies_that_cannot_be_sent_again_are_not(void **state)
@@ -252,7 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_are_kept),
         cmocka_unit_test(hops_are_counted),
-        cmocka_unit_test(secrets_stay),
+        cmocka_unit_test(CVE_2026_34518_fields_stay),
+        cmocka_unit_test(CVE_2026_47265_cookies_of_one_request_stay),
         cmocka_unit_test(bodies_that_cannot_be_sent_again_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
