@@ -61,31 +61,46 @@ static int connect_to(struct dial *dial, const char *host, int port)
                                    .family = options->family, .local_addr = options->local_addr);
 }
 
+static int ask_loop(const aiohttp_connector_options *options, const char *host, int port,
+                    int only_cached, aiohttp_resolved *ret_addresses)
+{
+    struct addrinfo *infos;
+    char service[8];
+    int takes_turns = options->happy_eyeballs_delay != ASYNCIO_NONE;
+    snprintf(service, sizeof service, "%d", port);
+    int r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
+                                     .family = options->family, .type = SOCK_STREAM,
+                                     .only_cached = only_cached);
+    if (r < 0)
+        return r;
+    r = aiohttp__addresses_of(infos, options->interleave < 0 ? takes_turns : options->interleave,
+                              ret_addresses);
+    asyncio_freeaddrinfo(infos);
+    return r;
+}
+
 /* The addresses of a name, by the user's resolver or the loop: how many. */
 static int look_up(struct dial *dial, const char *host, int port, aiohttp_resolved *ret_addresses)
 {
     struct aiohttp_connector *connector = dial->route->connector;
     const aiohttp_connector_options *options = &connector->options;
+    int r = -ENOENT;
+    if (!connector->resolver.resolve)
+        r = ask_loop(options, host, port, 1, ret_addresses);
+    if (r > 0)
+        TRACE(dial->request, on_dns_cache_hit, .host = host);
+    if (r > 0 || r == -ENOMEM)
+        return r;
+    if (r == -EAGAIN)
+        TRACE(dial->request, on_dns_cache_miss, .host = host);
     TRACE(dial->request, on_dns_resolvehost_start, .host = host);
     phase_begin(dial, AIOHTTP_PHASE_DNS, dial->request->timeout->dns);
-    int r;
     if (connector->resolver.resolve) {
         r = connector->resolver.resolve(host, port, options->family, ret_addresses,
                                         AIOHTTP_RESOLVED_MAX, connector->resolver.data);
         r = r > AIOHTTP_RESOLVED_MAX ? AIOHTTP_RESOLVED_MAX : r;
     } else {
-        struct addrinfo *infos;
-        char service[8];
-        int takes_turns = options->happy_eyeballs_delay != ASYNCIO_NONE;
-        snprintf(service, sizeof service, "%d", port);
-        r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, service, &infos,
-                                     .family = options->family, .type = SOCK_STREAM);
-        if (r >= 0) {
-            r = aiohttp__addresses_of(infos,
-                                      options->interleave < 0 ? takes_turns : options->interleave,
-                                      ret_addresses);
-            asyncio_freeaddrinfo(infos);
-        }
+        r = ask_loop(options, host, port, 0, ret_addresses);
     }
     r = phase_end(dial, r == 0 ? -ASYNCIO_RESOLVE : r, host, port);
     TRACE(dial->request, on_dns_resolvehost_end, .host = host);

@@ -49,8 +49,14 @@ static bool is_known(const struct query *query)
     return is_number(query->service) && (!query->host || is_literal(query->host));
 }
 
-static int look_up(struct net *net, struct query *query, struct answer **ret_answer)
+static int look_up(struct net *net, struct query *query, bool only_cached,
+                   struct answer **ret_answer)
 {
+    if (!is_known(query) && only_cached) {
+        *ret_answer =
+            asyncio__names_cache_find(&net->names, query, asyncio__loop_now(net->loop));
+        return *ret_answer ? 0 : -EAGAIN;
+    }
     if (!is_known(query))
         return asyncio__names_look_up(net, query, ret_answer);
     int gai;
@@ -78,7 +84,7 @@ int(asyncio_loop_getaddrinfo)(asyncio_loop *loop, const char *host, const char *
     if (!query.host && !port)
         return asyncio_raise(-EINVAL, "neither a host nor a port");
     struct answer *answer = NULL;
-    r = look_up(net, &query, &answer);
+    r = look_up(net, &query, options && options->only_cached, &answer);
     if (r < 0)
         return r;
     struct addrinfo *infos = answer->count ? list_of(answer) : NULL;

@@ -54,6 +54,9 @@ typedef struct aiohttp_trace_config {
     aiohttp_trace_callback *on_connection_create_start;
     aiohttp_trace_callback *on_connection_create_end;
     aiohttp_trace_callback *on_connection_reuseconn;
+    aiohttp_trace_callback *on_dns_cache_hit;  /* the loop knows the name: nobody is asked */
+    /* it does not; neither with a resolver of one's own */
+    aiohttp_trace_callback *on_dns_cache_miss;
     aiohttp_trace_callback *on_dns_resolvehost_start;
     aiohttp_trace_callback *on_dns_resolvehost_end;
     aiohttp_trace_callback *on_connection_tls_start; /* the handshake, also with a proxy: ours */

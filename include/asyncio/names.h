@@ -32,12 +32,14 @@ typedef struct asyncio_loop_getaddrinfo_options {
     int type ASYNCIO__0;              /* SOCK_STREAM, ..., 0: any */
     int proto ASYNCIO__0;
     int flags ASYNCIO__0;             /* AI_... */
+    int only_cached ASYNCIO__0;       /* what is known by now, without suspending; else -EAGAIN */
 } asyncio_loop_getaddrinfo_options;
 
 /* The addresses of `host` (NULL: this host) and `port`, a number or the name of a service (NULL:
  * none), as getaddrinfo(3) gives them. ret_infos returns new, for asyncio_freeaddrinfo and not for
- * libc's freeaddrinfo. -ASYNCIO_RESOLVE, -ETIMEDOUT, -ECANCELED, -ENOMEM, -EINVAL (neither host nor
- * port); -ASYNCIO_OTHER_LOOP: `loop` is not the running task's. Suspends. */
+ * libc's freeaddrinfo. -ASYNCIO_RESOLVE, -EAGAIN (`.only_cached`), -ETIMEDOUT, -ECANCELED,
+ * -ENOMEM, -EINVAL (neither host nor port); -ASYNCIO_OTHER_LOOP: `loop` is not the running task's.
+ * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_getaddrinfo(
     asyncio_loop *loop, const char *host, const char *port, struct addrinfo **ret_infos,
     const asyncio_loop_getaddrinfo_options *options);

@@ -239,6 +239,16 @@ static void test_shared(void **state)
     run_everywhere(shared);
 }
 
+static int ask_cache(const char *host)
+{
+    struct addrinfo *infos;
+    int r = asyncio_loop_getaddrinfo(asyncio_get_running_loop(), host, "80", &infos,
+                                     .type = SOCK_STREAM, .only_cached = 1);
+    if (r >= 0)
+        asyncio_freeaddrinfo(infos);
+    return r;
+}
+
 static int cached(void *data)
 {
     (void)data;
@@ -249,10 +259,15 @@ static int cached(void *data)
     for (int i = 0; i < 3; i++)
         CHECK_IS(only_look_up("localhost"), 0);
     CHECK_IS(asked, 1);
+    CHECK_IS(ask_cache("localhost"), 0);
+    CHECK_IS(ask_cache("127.0.0.1"), 0);
+    CHECK_IS(ask_cache("nobody"), -EAGAIN);
+    CHECK_IS(asked, 1);
     CHECK_IS(only_look_up("nobody"), -ASYNCIO_RESOLVE);
     CHECK_IS(only_look_up("nobody"), -ASYNCIO_RESOLVE);
     CHECK_IS(asked, 3); /* what is not found is not kept */
     CHECK_IS(asyncio_sleep(ttl * 1.1), 0);
+    CHECK_IS(ask_cache("localhost"), -EAGAIN); /* no longer true */
     CHECK_IS(only_look_up("localhost"), 0);
     CHECK_IS(asked, 4);
     /* another question is another answer; the one not used for longest goes */
