@@ -68,8 +68,9 @@ void asyncio__tls_fail(struct tls *tls, int error)
 void asyncio__tls_await_goodbye(struct tls *tls)
 {
     char trash[TRASH_SIZE];
-    int r;
-    do {
+    /* what comes is the parent's, where this is a child that has inherited it */
+    int r = backend_is_inherited(tls->net->backend) ? 0 : 1;
+    while (r > 0 && tls->trash <= TRASH_MAX) {
         asyncio__tls_lend_ahead(tls);
         r = asyncio__tls_read(&tls->engine, trash, sizeof trash);
         if (r == TLS_WANTS)
@@ -78,7 +79,7 @@ void asyncio__tls_await_goodbye(struct tls *tls)
             tls->trash += (unsigned)r;
         if (r == OP_PENDING)
             return;
-    } while (r > 0 && tls->trash <= TRASH_MAX);
+    }
     (void)asyncio__tls_keep(tls);
     asyncio__buffer_release(&tls->engine.out, &tls->net->blocks);
     tls->state = TLS_SHUT;

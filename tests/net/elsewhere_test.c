@@ -395,10 +395,22 @@ static int the_rest(void *data)
     return after(ask_for_the_rest);
 }
 
+/* What has come, and nobody has read, is the parent's. */
 static int ends(void *data)
 {
+    char text[4] = "";
     (void)data;
-    return after(end_everything);
+    CHECK_IS(open_all(), 0);
+    CHECK_IS(asyncio_stream_write(all.plain.b, "has", 3), 0);
+    CHECK_IS(asyncio_stream_write(all.tls.pair.b, "its", 3), 0);
+    CHECK_IS(settle(), 0); /* and the loop knows of it */
+    CHECK_IS(in_the_child(end_everything), 0);
+    CHECK_IS(asyncio_stream_readexactly(all.plain.a, text, 3, NULL), 0);
+    CHECK(strcmp(text, "has") == 0);
+    CHECK_IS(asyncio_stream_readexactly(all.tls.pair.a, text, 3, NULL), 0);
+    CHECK(strcmp(text, "its") == 0);
+    CHECK_IS(goes_on(), 0);
+    return close_all();
 }
 
 /* A loop of its own is as good as in any program. */
