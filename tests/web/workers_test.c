@@ -28,7 +28,6 @@ static int teller;             /* in the child */
 static unsigned long fails_at; /* which allocation of it; 0: none */
 static char own_path[4096], flag[64];
 static double drain_timeout = 0.5;
-static double shutdown_timeout = PATIENCE;
 
 static void tell(const char *what, const char *text)
 {
@@ -162,7 +161,7 @@ static int run_server(enum how how)
         inherit_sockets();
         return aiohttp_web_run_app(NULL, .factory = new_app, .listen_fds = "web",
                                    .workers = how == INHERITED ? 2 : 0, .print = on_place,
-                                   .report = on_event, .shutdown_timeout = shutdown_timeout);
+                                   .report = on_event, .shutdown_timeout = PATIENCE);
     }
     const char *const successor[] = { own_path, "successor", flag, NULL };
     if (how == RUNNERS)
@@ -170,14 +169,10 @@ static int run_server(enum how how)
                                        .data = flag, .print = on_place, .report = on_event);
     return aiohttp_web_run_app(NULL, .factory = new_app, .host = how == UNIX ? NULL : "127.0.0.1",
                                .port = 0, .path = how == UNIX ? flag : NULL,
-                               .workers = how == THREADS ? 0
-                                          : how == ONE   ? 1
-                                                         : 2,
-                               .threads = how == THREADS ? 3
-                                          : how == BOTH  ? 2
-                                                         : 0,
+                               .workers = how == THREADS ? 0 : how == ONE ? 1 : 2,
+                               .threads = how == THREADS ? 3 : how == BOTH ? 2 : 0,
                                .print = on_place, .report = on_event, .exec = successor,
-                               .shutdown_timeout = shutdown_timeout,
+                               .shutdown_timeout = fails_at ? 2 : PATIENCE,
                                .drain_timeout = drain_timeout);
 }
 
@@ -265,7 +260,6 @@ static int end_leftovers(void **state)
     if (successor && !strstr(successor, "\nend "))
         kill((pid_t)strtol(successor + 10, NULL, 10), SIGKILL);
     fails_at = 0;
-    shutdown_timeout = PATIENCE;
     unlink(flag);
     return 0;
 }
@@ -415,8 +409,7 @@ static void test_reload(void **state)
     stop_server();
 }
 
-/* An idle connection of a worker that drains has one more answer, and is told that it is the
- * last. */
+/* An idle connection of a worker that drains has one more answer, and is told it is the last. */
 static void test_drain(void **state)
 {
     struct client kept = { .descriptor = -1 };
@@ -702,12 +695,11 @@ static void test_inherited(void **state)
 }
 
 /* Each allocation of the supervisor fails in turn, and the same one in its workers, which have its
- * memory: it serves all the same, or says why not. */
+ * memory: it serves all the same, or says why not. Who has none to be told to end is killed. */
 static void test_no_memory(void **state)
 {
     unsigned served = 0;
     (void)state;
-    shutdown_timeout = 2; /* a worker that has no memory to be told to end is killed */
     for (fails_at = 1; served < 5 && fails_at < 2000; fails_at += fails_at < 40 ? 1 : 7) {
         begin_server(fails_at % 2 ? PROCESSES : BOTH);
         double until = now() + PATIENCE;
@@ -730,7 +722,6 @@ static void test_no_memory(void **state)
         close(server.pipe);
     }
     fails_at = 0;
-    shutdown_timeout = PATIENCE;
     assert_int_equal(served, 5);
 }
 
