@@ -52,13 +52,13 @@ static bool is_known(const struct query *query)
 static int look_up(struct net *net, struct query *query, bool only_cached,
                    struct answer **ret_answer)
 {
-    if (!is_known(query) && only_cached) {
+    if (!is_known(query)) {
+        if (!only_cached)
+            return asyncio__names_look_up(net, query, ret_answer);
         *ret_answer =
             asyncio__names_cache_find(&net->names, query, asyncio__loop_now(net->loop));
         return *ret_answer ? 0 : -EAGAIN;
     }
-    if (!is_known(query))
-        return asyncio__names_look_up(net, query, ret_answer);
     int gai;
     query->flags |= AI_NUMERICHOST;
     int r = asyncio__names_ask(query, ret_answer, &gai);
