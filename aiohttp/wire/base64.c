@@ -2,8 +2,6 @@
 /* Base64: see base64.h. */
 #include "wire/base64.h"
 
-#include "wire/ascii.h"
-
 #include <errno.h>
 
 void aiohttp__base64_write(struct bytes *out, struct span bytes)
@@ -24,17 +22,6 @@ void aiohttp__base64_write(struct bytes *out, struct span bytes)
     }
 }
 
-static int value_of(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (ascii_is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 int aiohttp__base64_read(struct bytes *out, struct span text)
 {
     if (text.size % 4 != 0)
@@ -45,7 +32,7 @@ int aiohttp__base64_read(struct bytes *out, struct span text)
         size_t count = is_last && four[3] == '=' ? four[2] == '=' ? 1 : 2 : 3;
         uint32_t three = 0;
         for (size_t j = 0; j < 4; j++) {
-            int value = j <= count ? value_of(four[j]) : 0;
+            int value = j <= count ? base64_value(four[j]) : 0;
             if (value < 0)
                 return -EINVAL;
             three = three << 6 | (uint32_t)value;

@@ -3,6 +3,19 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "wire/ascii.h"
+
+/* The six bits of a letter, or -1. */
+static inline int base64_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (ascii_is_digit(c))
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
 
 void aiohttp__base64_write(struct bytes *out, struct span bytes);
 

@@ -4,6 +4,7 @@
  * looked at. */
 #include "wire/chunked.h"
 
+#include "wire/ascii.h"
 #include "wire/scan.h"
 
 #include <aiohttp/error.h>
@@ -35,12 +36,6 @@ void aiohttp__body_begin(struct body *body, const struct head *head, const aioht
         .kind = head->body,
         .state = CHUNK_SIZE,
     };
-}
-
-static int hex_of(char c)
-{
-    unsigned char low = ascii_lower(c);
-    return low >= '0' && low <= '9' ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
 static int bad(struct body *body, int status, const char *why)
@@ -88,7 +83,7 @@ static int extension(int state, char c)
 
 static int size_digit(struct body *body, char c)
 {
-    int digit = hex_of(c);
+    int digit = ascii_hex(c);
     if (digit >= 0) {
         if (body->digits == 16 || body->left > (uint64_t)INT64_MAX >> 4)
             return bad(body, 400, "a chunk's size is below 2^63, in 16 digits at most");

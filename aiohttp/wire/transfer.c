@@ -3,6 +3,7 @@
 #include "wire/transfer.h"
 
 #include "wire/ascii.h"
+#include "wire/base64.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -34,25 +35,6 @@ struct transfer aiohttp__transfer_begin(enum transfer_kind kind)
     return (struct transfer){ .kind = (uint8_t)kind };
 }
 
-static int letter(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (ascii_is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-static int hex(char c)
-{
-    char lower = (char)ascii_lower(c);
-    if (ascii_is_digit(c))
-        return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* One byte of base64: what it gives, NOTHING, or -EINVAL. */
 static int base64_byte(struct transfer *at, char c)
 {
@@ -64,7 +46,7 @@ static int base64_byte(struct transfer *at, char c)
         at->state = at->state == 2 ? ONE_PAD_MORE : PADDED;
         return is_right ? NOTHING : -EINVAL;
     }
-    int value = letter(c);
+    int value = base64_value(c);
     if (value < 0 || at->state > LETTERS)
         return -EINVAL;
     int whole = at->held << 6 | value; /* what was held is above six new bits */
@@ -78,7 +60,7 @@ static int base64_byte(struct transfer *at, char c)
 /* Likewise, of quoted-printable. */
 static int quoted_byte(struct transfer *at, char c)
 {
-    int value = hex(c);
+    int value = ascii_hex(c);
     switch (at->state) {
     case PLAIN:
         if (c != '=')
