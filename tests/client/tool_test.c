@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* asyncio fetch and asyncio serve, as they are started from a shell: files arrive whole, what was
- * cut off is resumed, what failed is repeated, Ctrl-C leaves what is there. */
+ * cut off is resumed, what failed is repeated, Ctrl-C leaves what is there, and nothing that was
+ * there before is lost. */
 /* TEST: backends epoll io_uring; timeout 120; not valgrind aarch64 */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,8 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -169,7 +172,7 @@ static int tear_down(void **state)
 
 /* --- a server that does as it is told --- */
 
-enum { CUTS_ONCE, HANGS, OTHER_VERSION, FAILS_ONCE };
+enum { CUTS_ONCE, HANGS, OTHER_VERSION, FAILS_ONCE, NO_HEAD, MIXES_VERSIONS, COMES, ENDS_AT };
 
 static void send_text(int peer, const char *text, size_t size)
 {
@@ -180,6 +183,21 @@ static void send_text(int peer, const char *text, size_t size)
         text += n;
         size -= (size_t)n;
     }
+}
+
+/* An answer without a body, to all but the first of those that begin anew; whether it was one. */
+static bool refuse(int peer, int how, int turn, const char *request)
+{
+    char head[256] = "";
+    if (how == FAILS_ONCE && turn == 0)
+        snprintf(head, sizeof head, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+    if (how == NO_HEAD && strncmp(request, "HEAD ", 5) == 0)
+        snprintf(head, sizeof head, "HTTP/1.1 501 No\r\nContent-Length: 0\r\n\r\n");
+    if (how == ENDS_AT && strstr(request, "If-Range: \"one\""))
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 416 No\r\nContent-Range: bytes */%d\r\nContent-Length: 0\r\n\r\n", ALL);
+    send_text(peer, head, strlen(head));
+    return *head;
 }
 
 static void answer(int peer, int how, int turn)
@@ -194,14 +212,13 @@ static void answer(int peer, int how, int turn)
         request[size] = '\0';
     }
     bool resumes = strstr(request, "Range: bytes=50000-") && strstr(request, "If-Range: \"one\"");
-    if (how == FAILS_ONCE && turn == 0) {
-        static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
-        send_text(peer, busy, sizeof busy - 1);
-    } else if (resumes && how != OTHER_VERSION) {
+    if (refuse(peer, how, turn, request))
+        return;
+    if (resumes && how != OTHER_VERSION) {
         snprintf(head, sizeof head,
-                 "HTTP/1.1 206 Partial\r\nETag: \"one\"\r\nContent-Length: %d\r\n"
+                 "HTTP/1.1 206 Partial\r\nETag: \"%s\"\r\nContent-Length: %d\r\n"
                  "Content-Range: bytes %d-%d/%d\r\n\r\n",
-                 ALL - HALF, HALF, ALL - 1, ALL);
+                 how == MIXES_VERSIONS ? "two" : "one", ALL - HALF, HALF, ALL - 1, ALL);
         send_text(peer, head, strlen(head));
         send_text(peer, big + HALF, ALL - HALF);
     } else {
@@ -209,6 +226,8 @@ static void answer(int peer, int how, int turn)
                  "HTTP/1.1 200 OK\r\nETag: \"%s\"\r\nContent-Length: %d\r\n\r\n",
                  how == OTHER_VERSION ? "two" : "one", ALL);
         send_text(peer, head, strlen(head));
+        if (how == COMES)
+            put("come/come", "mine", 4);
         send_text(peer, big, how == CUTS_ONCE || how == HANGS ? HALF : ALL);
         while (how == HANGS && recv(peer, request, sizeof request, 0) > 0)
             ;
@@ -344,6 +363,135 @@ static void what_was_cut_off_is_resumed(void **state)
     stop(server);
 }
 
+/* What is there is the user's: it counts as loaded when it is the same, and else it stays. */
+static void what_is_there_stays(void **state)
+{
+    (void)state;
+    const struct timeval long_ago[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+    int port;
+    assert_int_equal(run("fetch -q -d %s %sbig.bin %sa.txt", in_folder("there"), url, url), 0);
+    assert_int_equal(run("fetch -d %s %sbig.bin %sa.txt", in_folder("there"), url, url), 0);
+    says("there   ");
+    says("not loaded again");
+    assert_null(strstr(said, "done "));
+    /* another length, and as long but older than the server's */
+    put("there/big.bin", "mine", 4);
+    assert_int_equal(run("fetch -d %s %sbig.bin %sa.txt", in_folder("there"), url, url), 1);
+    says("big.bin is there already, and the server has another; --force replaces it");
+    says("there   ");
+    assert_true(holds("there/big.bin", "mine", 4));
+    put("there/a.txt", "b", 1);
+    assert_int_equal(utimes(in_folder("there/a.txt"), long_ago), 0);
+    assert_int_equal(run("fetch -o %s %sa.txt", in_folder("there/a.txt"), url), 1);
+    says("the server has another");
+    assert_true(holds("there/a.txt", "b", 1));
+    assert_int_equal(run("fetch --force -d %s %sbig.bin %sa.txt", in_folder("there"), url, url), 0);
+    assert_true(holds("there/big.bin", big, BIG));
+    assert_true(holds("there/a.txt", "a", 1));
+    /* nobody knows */
+    pid_t server = serve_badly(NO_HEAD, &port);
+    assert_int_equal(run("fetch -o %s http://127.0.0.1:%d/x", in_folder("there/a.txt"), port), 1);
+    says("does not tell whether");
+    assert_true(holds("there/a.txt", "a", 1));
+    stop(server);
+    /* it was not there when the download began */
+    server = serve_badly(COMES, &port);
+    assert_int_equal(mkdir(in_folder("come"), 0755), 0);
+    assert_int_equal(run("fetch -d %s http://127.0.0.1:%d/come", in_folder("come"), port), 1);
+    says("come: is there by now; --force replaces it");
+    assert_true(holds("come/come", "mine", 4));
+    assert_true(holds("come/come.part", big, ALL));
+    stop(server);
+}
+
+/* No two downloads have a file in common, and no name is a path or moves a terminal's cursor. */
+static void names(void **state)
+{
+    (void)state;
+    int port;
+    put("www/a.txt.part", "part", 4);
+    assert_int_equal(run("fetch -d %s %sa.txt %sa.txt.part %sa.txt", in_folder("names"), url, url,
+                         url), 0);
+    assert_true(holds("names/a.txt", "a", 1));
+    assert_true(holds("names/a.txt.part.2", "part", 4));
+    assert_true(holds("names/a.txt.2", "a", 1));
+    pid_t server = serve_badly(FAILS_ONCE, &port);
+    assert_int_equal(run("fetch -d %s http://127.0.0.1:%d/x/..%%2f..%%2fb "
+                         "http://127.0.0.1:%d/c%%0a%%1b%%c2%%9bd http://127.0.0.1:%d/.. "
+                         "http://127.0.0.1:%d/.profile",
+                         in_folder("names"), port, port, port, port),
+                     0);
+    assert_true(holds("names/_._.._b", big, ALL));
+    assert_true(holds("names/c___d", big, ALL));
+    assert_true(holds("names/index.html", big, ALL));
+    assert_true(holds("names/_profile", big, ALL));
+    stop(server);
+}
+
+static void a_part_that_cannot_be_gone_on_with(void **state)
+{
+    (void)state;
+    int port;
+    /* all of it was there, but it had not got its name */
+    pid_t server = serve_badly(ENDS_AT, &port);
+    put("whole.part", big, ALL);
+    put("whole.part.tag", "\"one\"", 5);
+    assert_int_equal(run("fetch -r0 -o %s http://127.0.0.1:%d/x", in_folder("whole"), port), 0);
+    assert_true(holds("whole", big, ALL));
+    assert_false(is_there("whole.part"));
+    assert_false(is_there("whole.part.tag"));
+    /* more than all of it */
+    put("more.part", big, ALL + 1);
+    put("more.part.tag", "\"one\"", 5);
+    assert_int_equal(run("fetch -r1 -o %s http://127.0.0.1:%d/x", in_folder("more"), port), 0);
+    assert_true(holds("more", big, ALL));
+    stop(server);
+    /* a server that sends the rest of another version, whatever it was asked */
+    server = serve_badly(MIXES_VERSIONS, &port);
+    put("mixed.part", big + 1, HALF);
+    put("mixed.part.tag", "\"one\"", 5);
+    assert_int_equal(run("fetch -r1 -o %s http://127.0.0.1:%d/x", in_folder("mixed"), port), 0);
+    assert_true(holds("mixed", big, ALL));
+    stop(server);
+}
+
+/* What goes wrong with a file is told with its name, and is not tried again. */
+static void faults_of_files(void **state)
+{
+    (void)state;
+    struct rlimit before, least;
+    /* devices are written to; by links, so that a mistake costs nobody the device */
+    assert_int_equal(symlink("/dev/full", in_folder("no_room")), 0);
+    assert_int_equal(symlink("/dev/null", in_folder("nothing")), 0);
+    assert_int_equal(run("fetch -o %s %sbig.bin", in_folder("no_room"), url), 1);
+    says("no_room: no space left");
+    assert_int_equal(run("fetch -o %s %sbig.bin", in_folder("nothing"), url), 0);
+    assert_false(is_there("nothing.part"));
+    assert_int_equal(unlink(in_folder("nothing")), 0);
+    assert_int_equal(symlink("/nowhere/x", in_folder("nothing")), 0);
+    assert_int_equal(run("fetch -o %s %sbig.bin", in_folder("nothing"), url), 1);
+    says("nothing: is there by now");
+    assert_int_equal(run("fetch -o %s %sbig.bin", in_folder("www"), url), 1);
+    says("www: is there, and is no file");
+    assert_int_equal(run("fetch -d %s %sbig.bin", in_folder("www/a.txt"), url), 1);
+    says("a.txt/big.bin: not a directory");
+    assert_int_equal(mkdir(in_folder("b.part"), 0755), 0);
+    assert_int_equal(run("fetch -o %s %sbig.bin", in_folder("b"), url), 1);
+    says("b.part: is there, and is no file");
+    /* a disk that is full: what is there is kept, and gone on with */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    least = (struct rlimit){ .rlim_cur = HALF, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &least), 0);
+    int status = run("fetch -o %s %sbig.bin", in_folder("full"), url);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, 1);
+    says("full.part: ");
+    assert_true(holds("full.part", big, HALF));
+    assert_int_equal(run("fetch -o %s %sbig.bin", in_folder("full"), url), 0);
+    says("resumed");
+    assert_true(holds("full", big, BIG));
+}
+
 static void wait_for_size(const char *name, long size)
 {
     struct stat status;
@@ -366,6 +514,9 @@ static void interrupted(void **state)
     char *const words[] = { tool, (char[]){ "fetch" }, (char[]){ "-d" }, into, address, NULL };
     pid_t child = start(words, &output);
     wait_for_size("slow/slow.part", HALF);
+    /* meanwhile another process leaves it alone */
+    assert_int_equal(run("fetch -d %s %s", into, address), 1);
+    says("slow.part: another process writes it");
     kill(child, SIGINT);
     assert_int_equal(end_of(child), 130);
     close(output);
@@ -426,6 +577,10 @@ int main(void)
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(misuse),
         cmocka_unit_test(what_was_cut_off_is_resumed),
+        cmocka_unit_test(what_is_there_stays),
+        cmocka_unit_test(names),
+        cmocka_unit_test(a_part_that_cannot_be_gone_on_with),
+        cmocka_unit_test(faults_of_files),
         cmocka_unit_test(interrupted),
         cmocka_unit_test(on_a_terminal),
     };

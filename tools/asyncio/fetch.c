@@ -20,6 +20,7 @@ const char fetch_usage[] =
     "  -j, --jobs N        so many at a time (8)\n"
     "  -r, --retries N     so many more attempts for each (3)\n"
     "      --start-over    does not resume\n"
+    "  -f, --force         replaces files that are there\n"
     "  -t, --timings       a table of what took how long, at the end\n"
     "  -q, --quiet         only what fails\n";
 
@@ -106,6 +107,9 @@ static int take(int c, struct fetch *fetch)
     case 's':
         fetch->starts_over = 1;
         return STATUS_OK;
+    case 'f':
+        fetch->replaces = 1;
+        return STATUS_OK;
     case 't':
         shows_timings = 1;
         return STATUS_OK;
@@ -128,11 +132,12 @@ static int parse(int count, char **words, struct fetch *fetch)
                                              { "jobs", required_argument, NULL, 'j' },
                                              { "retries", required_argument, NULL, 'r' },
                                              { "start-over", no_argument, NULL, 's' },
+                                             { "force", no_argument, NULL, 'f' },
                                              { "timings", no_argument, NULL, 't' },
                                              { "quiet", no_argument, NULL, 'q' },
                                              { "help", no_argument, NULL, 'h' },
                                              { NULL, 0, NULL, 0 } };
-    for (int c; (c = getopt_long(count, words, "o:d:j:r:tqh", options, NULL)) != -1;) {
+    for (int c; (c = getopt_long(count, words, "o:d:j:r:ftqh", options, NULL)) != -1;) {
         int status = take(c, fetch);
         if (status != STATUS_OK)
             return status;
@@ -146,7 +151,7 @@ static int parse(int count, char **words, struct fetch *fetch)
     if (!fetch->downloads)
         return STATUS_FAILED;
     for (size_t i = 0; i < fetch->count; i++)
-        fetch->downloads[i].url = words[optind + (int)i];
+        fetch->downloads[i] = (struct download){ .url = words[optind + (int)i], .file = -1 };
     return STATUS_OK;
 }
 

@@ -3,13 +3,12 @@
 #include "fetch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
-enum { TAG_MOST = 1024, OK = 200, PARTIAL = 206, RANGE_NOT_SATISFIABLE = 416 };
+enum { OK = 200, PARTIAL = 206, RANGE_NOT_SATISFIABLE = 416, NOT_IMPLEMENTED = 501 };
 
 static double now(void)
 {
@@ -81,70 +80,50 @@ const aiohttp_trace_config fetch_tracing = {
     .on_request_end = head_comes,
 };
 
-/* --- the file --- */
+/* --- a file that is there --- */
 
-static int64_t size_of(const char *path)
+/* As long, and not changed since it was loaded. */
+static int is_same(const aiohttp_client_response *response, const struct stat *there)
 {
-    struct stat status;
-    int r = asyncio_stat(path, &status);
-    return r < 0 || !S_ISREG(status.st_mode) ? -1 : (int64_t)status.st_size;
+    struct tm day = { .tm_year = 0 };
+    const char *changed = aiohttp_client_response_header(response, "Last-Modified");
+    if (aiohttp_client_response_content_length(response) != (int64_t)there->st_size)
+        return 0;
+    return !changed || !strptime(changed, "%a, %d %b %Y %H:%M:%S GMT", &day) ||
+           timegm(&day) <= there->st_mtim.tv_sec;
 }
 
-/* The tag that the part in the file has: its size, 0 without one. */
-static int read_tag(const char *path, char text[TAG_MOST])
+/* 1 when it is what the server has; else it is an error. */
+static int judge(struct download *download, const aiohttp_client_response *response,
+                 const struct stat *there)
 {
-    int file = asyncio_open(path, O_RDONLY);
-    if (file < 0)
-        return file == -ECANCELED ? file : 0;
-    int n = asyncio_read(file, text, TAG_MOST - 1);
-    int closed = asyncio_close(file);
-    text[n > 0 ? n : 0] = '\0';
-    for (int i = 0; i < n; i++)
-        if ((unsigned char)text[i] < ' ')
-            return 0;
-    return closed == -ECANCELED ? closed : n;
-}
-
-static int write_all(int file, const char *data, size_t size, int64_t offset)
-{
-    while (size > 0) {
-        int n = offset < 0 ? asyncio_write(file, data, size)
-                           : asyncio_pwrite(file, data, size, offset);
-        if (n <= 0)
-            return n < 0 ? n : -EIO;
-        data += n;
-        size -= (size_t)n;
-        if (offset >= 0)
-            offset += n;
+    int status = download->http_status = aiohttp_client_response_status(response);
+    if (status == OK && is_same(response, there)) {
+        download->have = download->size = (int64_t)there->st_size;
+        return 1;
     }
-    return 0;
+    if (status == 408 || status == 429 || (status >= 500 && status != NOT_IMPLEMENTED))
+        return -(AIOHTTP_HTTP + status);
+    download->is_hopeless = 1;
+    snprintf(download->error, sizeof download->error,
+             "%s is there already, %s; --force replaces it", download->name,
+             status == OK && aiohttp_client_response_content_length(response) >= 0
+                 ? "and the server has another"
+                 : "and the server does not tell whether it has another");
+    return -EEXIST;
 }
 
-/* What the server calls this version; a weak ETag cannot be resumed by. */
-static int write_tag(const struct download *download, const aiohttp_client_response *response)
+static int compare(struct fetch *fetch, struct download *download, const struct stat *there)
 {
-    const char *tag = aiohttp_client_response_header(response, "ETag");
-    if (!tag || strncmp(tag, "W/", 2) == 0)
-        tag = aiohttp_client_response_header(response, "Last-Modified");
-    if (!tag || strlen(tag) >= TAG_MOST) {
-        int r = asyncio_unlink(download->tag);
-        return r == -ECANCELED ? r : 0;
-    }
-    int file = asyncio_open(download->tag, O_WRONLY | O_CREAT | O_TRUNC);
-    if (file < 0)
-        return file;
-    int r = write_all(file, tag, strlen(tag), 0);
-    int closed = asyncio_close(file);
-    return r < 0 ? r : closed;
-}
-
-static int finish(const struct download *download)
-{
-    int r = asyncio_rename(download->part, download->name);
+    static const char *const fields[] = { "Accept-Encoding", "identity", NULL };
+    aiohttp_client_response *response;
+    int r = aiohttp_client_session_head(fetch->session, download->url, &response, .fields = fields,
+                                        .allow_redirects = 1, .trace_context = download);
     if (r < 0)
         return r;
-    r = asyncio_unlink(download->tag);
-    return r == -ECANCELED ? r : 0;
+    r = judge(download, response, there);
+    aiohttp_client_response_unref(response);
+    return r;
 }
 
 /* --- the answer --- */
@@ -166,41 +145,55 @@ static int64_t begins_at(struct download *download, const aiohttp_client_respons
     return from;
 }
 
-static int load(struct download *download, aiohttp_client_response *response, int file,
-                int is_stream)
+static int load(struct download *download, aiohttp_client_response *response)
 {
     const char *data;
     int n;
     while ((n = aiohttp_client_response_readany(response, &data)) > 0) {
-        int r = write_all(file, data, (size_t)n, is_stream ? -1 : download->have);
+        int r = part_write(download, data, (size_t)n);
         if (r < 0)
             return r;
-        download->have += n;
     }
     if (n == 0 && download->size >= 0 && download->have != download->size)
         return -AIOHTTP_PAYLOAD;
     return n;
 }
 
-static int load_file(struct download *download, aiohttp_client_response *response)
+/* The rest has to be one of the same version, whatever the server makes of If-Range. */
+static int is_of(const char *tag, const aiohttp_client_response *response)
 {
-    int64_t from = begins_at(download, response);
-    if (from < 0)
-        return (int)from;
+    const char *now_called = aiohttp_client_response_header(response, "ETag");
+    return *tag != '"' || !now_called || strcmp(tag, now_called) == 0;
+}
+
+/* Whether what was left is all of it: then there is no rest to be sent. */
+static int is_all(const struct download *download, const aiohttp_client_response *response)
+{
+    int64_t total = -1;
+    const char *range = aiohttp_client_response_header(response, "Content-Range");
+    return range && sscanf(range, "bytes */%" SCNd64, &total) == 1 && total == download->from;
+}
+
+/* What the answer to a GET leads to. */
+static int take(struct download *download, aiohttp_client_response *response, const char *tag)
+{
+    int status = download->http_status = aiohttp_client_response_status(response);
+    if (status == RANGE_NOT_SATISFIABLE && *tag && is_all(download, response)) {
+        download->size = download->have;
+        return 0;
+    }
+    int64_t from = status == OK || status == PARTIAL ? begins_at(download, response) : 0;
+    if (status == RANGE_NOT_SATISFIABLE || from < 0 ||
+        (status == PARTIAL && !is_of(tag, response))) {
+        int r = part_forget(download); /* the next attempt begins anew */
+        return r < 0 ? r : from < 0 ? (int)from : -(AIOHTTP_HTTP + RANGE_NOT_SATISFIABLE);
+    }
+    if (status != OK && status != PARTIAL)
+        return -(AIOHTTP_HTTP + status);
     download->state = LOADS;
     download->have = download->from = from;
-    if (strcmp(download->name, "-") == 0)
-        return load(download, response, STDOUT_FILENO, 1);
-    int file = asyncio_open(download->part, O_WRONLY | O_CREAT);
-    if (file < 0)
-        return file;
-    int r = asyncio_ftruncate(file, from);
-    if (r >= 0)
-        r = write_tag(download, response);
-    if (r >= 0)
-        r = load(download, response, file, 0);
-    int closed = asyncio_close(file);
-    return r < 0 ? r : closed;
+    int r = part_begin(download, response, from);
+    return r < 0 ? r : load(download, response);
 }
 
 /* --- attempts --- */
@@ -214,17 +207,17 @@ static void forget_times(struct download *download)
 }
 
 /* 0, an error, or the negative HTTP error of an answer that is no file. */
-static int attempt(struct fetch *fetch, struct download *download)
+static int ask(struct fetch *fetch, struct download *download)
 {
-    char range[64], tag[TAG_MOST] = "";
+    char range[64], tag[TAG_ROOM] = "";
     aiohttp_client_response *response;
     const char *fields[8] = { "Accept-Encoding", "identity" };
-    int64_t part = strcmp(download->name, "-") == 0 || fetch->starts_over ? -1
-                                                                         : size_of(download->part);
-    int r = part > 0 ? read_tag(download->tag, tag) : 0;
+    int64_t part = download->is_stream ? 0 : part_open(download);
+    if (part < 0)
+        return (int)part;
+    int r = part > 0 && !fetch->starts_over ? part_tag(download, tag) : 0;
     if (r < 0)
         return r;
-    forget_times(download);
     download->from = download->have = r > 0 ? part : 0;
     if (r > 0) {
         snprintf(range, sizeof range, "bytes=%" PRId64 "-", part);
@@ -237,26 +230,38 @@ static int attempt(struct fetch *fetch, struct download *download)
                                    .auto_decompress = 0, .trace_context = download);
     if (r < 0)
         return r;
-    int status = download->http_status = aiohttp_client_response_status(response);
-    if (status == OK || status == PARTIAL)
-        r = load_file(download, response);
-    else
-        r = -(AIOHTTP_HTTP + status);
+    r = take(download, response, tag);
     aiohttp_client_response_close(response);
     aiohttp_client_response_unref(response);
     return r;
+}
+
+/* 0; 1 when it was there already; an error. */
+static int attempt(struct fetch *fetch, struct download *download)
+{
+    struct stat there;
+    forget_times(download);
+    int r = part_look(fetch, download, &there);
+    if (r > 0)
+        return compare(fetch, download, &there);
+    if (r >= 0)
+        r = ask(fetch, download);
+    if (r >= 0)
+        r = part_finish(fetch, download);
+    int closed = part_close(download);
+    return r < 0 ? r : closed;
 }
 
 /* Whether another attempt may go better. */
 static int is_worth_it(const struct fetch *fetch, const struct download *download, int r)
 {
     int status = -r - AIOHTTP_HTTP;
-    if (download->attempt > fetch->retries || strcmp(download->name, "-") == 0)
+    if (download->attempt > fetch->retries || download->is_stream || download->is_hopeless)
         return 0;
     switch (r) {
-    case -ECANCELED: case -ENOMEM: case -EINVAL: case -ENOSPC: case -EACCES: case -EISDIR:
-    case -ENOENT: case -EROFS: case -AIOHTTP_INVALID_URL: case -AIOHTTP_NON_HTTP_URL:
-    case -AIOHTTP_TOO_MANY_REDIRECTS: case -ASYNCIO_SSL_CERT_VERIFICATION:
+    case -ECANCELED: case -ENOMEM: case -EINVAL: case -AIOHTTP_INVALID_URL:
+    case -AIOHTTP_NON_HTTP_URL: case -AIOHTTP_TOO_MANY_REDIRECTS:
+    case -ASYNCIO_SSL_CERT_VERIFICATION:
         return 0;
     default:
         return status < 400 || status == 408 || status == 429 || status >= 500 ||
@@ -267,6 +272,8 @@ static int is_worth_it(const struct fetch *fetch, const struct download *downloa
 static void say_error(struct download *download, int r)
 {
     const asyncio_error *error = asyncio_last_error(r);
+    if (download->is_hopeless)
+        return;
     if (r <= -AIOHTTP_HTTP)
         snprintf(download->error, sizeof download->error, "the server answered %d",
                  -r - AIOHTTP_HTTP);
@@ -282,19 +289,15 @@ int fetch_one(struct fetch *fetch, struct download *download)
     download->began = now();
     for (download->attempt = 1;; download->attempt++, pause *= 2) {
         r = attempt(fetch, download);
-        if (r >= 0 && strcmp(download->name, "-") != 0)
-            r = finish(download);
         if (r >= 0 || !is_worth_it(fetch, download, r))
             break;
         say_error(download, r);
         download->state = PAUSES;
-        if (r == -(AIOHTTP_HTTP + RANGE_NOT_SATISFIABLE) && (r = asyncio_unlink(download->tag)) < 0)
-            break;
         if ((r = asyncio_sleep(pause < 30 ? pause : 30)) < 0)
             break;
     }
     download->ended = now();
-    download->state = r >= 0 ? DONE : FAILED;
+    download->state = r > 0 ? THERE : r == 0 ? DONE : FAILED;
     if (r < 0)
         say_error(download, r);
     return r;

@@ -49,6 +49,9 @@ void show_done(struct fetch *fetch, const struct download *download)
     fetch->shown->lines = 0;
     if (download->state == FAILED)
         (void)fprintf(stderr, "failed  %s: %s\n", download->url, download->error);
+    else if (download->state == THERE && !fetch->is_quiet)
+        (void)fprintf(stderr, "there   %s  %s, not loaded again\n", download->name,
+                      amount((double)download->have, size));
     else if (!fetch->is_quiet)
         (void)fprintf(
             stderr, "done    %s  %s in %.2f s (%s/s)%s\n", download->name,
@@ -61,7 +64,7 @@ void show_done(struct fetch *fetch, const struct download *download)
 
 static void draw_one(const struct download *download, int columns)
 {
-    static const char *const words[] = { "waits", "asks", "", "pauses", "done", "failed" };
+    static const char *const words[] = { "waits", "asks", "", "pauses" };
     char have[16], speed[16], figures[FIGURES + 16];
     int name_room = columns / 3 < 30 ? columns / 3 : 30;
     const char *name = strrchr(download->name, '/') ? strrchr(download->name, '/') + 1
