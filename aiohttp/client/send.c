@@ -52,14 +52,17 @@ static int route_of(struct aiohttp_client_request *request, aiohttp_url *proxy,
     return *ret_route ? 0 : -ENOMEM;
 }
 
-/* Whether nothing has come on it while it was idle, neither bytes nor the end. 1, 0, -ECANCELED. */
+/* Whether nothing has come on it while it was idle, neither bytes nor the end. 1, 0; -ECANCELED,
+ * -ENOMEM. */
 static int is_alive(struct connection *connection, double now)
 {
     asyncio_timeout limit;
     if (now - connection->idle_since < FRESH)
         return 1;
-    asyncio_timeout_enter(&limit, 0.0);
-    int r = asyncio_timeout_exit(&limit, asyncio_stream_fill(connection->stream, 1));
+    int r = asyncio_timeout_enter(&limit, 0.0);
+    if (r < 0) /* without it the look would last until somebody speaks */
+        return r;
+    r = asyncio_timeout_exit(&limit, asyncio_stream_fill(connection->stream, 1));
     return r == -ETIMEDOUT ? 1 : r == -ECANCELED ? r : 0;
 }
 

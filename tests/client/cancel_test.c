@@ -115,16 +115,39 @@ static int repetition(void)
     return raw_end(&raw, session_end(session, r));
 }
 
+/* A connection that was idle is looked at before it is used: at once, with whatever memory. */
+static int idle(void)
+{
+    struct both both;
+    aiohttp_client_response *response;
+    const char *backend = getenv("ASYNCIO_BACKEND");
+    bool is_sim = backend && strcmp(backend, "sim") == 0;
+    double began = 0, slept = is_sim ? 0.01 : 0.0;
+    int r = both_start(&both, echo_or_move);
+    for (int i = 0; i < 2 && r >= 0; i++) {
+        r = asyncio_sleep(slept);
+        began = asyncio_loop_time(asyncio_get_running_loop());
+        if (r >= 0)
+            r = aiohttp_client_session_get(both.session, at(&both, "/"), &response);
+        if (is_sim && asyncio_loop_time(asyncio_get_running_loop()) - began > 1.0)
+            r = -EPROTO;
+        if (r >= 0)
+            r = read_lines(response, "second of 0\n");
+    }
+    return finish(&both, r);
+}
+
 static const struct sweep sweeps[] = {
     { "an upload by a task of its own", upload },
     { "an upload that is expected, and moved", redirect },
     { "a request that is repeated", repetition },
+    { "a connection that was idle", idle },
 };
 
 static void cancelled_in_turns(void **state)
 {
     (void)state;
-    /* The last one sleeps, which takes more turns than anybody wants to count. */
+    /* The last two sleep, which takes more turns than anybody wants to count. */
     sweep_all(sweeps, 2, sweep_cancellations);
 }
 
