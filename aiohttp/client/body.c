@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a request: what the options say it is. Bytes and text stay where they are, all else
- * becomes a payload; both can be begun anew where their kind can. */
+ * becomes a payload; both can be begun anew where their kind can. A middleware's is a payload
+ * whatever it is: it outlives the call that has given it. */
 #include "client/session.h"
 
 #include "message/coding.h"
@@ -8,7 +9,14 @@
 #include "message/rewind.h"
 
 #include <aiohttp/error.h>
+#include <asyncio/alloc.h>
 #include <errno.h>
+
+/* A middleware's body is in the place of what was asked for. */
+struct rewritten {
+    struct ask_body asked;
+    char *content_type; /* of what is in its place, or NULL */
+};
 
 static int read_form(void *data, void *buffer, size_t size)
 {
@@ -20,6 +28,11 @@ static int rewind_form(void *data)
     return aiohttp__form_data_rewind(data);
 }
 
+static void drop_form(void *data)
+{
+    aiohttp_form_data_unref(data);
+}
+
 static int read_multipart(void *data, void *buffer, size_t size)
 {
     return aiohttp_multipart_writer_read(data, buffer, size);
@@ -28,6 +41,11 @@ static int read_multipart(void *data, void *buffer, size_t size)
 static int rewind_multipart(void *data)
 {
     return aiohttp__multipart_writer_rewind(data);
+}
+
+static void drop_multipart(void *data)
+{
+    aiohttp_multipart_writer_unref(data);
 }
 
 static unsigned count_of(const aiohttp_client_request_options *options)
@@ -69,13 +87,14 @@ static int make_payload(struct ask_body *body, const aiohttp_client_request_opti
         return aiohttp_source_payload_new(
             read_form, &body->payload, .length = aiohttp_form_data_length(options->form),
             .content_type = aiohttp_form_data_content_type(options->form), .rewind = rewind_form,
-            .data = options->form);
+            .destroy = drop_form, .data = aiohttp__form_data_ref(options->form));
     if (options->multipart)
         return aiohttp_source_payload_new(
             read_multipart, &body->payload,
             .length = aiohttp_multipart_writer_length(options->multipart),
             .content_type = aiohttp_multipart_writer_content_type(options->multipart),
-            .rewind = rewind_multipart, .data = options->multipart);
+            .rewind = rewind_multipart, .destroy = drop_multipart,
+            .data = aiohttp__multipart_writer_ref(options->multipart));
     if (options->json)
         return aiohttp_json_payload_new(options->json, &body->payload);
     if (options->generator)
@@ -98,10 +117,9 @@ static int choose_coding(struct ask_body *body, const char *name)
     return 0;
 }
 
-int aiohttp__body_begin_of(struct aiohttp_client_request *request)
+/* Also after an error `body` may have a payload. */
+static int make_body(struct ask_body *body, const aiohttp_client_request_options *options)
 {
-    const aiohttp_client_request_options *options = request->options;
-    struct ask_body *body = &request->body;
     *body = (struct ask_body){ .coding = CODING_IDENTITY };
     unsigned count = count_of(options);
     if (count == 0)
@@ -136,6 +154,11 @@ int aiohttp__body_begin_of(struct aiohttp_client_request *request)
     if (options->content_type)
         body->content_type = options->content_type;
     return options->compress ? choose_coding(body, options->compress) : 0;
+}
+
+int aiohttp__body_begin_of(struct aiohttp_client_request *request)
+{
+    return make_body(&request->body, request->options);
 }
 
 void aiohttp__body_end_of(struct aiohttp_client_request *request)
@@ -175,4 +198,99 @@ int64_t aiohttp__body_length(const struct aiohttp_client_request *request)
     if (request->options->chunked || request->options->trailers || body->coding != CODING_IDENTITY)
         return ASKS_CHUNKS;
     return body->is_bytes ? (int64_t)body->bytes.size : aiohttp_payload_length(body->payload);
+}
+
+/* --- a middleware's --- */
+
+static int copy_bytes(struct ask_body *body)
+{
+    if (!body->is_bytes || body->payload)
+        return 0;
+    int r = aiohttp_bytes_payload_new(body->bytes.data, body->bytes.size, &body->payload);
+    if (r >= 0)
+        body->bytes.data = body->bytes.size ? body->payload->bytes : "";
+    return r;
+}
+
+/* What is sent as its type: that of the body which it takes the place of, unless its own says more
+ * than that. NULL: none, or *ret_error. */
+static char *type_of(const struct ask_body *before, const struct ask_body *body,
+                     const aiohttp_client_update_body_options *options, int *ret_error)
+{
+    const char *type = body->content_type;
+    if (type && before->content_type && !options->content_type && !options->form &&
+        !options->multipart)
+        type = before->content_type;
+    char *copy = type ? asyncio_mem_strdup(type) : NULL;
+    *ret_error = type && !copy ? -ENOMEM : 0;
+    return copy;
+}
+
+static void replace(struct aiohttp_client_request *request, struct rewritten *rewritten,
+                    const struct ask_body *made, char *content_type)
+{
+    if (request->rewritten) {
+        aiohttp__body_end_of(request);
+        asyncio_mem_free(rewritten->content_type);
+    } else
+        rewritten->asked = request->body;
+    request->rewritten = rewritten;
+    request->body = *made;
+    request->body.content_type = rewritten->content_type = content_type;
+}
+
+int(aiohttp_client_request_update_body)(aiohttp_client_request *request,
+                                        const aiohttp_client_update_body_options *given)
+{
+    static const aiohttp_client_update_body_options defaults;
+    const aiohttp_client_update_body_options *options = given ? given : &defaults;
+    const aiohttp_client_request_options asked = {
+        .size = sizeof asked,
+        .body = options->body,
+        .body_size = options->body_size,
+        .text = options->text,
+        .file = options->file,
+        .form = options->form,
+        .multipart = options->multipart,
+        .json = options->json,
+        .generator = options->generator,
+        .payload = options->payload,
+        .content_type = options->content_type,
+        .rewind = options->rewind,
+        .compress = options->compress,
+        .data = options->data,
+    };
+    struct rewritten *rewritten = request->rewritten;
+    struct ask_body made;
+    char *type = NULL;
+    int r = make_body(&made, &asked);
+    if (r >= 0)
+        r = copy_bytes(&made);
+    if (r >= 0)
+        type = type_of(&request->body, &made, options, &r);
+    if (r >= 0 && !rewritten && !(rewritten = asyncio_mem_malloc(sizeof *rewritten)))
+        r = -ENOMEM;
+    if (r < 0) {
+        asyncio_mem_free(type);
+        aiohttp_payload_unref(made.payload);
+        return r;
+    }
+    if (!options->compress && made.payload)
+        made.coding = request->body.coding;
+    replace(request, rewritten, &made, type);
+    return 0;
+}
+
+void aiohttp__body_restore(struct aiohttp_client_request *request)
+{
+    struct rewritten *rewritten = request->rewritten;
+    if (!rewritten)
+        return;
+    /* the same payload may be both */
+    rewritten->asked.was_sent |= request->body.was_sent;
+    aiohttp__body_end_of(request);
+    request->body = rewritten->asked;
+    request->rewritten = NULL;
+    asyncio_mem_free(rewritten->content_type);
+    asyncio_mem_free(rewritten);
 }

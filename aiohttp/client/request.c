@@ -225,7 +225,7 @@ static bool follows(const struct aiohttp_client_request *request)
                                        : said != 0;
 }
 
-/* Through all middlewares. What they put into the headers is this hop's: the next one may lead
+/* Through all middlewares. What they put into headers and body is this hop's: the next one may lead
  * elsewhere, and they are asked again. */
 static int send_through(struct aiohttp_client_request *request, bool is_followed,
                         aiohttp_client_response **ret_response)
@@ -245,6 +245,8 @@ static int send_through(struct aiohttp_client_request *request, bool is_followed
         aiohttp_headers_unref(request->headers);
         request->headers = asked;
     }
+    if (count > 0)
+        aiohttp__body_restore(request);
     return r;
 }
 

@@ -260,9 +260,9 @@ static int write_for_proxy(struct aiohttp_client_request *request, const struct 
         return target->error;
     target->size--;
     struct span known = { NULL, 0 };
-    if (body->is_bytes && body->coding == CODING_IDENTITY && body->bytes.size)
-        known = body->bytes;
-    else if (!body->payload && (!body->is_bytes || !body->bytes.size))
+    if (body->is_bytes && body->coding == CODING_IDENTITY)
+        known = body->bytes.size ? body->bytes : SPAN("");
+    else if (!body->is_bytes && !body->payload)
         known = SPAN("");
     int r = aiohttp__proxy_authorize(route->connector, route->proxy, request->method.data,
                                      target->data, known, &texts->proxy_authorization);

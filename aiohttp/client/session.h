@@ -84,6 +84,7 @@ struct aiohttp_client_request {
     aiohttp_headers *headers; /* own, or NULL: there are none */
     const aiohttp_client_timeout *timeout;
     struct ask_body body;
+    struct rewritten *rewritten; /* body.c: `body` is a middleware's; or NULL */
     double started, total;    /* moments; total: NEVER: no limit */
     int asked;                /* how often its task had been asked to end when it began */
     aiohttp_client_phase phase;
@@ -197,6 +198,8 @@ int aiohttp__body_begin_of(struct aiohttp_client_request *request);
 void aiohttp__body_end_of(struct aiohttp_client_request *request);
 /* Without a body from now on: a redirect. */
 void aiohttp__body_drop(struct aiohttp_client_request *request);
+/* The hop is over: a middleware's body gives way to what was asked for. */
+void aiohttp__body_restore(struct aiohttp_client_request *request);
 /* 1 when it may be sent (again): a payload is begun anew. */
 int aiohttp__body_rewind(struct aiohttp_client_request *request);
 /* Its length as http1_client.h has it. */

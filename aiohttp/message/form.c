@@ -38,6 +38,12 @@ aiohttp_form_data *aiohttp_form_data_new(void)
     return form;
 }
 
+aiohttp_form_data *aiohttp__form_data_ref(aiohttp_form_data *form)
+{
+    form->references++;
+    return form;
+}
+
 void aiohttp_form_data_unref(aiohttp_form_data *form)
 {
     if (!form || --form->references > 0)

@@ -129,6 +129,12 @@ static void part_free(struct part *part)
     asyncio_mem_free(part);
 }
 
+aiohttp_multipart_writer *aiohttp__multipart_writer_ref(aiohttp_multipart_writer *writer)
+{
+    writer->references++;
+    return writer;
+}
+
 void aiohttp_multipart_writer_unref(aiohttp_multipart_writer *writer)
 {
     if (!writer || --writer->references > 0)

@@ -25,7 +25,10 @@
  *            begins.
  * MIDDLEWARE A function around each hop of a request, which can look at it and change it, go on
  *            (once, again, or not at all) and look at the answer. The first is the outermost. What
- *            it puts into the headers is for that hop only.
+ *            it puts into headers and body is there until the outermost has returned: for this hop,
+ *            with its repetitions. The next begins with what was asked for, and they are called
+ *            again: so 307 and 308 send what a middleware made of the body, too. Who signs a body,
+ *            or hashes it (a digest with auth-int), comes after who changes it.
  * THREADS    The session's loop, in a task.
  * SOURCE     aiohttp's client.py (request), client_reqrep.py, client_middlewares.py. */
 #pragma once
@@ -72,10 +75,53 @@ aiohttp_client_request_session(const aiohttp_client_request *request);
  * middleware's to look after. -EINVAL. Does not suspend. */
 AIOHTTP_API int aiohttp_client_request_set_url(aiohttp_client_request *request, aiohttp_url *url);
 
-/* The body where it is in memory: lent, and its size; NULL when there is none, or it is not known
- * before it is sent (*ret_size is 1 then). Does not suspend. */
+/* The body where it is in memory: lent until it is changed, and its size; NULL when there is none,
+ * or it is not known before it is sent (*ret_size is 1 then). Does not suspend. */
 AIOHTTP_API const void *aiohttp_client_request_body(const aiohttp_client_request *request,
                                                     size_t *ret_size);
+
+/* A body: one of the first eight, as in a request; none of them: there is none from now on. */
+typedef struct aiohttp_client_update_body_options {
+    size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_client_update_body_options));
+    const void *body ASYNCIO__0;                /* copied */
+    size_t body_size ASYNCIO__0;
+    const char *text ASYNCIO__0;                /* copied */
+    const char *file ASYNCIO__0;                /* a path: opened at once */
+    aiohttp_form_data *form ASYNCIO__0;         /* one more reference; and the two that follow */
+    aiohttp_multipart_writer *multipart ASYNCIO__0;
+    aiohttp_payload *payload ASYNCIO__0;
+    const struct json_t *json ASYNCIO__0;       /* written at once */
+    /* `.data` is borrowed until the request has returned. Where it does not live as long:
+     * `.payload`, of aiohttp_generator_payload_new with its .destroy */
+    aiohttp_payload_generator *generator ASYNCIO__0;
+    int (*rewind)(void *data) ASYNCIO__0;       /* of the generator: it can begin anew */
+    void *data ASYNCIO__0;                      /* the last argument of both */
+    /* copied; NULL: that of the body which was there, whose place it takes; without one, and of a
+     * form and multipart always, its own */
+    const char *content_type ASYNCIO__0;
+    const char *compress ASYNCIO__0;            /* NULL: as the one before; "identity": not */
+} aiohttp_client_update_body_options;
+
+/* Gives the request another body, for this hop (see MIDDLEWARE): what tells its length, how it is
+ * sent and what is hashed follow it, but a Content-Type among the headers goes before. Nothing that
+ * is handed over is used after the call, but `.data`: what aiohttp_client_request_body has lent may
+ * be. aiohttp's update_body. What opening a file says; -EINVAL for two bodies and as in a request;
+ * -AIOHTTP_BODY_SENT, -ENOMEM, -ECANCELED: the body is then what it was. Only before, between and
+ * after calls of `next`. Suspends, with `.file`. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_client_request_update_body(aiohttp_client_request *request,
+                                   const aiohttp_client_update_body_options *options);
+#define aiohttp_client_request_update_body(...)                                                    \
+    aiohttp__client_request_update_body_m(__VA_ARGS__, )
+#define aiohttp__client_request_update_body_m(request, ...)                                        \
+    aiohttp__client_request_update_body_v(                                                         \
+        request, ASYNCIO__OPTIONS(aiohttp_client_update_body_options, (), __VA_ARGS__))
+ASYNCIO_MUST_CHECK static inline int
+aiohttp__client_request_update_body_v(aiohttp_client_request *request,
+                                      aiohttp_client_update_body_options options)
+{
+    return (aiohttp_client_request_update_body)(request, &options);
+}
 
 /* --- repetitions --- */
 

@@ -97,6 +97,7 @@ MEMBERS = {
     "ClientSession": """request get head options post put patch delete ws_connect close closed connector
         cookie_jar headers auth timeout raise_for_status auto_decompress trust_env trace_configs json_serialize
         connector_owner skip_auto_headers requote_redirect_url version loop detach""",
+    "ClientRequest": "method url headers session body update_body",
     "ClientTimeout": "total connect sock_connect sock_read ceil_threshold",
     "BasicAuth": "encode decode from_url",
     "ClientResponse": """version status reason ok method url real_url host connection content cookies headers
