@@ -268,30 +268,36 @@ int aiohttp_client_response_readexactly(aiohttp_client_response *response, void 
     return 0;
 }
 
-/* Moves the rest into the line, up to the separator: true when that is there. */
+/* How many bytes of the rest end a separator that has begun in the line; 0: there is none. */
+static size_t across(const struct reader *reader, struct span separator)
+{
+    const struct bytes *line = &reader->line;
+    struct span rest = reader->rest;
+    size_t begun = separator.size - 1 < line->size ? separator.size - 1 : line->size;
+    for (; begun > 0; begun--) {
+        size_t left = separator.size - begun;
+        if (left <= rest.size && memcmp(rest.data, separator.data + begun, left) == 0 &&
+            memcmp(line->data + line->size - begun, separator.data, begun) == 0)
+            return left;
+    }
+    return 0;
+}
+
+/* Moves the rest into the line, up to the separator: true when that is there. What is behind it is
+ * not touched: a rest may have many lines. */
 static bool grow_line(struct reader *reader, struct span separator)
 {
-    struct bytes *line = &reader->line;
-    size_t before = line->size, size = reader->rest.size;
-    if (separator.size == 1) {
-        const char *end = memchr(reader->rest.data, separator.data[0], size);
-        size = end ? (size_t)(end - reader->rest.data) + 1 : size;
-        aiohttp__bytes_append(line, reader->rest.data, size);
-        take(reader, size);
-        return end != NULL;
+    struct span rest = reader->rest;
+    size_t size = across(reader, separator);
+    bool is_there = size > 0;
+    if (!is_there) {
+        const char *at = memmem(rest.data, rest.size, separator.data, separator.size);
+        is_there = at != NULL;
+        size = is_there ? (size_t)(at - rest.data) + separator.size : rest.size;
     }
-    aiohttp__bytes_append(line, reader->rest.data, size);
-    if (line->error)
-        return false;
-    size_t from = before >= separator.size ? before - separator.size + 1 : 0;
-    const char *at = memmem(line->data + from, line->size - from, separator.data, separator.size);
-    if (at) {
-        size_t end = (size_t)(at - line->data) + separator.size;
-        take(reader, end - before);
-        line->size = end;
-    } else
-        take(reader, size);
-    return at != NULL;
+    aiohttp__bytes_append(&reader->line, rest.data, size);
+    take(reader, size);
+    return is_there;
 }
 
 static int read_until(aiohttp_client_response *response, struct span separator,

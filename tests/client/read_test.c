@@ -344,6 +344,45 @@ static int unclosed(void *data)
     return raw_end(&raw, session_end(session, r));
 }
 
+/* What is behind a separator is not the line's: it neither counts nor is it looked at. */
+static int short_lines_on(aiohttp_client_response *response)
+{
+    static const char *const expected[] = { "a\r\n", "\r\n", "\r\r\n", "longer\r\n", "\n\r\r\n" };
+    const char *data;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        int r = aiohttp_client_response_readuntil(response, "\r\n", 2, &data);
+        if (r < 0)
+            return r;
+        CHECK_TEXT(data, expected[i]);
+        CHECK_IS(r, (int)strlen(expected[i]));
+    }
+    int r = aiohttp_client_response_readuntil(response, "12121", 5, &data);
+    if (r < 0)
+        return r;
+    CHECK_TEXT(data, "1112121");
+    r = aiohttp_client_response_readuntil(response, "\r\n", 2, &data);
+    return r == -AIOHTTP_BODY_TOO_LARGE ? 0 : r < 0 ? r : -EPROTO;
+}
+
+static int short_lines(void *data)
+{
+    struct raw raw = { .answer =
+                           "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\na\r\n\r\n\r\r\nlonger"
+                           "\r\n\n\r\r\n1112121too long\r\nrest.",
+                       .keeps = true };
+    aiohttp_client_session *session = NULL;
+    aiohttp_client_response *response;
+    (void)data;
+    int r = start(&raw, &session);
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, raw_url(&raw, "/"), &response, .max_body = 8);
+    if (r >= 0) {
+        r = short_lines_on(response);
+        aiohttp_client_response_unref(response);
+    }
+    return raw_end(&raw, session_end(session, r));
+}
+
 #define CASE(name)                                                                                 \
     static void name##_test(void **state)                                                          \
     {                                                                                              \
@@ -356,6 +395,7 @@ CASE(coded)
 CASE(meta)
 CASE(unread)
 CASE(unclosed)
+CASE(short_lines)
 
 int main(void)
 {
@@ -363,6 +403,7 @@ int main(void)
         cmocka_unit_test(pieces_test), cmocka_unit_test(events_test),
         cmocka_unit_test(coded_test),  cmocka_unit_test(meta_test),
         cmocka_unit_test(unread_test), cmocka_unit_test(unclosed_test),
+        cmocka_unit_test(short_lines_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
