@@ -57,8 +57,10 @@ static int make_fields(struct offer *offer)
 {
     const aiohttp_client_ws_connect_options *options = offer->options;
     size_t count = 0;
-    while (options->fields && options->fields[count])
-        count += 2;
+    for (; options->fields && options->fields[count]; count += 2)
+        if (!options->fields[count + 1])
+            return asyncio_raise(-EINVAL, "the field \"%s\" has no value",
+                                 options->fields[count]);
     offer->fields = asyncio_mem_malloc((count + 2 * OWN_FIELDS + 1) * sizeof *offer->fields);
     if (!offer->fields)
         return -ENOMEM;

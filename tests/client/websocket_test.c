@@ -137,6 +137,9 @@ static int refused(struct both *both)
     CHECK_HAS(record_of(r)->text, "403");
     r = aiohttp_client_session_ws_connect(both->session, at(both, "/ws"), &ws, .protocols = bad);
     CHECK_IS(r, -EINVAL);
+    const char *half[] = { "X-Said", NULL };
+    r = aiohttp_client_session_ws_connect(both->session, at(both, "/ws"), &ws, .fields = half);
+    CHECK_IS(r, -EINVAL);
     return 0;
 }
 
