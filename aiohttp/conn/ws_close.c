@@ -143,9 +143,11 @@ int(aiohttp_websocket_close)(aiohttp_websocket *ws, const aiohttp_websocket_clos
     aiohttp_websocket_ref(ws);
     if (!ws->is_over && !ws->sent_close) {
         struct span reason = message ? span_of(message) : (struct span){ NULL, 0 };
-        if (ws->got_close)
+        if (ws->got_close) { /* without autoclose: the answer is the caller's, if he has one */
+            if (code != AIOHTTP__DEFAULT_WS_CODE || message)
+                say_close(ws, code, reason);
             aiohttp__ws_finish(ws);
-        else {
+        } else {
             ws->close_code = code;
             aiohttp__ws_begin_close(ws, code, reason);
         }

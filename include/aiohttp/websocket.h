@@ -165,8 +165,9 @@ typedef struct aiohttp_websocket_close_options {
 
 /* Closes: says so to the peer, and waits until it has said so too and the connection is closed, at
  * most the time limit of close (10 s; then the code is 1006). 0 also when it was closed before.
- * -EINVAL for a code or message that cannot be sent; -ECANCELED: the connection is cut. Suspends.
- */
+ * Where the peer has said so (without .autoclose) it is answered: 1000 without a message is its
+ * own code. -EINVAL for a code or message that cannot be sent; -ECANCELED: the connection is cut.
+ * Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_websocket_close(aiohttp_websocket *ws, const aiohttp_websocket_close_options *options);
 

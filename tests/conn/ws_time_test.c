@@ -410,10 +410,13 @@ static int by_hand(struct pair *pair)
     CHECK_IS(aiohttp_websocket_receive(raw.ws, &message), 0);
     CHECK_IS(message.type, AIOHTTP_WS_CLOSE);
     CHECK_IS(message.code, 1005);
-    CHECK_IS(aiohttp_websocket_close(raw.ws, .code = 1000), 0);
+    CHECK_IS(aiohttp_websocket_close(raw.ws, .code = 4001, .message = "bye"), 0);
     char payload[8];
     size_t size;
     CHECK_IS(peer_reads(&raw, payload, sizeof payload, &size), 0x88);
+    CHECK_IS((int)size, 5);
+    CHECK(memcmp(payload, "\x0f\xa1" "bye", 5) == 0);
+    CHECK_IS(aiohttp_websocket_close_code(raw.ws), 1005); /* still the peer's */
     aiohttp_websocket_unref(raw.ws);
     return settle();
 }
