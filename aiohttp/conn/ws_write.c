@@ -157,8 +157,11 @@ static int send_now(aiohttp_websocket *ws, enum ws_opcode opcode, struct span me
                     bool may_compress)
 {
     int r = ws->is_unwatched ? aiohttp__ws_watch(ws) : 0;
-    if (r >= 0 && must_wait(ws))
+    if (r >= 0 && must_wait(ws)) {
         r = wait_for_room(ws);
+        if (r >= 0 && ws->is_unwatched) /* meanwhile all was sent, and the timer saw it */
+            r = aiohttp__ws_watch(ws);
+    }
     if (r < 0)
         return r;
     struct ws_frame frame = { .size = message.size, .opcode = (uint8_t)opcode, .is_final = true };

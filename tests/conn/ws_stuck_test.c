@@ -152,10 +152,44 @@ static int slowly_read(struct pair *pair)
     return settle();
 }
 
+/* The second message waits behind the first one. Just before it has its turn the timer finds
+ * nothing unsent, and looks no more: it looks again for the second. */
+static int read_once(struct pair *pair)
+{
+    struct raw raw;
+    asyncio_task *first, *second;
+    size_t size;
+    if (world.is_chopped || allocation_is_failing())
+        return 0;
+    struct ws_setup setup = setup_of(false, &limits);
+    char *all = malloc(BIG);
+    CHECK(all);
+    int r = raw_open(&raw, pair, &setup);
+    if (r < 0)
+        return r;
+    START(first, sender, raw.ws);
+    START(second, sender, raw.ws);
+    if ((r = asyncio_sleep(1)) < 0)
+        return r;
+    raw.ws->is_unwatched = true;
+    r = peer_reads(&raw, all, BIG, &size);
+    free(all);
+    CHECK_IS(r, 0x82);
+    CHECK_IS(join(first), 0);
+    asyncio_timeout limit;
+    asyncio_timeout_enter(&limit, 1000);
+    r = asyncio_timeout_exit(&limit, join(second));
+    CHECK_IS(r, -ECONNRESET);
+    CHECK_IS(aiohttp_websocket_exception(raw.ws), -ETIMEDOUT);
+    aiohttp_websocket_unref(raw.ws);
+    return settle();
+}
+
 static void test_never_read(void **state)
 {
     (void)state;
     with_pair(never_read);
+    with_pair(read_once);
     with_pair(slowly_read);
 }
 
