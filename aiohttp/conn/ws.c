@@ -93,7 +93,8 @@ void aiohttp__ws_lost(aiohttp_websocket *ws, int error)
         return;
     ws->is_over = true;
     aiohttp__ws_disarm(ws);
-    if (!ws->close_code)
+    /* A code of ours that the peer has not answered is none (RFC 6455, 7.1.5), but for a fault. */
+    if (!ws->close_code || (ws->sent_close && !ws->got_close && !ws->is_broken))
         ws->close_code = AIOHTTP_WS_CLOSE_ABNORMAL_CLOSURE;
     if (!ws->exception && ws->close_code == AIOHTTP_WS_CLOSE_ABNORMAL_CLOSURE)
         ws->exception = error ? error : -ECONNRESET;

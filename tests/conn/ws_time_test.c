@@ -443,6 +443,30 @@ static int torn(struct pair *pair)
     return settle();
 }
 
+/* It ends while we wait for the peer's close frame: that is no close that both agreed on (RFC 6455,
+ * 7.1.5). */
+static int torn_while_closing(struct pair *pair)
+{
+    struct raw raw;
+    asyncio_task *closer;
+    struct ws_setup setup = setup_of(false, &limits);
+    int r = raw_open(&raw, pair, &setup);
+    if (r < 0)
+        return r;
+    START(closer, close_it, raw.ws);
+    r = asyncio_sleep(1);
+    if (r >= 0)
+        r = peer_reads_close(&raw, 1001);
+    asyncio_stream_close(raw.peer);
+    if (r < 0)
+        return r;
+    CHECK_IS(join(closer), 0);
+    CHECK_IS(aiohttp_websocket_close_code(raw.ws), 1006);
+    CHECK_IS(aiohttp_websocket_exception(raw.ws), -ECONNRESET);
+    aiohttp_websocket_unref(raw.ws);
+    return settle();
+}
+
 /* The last reference goes while it is open. */
 static int forgotten(struct pair *pair)
 {
@@ -471,6 +495,7 @@ static void test_close(void **state)
     with_pair(closed_twice);
     with_pair(by_hand);
     with_pair(torn);
+    with_pair(torn_while_closing);
     with_pair(forgotten);
 }
 
