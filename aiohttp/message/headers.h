@@ -91,6 +91,13 @@ int aiohttp__headers_add_lent(struct aiohttp_headers *headers, struct span name,
 int aiohttp__headers_set_lent(struct aiohttp_headers *headers, struct span name,
                               struct span value);
 
+/* Takes back what was added behind the first `count`. */
+static inline void aiohttp__headers_truncate(struct aiohttp_headers *headers, size_t count)
+{
+    if (count < headers->count)
+        headers->count = (uint32_t)count;
+}
+
 /* The first value of that name; .data is NULL when there is none. */
 struct span aiohttp__headers_value(const struct aiohttp_headers *headers, struct span name);
 

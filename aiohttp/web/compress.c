@@ -83,6 +83,15 @@ void aiohttp__web_compress_end(struct aiohttp_web_response *response)
     response->encoder = NULL;
 }
 
+void aiohttp__web_compress_undo(struct aiohttp_web_response *response)
+{
+    if (!response->encoder)
+        return;
+    aiohttp__web_compress_end(response);
+    if (response->headers)
+        (void)aiohttp_headers_remove(response->headers, "Content-Encoding");
+}
+
 /* A whole body: into memory as large as it was, or it was in vain. */
 struct job {
     struct encoder *encoder;

@@ -16,4 +16,7 @@ int aiohttp__web_compress_body(struct aiohttp_web_response *response);
 int aiohttp__web_compress_write(struct aiohttp_web_response *response, const void *data,
                                 size_t size, int how);
 
+/* The head was not fixed: what begin has set of a stream is taken back. */
+void aiohttp__web_compress_undo(struct aiohttp_web_response *response);
+
 void aiohttp__web_compress_end(struct aiohttp_web_response *response);

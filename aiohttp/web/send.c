@@ -26,10 +26,29 @@ static int add_cookies(struct aiohttp_web_response *response)
     return r;
 }
 
+/* All of the head, or nothing: cookies that were added may be set again before the next attempt. */
+static int begin(struct aiohttp_web_response *response, int64_t length)
+{
+    struct exchange *exchange = response->request->exchange;
+    size_t before = response->headers ? aiohttp_headers_count(response->headers) : 0;
+    int r = add_cookies(response);
+    struct answer answer = { .status = response->status,
+                             .headers = response->headers,
+                             .length = response->chunks ? -1 : length };
+    if (response->reason)
+        answer.reason = span_of(response->reason);
+    if (response->content_type)
+        answer.content_type = span_of(response->content_type);
+    if (r >= 0)
+        r = exchange->type->begin(exchange, &answer);
+    if (r < 0 && response->headers)
+        aiohttp__headers_truncate(response->headers, before);
+    return r;
+}
+
 int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t length)
 {
     aiohttp_web_request *request = response->request;
-    struct exchange *exchange = request->exchange;
     if (response->is_prepared)
         return 0;
     if (response->is_preparing)
@@ -40,17 +59,7 @@ int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t l
     int r = request->match ? aiohttp__web_match_prepare(request, request->match) : 0;
     response->is_preparing = false;
     if (r >= 0)
-        r = add_cookies(response);
-    if (r < 0)
-        return r;
-    struct answer answer = { .status = response->status,
-                             .headers = response->headers,
-                             .length = response->chunks ? -1 : length };
-    if (response->reason)
-        answer.reason = span_of(response->reason);
-    if (response->content_type)
-        answer.content_type = span_of(response->content_type);
-    r = exchange->type->begin(exchange, &answer);
+        r = begin(response, length);
     if (r < 0)
         return r;
     response->is_prepared = true;
@@ -61,12 +70,18 @@ int aiohttp_web_response_prepare(aiohttp_web_response *response)
 {
     if (response->is_prepared)
         return 0;
+    if (response->is_preparing)
+        return -ASYNCIO_INVALID_STATE;
     if (!response->content_type)
         response->content_type = "application/octet-stream";
     if (!response->status)
         response->status = 200;
     int r = response->compresses ? aiohttp__web_compress_begin(response, -1) : 0;
-    return r < 0 ? r : aiohttp__web_response_begin(response, r > 0 ? -1 : response->length);
+    if (r >= 0)
+        r = aiohttp__web_response_begin(response, r > 0 ? -1 : response->length);
+    if (r < 0)
+        aiohttp__web_compress_undo(response);
+    return r;
 }
 
 int aiohttp_web_response_write(aiohttp_web_response *response, const void *data, size_t size)
