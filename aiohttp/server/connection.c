@@ -136,7 +136,7 @@ static void linger(struct connection *connection)
     if (connection->server->is_closing && (seconds > CLOSING_LINGER || seconds == ASYNCIO_NONE))
         seconds = CLOSING_LINGER;
     aiohttp__connection_deadline(connection, CONNECTION_LINGERS, seconds);
-    while (dropped <= limits->lingering) {
+    while (dropped <= limits->lingering_close) {
         asyncio_stream_consume(connection->stream, size);
         int r = asyncio_stream_fill(connection->stream, 1);
         if (r <= 0)

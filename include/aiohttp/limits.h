@@ -52,12 +52,15 @@ typedef struct aiohttp_limits {
     size_t requests;         /* on one connection; then it is closed */
     size_t connections;      /* of a server: at the limit none is accepted */
     size_t backlog;          /* of a listening socket, unless its site says otherwise */
-    size_t lingering;        /* read and thrown away of a request that was answered already */
+    size_t lingering;        /* read and thrown away of a request that was answered already, so that
+                                the next one can follow; more: the connection closes */
+    size_t lingering_close;  /* read and thrown away before a connection closes, so that a peer that
+                                still sends reads its answer and is not reset */
     double head_time;        /* for the whole head: 408 */
     double tls_time;         /* for the handshake */
     double keep_alive_time;  /* idle, between two requests */
     double connection_time;  /* of a connection; no request is begun on it after that */
-    double lingering_time;   /* for `lingering` */
+    double lingering_time;   /* for `lingering`, and for `lingering_close` */
     double write_time;       /* without a byte taken by the peer */
     double body_grace;       /* a body may be slower than body_rate for so long: 408 */
     size_t body_rate;        /* bytes a second */
@@ -119,6 +122,7 @@ static inline aiohttp_limits aiohttp_server_limits(void)
     limits.connections = 10000;
     limits.backlog = 1024;
     limits.lingering = 65536;
+    limits.lingering_close = 16777216;
     limits.head_time = 30.0;
     limits.tls_time = 10.0;
     limits.keep_alive_time = 75.0;

@@ -125,16 +125,7 @@ int main(int count, char **arguments)
 {
     for (size_t i = 0; i < LARGE; i++)
         large[i] = (char)('a' + i % 26);
-    /* nginx sends an upload to its end, or tells its client of 502 whatever the answer was: so one
-     * that is refused is read on for longer than by default. */
-    aiohttp_limits limits = aiohttp_server_limits();
-    limits.lingering = 16 << 20;
-    aiohttp_web_server_options options = { .size = sizeof options,
-                                           .keepalive_timeout = -1,
-                                           .tcp_keepalive = 1,
-                                           .limits = &limits };
     return asyncio_print_exception(
         aiohttp_web_run_app(new_app(count > 1 ? arguments[1] : "."), .host = "127.0.0.1",
-                            .port = 0, .print = told, .shutdown_timeout = 5.0,
-                            .server = &options));
+                            .port = 0, .print = told, .shutdown_timeout = 5.0));
 }

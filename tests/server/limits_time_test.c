@@ -274,12 +274,12 @@ static int lingers(struct live *live, size_t size, size_t step, bool *ret_is_the
     return r < 0 ? r : asyncio_sleep(0.05);
 }
 
-static int lingering(void *data)
+static int lingering_close(void *data)
 {
     aiohttp_limits limits = timeless();
     struct live live;
     (void)data;
-    limits.lingering = 100;
+    limits.lingering_close = 100;
     int r = start(&live, &limits);
     for (size_t size = 99; size <= 101 && r >= 0; size++)
         for (size_t step = 1; step <= size && r >= 0; step++) {
@@ -598,7 +598,7 @@ static int write_waters(void *data)
 
 #define TESTS(X)                                                                                   \
     X(head_time) X(keep_alive_time) X(connection_time) X(connection_time_when_busy)                \
-    X(body_grace_and_rate) X(lingering_time) X(lingering) X(write_time) X(tls_time)                \
+    X(body_grace_and_rate) X(lingering_time) X(lingering_close) X(write_time) X(tls_time)          \
     X(shutdown_time) X(requests) X(connections) X(pipelined) X(write_waters)
 
 #define CASE(name)                                                                                 \

@@ -207,6 +207,45 @@ static int too_large(void *data)
     return live_end(&live, r);
 }
 
+/* A peer that sends three megabytes before it reads gets its 413, and not a reset. */
+static int sent_before_read(struct live *live, const char *head)
+{
+    static char body[3000000];
+    char answer[4096];
+    asyncio_stream *stream;
+    int r = live_open(live, &stream);
+    if (r < 0)
+        return r;
+    memset(body, 'b', sizeof body);
+    r = asyncio_stream_write(stream, head, strlen(head));
+    if (r >= 0)
+        r = asyncio_stream_write(stream, body, sizeof body);
+    if (r >= 0)
+        r = asyncio_stream_write_eof(stream);
+    if (r >= 0)
+        r = read_all(stream, answer, sizeof answer - 1);
+    asyncio_stream_unref(stream);
+    if (r < 0)
+        return r;
+    answer[r] = '\0';
+    CHECK_BEGINS(answer, "HTTP/1.1 413 ");
+    return 0;
+}
+
+static int refused_late(void *data)
+{
+    struct live live;
+    (void)data;
+    if (world.is_chopped || world.is_seeded)
+        return 0; /* a byte at a time it takes more than lingering_time */
+    int r = live_start(&live, mirror);
+    if (r >= 0)
+        r = sent_before_read(&live, POST "/read" HOST LENGTH(3000000));
+    if (r >= 0) /* a chunk of 3,000,000 */
+        r = sent_before_read(&live, POST "/read" HOST CHUNKED "2dc6c0\r\n");
+    return live_end(&live, r);
+}
+
 /* A peer that goes in the middle of it. */
 static int cut_off(void *data)
 {
@@ -288,6 +327,7 @@ CASE(bodies)
 CASE(unread)
 CASE(encoded)
 CASE(too_large)
+CASE(refused_late)
 CASE(cut_off)
 CASE(expect)
 
@@ -296,8 +336,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies),  cmocka_unit_test(test_unread),
         cmocka_unit_test(test_encoded),
-        cmocka_unit_test(test_too_large), cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_expect),
+        cmocka_unit_test(test_too_large), cmocka_unit_test(test_refused_late),
+        cmocka_unit_test(test_cut_off), cmocka_unit_test(test_expect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

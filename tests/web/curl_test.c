@@ -165,14 +165,9 @@ static int sites(void *data)
     aiohttp_web_runner *runner = NULL;
     (void)data;
     aiohttp_web_application *app = new_app();
-    aiohttp_limits limits = aiohttp_server_limits();
-    /* curl may send all before it reads its 413: by the default it may see the reset first */
-    limits.lingering = 4 << 20;
-    aiohttp_web_server_options options = { .size = sizeof options, .keepalive_timeout = -1,
-                                           .limits = &limits };
     int r = server_context(certificates()->server, &context);
     if (r >= 0)
-        r = aiohttp_web_app_runner_new(app, &runner, .server = &options);
+        r = aiohttp_web_app_runner_new(app, &runner);
     if (r >= 0)
         r = aiohttp_web_runner_setup(runner);
     if (r >= 0)

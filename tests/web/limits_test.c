@@ -189,7 +189,7 @@ static const struct field amounts[] = {
     FIELD(part_depth),    FIELD(inflate_step),   FIELD(inflate_ratio),    FIELD(inflate_ratio_from),
     FIELD(codings),       FIELD(gzip_members),   FIELD(pipelined),        FIELD(read_buffer_max),
     FIELD(requests),      FIELD(write_low_water), FIELD(connections),     FIELD(backlog),
-    FIELD(lingering),     FIELD(body_rate),      FIELD(ranges),
+    FIELD(lingering),     FIELD(lingering_close), FIELD(body_rate),       FIELD(ranges),
 };
 
 /* 0 is never "without a limit": refused, or a request that needs nothing of it is served; and what
