@@ -196,6 +196,7 @@ static int route_add(aiohttp_web_resource *resource, const char *method,
     route->handler = handler;
     if (options)
         route->options = *options;
+    route->is_particular = route->options.handler_cancellation || route->options.length_required;
     *last = route;
     return 0;
 }

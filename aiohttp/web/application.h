@@ -41,6 +41,7 @@ struct route {
     uint8_t method_id;  /* enum method; 0: none of these */
     aiohttp_web_handler *handler;
     aiohttp_web_route_options options;
+    bool is_particular; /* about its requests: one of its options but `.expect_handler` says so */
 };
 
 struct aiohttp_web_resource {

@@ -77,17 +77,43 @@ static int next_one(aiohttp_web_request *request)
     return aiohttp_web_http_not_found(request);
 }
 
+/* Whether a length had to be said, and was not (RFC 9112, 6.3; RFC 9110, 8.6). */
+static bool lacks_length(const struct head *head)
+{
+    return !(head->flags & HEAD_CONTENT_LENGTH) &&
+           (head->body != BODY_NONE || head->method == METHOD_POST || head->method == METHOD_PUT ||
+            head->method == METHOD_PATCH);
+}
+
+static int refuse_lengthless(aiohttp_web_request *request, void *data)
+{
+    (void)data;
+    return aiohttp_web_http_length_required(request);
+}
+
+/* Does as the options of a particular route say; a route that refuses may take its place. */
+static int heed(aiohttp_web_request *request, struct router_match *found)
+{
+    static const struct route lengthless = { .handler = refuse_lengthless };
+    const aiohttp_web_route_options *options = &found->route->options;
+    if (options->length_required && lacks_length(&request->exchange->head))
+        found->route = &lengthless;
+    return options->handler_cancellation ? aiohttp_web_request_set_handler_cancellation(request, 1)
+                                         : 0;
+}
+
 /* What the route says about requests: 0, 1 when an expect handler has answered, or an error. */
 static int prepare(aiohttp_web_request *request, const aiohttp_web_application *app,
-                   const struct route *route)
+                   struct router_match *found)
 {
     int r = 0;
     if (app->client_max_size != AIOHTTP__DEFAULT_CLIENT_MAX_SIZE)
         r = aiohttp_web_request_set_client_max_size(request, app->client_max_size);
-    if (r >= 0 && route && route->options.handler_cancellation)
-        r = aiohttp_web_request_set_handler_cancellation(request, 1);
+    if (r >= 0 && found->route && found->route->is_particular)
+        r = heed(request, found);
     if (r < 0)
         return r;
+    const struct route *route = found->route;
     aiohttp_web_handler *expect = route ? route->options.expect_handler : NULL;
     if (!expect)
         return aiohttp__web_refuse_expectation(request);
@@ -129,7 +155,7 @@ int aiohttp__web_application_handle(aiohttp_web_request *request, void *data)
         memset(match->texts, 0, sizeof match->texts);
     }
     request->match = match;
-    int r = prepare(request, app, match->found.route);
+    int r = prepare(request, app, &match->found);
     return r < 0 ? r : r > 0 ? 0 : next_one(request);
 }
 

@@ -85,6 +85,9 @@ typedef struct aiohttp_web_route_options {
     aiohttp_web_handler *expect_handler ASYNCIO__0;
     /* see aiohttp_web_request_set_handler_cancellation */
     int handler_cancellation ASYNCIO__0;
+    /* a body whose length is not said beforehand (it comes in chunks) is answered 411 in place of
+     * the handler, and so is a POST, PUT or PATCH without Content-Length; middlewares see it */
+    int length_required ASYNCIO__0;
 } aiohttp_web_route_options;
 
 /* Adds a route: `method` "GET" (a token, case counts) or "*" for all that have no route of their

@@ -150,6 +150,8 @@ static aiohttp_web_application *made(struct counter *counter)
     (void)aiohttp_web_application_add_get(app, "/waits", waits);
     (void)aiohttp_web_application_add_get(app, "/gone", waits_long, .handler_cancellation = 1);
     (void)aiohttp_web_application_add_post(app, "/reads", reads);
+    (void)aiohttp_web_application_add_post(app, "/sized", reads, .length_required = 1,
+                                           .handler_cancellation = 1);
     (void)aiohttp_web_application_add_post(app, "/json", echoes_json);
     (void)aiohttp_web_application_add_get(app, "/slash/", waits);
     (void)aiohttp_web_application_add_get(app, "/a/b", waits);
@@ -196,6 +198,10 @@ static const struct talk talks[] = {
       "5" },
     { "POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nhello!", "HTTP/1.1 413 ", "\r\n",
       NULL },
+    { "POST /sized HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 ", "\r\n",
+      "5" },
+    { "POST /sized HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 411 ", "X-Saw: outer 411 -16795\r\n", "411: Length Required" },
     { "POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n[ 1]", "HTTP/1.1 201 ",
       "Content-Type: application/json; charset=utf-8\r\n", "[1]" },
     { "POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n[1,]", "HTTP/1.1 400 ", "\r\n",

@@ -53,6 +53,7 @@ static aiohttp_web_application *new_app(void)
     (void)aiohttp_web_application_add_post(app, "/", reads);
     (void)aiohttp_web_application_add_post(app, "/form", reads_form);
     (void)aiohttp_web_application_add_put(app, "/length", wants_length);
+    (void)aiohttp_web_application_add_route(app, "*", "/sized", reads, .length_required = 1);
     (void)aiohttp_web_application_add_get(app, "/upgrade", wants_upgrade);
     return app;
 }
@@ -85,6 +86,13 @@ static const struct row {
     { 405, false, "PUT /" HOST "Content-Length: 2" END "hi", "\r\nAllow: GET, HEAD, POST\r\n" },
     { 405, false, "DELETE /length" HOST "\r\n", "\r\nAllow: PUT\r\n" },
     { 411, false, "PUT /length" HOST "Transfer-Encoding: chunked" END "0" END, "" },
+    { 411, false, "PUT /sized" HOST "Transfer-Encoding: chunked" END "2\r\nhi\r\n0" END, "" },
+    { 411, false, "DELETE /sized" HOST "Transfer-Encoding: chunked" END "0" END, "" },
+    { 411, false, "POST /sized" HOST "\r\n", "411: Length Required" },
+    { 411, true, "POST /sized" HOST "Expect: 100-continue\r\nTransfer-Encoding: chunked" END, "" },
+    { 200, false, "POST /sized" HOST "Content-Length: 0" END, "" },
+    { 200, false, "POST /sized" HOST "Content-Length: 2" END "hi", "hi" },
+    { 200, false, "GET /sized" HOST "\r\n", "" },
     { 413, false, "POST /" HOST "Content-Length: 11" END "12345678901", "" },
     { 413, false, "POST /" HOST "Transfer-Encoding: chunked" END "b\r\n12345678901\r\n0" END, "" },
     { 413, true, "POST /" HOST "Content-Length: 99999999" END, "" },
