@@ -374,6 +374,19 @@ void aiohttp_client_response_close(aiohttp_client_response *response)
     aiohttp__response_finish(response, !response->failed && aiohttp__response_drop_seen(response));
 }
 
+/* Reads and drops what is left, for so much time as that may take. */
+static int drop(aiohttp_client_response *response)
+{
+    double total = response->total;
+    response->total = aiohttp__response_until(response, now_of(response),
+                                              response->session->limits.lingering_time);
+    response->is_reading = true;
+    int r = wait_over(&response->wait, aiohttp__http1_drop_body(&response->http));
+    response->is_reading = false;
+    response->total = total;
+    return r;
+}
+
 int aiohttp_client_response_release(aiohttp_client_response *response)
 {
     int r = aiohttp__session_check(response->session);
@@ -383,11 +396,8 @@ int aiohttp_client_response_release(aiohttp_client_response *response)
     if (!response->connection || response->is_reading)
         return 0;
     if (!response->failed && !aiohttp__response_drop_seen(response) &&
-        !response->http.exchange.closes) {
-        response->is_reading = true;
-        r = wait_over(&response->wait, aiohttp__http1_drop_body(&response->http));
-        response->is_reading = false;
-    }
+        !response->http.exchange.closes)
+        r = drop(response);
     if (response->connection)
         aiohttp__response_finish(response, r >= 0 && response->http.exchange.is_body_read);
     return r == -ECANCELED ? r : 0;

@@ -216,8 +216,8 @@ aiohttp_client_response_read_event(aiohttp_client_response *response,
  * already; else it is closed. Python's close. Does not suspend. */
 AIOHTTP_API void aiohttp_client_response_close(aiohttp_client_response *response);
 
-/* As close, but reads and drops up to limits.lingering bytes first, so that the connection can be
- * used again. 0 or -ECANCELED. Suspends. */
+/* As close, but reads and drops up to limits.lingering bytes first, for up to lingering_time, so
+ * that the connection can be used again. 0 or -ECANCELED. Suspends. */
 AIOHTTP_API int aiohttp_client_response_release(aiohttp_client_response *response);
 
 /* One more reference; returns it. NULL allowed. Does not suspend. */

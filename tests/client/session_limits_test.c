@@ -201,6 +201,50 @@ static int total_time(void *data)
     return raw_end(&raw, session_end(session, r));
 }
 
+/* Leads elsewhere, by an answer whose body drips for a minute; or not. */
+static int drip(asyncio_stream *stream, void *data)
+{
+    static const char head[] =
+        "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 120\r\n\r\n";
+    struct raw *raw = data;
+    int r = read_request(stream, raw->request, sizeof raw->request);
+    raw->requests++;
+    if (r > 0 && strstr(raw->request, "/there"))
+        return asyncio_stream_write(stream, raw->answer, strlen(raw->answer));
+    if (r > 0)
+        r = asyncio_stream_write(stream, head, sizeof head - 1);
+    for (int i = 0; i < 120 && r >= 0; i++)
+        if ((r = asyncio_sleep(0.5)) >= 0)
+            r = asyncio_stream_write(stream, "x", 1);
+    return 0;
+}
+
+/* What nobody reads is read for so long, that the connection may be used again. */
+static int lingering_time(void *data)
+{
+    struct raw raw = { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" };
+    aiohttp_limits limits = aiohttp_client_limits();
+    aiohttp_client_session *session = NULL;
+    (void)data;
+    if (!world.is_sim)
+        return 0;
+    limits.lingering_time = 2;
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_web_report, NULL);
+    int r = asyncio_start_server(drip, "127.0.0.1", 0, &raw.server, .data = &raw);
+    if (r >= 0)
+        r = aiohttp_client_session_new(&session, .limits = &limits);
+    double began = asyncio_loop_time(asyncio_get_running_loop());
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, raw_url(&raw, "/"), NULL);
+    double took = asyncio_loop_time(asyncio_get_running_loop()) - began;
+    r = raw_end(&raw, session_end(session, r));
+    if (r < 0)
+        return r;
+    CHECK_IS(raw.requests, 2);
+    CHECK(took >= 2 && took < 2.11);
+    return 0;
+}
+
 /* In the sim nobody answers at the addresses that are reserved for examples; in reality they are
  * not asked. */
 static int connect_time(void *data)
@@ -349,6 +393,7 @@ CASE(pool)
 CASE(pool_per_host)
 CASE(pool_idle_time)
 CASE(total_time)
+CASE(lingering_time)
 CASE(connect_time)
 CASE(redirects)
 CASE(address_time)
@@ -361,6 +406,7 @@ int main(void)
         cmocka_unit_test(pool_idle_time_test), cmocka_unit_test(total_time_test),
         cmocka_unit_test(connect_time_test),   cmocka_unit_test(redirects_test),
         cmocka_unit_test(address_time_test),   cmocka_unit_test(CVE_2026_34513_test),
+        cmocka_unit_test(lingering_time_test),
     };
     return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
 }
