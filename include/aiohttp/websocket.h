@@ -175,7 +175,8 @@ aiohttp_websocket_close(aiohttp_websocket *ws, const aiohttp_websocket_close_opt
 AIOHTTP_API int aiohttp_websocket_closed(const aiohttp_websocket *ws);
 
 /* The code it was closed with: the peer's, or the one that the peer was told; 1006 when the
- * connection was lost; 0 while it is open. Does not suspend. */
+ * connection was lost, also before the peer had answered a close; 0 while it is open. Does not
+ * suspend. */
 AIOHTTP_API int aiohttp_websocket_close_code(const aiohttp_websocket *ws);
 
 /* What it has failed with (-AIOHTTP_WEBSOCKET, -ETIMEDOUT, -ECONNRESET, ...), or 0. Does not
