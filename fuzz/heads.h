@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A head, parsed whole and in pieces, by the best vectors and by the plain loop: one result. */
+/* A head, parsed whole and in pieces, by the best vectors and by the plain loop: one result. What
+ * follows a request is one behind it, which is the same as alone. */
 #pragma once
 
 #include "split.h"
@@ -58,7 +59,12 @@ static inline int same_result(const struct parsed *a, const struct parsed *b)
     if (a->head.field_count != b->head.field_count ||
         memcmp(a->fields, b->fields, a->head.field_count * sizeof *a->fields) != 0)
         return 0;
-    return a->result == 0 || (a->head.flags == b->head.flags && a->head.body == b->head.body &&
+    return a->result == 0 || (a->head.version == b->head.version &&
+                              a->head.method == b->head.method &&
+                              a->head.target_form == b->head.target_form &&
+                              memcmp(&a->head.seen, &b->head.seen, sizeof a->head.seen) == 0 &&
+                              memcmp(&a->head.path, &b->head.path, 8) == 0 &&
+                              a->head.flags == b->head.flags && a->head.body == b->head.body &&
                               a->head.content_length == b->head.content_length &&
                               a->head.status_code == b->head.status_code &&
                               memcmp(&a->head.authority, &b->head.authority, 8) == 0 &&
@@ -83,9 +89,23 @@ static inline void strict_holds(const struct parsed *at, const uint8_t *data, un
                                   : data[i] != '\r' || data[i + 1] == '\n');
 }
 
+/* The request in data, of `size` bytes, behind the one at `before`, with which *at was parsed. */
+static inline void parse_behind(struct parsed *at, const uint8_t *before, uint32_t seed,
+                                const uint8_t *data, size_t size)
+{
+    size_t known = seed % 2 ? next_split(&seed, 0, size) : size;
+    char *head = exact_copy(before, (size_t)at->result), *copy = exact_copy(data, known);
+    at->result = aiohttp__head_parse_after(&at->head, head, copy, known);
+    free(head);
+    free(copy);
+    if (at->result == 0 && known < size)
+        at->result = aiohttp__head_parse(&at->head, (const char *)data, size);
+    places_hold(at, size);
+}
+
 static inline int fuzz_head(enum head_kind kind, const uint8_t *data, size_t size)
 {
-    static struct parsed whole, pieces;
+    static struct parsed whole, pieces, alone;
     aiohttp_limits limits = aiohttp_server_limits();
     if (size < 2 || size > 65536)
         return 0;
@@ -107,6 +127,12 @@ static inline int fuzz_head(enum head_kind kind, const uint8_t *data, size_t siz
         aiohttp__lines_chosen = *at;
         parse_pieces(&pieces, kind, &limits, lenient, seed, data, size);
         HOLDS(same_result(&whole, &pieces));
+        if (kind != HEAD_REQUEST || pieces.result <= 0)
+            continue;
+        size_t used = (size_t)pieces.result;
+        parse_behind(&pieces, data, seed, data + used, size - used);
+        parse_pieces(&alone, kind, &limits, lenient, 0, data + used, size - used);
+        HOLDS(same_result(&alone, &pieces));
     }
     return 0;
 }

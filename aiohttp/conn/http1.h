@@ -11,7 +11,8 @@
  * OUT        `out` is a fixed room. Parts that fit are appended; others go out with it in one
  *            write, uncopied. finish leaves it as it is while more requests are in the buffer.
  * AGAIN      Who keeps a connection often sends the same head again, byte by byte. What it means
- *            depends on its bytes alone, so a copy of them tells whether that is still right.
+ *            depends on its bytes alone, so a copy of them tells whether that is still right. With
+ *            another first line it is the fields that are compared: aiohttp__head_parse_after.
  * WAITS      Before it may suspend, and after, `on_wait` is told: deadlines are the owner's.
  * LEFTOVERS  After a close or an error nothing more is parsed. */
 #pragma once

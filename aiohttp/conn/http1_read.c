@@ -70,13 +70,22 @@ int aiohttp__http1_grow_fields(struct http1 *http)
     return 0;
 }
 
+/* What has come of a head. The first time it is compared with the one before, if that is known. */
+static inline int parse_head(struct http1 *http, struct head *head, const char *data, size_t size)
+{
+    bool is_known = http->kept_size > 0;
+    http->kept_size = 0;
+    return is_known ? aiohttp__head_parse_after(head, http->kept, data, size)
+                    : aiohttp__head_parse(head, data, size);
+}
+
 static int read_head(struct http1 *http, struct head *head)
 {
     struct exchange *exchange = &http->exchange;
     for (;;) {
         const char *data;
         size_t size = asyncio_stream_peek(exchange->stream, &data);
-        int r = size ? aiohttp__head_parse(head, data, size) : 0;
+        int r = size ? parse_head(http, head, data, size) : 0;
         if (r == -ENOBUFS) {
             r = aiohttp__http1_grow_fields(http);
             if (r >= 0)
@@ -112,13 +121,12 @@ static inline int same_head(struct http1 *http)
 static int next_head(struct http1 *http)
 {
     struct exchange *exchange = &http->exchange;
-    http->kept_size = 0;
     /* A struct http1 is zeroed first; `more_fields` have gone by now. */
-    if (exchange->head.fields == http->fields)
-        aiohttp__head_again(&exchange->head);
-    else
+    if (exchange->head.fields != http->fields)
         aiohttp__head_begin(&exchange->head, HEAD_REQUEST, http->limits, 0, http->fields,
                             HTTP1_FIELDS);
+    else if (!http->kept_size)
+        aiohttp__head_again(&exchange->head);
     int r = read_head(http, &exchange->head);
     if (r > 0 && r <= HTTP1_KEPT && http->kept && exchange->head.fields == http->fields) {
         memcpy(http->kept, exchange->text, (size_t)r);

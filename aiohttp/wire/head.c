@@ -232,16 +232,13 @@ static bool is_line_there(struct head *head, const char *data, size_t size)
            memchr(data + head->scanned, '\n', size - head->scanned) != NULL;
 }
 
-int aiohttp__head_parse(struct head *head, const char *data, size_t size)
+/* Up to the first field. Above 0: it is read; 0: more is wanted; or an error. */
+static inline int parse_start(struct head *head, const struct lines *lines, const char *data,
+                              size_t size)
 {
     int r = LINE_MORE;
-    if (size > (size_t)INT32_MAX)
-        size = INT32_MAX;
     if (head->state == STATE_BEGIN && (r = begin_line(head, data, size)) <= 0)
         return r;
-    if (head->state >= STATE_DONE)
-        return head->state == STATE_DONE ? (int)head->next : head->result;
-    const struct lines *lines = lines_now();
     if (!is_line_there(head, data, size))
         return unfinished(head, lines, data, size, LINE_MORE);
     if (head->state == STATE_START_LINE) {
@@ -249,10 +246,18 @@ int aiohttp__head_parse(struct head *head, const char *data, size_t size)
         if (r != LINE_DONE)
             return unfinished(head, lines, data, size, r);
         head->state = STATE_FIELDS;
+        head->begin = head->next;
         if (head->kind == HEAD_REQUEST && (r = aiohttp__head_rule_target(head, data)) < 0)
             return r;
     }
-    r = lines->fields(head, data, size);
+    return 1;
+}
+
+/* From there to the end. */
+static inline int parse_fields(struct head *head, const struct lines *lines, const char *data,
+                               size_t size)
+{
+    int r = lines->fields(head, data, size);
     if (r < 0)
         return r;
     if (r != LINE_DONE)
@@ -261,4 +266,76 @@ int aiohttp__head_parse(struct head *head, const char *data, size_t size)
         return r;
     head->state = STATE_DONE;
     return (int)head->next;
+}
+
+static inline size_t size_of(size_t size)
+{
+    return size < (size_t)INT32_MAX ? size : (size_t)INT32_MAX;
+}
+
+int aiohttp__head_parse(struct head *head, const char *data, size_t size)
+{
+    size = size_of(size);
+    if (head->state >= STATE_DONE)
+        return head->state == STATE_DONE ? (int)head->next : head->result;
+    const struct lines *lines = lines_now();
+    int r = parse_start(head, lines, data, size);
+    return r > 0 ? parse_fields(head, lines, data, size) : r;
+}
+
+/* What the fields of a head have left in it. */
+struct meant {
+    uint32_t begin, size; /* of the fields, with the empty line */
+    uint32_t field_count;
+    struct header_set seen;
+    uint64_t content_length;
+    uint32_t flags;
+    uint8_t version, target_form, body;
+    struct place authority;
+};
+
+static inline struct meant meaning_of(const struct head *head)
+{
+    return (struct meant){ head->begin,          head->next - head->begin, head->field_count,
+                           head->seen,           head->content_length,     head->flags,
+                           head->version,        head->target_form,        head->body,
+                           head->authority };
+}
+
+/* The fields are those of the head before, and mean the same: only their places differ. The limits
+ * of a field, and of their number, they have kept to; that of the whole head is looked at anew. */
+static inline int take_fields(struct head *head, const struct meant *meant)
+{
+    uint32_t more = head->begin - meant->begin; /* modulo 2^32: it may be less */
+    for (uint32_t i = 0; i < meant->field_count; i++) {
+        head->fields[i].name += more;
+        head->fields[i].value += more;
+    }
+    head->field_count = meant->field_count;
+    head->seen = meant->seen;
+    head->content_length = meant->content_length;
+    head->flags = meant->flags;
+    head->body = meant->body;
+    if (head_has(head, HEADER_HOST))
+        head->authority = (struct place){ meant->authority.at + more, meant->authority.size };
+    head->next = head->begin + meant->size;
+    head->state = STATE_DONE;
+    return (int)head->next;
+}
+
+int aiohttp__head_parse_after(struct head *head, const char *before, const char *data, size_t size)
+{
+    const struct lines *lines = lines_now();
+    const struct meant meant = meaning_of(head);
+    size = size_of(size);
+    begin_again(head);
+    int r = parse_start(head, lines, data, size);
+    if (r <= 0)
+        return r;
+    if (head->version == meant.version && head->target_form == TARGET_ORIGIN &&
+        meant.target_form == TARGET_ORIGIN && size - head->begin >= meant.size &&
+        (size_t)head->begin + meant.size <= head->head_max &&
+        memcmp(data + head->begin, before + meant.begin, meant.size) == 0)
+        return take_fields(head, &meant);
+    return parse_fields(head, lines, data, size);
 }

@@ -19,6 +19,9 @@
  *            and never beside Transfer-Encoding; the only transfer coding is chunked, once. Host is
  *            there in 1.1, once, and valid. Fields that can be there once are there once. Each
  *            leniency has a name (enum lenient) and is off unless asked for.
+ * AGAIN      Who keeps a connection sends nearly the same head again. What fields mean depends on
+ *            their bytes, and on the first line only by its version and by whether the target has a
+ *            host of its own. Are they as before, they are compared (aiohttp__head_parse_after).
  * MEMORY     The fields go into an array of the caller's. Is it full while the limit allows more,
  *            parse returns -ENOBUFS: put a larger one, with the old ones copied, into head->fields
  *            and head->field_capacity, and go on. Nothing is allocated here.
@@ -127,6 +130,7 @@ struct head {
     int result;       /* of the error */
     uint32_t next;    /* where the first line that is not yet parsed begins */
     uint32_t scanned; /* no LF between next and this */
+    uint32_t begin;   /* of the first field's line */
     uint32_t line_max, head_max, field_max, field_count_max, empty_lines_left;
     uint32_t head_most, empty_lines_most; /* what these two begin with */
     const struct header_set *once, *watched; /* names that come once; that have rules */
@@ -149,6 +153,11 @@ void aiohttp__head_answers(struct head *head, enum method method);
  * see MEMORY; else -AIOHTTP_BAD_HTTP_MESSAGE, -AIOHTTP_LINE_TOO_LONG (a line or field),
  * -AIOHTTP_HEADERS_TOO_LARGE (all of them, or too many). */
 int aiohttp__head_parse(struct head *head, const char *data, size_t size) ASYNCIO_MUST_CHECK;
+
+/* As aiohttp__head_again and aiohttp__head_parse, of a request behind one that was accepted:
+ * `before` is its head, byte for byte as it was parsed. */
+int aiohttp__head_parse_after(struct head *head, const char *before, const char *data,
+                              size_t size) ASYNCIO_MUST_CHECK;
 
 /* The enum of a method's text. */
 enum method aiohttp__method_of(const char *text, size_t size);

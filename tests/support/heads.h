@@ -15,6 +15,7 @@
 struct outcome {
     int result;      /* of the last call of parse */
     size_t bytes;    /* how many bytes had come then */
+    const char *after; /* the head before, as long as nothing has come of this one */
     struct head head;
     struct head_field fields[HEADS_FIELDS];
 };
@@ -24,6 +25,7 @@ struct heads {
     const aiohttp_limits *limits;
     unsigned lenient;
     enum method answers; /* METHOD_OTHER: nothing is said */
+    const char *after;   /* NULL: it is the first one; else the head before, which is good */
 };
 
 static inline void heads_begin(const struct heads *how, struct outcome *at)
@@ -32,19 +34,30 @@ static inline void heads_begin(const struct heads *how, struct outcome *at)
     aiohttp__head_begin(&at->head, how->kind, how->limits, how->lenient, at->fields, HEADS_FIELDS);
     if (how->answers != METHOD_OTHER)
         aiohttp__head_answers(&at->head, how->answers);
+    at->after = how->after;
+    if (how->after)
+        assert_true(aiohttp__head_parse(&at->head, how->after, strlen(how->after)) > 0);
 }
 
 #define HEADS_LARGE 2000
+
+static inline int heads_more(struct outcome *at, const char *text, size_t size)
+{
+    const char *after = at->after;
+    at->after = NULL;
+    return after ? aiohttp__head_parse_after(&at->head, after, text, size)
+                 : aiohttp__head_parse(&at->head, text, size);
+}
 
 static inline int heads_give(struct outcome *at, const char *text, size_t size)
 {
     at->bytes = size;
     if (size > HEADS_LARGE) /* copying each would be quadratic */
-        return at->result = aiohttp__head_parse(&at->head, text, size);
+        return at->result = heads_more(at, text, size);
     char *copy = malloc(size > 0 ? size : 1);
     assert_non_null(copy);
     memcpy(copy, text, size);
-    at->result = aiohttp__head_parse(&at->head, copy, size);
+    at->result = heads_more(at, copy, size);
     free(copy);
     return at->result;
 }
@@ -70,6 +83,7 @@ static inline void heads_same(const struct outcome *a, const struct outcome *b)
     assert_int_equal(a->head.method, b->head.method);
     assert_int_equal(a->head.target_form, b->head.target_form);
     assert_int_equal(a->head.body, b->head.body);
+    assert_memory_equal(&a->head.method_at, &b->head.method_at, sizeof(struct place));
     assert_memory_equal(&a->head.target, &b->head.target, sizeof(struct place));
     assert_memory_equal(&a->head.path, &b->head.path, sizeof(struct place));
     assert_memory_equal(&a->head.authority, &b->head.authority, sizeof(struct place));
