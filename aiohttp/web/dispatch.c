@@ -31,8 +31,9 @@ static struct span decoded(struct span path, struct arena *arena)
 {
     if (!path.size)
         return SPAN("");
-    /* a lone % becomes %25 */
-    size_t most = memchr(path.data, '%', path.size) ? path.size * 3 : path.size;
+    if (!memchr(path.data, '%', path.size))
+        return (struct span){ aiohttp__arena_text(arena, path), path.size };
+    size_t most = path.size * 3; /* a lone % becomes %25 */
     char *memory = aiohttp__arena_alloc(arena, most);
     struct bytes out = bytes_in(memory, memory ? most : 0);
     aiohttp__unquote(&out, path, UNQUOTE_PATH_SAFE);
@@ -49,10 +50,11 @@ int aiohttp__web_resolve(aiohttp_web_request *request, aiohttp_web_application *
         const char *text = aiohttp_web_request_host(request);
         host = text ? span_of(text) : (struct span){ NULL, 0 };
     }
-    const char *method = aiohttp_web_request_method(request);
-    if (!path.data || !host.data || !method)
+    if (!path.data || !host.data)
         return -ENOMEM;
-    return aiohttp__router_resolve(app, span_of(method), host, path, arena, ret_match);
+    struct exchange *exchange = request->exchange;
+    struct span method = exchange_text(exchange, exchange->head.method_at);
+    return aiohttp__router_resolve(app, method, host, path, arena, ret_match);
 }
 
 static int next_one(aiohttp_web_request *request)

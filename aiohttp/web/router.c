@@ -279,10 +279,13 @@ static int try_keys(const aiohttp_web_application *app, struct search *search)
     struct span path = search->path;
     size_t count = 0, i = 0;
     uint32_t hash = (uint32_t)HASH_START;
-    for (; i < path.size && i <= app->key_size && count <= app->key_segments; i++) {
-        if (i && path.data[i] == '/') {
+    const size_t end = path.size <= app->key_size ? path.size : app->key_size + 1;
+    for (; i < end; i++) {
+        if (path.data[i] == '/' && i) {
             keys[count].hash = hash;
             keys[count++].size = i;
+            if (count > app->key_segments)
+                break;
         }
         hash = hash_step(hash, path.data[i]);
     }
