@@ -26,7 +26,8 @@ enum {
     PIECE = 65536,
     LITTLE = 4096, /* to wait with until there is room: it is copied, what follows is not */
     TLS_WORTH = 65536, /* what has to be left that the kernel takes TLS over */
-    AT_ONCE = 1 << 20, /* bytes by one call: the page cache may have to wait for the disk */
+    AT_ONCE = 2 << 20, /* bytes by one call: the page cache may have to wait for the disk */
+    TLS_AT_ONCE = 1 << 20, /* likewise, of what is encrypted meanwhile */
     SHORT = 1 << 17,   /* not more than that by one call is like any write */
 };
 
@@ -122,7 +123,8 @@ static int by_hand(struct sending *sending, size_t most)
 
 /* ---- kernel TLS ---- */
 
-/* What the file has from the offset on, as far as it is wanted, at most AT_ONCE. Can suspend. */
+/* What the file has from the offset on, as far as it is wanted, at most TLS_AT_ONCE. Can
+ * suspend. */
 static int rest_of(const struct sending *sending)
 {
     struct stat status;
@@ -131,7 +133,7 @@ static int rest_of(const struct sending *sending)
     if (r < 0 || status.st_size <= sending->offset)
         return r < 0 ? r : 0;
     int64_t rest = status.st_size - sending->offset;
-    return (int)wanted(sending, rest < AT_ONCE ? (size_t)rest : AT_ONCE);
+    return (int)wanted(sending, rest < TLS_AT_ONCE ? (size_t)rest : TLS_AT_ONCE);
 }
 
 static bool tls_in_kernel(const struct sending *sending)
