@@ -11,10 +11,10 @@
 #include <asyncio/connect.h>
 #include <asyncio/names.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 
-/* A head that is as large as it may be has to fit: a stream holds twice its limit. */
-enum { STREAM_LIMIT = 135168 };
+enum { STREAM_LIMIT = 135168, STREAM_MORE = 4096 };
 
 struct dial {
     struct aiohttp_client_request *request;
@@ -22,6 +22,14 @@ struct dial {
     struct route *route;
     struct making making;
 };
+
+/* A head that is as large as it may be has to fit: a stream holds twice its limit. */
+static size_t stream_limit(const struct dial *dial)
+{
+    size_t head = dial->request->session->limits.head;
+    size_t needed = (head < PTRDIFF_MAX / 2 ? head : PTRDIFF_MAX / 2) / 2 + STREAM_MORE;
+    return needed > STREAM_LIMIT ? needed : STREAM_LIMIT;
+}
 
 static void phase_begin(struct dial *dial, aiohttp_client_phase phase, double seconds)
 {
@@ -57,7 +65,7 @@ static bool is_literal(const char *host)
 static int connect_to(struct dial *dial, const char *host, int port)
 {
     const aiohttp_connector_options *options = &dial->route->connector->options;
-    return asyncio_open_connection(host, port, &dial->making.stream, .limit = STREAM_LIMIT,
+    return asyncio_open_connection(host, port, &dial->making.stream, .limit = stream_limit(dial),
                                    .family = options->family, .local_addr = options->local_addr);
 }
 
@@ -120,8 +128,8 @@ static int dial_host(struct dial *dial, const char *host, int port)
     if (count < 0)
         return count;
     phase_begin(dial, AIOHTTP_PHASE_CONNECT, timeout->connect);
-    int r = aiohttp__addresses_connect(&dial->route->connector->options, STREAM_LIMIT, found, count,
-                                       port, &dial->making.stream);
+    int r = aiohttp__addresses_connect(&dial->route->connector->options, stream_limit(dial), found,
+                                       count, port, &dial->making.stream);
     return phase_end(dial, r, host, port);
 }
 
@@ -129,7 +137,7 @@ static int dial_path(struct dial *dial)
 {
     const char *path = dial->route->connector->path;
     phase_begin(dial, AIOHTTP_PHASE_CONNECT, dial->request->timeout->connect);
-    int r = asyncio_open_unix_connection(path, &dial->making.stream, .limit = STREAM_LIMIT);
+    int r = asyncio_open_unix_connection(path, &dial->making.stream, .limit = stream_limit(dial));
     return phase_end(dial, r, path, 0);
 }
 

@@ -259,6 +259,42 @@ static int limits(void *data)
     return 0;
 }
 
+enum { LARGE_HEAD = 600000, LARGE_FIELD = 8000 };
+
+/* One below, at, and one above a limit that is far above the default; and without one. */
+static int large_heads(void *data)
+{
+    static char text[LARGE_HEAD + 3];
+    (void)data;
+    if (world.is_chopped || world.is_seeded || allocation_is_failing())
+        return 0; /* it is a question of room */
+    aiohttp_limits limits = aiohttp_client_limits();
+    for (size_t size = LARGE_HEAD - 1; size <= LARGE_HEAD + 2; size++) {
+        struct raw raw = { .answer = text };
+        aiohttp_client_session *session = NULL;
+        size_t at = (size_t)snprintf(text, sizeof text, OK "Content-Length: 0\r\n");
+        for (size_t left; (left = size - 2 - at) > 0; at += left) {
+            left = left > 2 * LARGE_FIELD ? LARGE_FIELD : left > LARGE_FIELD ? left / 2 : left;
+            memset(text + at, 'a', left);
+            text[at + 1] = ':';
+            memcpy(text + at + left - 2, "\r\n", 2);
+        }
+        memcpy(text + at, "\r\n", 2);
+        raw.size = size;
+        limits.head = size < LARGE_HEAD + 2 ? LARGE_HEAD : AIOHTTP_UNLIMITED;
+        int r = raw_start(&raw);
+        if (r >= 0)
+            r = aiohttp_client_session_new(&session, .limits = &limits);
+        if (r >= 0)
+            r = ask_limited(&raw, session);
+        int ended = raw_end(&raw, session_end(session, 0));
+        CHECK_IS(r, size == LARGE_HEAD + 1 ? -AIOHTTP_HEADERS_TOO_LARGE : 0);
+        if (ended < 0)
+            return ended;
+    }
+    return 0;
+}
+
 /* --- the same in two pieces, cut everywhere --- */
 
 struct cut {
@@ -413,6 +449,12 @@ static void limits_are_exact(void **state)
     run_everywhere(limits);
 }
 
+static void a_large_limit_has_room(void **state)
+{
+    (void)state;
+    run_everywhere(large_heads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +462,7 @@ int main(void)
         cmocka_unit_test(bodies_have_a_name_and_a_place),
         cmocka_unit_test(limits_are_exact),
         cmocka_unit_test(limits_are_exact_wherever_it_is_cut),
+        cmocka_unit_test(a_large_limit_has_room),
         cmocka_unit_test(what_nobody_asked_for_is_no_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
