@@ -41,8 +41,8 @@ typedef struct aiohttp_limits {
     size_t inflate_step;       /* that one step may give */
     size_t inflate_ratio;      /* of what comes out to what went in: 413 */
     size_t inflate_ratio_from; /* from which size on the ratio counts */
-    size_t codings;            /* one over the other: 415 */
-    size_t gzip_members;       /* one behind the other: 400 */
+    size_t codings;            /* one over the other: 415; a response with more comes undecoded */
+    size_t gzip_members;       /* one behind the other, or frames of zstd: 400 */
 
     /* --- a connection --- */
     size_t pipelined;        /* answers held back for those to requests that were sent ahead */

@@ -23,12 +23,17 @@ struct request_text {
     size_t size;
 };
 
+static inline void text_add_bytes(struct request_text *text, const char *part, size_t size)
+{
+    assert_true(text->size + size < sizeof text->data);
+    memcpy(text->data + text->size, part, size);
+    text->size += size;
+    text->data[text->size] = '\0';
+}
+
 static inline void text_add(struct request_text *text, const char *part)
 {
-    size_t size = strlen(part);
-    assert_true(text->size + size < sizeof text->data);
-    memcpy(text->data + text->size, part, size + 1);
-    text->size += size;
+    text_add_bytes(text, part, strlen(part));
 }
 
 static inline void text_fill(struct request_text *text, char c, size_t count)

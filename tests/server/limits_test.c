@@ -3,10 +3,10 @@
  * every way that the bytes may come: the right status, and whether the connection lives on. */
 /* TEST: timeout 180; not allocations */
 #include "server/delivered.h"
+#include "support/coded.h"
 
 #include <aiohttp/limits.h>
 #include <aiohttp/web_form.h>
-#include <zlib.h>
 
 /* --- requests of a certain amount of something --- */
 
@@ -119,66 +119,31 @@ static void a_trailer(struct request_text *text, size_t amount)
     text_add(text, "\r\n");
 }
 
-/* One gzip member of `size` bytes, behind `out`. */
-static size_t gzip_member(char *out, size_t room, size_t size)
+static void encoded(struct request_text *text, void (*make)(struct coded *, size_t), size_t amount)
 {
-    static char plain[40000];
-    z_stream z = { .avail_in = (unsigned)size, .avail_out = (unsigned)room };
-    z.next_in = (unsigned char *)plain;
-    z.next_out = (unsigned char *)out;
-    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-    deflateEnd(&z);
-    return room - z.avail_out;
-}
-
-static void encoded(struct request_text *text, const char *codings, const char *data, size_t size)
-{
+    static struct coded coded;
     char head[128];
-    snprintf(head, sizeof head, "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n", codings,
-             size);
+    make(&coded, amount);
+    snprintf(head, sizeof head, "Content-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+             coded.names, coded.size);
     text_add(text, POST_HEAD);
     text_add(text, head);
-    assert_true(text->size + size < sizeof text->data);
-    memcpy(text->data + text->size, data, size);
-    text->size += size;
-    text->data[text->size] = '\0';
+    text_add_bytes(text, coded.data, coded.size);
 }
 
 static void gzip_members(struct request_text *text, size_t amount)
 {
-    static char data[30000];
-    size_t size = 0;
-    for (size_t i = 0; i < amount; i++)
-        size += gzip_member(data + size, sizeof data - size, 1);
-    encoded(text, "gzip", data, size);
+    encoded(text, coded_members, amount);
 }
 
 static void codings(struct request_text *text, size_t amount)
 {
-    static char data[2][1000];
-    char names[64] = "";
-    const char *plain = "abc";
-    size_t size = strlen(plain);
-    memcpy(data[0], plain, size);
-    for (size_t i = 0; i < amount; i++) {
-        z_stream z = { .avail_in = (unsigned)size, .avail_out = sizeof data[0] };
-        z.next_in = (unsigned char *)data[i % 2];
-        z.next_out = (unsigned char *)data[1 - i % 2];
-        assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-        assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-        deflateEnd(&z);
-        size = sizeof data[0] - z.avail_out;
-        snprintf(names + strlen(names), sizeof names - strlen(names), i > 0 ? ", gzip" : "gzip");
-    }
-    encoded(text, amount > 0 ? names : "identity", data[amount % 2], size);
+    encoded(text, coded_layers, amount);
 }
 
-/* So many bytes come out of what is there. */
 static void inflated(struct request_text *text, size_t amount)
 {
-    static char data[1000];
-    encoded(text, "gzip", data, gzip_member(data, sizeof data, amount));
+    encoded(text, coded_zeros, amount);
 }
 
 /* --- multipart --- */
