@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Real proxies, with configurations of their own and on free ports: squid and tinyproxy by CONNECT,
- * squid over TLS (and TLS inside of that), dante by SOCKS5. What is not installed is left out, and
- * named. */
+/* Real proxies, with configurations of their own and on free ports: squid and tinyproxy by
+ * CONNECT, squid over TLS (and TLS inside of that), another squid that wants Digest, dante by
+ * SOCKS5. What is not installed is left out, and named. */
 /* TEST: backends io_uring epoll; timeout 90; not valgrind aarch64 */
 #include "net/tls_test.h"
 
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SQUID, TINYPROXY, DANTE, PROXIES };
+enum { SQUID, DIGEST, TINYPROXY, DANTE, PROXIES };
 
 static char folder[] = "/tmp/aiohttp-proxies-XXXXXX";
 static pid_t running[PROXIES]; /* who looks after it; 0: it is not there */
@@ -128,31 +128,53 @@ static void start(int which, char *const *words)
     }
 }
 
+/* What every squid says, and what is its own. */
+static void run_squid(int which, const char *name, const char *own)
+{
+    const char *path = put(
+        name,
+        "http_port 127.0.0.1:%d\n"
+        "pid_filename none\ncache deny all\naccess_log none\ncache_log %s/%s.log\n"
+        "coredump_dir %s\nvisible_hostname localhost\nshutdown_lifetime 0 seconds\n"
+        "server_persistent_connections off\ncache_mem 1 MB\npinger_enable off\n"
+        "netdb_filename none\nmax_filedescriptors 256\n%s",
+        ports[which], folder, name, folder, own);
+    char *const words[] = { (char[]){ "/usr/sbin/squid" }, (char[]){ "-N" }, (char[]){ "-f" },
+                            (char *)(uintptr_t)path, NULL };
+    start(which, words);
+}
+
 static void start_squid(void)
 {
+    char own[1024];
     ports[SQUID] = free_port();
     auth_port = free_port();
     tls_port = free_port();
-    char users[128];
-    snprintf(users, sizeof users, "%s", put("users", "me:$1$abcdefgh$%s\n",
-                                            "cHJi5PXp/ki/ktXzqlk6I1"));
-    const char *path = put(
-        "squid.conf",
-        "http_port 127.0.0.1:%d\n"
-        "http_port 127.0.0.1:%d name=auth\n"
-        "https_port 127.0.0.1:%d tls-cert=%s\n"
-        "pid_filename none\ncache deny all\naccess_log none\ncache_log %s/squid.log\n"
-        "coredump_dir %s\nvisible_hostname localhost\nshutdown_lifetime 0 seconds\n"
-            "server_persistent_connections off\ncache_mem 1 MB\npinger_enable off\n"
-            "netdb_filename none\nmax_filedescriptors 256\n"
-        "auth_param basic program /usr/lib/squid/basic_ncsa_auth %s\n"
-        "auth_param basic children 1 startup=1 idle=1\n"
-        "acl known proxy_auth REQUIRED\nacl asks myportname auth\n"
-        "http_access deny asks !known\nhttp_access allow all\n",
-        ports[SQUID], auth_port, tls_port, certificates()->server, folder, folder, users);
-    char *const words[] = { (char[]){ "/usr/sbin/squid" }, (char[]){ "-N" }, (char[]){ "-f" },
-                            (char *)(uintptr_t)path, NULL };
-    start(SQUID, words);
+    const char *users = put("users", "me:$1$abcdefgh$%s\n", "cHJi5PXp/ki/ktXzqlk6I1");
+    snprintf(own, sizeof own,
+             "http_port 127.0.0.1:%d name=auth\n"
+             "https_port 127.0.0.1:%d tls-cert=%s\n"
+             "auth_param basic program /usr/lib/squid/basic_ncsa_auth %s\n"
+             "auth_param basic children 1 startup=1 idle=1\n"
+             "acl known proxy_auth REQUIRED\nacl asks myportname auth\n"
+             "http_access deny asks !known\nhttp_access allow all\n",
+             auth_port, tls_port, certificates()->server, users);
+    run_squid(SQUID, "squid.conf", own);
+}
+
+/* A nonce is good for so few requests that it is stale within the test. */
+static void start_squid_with_digest(void)
+{
+    char own[512];
+    ports[DIGEST] = free_port();
+    const char *users = put("digests", "me:secret\n");
+    snprintf(own, sizeof own,
+             "auth_param digest program /usr/lib/squid/digest_file_auth %s\n"
+             "auth_param digest children 1 startup=1 idle=1\n"
+             "auth_param digest realm the proxy\nauth_param digest nonce_max_count 3\n"
+             "acl known proxy_auth REQUIRED\nhttp_access deny !known\nhttp_access allow all\n",
+             users);
+    run_squid(DIGEST, "digest.conf", own);
 }
 
 static void start_tinyproxy(void)
@@ -192,6 +214,7 @@ static int set_up(void **state)
     if (getenv("ASYNCIO_TEST_ALLOCATIONS"))
         return 0;
     start_squid();
+    start_squid_with_digest();
     start_tinyproxy();
     start_dante();
     return 0;
@@ -474,7 +497,9 @@ static int session_by(aiohttp_client_session *session, int plain, int tls)
     return r;
 }
 
-static int by_session(struct targets *targets)
+typedef int talks(aiohttp_client_session *session, int plain, int tls);
+
+static int with_session(struct targets *targets, int proxy_digest, talks *talk)
 {
     aiohttp_client_session *session = NULL;
     aiohttp_connector *connector = NULL;
@@ -483,17 +508,23 @@ static int by_session(struct targets *targets)
     if (r >= 0)
         r = asyncio_start_server(answer_http, "127.0.0.1", 0, &tls, .ssl = targets->server);
     if (r >= 0)
-        r = aiohttp_tcp_connector_new(&connector, .ssl = targets->client);
+        r = aiohttp_tcp_connector_new(&connector, .ssl = targets->client,
+                                      .proxy_digest = proxy_digest);
     if (r >= 0)
         r = aiohttp_client_session_new(&session, .connector = connector);
     aiohttp_connector_unref(connector);
     if (r >= 0)
-        r = session_by(session, asyncio_server_port(plain), asyncio_server_port(tls));
+        r = talk(session, asyncio_server_port(plain), asyncio_server_port(tls));
     int closed = session ? aiohttp_client_session_close(session) : 0;
     aiohttp_client_session_unref(session);
     int ended = plain ? end_server(plain) : 0;
     int tls_ended = tls ? end_server(tls) : 0;
     return r < 0 ? r : closed < 0 ? closed : ended < 0 ? ended : tls_ended;
+}
+
+static int by_session(struct targets *targets)
+{
+    return with_session(targets, 0, session_by);
 }
 
 static void a_session(void **state)
@@ -502,10 +533,49 @@ static void a_session(void **state)
     through(running[SQUID] ? SQUID : running[TINYPROXY] ? TINYPROXY : DANTE, by_session);
 }
 
+/* More requests than a nonce is good for, and then a password that is wrong. */
+static int digest_by(aiohttp_client_session *session, int plain, int tls)
+{
+    aiohttp_client_response *response;
+    char urls[2][64], me[64], wrong[64];
+    snprintf(urls[0], sizeof urls[0], "http://127.0.0.1:%d/", plain);
+    snprintf(urls[1], sizeof urls[1], "https://localhost:%d/", tls);
+    snprintf(me, sizeof me, "http://me:secret@127.0.0.1:%d", ports[DIGEST]);
+    snprintf(wrong, sizeof wrong, "http://me:wrong@127.0.0.1:%d", ports[DIGEST]);
+    for (int i = 0; i < 16; i++) {
+        int r = get(session, urls[i / 2 % 2], me);
+        if (r < 0)
+            print_error("request %d\n", i);
+        if (r < 0)
+            return r;
+    }
+    int r = aiohttp_client_session_get(session, urls[0], &response, .proxy = wrong);
+    if (r < 0)
+        return r;
+    CHECK_IS(aiohttp_client_response_status(response), 407);
+    aiohttp_client_response_unref(response);
+    snprintf(urls[1], sizeof urls[1], "https://127.0.0.1:%d/", tls); /* no tunnel is there yet */
+    CHECK_IS(get(session, urls[1], wrong), -AIOHTTP_PROXY);
+    return 0;
+}
+
+static int with_digest(struct targets *targets)
+{
+    int r = with_session(targets, 0, digest_by);
+    return r < 0 ? r : with_session(targets, 1, digest_by);
+}
+
+static void squid_with_digest(void **state)
+{
+    (void)state;
+    through(DIGEST, with_digest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(squid),
+        cmocka_unit_test(squid_with_digest),
         cmocka_unit_test(tinyproxy),
         cmocka_unit_test(dante),
         cmocka_unit_test(a_session),
