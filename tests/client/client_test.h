@@ -108,3 +108,30 @@ static inline int session_end(aiohttp_client_session *session, int result)
     aiohttp_client_session_unref(session);
     return result < 0 ? result : r;
 }
+
+/* --- requests of which only the status counts --- */
+
+/* A GET, or with a text a POST; `proxy` NULL: none. The status, or an error. */
+static inline int ask_status(aiohttp_client_session *session, const char *url, const char *proxy,
+                             const char *text)
+{
+    aiohttp_client_response *response;
+    int r = text ? aiohttp_client_session_post(session, url, &response, .proxy = proxy,
+                                               .text = text)
+                 : aiohttp_client_session_get(session, url, &response, .proxy = proxy);
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_status(response);
+    int released = aiohttp_client_response_release(response);
+    aiohttp_client_response_unref(response);
+    return released < 0 ? released : r;
+}
+
+/* Inside programs. */
+#define ASK(session, url, proxy, text, expected)                                                   \
+    do {                                                                                           \
+        int asked_ = ask_status(session, url, proxy, text);                                        \
+        if (asked_ == -ENOMEM)                                                                     \
+            return asked_;                                                                         \
+        CHECK_IS(asked_, expected);                                                                \
+    } while (0)

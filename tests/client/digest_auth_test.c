@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Digest authentication with a server that knows one user, and one that lies in wait elsewhere. */
-#include "client/client_test.h"
-
-#include "../aiohttp/base/hash.h"
+#include "client/digests.h"
 
 #include <aiohttp/digest_auth.h>
 #include <asyncio/alloc.h>
@@ -14,41 +12,10 @@ static struct {
     char field[1024];    /* the last Authorization */
 } guard;
 
-/* The text of a parameter. */
-static const char *parameter(const char *field, const char *name)
-{
-    static char text[4][256];
-    static unsigned turn;
-    char *out = text[turn++ % 4];
-    const char *at = strstr(field, name);
-    out[0] = '\0';
-    if (at)
-        snprintf(out, sizeof text[0], "%.*s", (int)strcspn(at + strlen(name), "\","),
-                 at + strlen(name));
-    return out;
-}
-
-static void hash_of(const char *text, char out[65])
-{
-    unsigned char hash[HASH_MOST];
-    struct span span = span_of(text);
-    int size = aiohttp__hash(HASH_SHA256, &span, 1, hash);
-    aiohttp__hex(out, hash, size > 0 ? (size_t)size : 0);
-    out[size > 0 ? 2 * size : 0] = '\0';
-}
-
 static bool is_right(aiohttp_web_request *request, const char *field)
 {
-    char one[65], two[65], text[1024], response[65];
-    hash_of("me:the realm:secret", one);
-    snprintf(text, sizeof text, "%s:%s", aiohttp_web_request_method(request),
-             parameter(field, "uri=\""));
-    hash_of(text, two);
-    snprintf(text, sizeof text, "%s:%s:%s:%s:auth:%s", one, parameter(field, " nonce=\""),
-             parameter(field, "nc="), parameter(field, "cnonce=\""), two);
-    hash_of(text, response);
-    return strcmp(response, parameter(field, "response=\"")) == 0 &&
-           strcmp(aiohttp_web_request_path_qs(request), parameter(field, "uri=\"")) == 0;
+    return digest_is_right(field, "me:the realm:secret", aiohttp_web_request_method(request),
+                           aiohttp_web_request_path_qs(request));
 }
 
 static int guarded(aiohttp_web_request *request, void *data)
@@ -65,7 +32,8 @@ static int guarded(aiohttp_web_request *request, void *data)
     guard.answered += field != NULL;
     if (field)
         snprintf(guard.field, sizeof guard.field, "%s", field);
-    if (field && is_right(request, field) && strcmp(parameter(field, " nonce=\""), nonce) == 0)
+    if (field && is_right(request, field) &&
+        strcmp(digest_parameter(field, " nonce=\""), nonce) == 0)
         return aiohttp_web_respond(request, "come in");
     snprintf(challenge, sizeof challenge,
              "Digest realm=\"the realm\", nonce=\"%s\", qop=\"auth\", algorithm=SHA-256%s", nonce,
@@ -73,27 +41,6 @@ static int guarded(aiohttp_web_request *request, void *data)
     const char *const who[] = { "WWW-Authenticate", challenge, NULL };
     return aiohttp_web_respond(request, "who are you?", .status = 401, .headers = who);
 }
-
-/* Asks, and gives the status. */
-static int ask(aiohttp_client_session *session, const char *url)
-{
-    aiohttp_client_response *response;
-    int r = aiohttp_client_session_get(session, url, &response);
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_status(response);
-    int released = aiohttp_client_response_release(response);
-    aiohttp_client_response_unref(response);
-    return released < 0 ? released : r;
-}
-
-#define ASK(session, url, expected)                                                                \
-    do {                                                                                           \
-        int asked_ = ask(session, url);                                                            \
-        if (asked_ < 0)                                                                            \
-            return asked_;                                                                         \
-        CHECK_IS(asked_, expected);                                                                \
-    } while (0)
 
 static int session_of(aiohttp_digest_auth_middleware *middleware,
                       aiohttp_client_session **ret_session)
@@ -104,22 +51,22 @@ static int session_of(aiohttp_digest_auth_middleware *middleware,
 
 static int comes_in(struct both *both)
 {
-    ASK(both->session, at(both, "/a?b=c"), 200);
+    ASK(both->session, at(both, "/a?b=c"), NULL, NULL, 200);
     CHECK_IS(guard.asked, 1);
     CHECK_IS(guard.answered, 1);
     /* the next one knows before it is asked */
-    ASK(both->session, at(both, "/b"), 200);
+    ASK(both->session, at(both, "/b"), NULL, NULL, 200);
     CHECK_IS(guard.asked, 1);
     CHECK_IS(guard.answered, 2);
     CHECK(strstr(guard.field, "nc=00000002"));
     /* an old nonce: whether the server says that it is, or not */
     guard.nonce++;
-    ASK(both->session, at(both, "/c"), 200);
+    ASK(both->session, at(both, "/c"), NULL, NULL, 200);
     CHECK_IS(guard.answered, 4);
     CHECK(strstr(guard.field, "nc=00000001"));
     guard.is_stale = true;
     guard.nonce++;
-    ASK(both->session, at(both, "/c"), 200);
+    ASK(both->session, at(both, "/c"), NULL, NULL, 200);
     CHECK_IS(guard.answered, 6);
     CHECK_IS(guard.asked, 1);
     return 0;
@@ -158,7 +105,7 @@ static void who_is_known_comes_in(void **state)
 
 static int stays_out(struct both *both)
 {
-    ASK(both->session, at(both, "/a"), 401);
+    ASK(both->session, at(both, "/a"), NULL, NULL, 401);
     CHECK_IS(guard.asked, 1);
     CHECK_IS(guard.answered, 1); /* once, and not for ever */
     return 0;
@@ -178,8 +125,8 @@ static void who_is_not_stays_out(void **state)
 
 static int asks_each_time(struct both *both)
 {
-    ASK(both->session, at(both, "/a"), 200);
-    ASK(both->session, at(both, "/b"), 200);
+    ASK(both->session, at(both, "/a"), NULL, NULL, 200);
+    ASK(both->session, at(both, "/b"), NULL, NULL, 200);
     CHECK_IS(guard.asked, 2);
     CHECK_IS(guard.answered, 2);
     return 0;
@@ -202,14 +149,14 @@ static int leaves(struct both *both)
 {
     char url[256];
     int answered;
-    ASK(both->session, at(both, "/a"), 200);
+    ASK(both->session, at(both, "/a"), NULL, NULL, 200);
     answered = guard.answered;
     /* the same server by its other name is another origin */
     snprintf(url, sizeof url, "/away?to=http://localhost:%d/b", both->live.port);
-    ASK(both->session, at(both, url), 401);
+    ASK(both->session, at(both, url), NULL, NULL, 401);
     CHECK_IS(guard.answered, answered);
     snprintf(url, sizeof url, "http://localhost:%d/b", both->live.port);
-    ASK(both->session, url, 401);
+    ASK(both->session, url, NULL, NULL, 401);
     CHECK_IS(guard.answered, answered);
     return 0;
 }

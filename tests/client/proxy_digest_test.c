@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A proxy that asks for Digest: plain requests and tunnels are answered, and once it is known what
  * it wants nothing else is sent; with `.proxy_digest` the password never is. */
-#include "client/client_test.h"
-
-#include "../aiohttp/base/hash.h"
+#include "client/digests.h"
 
 static struct {
     asyncio_server *server;
@@ -13,42 +11,12 @@ static struct {
     char head[8192], body[64];
 } proxy;
 
-static const char *parameter(const char *field, const char *name)
-{
-    static char text[8][512];
-    static unsigned turn;
-    char *out = text[turn++ % 8];
-    const char *at = strstr(field, name);
-    out[0] = '\0';
-    if (at)
-        snprintf(out, sizeof text[0], "%.*s", (int)strcspn(at + strlen(name), "\","),
-                 at + strlen(name));
-    return out;
-}
-
-static void hash_of(const char *text, char out[65])
-{
-    unsigned char hash[HASH_MOST];
-    struct span span = span_of(text);
-    int size = aiohttp__hash(HASH_SHA256, &span, 1, hash);
-    aiohttp__hex(out, hash, size > 0 ? (size_t)size : 0);
-    out[size > 0 ? 2 * size : 0] = '\0';
-}
-
 /* Whether the field answers for what the request line asks. */
 static bool is_right(const char *head, const char *field)
 {
-    char one[65], two[65], text[1024], response[65], method[16], target[256];
-    if (sscanf(head, "%15s %255s", method, target) != 2 ||
-        strcmp(parameter(field, "uri=\""), target) != 0)
-        return false;
-    hash_of("me:the proxy:secret", one);
-    snprintf(text, sizeof text, "%s:%s", method, target);
-    hash_of(text, two);
-    snprintf(text, sizeof text, "%s:%s:%s:%s:auth:%s", one, parameter(field, " nonce=\""),
-             parameter(field, "nc="), parameter(field, "cnonce=\""), two);
-    hash_of(text, response);
-    return strcmp(response, parameter(field, "response=\"")) == 0;
+    char method[16], target[256];
+    return sscanf(head, "%15s %255s", method, target) == 2 &&
+           digest_is_right(field, "me:the proxy:secret", method, target);
 }
 
 static const char *tunnel(const char *head)
@@ -83,7 +51,7 @@ static int answer(asyncio_stream *stream, const char *head)
     snprintf(nonce, sizeof nonce, "n%d", proxy.nonce);
     bool is_digest = field && strncmp(field + 23, "Digest ", 7) == 0;
     bool is_basic = field && strncmp(field + 23, "Basic ", 6) == 0;
-    bool is_stale = is_digest && strcmp(parameter(field, " nonce=\""), nonce) != 0;
+    bool is_stale = is_digest && strcmp(digest_parameter(field, " nonce=\""), nonce) != 0;
     proxy.basic += is_basic;
     if (proxy.never || (proxy.wants_basic ? !is_basic
                                           : !is_digest || is_stale || !is_right(head, field))) {
@@ -122,27 +90,6 @@ static const char *with_user(const char *user)
     snprintf(text, sizeof text, "http://%s@127.0.0.1:%d", user, asyncio_server_port(proxy.server));
     return text;
 }
-
-static int ask(aiohttp_client_session *session, const char *url, const char *by, const char *body)
-{
-    aiohttp_client_response *response;
-    int r = body ? aiohttp_client_session_post(session, url, &response, .proxy = by, .text = body)
-                 : aiohttp_client_session_get(session, url, &response, .proxy = by);
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_status(response);
-    int released = aiohttp_client_response_release(response);
-    aiohttp_client_response_unref(response);
-    return released < 0 ? released : r;
-}
-
-#define ASK(session, url, by, body, expected)                                                      \
-    do {                                                                                           \
-        int asked_ = ask(session, url, by, body);                                                  \
-        if (asked_ == -ENOMEM)                                                                     \
-            return asked_;                                                                         \
-        CHECK_IS(asked_, expected);                                                                \
-    } while (0)
 
 static struct {
     int (*talk)(aiohttp_client_session *session);
@@ -277,14 +224,14 @@ static void is_refused_it(void **state)
 static int tunnel_talk(aiohttp_client_session *session)
 {
     const char *me = with_user("me:secret");
-    int r = ask(session, "https://target.invalid:444/", me, NULL);
+    int r = ask_status(session, "https://target.invalid:444/", me, NULL);
     if (r == -ENOMEM)
         return r;
     CHECK(r < 0 && r != -AIOHTTP_PROXY);
     CHECK_BEGINS(proxy.head, "CONNECT target.invalid:444 HTTP/1.1\r\n");
     CHECK_IS(proxy.asked, 1);
     CHECK_IS(proxy.right, 1);
-    r = ask(session, "https://[::1]/", me, NULL);
+    r = ask_status(session, "https://[::1]/", me, NULL);
     if (r == -ENOMEM)
         return r;
     CHECK(r < 0 && r != -AIOHTTP_PROXY);

@@ -48,6 +48,19 @@ static int redirect_start(struct both *both)
     return r < 0 ? r : aiohttp_client_session_new(&both->session);
 }
 
+/* The end of a request: what the server told has to be this. */
+static int tells(int r, aiohttp_client_response **response, const char *expected)
+{
+    const char *text;
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_text(*response, &text);
+    if (r >= 0)
+        CHECK_TEXT(text, expected);
+    aiohttp_client_response_unref(*response);
+    return r;
+}
+
 struct hop {
     const char *method, *path;
     int status;
@@ -58,7 +71,6 @@ struct hop {
 static int follow(struct both *both, const struct hop *hop)
 {
     aiohttp_client_response *response;
-    const char *text;
     bool has_body = strcmp(hop->method, "POST") == 0 || strcmp(hop->method, "PUT") == 0;
     int r = aiohttp_client_session_request(both->session, hop->method, at(both, hop->path),
                                            &response, .text = has_body ? "hi" : NULL);
@@ -68,11 +80,7 @@ static int follow(struct both *both, const struct hop *hop)
         print_error("%s %s: ", hop->method, hop->path);
     CHECK_IS(aiohttp_client_response_status(response), hop->status);
     CHECK_IS((int)aiohttp_client_response_history_count(response), (int)hop->hops);
-    r = aiohttp_client_response_text(response, &text);
-    if (r >= 0)
-        CHECK_TEXT(text, hop->text);
-    aiohttp_client_response_unref(response);
-    return r;
+    return tells(r, &response, hop->text);
 }
 
 static int rules(void *data)
@@ -160,51 +168,27 @@ static int fields_on(struct both *both)
     static const char *const fields[] = { "Authorization", "secret", "Authorization", "again",
                                           "Cookie", "c=1", NULL };
     aiohttp_client_response *response;
-    const char *text;
     int r = aiohttp_client_session_get(both->session, at(both, "/302//x"), &response,
                                        .fields = fields);
+    r = tells(r, &response, "GET /x auth=again cookie=c=1 body=");
     if (r < 0)
         return r;
-    r = aiohttp_client_response_text(response, &text);
-    if (r < 0)
-        return r;
-    CHECK_TEXT(text, "GET /x auth=again cookie=c=1 body=");
-    aiohttp_client_response_unref(response);
     r = aiohttp_client_session_get(both->session, at(both, "/away/x"), &response, .fields = fields);
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_text(response, &text);
-    if (r < 0)
-        return r;
-    CHECK_TEXT(text, "GET /x auth=- cookie=- body=");
-    aiohttp_client_response_unref(response);
-    return 0;
+    return tells(r, &response, "GET /x auth=- cookie=- body=");
 }
 
 static int options_on(struct both *both)
 {
     static const char *const cookies[] = { "d", "2", NULL };
     aiohttp_client_response *response;
-    const char *text;
     int r = aiohttp_client_session_get(both->session, at(both, "/302//x"), &response,
                                        .cookies = cookies, .authorization = "secret");
+    r = tells(r, &response, "GET /x auth=secret cookie=d=2 body=");
     if (r < 0)
         return r;
-    r = aiohttp_client_response_text(response, &text);
-    if (r < 0)
-        return r;
-    CHECK_TEXT(text, "GET /x auth=secret cookie=d=2 body=");
-    aiohttp_client_response_unref(response);
     r = aiohttp_client_session_get(both->session, at(both, "/away/x"), &response,
                                    .cookies = cookies, .authorization = "secret");
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_text(response, &text);
-    if (r < 0)
-        return r;
-    CHECK_TEXT(text, "GET /x auth=- cookie=- body=");
-    aiohttp_client_response_unref(response);
-    return 0;
+    return tells(r, &response, "GET /x auth=- cookie=- body=");
 }
 
 static int secret_fields(void *data)

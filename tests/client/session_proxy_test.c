@@ -5,26 +5,6 @@
 
 #include <stdlib.h>
 
-static int ask(aiohttp_client_session *session, const char *url, const char *proxy)
-{
-    aiohttp_client_response *response;
-    int r = aiohttp_client_session_get(session, url, &response, .proxy = proxy);
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_status(response);
-    int released = aiohttp_client_response_release(response);
-    aiohttp_client_response_unref(response);
-    return released < 0 ? released : r;
-}
-
-#define ASK(session, url, proxy, expected)                                                         \
-    do {                                                                                           \
-        int asked_ = ask(session, url, proxy);                                                     \
-        if (asked_ == -ENOMEM)                                                                     \
-            return asked_;                                                                         \
-        CHECK_IS(asked_, expected);                                                                \
-    } while (0)
-
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /* The played proxy's URL, with a user. */
@@ -37,19 +17,19 @@ static const char *with_user(const struct raw *raw)
 
 static int plain_through(aiohttp_client_session *session, struct raw *raw)
 {
-    ASK(session, "http://target.invalid/x?y", raw_url(raw, ""), 200);
+    ASK(session, "http://target.invalid/x?y", raw_url(raw, ""), NULL, 200);
     CHECK_BEGINS(raw->request, "GET http://target.invalid/x?y HTTP/1.1\r\n");
     CHECK_HAS(raw->request, "\r\nHost: target.invalid\r\n");
     CHECK(!strstr(raw->request, "Authorization"));
-    ASK(session, "http://target.invalid:81/", with_user(raw), 200);
+    ASK(session, "http://target.invalid:81/", with_user(raw), NULL, 200);
     CHECK_BEGINS(raw->request, "GET http://target.invalid:81/ HTTP/1.1\r\n");
     CHECK_HAS(raw->request, "\r\nProxy-Authorization: Basic bWU6cHc=\r\n");
     /* the user of the target is another one, and in no target */
-    ASK(session, "http://you:secret@target.invalid/", with_user(raw), 200);
+    ASK(session, "http://you:secret@target.invalid/", with_user(raw), NULL, 200);
     CHECK_BEGINS(raw->request, "GET http://target.invalid/ HTTP/1.1\r\n");
     CHECK_HAS(raw->request, "\r\nAuthorization: Basic eW91OnNlY3JldA==\r\n");
     CHECK_HAS(raw->request, "\r\nProxy-Authorization: Basic bWU6cHc=\r\n");
-    ASK(session, "http://target.invalid/", "ftp://127.0.0.1/", -EINVAL);
+    ASK(session, "http://target.invalid/", "ftp://127.0.0.1/", NULL, -EINVAL);
     return 0;
 }
 
@@ -80,7 +60,7 @@ static void http_is_asked_of_the_proxy(void **state)
 
 static int tunnel_through(aiohttp_client_session *session, struct raw *raw)
 {
-    ASK(session, "https://you:secret@target.invalid/x", with_user(raw), -AIOHTTP_PROXY);
+    ASK(session, "https://you:secret@target.invalid/x", with_user(raw), NULL, -AIOHTTP_PROXY);
     CHECK_BEGINS(raw->request, "CONNECT target.invalid:443 HTTP/1.1\r\n");
     CHECK_HAS(raw->request, "\r\nProxy-Authorization: Basic bWU6cHc=\r\n");
     CHECK(!strstr(raw->request, "eW91OnNlY3JldA=="));
@@ -113,7 +93,7 @@ static int leaves_the_proxy(aiohttp_client_session *session, struct raw *proxy)
     proxy->answer = moved;
     setenv("http_proxy", with_user(proxy), 1);
     setenv("no_proxy", "127.0.0.1", 1);
-    r = ask(session, "http://target.invalid/", NULL);
+    r = ask_status(session, "http://target.invalid/", NULL, NULL);
     unsetenv("http_proxy");
     unsetenv("no_proxy");
     if (r == 200) {
@@ -163,12 +143,12 @@ static int ask_socks(aiohttp_client_session *session, struct socks *socks)
     char proxy[64];
     int port = asyncio_server_port(socks->server);
     snprintf(proxy, sizeof proxy, "socks5h://127.0.0.1:%d", port);
-    ASK(session, "http://known.test:80/", proxy, -AIOHTTP_SOCKS_NOT_ALLOWED);
+    ASK(session, "http://known.test:80/", proxy, NULL, -AIOHTTP_SOCKS_NOT_ALLOWED);
     CHECK(memcmp(socks->asked, "\5\1\0\3\x0aknown.test\0\x50", 17) == 0);
     snprintf(proxy, sizeof proxy, "socks5://127.0.0.1:%d", port);
-    ASK(session, "http://known.test:80/", proxy, -AIOHTTP_SOCKS_NOT_ALLOWED);
+    ASK(session, "http://known.test:80/", proxy, NULL, -AIOHTTP_SOCKS_NOT_ALLOWED);
     CHECK(memcmp(socks->asked, "\5\1\0\1\xc0\0\2\7\0\x50", 10) == 0);
-    ASK(session, "http://unknown.test:80/", proxy, -ASYNCIO_RESOLVE);
+    ASK(session, "http://unknown.test:80/", proxy, NULL, -ASYNCIO_RESOLVE);
     return 0;
 }
 
