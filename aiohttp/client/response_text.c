@@ -2,16 +2,16 @@
 /* What a response means: type, charset, text, JSON, cookies, links, status. */
 #include "client/session.h"
 
+#include "message/charset.h"
+#include "wire/ascii.h"
 #include "wire/cookie.h"
 #include "wire/fields.h"
 #include "wire/media.h"
-#include "wire/utf8.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/json.h>
 #include <asyncio/alloc.h>
 #include <errno.h>
-#include <iconv.h>
 
 static aiohttp_client_response *changed(const aiohttp_client_response *response)
 {
@@ -60,12 +60,11 @@ const char *aiohttp_client_response_get_encoding(const aiohttp_client_response *
     const char *fallback = response->session->fallback_charset;
     if (!fallback)
         fallback = "utf-8";
-    if (!charset || strlen(charset) > 64)
+    struct charset_decoder decoder;
+    const struct charset *known = charset ? aiohttp__charset_find(span_of(charset)) : NULL;
+    if (!known || aiohttp__charset_begin(&decoder, known) < 0)
         return fallback;
-    iconv_t known = iconv_open("UTF-8", charset);
-    if (known == (iconv_t)-1) /* NOLINT: it is how iconv says so */
-        return fallback;
-    iconv_close(known);
+    aiohttp__charset_end(&decoder);
     return charset;
 }
 
@@ -89,51 +88,6 @@ void aiohttp__texts_free(struct text *first)
     }
 }
 
-static bool is_utf8(struct span text)
-{
-    while (text.size) {
-        uint64_t eight;
-        if (text.size >= 8 && (memcpy(&eight, text.data, 8), !(eight & 0x8080808080808080u))) {
-            text = (struct span){ text.data + 8, text.size - 8 };
-            continue;
-        }
-        size_t bad, size = utf8_next(text, &bad);
-        if (!size)
-            return false;
-        text = (struct span){ text.data + size, text.size - size };
-    }
-    return true;
-}
-
-static const char replacement[] = "\xef\xbf\xbd";
-
-static int convert(iconv_t from, struct span body, bool is_replaced, struct bytes *out)
-{
-    char *in = (char *)(uintptr_t)body.data;
-    size_t left = body.size;
-    bool is_flushed = false;
-    while (left || !is_flushed) {
-        char piece[1024], *at = piece;
-        size_t room = sizeof piece;
-        is_flushed = left == 0;
-        size_t r = is_flushed ? iconv(from, NULL, NULL, &at, &room)
-                              : iconv(from, &in, &left, &at, &room);
-        aiohttp__bytes_append(out, piece, (size_t)(at - piece));
-        if (out->error)
-            return out->error;
-        if (r != (size_t)-1 || errno == E2BIG)
-            continue;
-        if (!is_replaced)
-            return -EILSEQ;
-        bytes_text(out, replacement);
-        if (errno == EINVAL || left == 0) /* it ends within a character */
-            break;
-        in++;
-        left--;
-    }
-    return out->error;
-}
-
 static bool is_utf8_name(const char *encoding)
 {
     struct span name = span_of(encoding);
@@ -153,21 +107,26 @@ static int decode(aiohttp_client_response *response, const char *encoding, bool 
                   struct text **ret_text)
 {
     struct span body = { response->body.data, response->body.size - 1 };
-    iconv_t from = iconv_open("UTF-8", encoding);
-    if (from == (iconv_t)-1) /* NOLINT: it is how iconv says so */
-        return asyncio_raise(-EINVAL, "there is no encoding \"%s\"", encoding);
+    struct charset own = { encoding, 1, "" }; /* of the program: a peer's are in the table */
+    struct charset_decoder decoder = { NULL, NULL };
+    const struct charset *charset = aiohttp__charset_find(span_of(encoding));
+    if (!charset && aiohttp__charset_is_name(span_of(encoding)))
+        charset = &own;
+    int r = charset ? aiohttp__charset_begin(&decoder, charset) : -EINVAL;
+    if (r < 0)
+        return r == -EINVAL ? asyncio_raise(r, "there is no encoding \"%s\"", encoding) : r;
     size_t size = strlen(encoding) + 1;
     struct text *text = asyncio_mem_malloc(sizeof *text + size);
     if (!text) {
-        iconv_close(from);
+        aiohttp__charset_end(&decoder);
         return -ENOMEM;
     }
     *text = (struct text){ .is_replaced = is_replaced,
                            .bytes = bytes_up_to(body.size < SIZE_MAX / 8 ? body.size * 4 + 16
                                                                          : SIZE_MAX) };
     memcpy(text->encoding, encoding, size);
-    int r = convert(from, body, is_replaced, &text->bytes);
-    iconv_close(from);
+    r = aiohttp__charset_decode(&decoder, body, is_replaced, &text->bytes);
+    aiohttp__charset_end(&decoder);
     bytes_put(&text->bytes, '\0');
     if (r >= 0)
         r = text->bytes.error;
@@ -191,7 +150,7 @@ int(aiohttp_client_response_text)(aiohttp_client_response *response, const char 
         return r;
     if (!encoding)
         encoding = aiohttp_client_response_get_encoding(response);
-    if (!is_utf8_name(encoding) || !is_utf8((struct span){ body, size })) {
+    if (!is_utf8_name(encoding) || !aiohttp__is_utf8((struct span){ body, size })) {
         struct text *text = find_text(response, encoding, is_replaced);
         if (!text && (r = decode(response, encoding, is_replaced, &text)) < 0)
             return r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a request: in pieces, or as a whole. */
+#include "message/charset.h"
 #include "message/coding.h"
 #include "web/compress.h"
 #include "web/websocket.h"
-#include "wire/utf8.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/limits.h>
@@ -179,48 +179,44 @@ int aiohttp_web_request_read(aiohttp_web_request *request, const char **ret_data
     return 0;
 }
 
-/* Well-formed UTF-8 without NUL. */
-static bool is_utf8(struct span text)
+static bool has_nul(struct span text)
 {
-    while (text.size > 0) {
-        size_t bad, size = *text.data ? utf8_next(text, &bad) : 0;
-        if (size == 0)
-            return false;
-        text = (struct span){ text.data + size, text.size - size };
-    }
-    return true;
+    return text.size && memchr(text.data, '\0', text.size);
 }
 
-/* ISO-8859-1 is what comes first in Unicode. */
-static int from_latin(struct arena *arena, struct span text, struct span *ret_text)
+static int to_utf8(struct arena *arena, const struct charset *charset, struct span text,
+                   struct span *ret_text)
 {
-    size_t size = 0;
-    char *out = aiohttp__arena_alloc(arena, text.size * 2 + 1);
-    if (!out)
-        return -ENOMEM;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == 0)
-            return -(AIOHTTP_HTTP + 400);
-        if (c >= 0x80)
-            out[size++] = (char)(0xc0 | c >> 6);
-        out[size++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
-    }
-    out[size] = '\0';
-    *ret_text = (struct span){ out, size };
-    return 0;
+    struct charset_decoder decoder;
+    struct bytes out = bytes_up_to(text.size < SIZE_MAX / 8 ? text.size * 4 : SIZE_MAX);
+    int r = aiohttp__charset_begin(&decoder, charset);
+    if (r < 0)
+        return r == -EINVAL ? -(AIOHTTP_HTTP + 415) : r;
+    r = aiohttp__charset_decode(&decoder, text, false, &out);
+    aiohttp__charset_end(&decoder);
+    struct span made = bytes_since(&out, 0);
+    if (r == -EILSEQ || (r >= 0 && has_nul(made)))
+        r = -(AIOHTTP_HTTP + 400);
+    if (r >= 0 && !(made.data = aiohttp__arena_text(arena, made)))
+        r = -ENOMEM;
+    aiohttp__bytes_fini(&out);
+    if (r >= 0)
+        *ret_text = made;
+    return r;
 }
 
-int aiohttp__web_text(struct arena *arena, struct span charset, struct span text,
+int aiohttp__web_text(struct arena *arena, struct span label, struct span text,
                       struct span *ret_text)
 {
-    if (span_is_case(charset, SPAN("iso-8859-1")) || span_is_case(charset, SPAN("latin-1")))
-        return from_latin(arena, text, ret_text);
-    if (!span_is_case(charset, SPAN("utf-8")) && !span_is_case(charset, SPAN("utf8")) &&
-        !span_is_case(charset, SPAN("us-ascii")))
-        return -(AIOHTTP_HTTP + 415);
+    if (!span_is_case(label, SPAN("utf-8"))) {
+        const struct charset *charset = aiohttp__charset_find(label);
+        if (!charset)
+            return -(AIOHTTP_HTTP + 415);
+        if (!aiohttp__charset_is_utf8(charset))
+            return to_utf8(arena, charset, text, ret_text);
+    }
     *ret_text = text;
-    return is_utf8(text) ? 0 : -(AIOHTTP_HTTP + 400);
+    return has_nul(text) || !aiohttp__is_utf8(text) ? -(AIOHTTP_HTTP + 400) : 0;
 }
 
 int aiohttp_web_request_text(aiohttp_web_request *request, const char **ret_text)

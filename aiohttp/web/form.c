@@ -8,10 +8,12 @@
  *            and nothing is left behind whatever happens. upload.c has what touches the disk. */
 #include "web/upload.h"
 
+#include "message/charset.h"
 #include "message/multi_dict.h"
 #include "message/multipart_reader.h"
 #include "wire/media.h"
 #include "wire/query.h"
+#include "wire/quote.h"
 
 #include <aiohttp/error.h>
 #include <asyncio/alloc.h>
@@ -117,13 +119,48 @@ int aiohttp_web_request_multipart(aiohttp_web_request *request,
 
 /* --- urlencoded --- */
 
+/* Appends a name or value. What is malformed is U+FFFD, as it is in UTF-8. */
+static int decode(struct charset_decoder *decoder, struct bytes *raw, struct span text,
+                  struct bytes *out)
+{
+    raw->size = 0;
+    aiohttp__unquote_bytes(raw, text);
+    struct span plain = bytes_since(raw, 0);
+    int r = raw->error ? raw->error : aiohttp__charset_decode(decoder, plain, true, out);
+    return r >= 0 && memchr(plain.data, '\0', plain.size) ? -(AIOHTTP_HTTP + 400) : r;
+}
+
+static int add_fields(struct web_form *form, const struct charset *charset, struct span body)
+{
+    struct bytes raw = bytes_up_to(body.size), text = bytes_up_to(body.size * 4);
+    struct charset_decoder decoder;
+    struct span name, value;
+    int r = aiohttp__charset_begin(&decoder, charset);
+    if (r < 0)
+        return r == -EINVAL ? -(AIOHTTP_HTTP + 415) : r;
+    for (size_t at = 0; r >= 0 && aiohttp__query_next(body, &at, &name, &value);) {
+        text.size = 0;
+        r = decode(&decoder, &raw, name, &text);
+        size_t cut_at = text.size;
+        if (r >= 0)
+            r = decode(&decoder, &raw, value, &text);
+        if (r >= 0)
+            r = aiohttp__multi_dict_add(form->fields, (struct span){ text.data, cut_at },
+                                        bytes_since(&text, cut_at));
+    }
+    aiohttp__charset_end(&decoder);
+    aiohttp__bytes_fini(&raw);
+    aiohttp__bytes_fini(&text);
+    return r;
+}
+
 static int read_urlencoded(struct web_form *form)
 {
     aiohttp_web_request *request = form->request;
     struct span body, name, value;
-    const char *charset = aiohttp_web_request_charset(request);
-    if (charset && !span_is_case(span_of(charset), SPAN("utf-8")) &&
-        !span_is_case(span_of(charset), SPAN("us-ascii")))
+    const char *label = aiohttp_web_request_charset(request);
+    const struct charset *charset = aiohttp__charset_find(span_of(label ? label : "utf-8"));
+    if (!charset || charset->unit > 1) /* & and = are bytes */
         return -(AIOHTTP_HTTP + 415);
     int r = aiohttp_web_request_read(request, &body.data, &body.size);
     if (r < 0)
@@ -132,7 +169,9 @@ static int read_urlencoded(struct web_form *form)
     for (size_t position = 0; aiohttp__query_next(body, &position, &name, &value);)
         if (count++ == request->exchange->limits->parts)
             return asyncio_raise(-(AIOHTTP_HTTP + 400), "the form has too many fields");
-    return aiohttp__multi_dict_add_query(form->fields, body);
+    return aiohttp__charset_is_utf8(charset)
+               ? aiohttp__multi_dict_add_query(form->fields, body)
+               : add_fields(form, charset, body);
 }
 
 /* --- multipart --- */

@@ -97,8 +97,8 @@ aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t 
 void aiohttp__web_form_end(struct web_form *form);
 
 /* content.c: text in a charset, as UTF-8 without NUL: *ret_text is `text`, or a copy in the arena.
- * 0; -(AIOHTTP_HTTP + 400) for what is none, + 415 for another charset; -ENOMEM. */
-int aiohttp__web_text(struct arena *arena, struct span charset, struct span text,
+ * 0; -(AIOHTTP_HTTP + 400) for what is none, + 415 for a charset that is not known; -ENOMEM. */
+int aiohttp__web_text(struct arena *arena, struct span label, struct span text,
                       struct span *ret_text);
 
 /* Gives back what is not in the arena. */

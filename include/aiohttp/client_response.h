@@ -81,7 +81,10 @@ AIOHTTP_API int64_t
 aiohttp_client_response_content_length(const aiohttp_client_response *response);
 
 /* The charset that text decodes by: the charset of Content-Type where it is known, else the
- * session's `.fallback_charset`, "utf-8". Python's get_encoding. Lent. */
+ * session's `.fallback_charset`, "utf-8". Python's get_encoding. Lent. Known are the labels of
+ * WHATWG's Encoding standard and Python's names of them (koi8-r, windows-1252, shift_jis, gbk,
+ * utf-16, ...), as Python has them: iso-8859-1 is not windows-1252; shift_jis is windows-31j.
+ * Neither utf-7 nor what else hides ASCII, nor names of iconv's own. */
 AIOHTTP_API const char *
 aiohttp_client_response_get_encoding(const aiohttp_client_response *response);
 
@@ -141,7 +144,8 @@ aiohttp_client_response_read(aiohttp_client_response *response, const char **ret
 
 typedef struct aiohttp_client_text_options {
     size_t size ASYNCIO__DEFAULT(sizeof(aiohttp_client_text_options));
-    const char *encoding ASYNCIO__0; /* NULL: aiohttp_client_response_get_encoding */
+    /* NULL: aiohttp_client_response_get_encoding; else a charset, any that iconv has */
+    const char *encoding ASYNCIO__0;
     int replace ASYNCIO__0;          /* 1: what cannot be decoded becomes U+FFFD; else -EILSEQ */
     size_t *ret_size ASYNCIO__0;     /* NULL: not wanted */
 } aiohttp_client_text_options;

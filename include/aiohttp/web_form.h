@@ -22,10 +22,13 @@
  *            urlencoded form: `parts` of the limits, + 400.
  * CODINGS    A part's Content-Transfer-Encoding is undone: base64, quoted-printable. It has no
  *            Content-Encoding: the field is passed over (RFC 7578, 4.8).
- * REFUSED    Parts within parts, other transfer codings of a part, a charset that is neither UTF-8,
- *            US-ASCII nor ISO-8859-1: + 415. A part without a name, text that is no UTF-8, base64
- *            that is none, a body that ends too early: + 400. Each may simply be returned by the
- *            handler.
+ * CHARSETS   Texts become UTF-8, of the charset that their part's, or else an urlencoded form's,
+ *            Content-Type says (as aiohttp_web_request_text); not of UTF-16 in the latter. What is
+ *            malformed in an urlencoded form is U+FFFD, as in Python.
+ * REFUSED    Parts within parts, other transfer codings of a part, a charset that is not known:
+ *            + 415. A part without a name, text of a part that is malformed in its charset, base64
+ *            that is none, a NUL in another charset than UTF-8, a body that ends too early: + 400.
+ *            Each may simply be returned by the handler.
  * OWNERSHIP  All of it is the request's, and lent as long as that.
  * SOURCE     aiohttp's web_request.py; RFC 7578. */
 #pragma once

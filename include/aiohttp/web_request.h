@@ -193,8 +193,10 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_request_read(aiohttp_web_request 
                                                             const char **ret_data,
                                                             size_t *ret_size);
 
-/* Reads the whole body as UTF-8 text, lent: *ret_text. + 415 for a charset that is neither UTF-8,
- * US-ASCII nor ISO-8859-1 (which is converted), + 400 for bytes that are none. Suspends. */
+/* Reads the whole body as UTF-8 text, lent: *ret_text, converted from the charset of its
+ * Content-Type: those of aiohttp_client_response_get_encoding. + 415 for another one, + 400 for
+ * bytes that are malformed in it, and for a NUL. It may be 3 times as long as the body.
+ * Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_request_text(aiohttp_web_request *request,
                                                             const char **ret_text);
 

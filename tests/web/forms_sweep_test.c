@@ -72,6 +72,10 @@ static int handler(aiohttp_web_request *request, void *data)
     return r < 0 ? r : aiohttp_web_respond_bytes(request, piece, file ? (size_t)r : 0);
 }
 
+static const char koi[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n"
+                          "Content-Type: application/x-www-form-urlencoded; charset=koi8-r\r\n"
+                          "\r\n%C1=%C2&a=b+";
+
 #define FORM                                                                                       \
     "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\ntext\r\n"                           \
     "--xx\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\n0123456789\r\n"     \
@@ -80,14 +84,14 @@ static int handler(aiohttp_web_request *request, void *data)
 /* Whatever is cancelled or fails: it ends, and nothing is left. */
 static int talk(void)
 {
-    char request[1024], answer[4096];
+    char request[2048], answer[4096];
     struct live live;
     snprintf(request, sizeof request,
              "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=xx\r\n"
-             "Content-Length: %zu\r\n\r\n" FORM "GET /payload HTTP/1.1\r\nHost: a\r\n\r\n"
+             "Content-Length: %zu\r\n\r\n" FORM "%sGET /payload HTTP/1.1\r\nHost: a\r\n\r\n"
              "GET /events HTTP/1.1\r\nHost: a\r\n\r\n"
              "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nline\n",
-             sizeof FORM - 1);
+             sizeof FORM - 1, koi);
     int r = live_start(&live, handler);
     if (r >= 0)
         r = live_ask(&live, request, answer, sizeof answer);
