@@ -339,6 +339,7 @@ static int expect(struct aiohttp_client_request *request, aiohttp_client_respons
     int r = response->http.exchange.type->flush(&response->http.exchange);
     if (r < 0)
         return wait_over(&response->wait, r);
+    TRACE(request, on_request_headers_sent, .bytes = 0);
     response->answering.wants_continue = true;
     response->sent_at = asyncio_loop_time(request->session->loop);
     response->head_limit = request->timeout->expect;
@@ -358,11 +359,14 @@ static int expect(struct aiohttp_client_request *request, aiohttp_client_respons
 static int converse(struct aiohttp_client_request *request, aiohttp_client_response *response)
 {
     bool expects = request->options->expect100 && (request->body.is_bytes || request->body.payload);
-    int r = expects ? expect(request, response) : 0;
+    int r = 0;
+    if (expects)
+        r = expect(request, response);
+    else
+        TRACE(request, on_request_headers_sent, .bytes = 0); /* with the body, or before it */
     if (r != 0)
         return r < 0 ? r : 0;
     r = wait_over(&response->wait, aiohttp__upload_begin(request, response));
-    TRACE(request, on_request_headers_sent, .bytes = 0);
     if (r < 0)
         return r;
     do
