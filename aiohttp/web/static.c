@@ -63,7 +63,7 @@ struct listing {
     int directory;              /* taken */
     struct entry **entries;
     int count, result;
-    bool has_more;
+    bool has_dot_files, has_more;
 };
 
 static int read_entry(int directory, const char *name, struct entry **ret_entry)
@@ -84,6 +84,12 @@ static int read_entry(int directory, const char *name, struct entry **ret_entry)
     return 1;
 }
 
+static bool is_left_out(const struct listing *listing, const char *name)
+{
+    return name[0] == '.' &&
+           (!listing->has_dot_files || !name[1] || (name[1] == '.' && !name[2]));
+}
+
 static int read_names(struct listing *listing)
 {
     DIR *folder = fdopendir(listing->directory);
@@ -93,7 +99,7 @@ static int read_names(struct listing *listing)
     struct dirent *entry;
     int r = 0;
     while (r >= 0 && (entry = readdir(folder))) {
-        if (entry->d_name[0] == '.')
+        if (is_left_out(listing, entry->d_name))
             continue;
         if ((listing->has_more = listing->count == NAMES_MAX))
             break;
@@ -193,9 +199,9 @@ static int answer_page(aiohttp_web_request *request, const struct listing *listi
     return r;
 }
 
-static int show_index(aiohttp_web_request *request, int directory)
+static int show_index(aiohttp_web_request *request, const struct root *root, int directory)
 {
-    struct listing listing = { .directory = directory };
+    struct listing listing = { .directory = directory, .has_dot_files = root->has_dot_files };
     listing.entries = asyncio_mem_calloc(NAMES_MAX, sizeof *listing.entries);
     if (!listing.entries) {
         asyncio_close(directory);
@@ -245,7 +251,8 @@ static int answer_directory(aiohttp_web_request *request, struct root *root, con
     }
     int directory = aiohttp__web_open_below(root->opener.directory, name, root->opener.may_leave,
                                             true);
-    return directory < 0 ? aiohttp_web_http_forbidden(request) : show_index(request, directory);
+    return directory < 0 ? aiohttp_web_http_forbidden(request)
+                         : show_index(request, root, directory);
 }
 
 static int serve_static(aiohttp_web_request *request, void *data)

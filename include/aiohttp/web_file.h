@@ -11,8 +11,8 @@
  *            multipart/byteranges, none that is in the file is 416.
  * FILES      Regular files only: anything else is 403, what is not there 404.
  * STATIC     Nothing outside of the directory is reached, whatever the path or a symbolic link
- *            says (openat2, RESOLVE_BENEATH). Names that begin with a dot are 404 unless
- *            `.dot_files`.
+ *            says (openat2, RESOLVE_BENEATH). Names that begin with a dot are 404, and on no page
+ *            of names, unless `.dot_files`.
  * SIBLINGS   With `.precompressed` "a.css.zst", ".br" and ".gz" beside "a.css" are sent in its
  *            place to whom accepts them, by q-values.
  * SOURCE     aiohttp's web_fileresponse.py, web_urldispatcher.py; RFC 9110, sections 13, 14. */

@@ -120,6 +120,28 @@ static int end_of(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* asyncio serve, on a free port, with an option of more; its URL. */
+static pid_t start_serving(char *option, char *ret_url, size_t room)
+{
+    int output;
+    char *const words[] = { tool, (char[]){ "serve" }, (char[]){ "--port=0" }, option,
+                            (char *)(uintptr_t)in_folder("www"), NULL };
+    pid_t child = start(words, &output);
+    size_t size = 0;
+    while (size < sizeof said - 1 && !memchr(said, '\n', size)) {
+        ssize_t n = read(output, said + size, sizeof said - 1 - size);
+        assert_true(n > 0);
+        size += (size_t)n;
+    }
+    said[size] = '\0';
+    const char *at = strstr(said, "http://127.0.0.1:");
+    assert_non_null(at);
+    snprintf(ret_url, room, "%.*s", (int)strcspn(at, "\n"), at);
+    /* the log goes on into the pipe, which holds much more than it is here */
+    assert_true(fcntl(output, F_DUPFD_CLOEXEC, 100) >= 0);
+    return child;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -141,22 +163,8 @@ static int set_up(void **state)
     put("www/sub/a.txt", "other", 5);
     put("www/sub/index.html", "<p>index", 8);
     put("www/.hidden", "x", 1);
-    int output;
-    char *const words[] = { tool, (char[]){ "serve" }, (char[]){ "--port=0" },
-                            (char *)(uintptr_t)in_folder("www"), NULL };
-    serving = start(words, &output);
-    size_t size = 0;
-    while (size < sizeof said - 1 && !memchr(said, '\n', size)) {
-        ssize_t n = read(output, said + size, sizeof said - 1 - size);
-        assert_true(n > 0);
-        size += (size_t)n;
-    }
-    said[size] = '\0';
-    const char *at = strstr(said, "http://127.0.0.1:");
-    assert_non_null(at);
-    snprintf(url, sizeof url, "%.*s", (int)strcspn(at, "\n"), at);
-    /* the log goes on into the pipe, which holds much more than it is here */
-    return fcntl(output, F_DUPFD_CLOEXEC, 100) >= 0 ? 0 : -1;
+    serving = start_serving((char[]){ "--port=0" }, url, sizeof url);
+    return 0;
 }
 
 static int tear_down(void **state)
@@ -283,6 +291,26 @@ static void many_at_once(void **state)
     assert_true(holds("out/index.html", "<p>index", 8));
     assert_false(is_there("out/big.bin.part"));
     assert_false(is_there("out/big.bin.part.tag"));
+}
+
+/* What is in a folder, without what is hidden, unless that is asked for. */
+static void a_folder_is_served(void **state)
+{
+    (void)state;
+    char all[128];
+    assert_int_equal(run("fetch -q -o - %s", url), 0);
+    says("big.bin");
+    says("sub");
+    assert_null(strstr(said, ".hidden"));
+    assert_int_equal(run("fetch -r0 -o - %s.hidden", url), 1);
+    says("404");
+    pid_t other = start_serving((char[]){ "--dot-files" }, all, sizeof all);
+    assert_int_equal(run("fetch -q -o - %s", all), 0);
+    says(".hidden");
+    assert_int_equal(run("fetch -q -o - %s.hidden", all), 0);
+    assert_string_equal(said, "x");
+    kill(other, SIGINT);
+    assert_int_equal(end_of(other), 0);
 }
 
 static void into_one_file(void **state)
@@ -573,6 +601,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_at_once),
+        cmocka_unit_test(a_folder_is_served),
         cmocka_unit_test(into_one_file),
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(misuse),
