@@ -130,6 +130,57 @@ static int stale(void *data)
     return flaky_end(&flaky, session, r < 0 ? r : 0);
 }
 
+/* How long it waits at most: before each attempt, and for what the server wants. */
+static int at_most(void *data)
+{
+    struct flaky flaky = { .fails = 3, .bad = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n" };
+    aiohttp_client_retry retry = { .size = sizeof retry, .attempts = 4, .backoff = 0.4,
+                                   .max_backoff = 0.5 };
+    aiohttp_client_session *session = NULL;
+    char url[64];
+    (void)data;
+    if (!world.is_sim)
+        return 0;
+    int r = flaky_start(&flaky, &session, url, sizeof url);
+    double began = asyncio_loop_time(asyncio_get_running_loop());
+    if (r >= 0 && (r = ask(session, "GET", url, &retry)) >= 0) {
+        double took = asyncio_loop_time(asyncio_get_running_loop()) - began;
+        CHECK_IS(r, 200);
+        CHECK(took > 1.39 && took < 1.5); /* 0.4 + 0.5 + 0.5 */
+        flaky.requests = 0;
+        flaky.fails = 1;
+        flaky.bad = "HTTP/1.1 503 No\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n";
+        if ((r = ask(session, "GET", url, &retry)) >= 0) {
+            CHECK_IS(r, 503);
+            CHECK_IS(flaky.requests, 1);
+        }
+    }
+    return flaky_end(&flaky, session, r < 0 ? r : 0);
+}
+
+/* Not even what went stale is asked again: the server closes instead of answering. */
+static int never_again(void *data)
+{
+    struct flaky flaky = { .fails = 0 };
+    aiohttp_client_retry retry = { .size = sizeof retry, .attempts = 1 };
+    aiohttp_client_session *session = NULL;
+    char url[64];
+    (void)data;
+    int r = flaky_start(&flaky, &session, url, sizeof url);
+    for (int i = 0; i < 2 && r >= 0; i++) {
+        retry.no_stale = i;
+        if ((r = ask(session, "GET", url, NULL)) < 0)
+            break;
+        flaky.fails = 1;
+        r = ask(session, "GET", url, &retry);
+        if (r == -ENOMEM)
+            break;
+        CHECK_IS(r, i == 0 ? 200 : -AIOHTTP_SERVER_DISCONNECTED);
+        r = 0;
+    }
+    return flaky_end(&flaky, session, r < 0 ? r : 0);
+}
+
 /* --- middlewares, tracing --- */
 
 struct seen {
@@ -343,6 +394,8 @@ static int closing(void *data)
     }
 CASE(retries)
 CASE(stale)
+CASE(at_most)
+CASE(never_again)
 CASE(around)
 CASE(closing)
 
@@ -351,6 +404,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retries_test),
         cmocka_unit_test(stale_test),
+        cmocka_unit_test(at_most_test),
+        cmocka_unit_test(never_again_test),
         cmocka_unit_test(around_test),
         cmocka_unit_test(closing_test),
     };

@@ -69,6 +69,36 @@ static int tunnel_through(aiohttp_client_session *session, struct raw *raw)
     return 0;
 }
 
+/* What is for the proxy goes with CONNECT, and with nothing else. */
+static int proxy_fields(aiohttp_client_session *session, struct raw *raw)
+{
+    aiohttp_client_response *response;
+    aiohttp_headers *headers = aiohttp_headers_new();
+    int r = headers ? aiohttp_headers_add(headers, "X-For-Proxy", "secret") : -ENOMEM;
+    if (r >= 0)
+        r = aiohttp_client_session_get(session, "https://target.invalid/", &response,
+                                       .proxy = raw_url(raw, ""), .proxy_headers = headers);
+    aiohttp_headers_unref(headers);
+    if (r == -ENOMEM)
+        return r;
+    CHECK_IS(r, -AIOHTTP_PROXY);
+    CHECK_BEGINS(raw->request, "CONNECT target.invalid:443 HTTP/1.1\r\n");
+    CHECK_HAS(raw->request, "\r\nX-For-Proxy: secret\r\n");
+    return 0;
+}
+
+static int fields(void *data)
+{
+    (void)data;
+    return with_raw("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", proxy_fields, 0);
+}
+
+static void a_proxy_has_fields_of_its_own(void **state)
+{
+    (void)state;
+    run_everywhere(fields);
+}
+
 static int tunnel(void *data)
 {
     (void)data;
@@ -199,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(http_is_asked_of_the_proxy),
         cmocka_unit_test(https_is_a_tunnel),
+        cmocka_unit_test(a_proxy_has_fields_of_its_own),
         cmocka_unit_test(a_name_is_looked_up_where_the_scheme_says),
         cmocka_unit_test(the_environment_is_asked_for_each_hop),
     };

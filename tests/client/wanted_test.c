@@ -463,6 +463,52 @@ static int charsets(void *data)
     return r;
 }
 
+/* --- as it came --- */
+
+/* What a session says of decoding, a request may say otherwise. */
+static int coded_text(struct both *both, int decodes, const char **ret_coding, size_t *ret_size)
+{
+    aiohttp_client_response *response;
+    const char *body;
+    int r = aiohttp_client_session_get(both->session, at(both, "/gzip"), &response,
+                                       .auto_decompress = decodes);
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_read(response, &body, ret_size);
+    if (r >= 0) {
+        CHECK_TEXT(aiohttp_headers_get(aiohttp_client_response_headers(response),
+                                       "Content-Encoding"), "gzip");
+        *ret_coding = memcmp(body, "\x1f\x8b", 2) == 0 ? "gzip" : "none";
+        CHECK_TEXT(aiohttp_client_response_get_encoding(response), "utf-8");
+        CHECK_IS(aiohttp_client_response_raise_for_status(response), 0);
+    }
+    aiohttp_client_response_unref(response);
+    return r;
+}
+
+static int as_it_came(void *data)
+{
+    static const int said[] = { AIOHTTP__AS_SESSION, 0, 1 };
+    (void)data;
+    for (int no = 0; no < 2; no++) {
+        struct both both = { .session = NULL };
+        int r = live_start(&both.live, give);
+        if (r >= 0)
+            r = aiohttp_client_session_new(&both.session, .no_auto_decompress = no);
+        for (size_t i = 0; i < 3 && r >= 0; i++) {
+            const char *coding = "";
+            size_t size;
+            bool decodes = i == 0 ? !no : said[i];
+            if ((r = coded_text(&both, said[i], &coding, &size)) >= 0 &&
+                (strcmp(coding, decodes ? "none" : "gzip") != 0 || (size == SIZE) != decodes))
+                r = -EPROTO;
+        }
+        if ((r = both_end(&both, r)) < 0)
+            return r;
+    }
+    return 0;
+}
+
 #define CASE(name)                                                                                 \
     static void name##_test(void **state)                                                          \
     {                                                                                              \
@@ -475,6 +521,7 @@ CASE(skipped)
 CASE(trailers)
 CASE(dispositions)
 CASE(charsets)
+CASE(as_it_came)
 
 int main(void)
 {
@@ -482,7 +529,7 @@ int main(void)
         cmocka_unit_test(all_of_it_test),    cmocka_unit_test(ended_test),
         cmocka_unit_test(skipped_test),      cmocka_unit_test(trailers_test),
         cmocka_unit_test(cancelled_test),    cmocka_unit_test(dispositions_test),
-        cmocka_unit_test(charsets_test),
+        cmocka_unit_test(charsets_test),     cmocka_unit_test(as_it_came_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,30 @@ static int talks(struct both *both)
     return r < 0 ? r : ended(ws, echoes(ws, "away"));
 }
 
+/* One below, at, and one above what a message may have. */
+static int large(struct both *both)
+{
+    for (int size = 99; size <= 101; size++) {
+        char text[102] = "";
+        aiohttp_websocket *ws;
+        int r = aiohttp_client_session_ws_connect(both->session, at(both, "/ws"), &ws,
+                                                  .max_msg_size = 100);
+        if (r < 0)
+            return r;
+        memset(text, 'x', (size_t)size);
+        r = echoes(ws, text);
+        if (r == -ENOMEM || size <= 100) {
+            if ((r = ended(ws, r)) < 0)
+                return r;
+            continue;
+        }
+        CHECK(r < 0);
+        CHECK_IS(aiohttp_websocket_close_code(ws), 1009);
+        aiohttp_websocket_unref(ws);
+    }
+    return 0;
+}
+
 static int refused(struct both *both)
 {
     aiohttp_websocket *ws;
@@ -150,6 +174,8 @@ static int with_server(void *data)
     int r = both_start(&both, handler);
     if (r >= 0)
         r = talks(&both);
+    if (r >= 0)
+        r = large(&both);
     if (r >= 0)
         r = refused(&both);
     return both_end(&both, r);
