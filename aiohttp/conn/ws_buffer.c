@@ -3,6 +3,7 @@
 #include "conn/ws.h"
 
 #include <asyncio/alloc.h>
+#include <asyncio/error.h>
 #include <errno.h>
 
 enum { MESSAGE_KEPT = 4096 };
@@ -121,6 +122,8 @@ int aiohttp__ws_after_read(aiohttp_websocket *ws, int result)
     }
     if (result > 0 || result == -ECANCELED)
         return result;
+    if (result == -ASYNCIO_NO_TASK || result == -ASYNCIO_OTHER_LOOP)
+        return result; /* the caller's fault, not the connection's */
     aiohttp__ws_lost(ws, result);
     return 0;
 }

@@ -140,6 +140,10 @@ int(aiohttp_websocket_close)(aiohttp_websocket *ws, const aiohttp_websocket_clos
     int r = check(code, message);
     if (r < 0 || !ws->stream)
         return r;
+    if (!ws->is_over && !asyncio_current_task())
+        return -ASYNCIO_NO_TASK;
+    if (!ws->is_over && asyncio_get_running_loop() != ws->loop)
+        return -ASYNCIO_OTHER_LOOP;
     aiohttp_websocket_ref(ws);
     if (!ws->is_over && !ws->sent_close) {
         struct span reason = message ? span_of(message) : (struct span){ NULL, 0 };

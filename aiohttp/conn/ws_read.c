@@ -98,7 +98,8 @@ static inline __attribute__((always_inline)) int next(aiohttp_websocket *ws,
         bool was_closing = ws->sent_close;
         if ((r = ws_more(ws)) > 0)
             continue;
-        return r == -ECANCELED ? r : lost(ws, was_closing, ret_message);
+        return r < 0 && (r == -ECANCELED || !ws->is_over) ? r
+                                                           : lost(ws, was_closing, ret_message);
     }
 }
 

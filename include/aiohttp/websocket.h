@@ -93,8 +93,9 @@ typedef struct aiohttp_websocket_receive_options {
  * which end it was; after a close of the peer, its code and reason. -AIOHTTP_WEBSOCKET: the peer
  * broke the rules, and was told so; -ETIMEDOUT: by .timeout (it stays open), or by the heartbeat
  * or a peer that takes nothing (it is closed); -EBUSY: another task receives;
- * -ASYNCIO_INVALID_STATE: it is closed, and that was said before, again and again; -ECANCELED,
- * -ENOMEM (it is closed, unless it was .timeout that could not be had). Suspends. */
+ * -ASYNCIO_INVALID_STATE: it is closed, and that was said before, again and again;
+ * -ASYNCIO_NO_TASK, -ASYNCIO_OTHER_LOOP; -ECANCELED, -ENOMEM (it is closed, unless it was .timeout
+ * that could not be had). Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_websocket_receive(aiohttp_websocket *ws, aiohttp_ws_message *ret_message,
                           const aiohttp_websocket_receive_options *options);
@@ -166,8 +167,8 @@ typedef struct aiohttp_websocket_close_options {
 /* Closes: says so to the peer, and waits until it has said so too and the connection is closed, at
  * most the time limit of close (10 s; then the code is 1006). 0 also when it was closed before.
  * Where the peer has said so (without .autoclose) it is answered: 1000 without a message is its
- * own code. -EINVAL for a code or message that cannot be sent; -ECANCELED: the connection is cut.
- * Suspends. */
+ * own code. -EINVAL for a code or message that cannot be sent, -ASYNCIO_NO_TASK,
+ * -ASYNCIO_OTHER_LOOP: nothing was said; -ECANCELED: the connection is cut. Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_websocket_close(aiohttp_websocket *ws, const aiohttp_websocket_close_options *options);
 

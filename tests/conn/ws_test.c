@@ -443,10 +443,55 @@ static int misuse_client(struct pair *pair)
     return in_role(pair, true, misuse);
 }
 
+struct outside {
+    aiohttp_websocket *ws;
+    int received, sent, closed;
+};
+
+static void call_outside(asyncio_loop *loop, void *data)
+{
+    struct outside *outside = data;
+    aiohttp_ws_message message;
+    (void)loop;
+    outside->received = aiohttp_websocket_receive(outside->ws, &message);
+    outside->sent = aiohttp_websocket_send_str(outside->ws, "x");
+    outside->closed = aiohttp_websocket_close(outside->ws);
+}
+
+/* A callback cannot wait: it is told so, and the WebSocket is as it was, also when it is the keeper
+ * that reads. */
+static int from_callback(struct raw *raw)
+{
+    struct outside outside = { .ws = raw->ws };
+    for (int i = 0; i < (world.is_sim ? 2 : 1); i++) {
+        int r = asyncio_sleep(i * 2 * WS_KEEP_SECONDS);
+        if (r >= 0)
+            r = asyncio_loop_call_soon(asyncio_get_running_loop(), call_outside, NULL,
+                                       .data = &outside);
+        if (r >= 0)
+            r = asyncio_sleep(0.001);
+        if (r < 0)
+            return r;
+        CHECK_IS(outside.received, -ASYNCIO_NO_TASK);
+        CHECK_IS(outside.sent, -ASYNCIO_NO_TASK);
+        CHECK_IS(outside.closed, -ASYNCIO_NO_TASK);
+        CHECK_IS(aiohttp_websocket_closed(raw->ws), 0);
+        CHECK_IS(aiohttp_websocket_exception(raw->ws), 0);
+    }
+    int r = peer_sends(raw, 0x81, "there", 5);
+    return r < 0 ? r : ws_expects(raw->ws, AIOHTTP_WS_TEXT, "there", 5);
+}
+
+static int outside_client(struct pair *pair)
+{
+    return in_role(pair, true, from_callback);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
     with_pair(misuse_client);
+    with_pair(outside_client);
 }
 
 int main(void)
