@@ -194,9 +194,17 @@ static int wait_idle(asyncio_server *server, double seconds)
     if (server->connections == 0 && server->handlers == 0)
         return 0;
     asyncio_timeout limit;
-    asyncio_timeout_enter(&limit, seconds);
-    int r = asyncio__waiters_wait(&server->idlers, task_current());
+    int r = asyncio_timeout_enter(&limit, seconds);
+    if (r < 0)
+        return r; /* without memory it would wait without a limit */
+    r = asyncio__waiters_wait(&server->idlers, task_current());
     return asyncio_timeout_exit(&limit, r);
+}
+
+/* The time is over, or cannot be measured. */
+static bool is_over(int r)
+{
+    return r == -ETIMEDOUT || r == -ENOMEM;
 }
 
 int asyncio_server_shutdown(asyncio_server *server, double timeout)
@@ -218,12 +226,14 @@ int asyncio_server_shutdown(asyncio_server *server, double timeout)
         r = flushed < 0 && flushed != -ETIMEDOUT ? flushed : r;
     }
     asyncio_server_abort_clients(server); /* also when this is cancelled */
-    if (r == -ETIMEDOUT) {
+    if (is_over(r)) {
         int closed = wait_idle(server, 0); /* handlers hear of it */
-        if (closed == -ETIMEDOUT)
+        if (is_over(closed))
             closed = asyncio_server_wait_closed(server);
-        r = closed < 0 ? closed
-                       : asyncio_raise(r, "connections that did not end by themselves were ended");
+        if (closed < 0)
+            r = closed;
+        else if (r == -ETIMEDOUT)
+            r = asyncio_raise(r, "connections that did not end by themselves were ended");
     }
     asyncio_server_unref(server);
     return r;

@@ -126,8 +126,8 @@ ASYNCIO_API void asyncio_server_abort_clients(asyncio_server *server);
  * connection and every handler has ended, then closes the connections that are left, gives what was
  * written `timeout` seconds more, but one at most, and ends the rest. 0 when all ended by
  * themselves; -ETIMEDOUT when some had to be ended. A handler that then still runs is left alone;
- * one that calls this waits for itself. Cancelled it ends all connections at once: -ECANCELED.
- * -EINVAL (NaN). Suspends. */
+ * one that calls this waits for itself. Cancelled it ends all connections at once: -ECANCELED; so
+ * it does without memory for its limit: -ENOMEM. -EINVAL (NaN). Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_shutdown(asyncio_server *server, double timeout);
 
 /* 1 while it accepts connections. */

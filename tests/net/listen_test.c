@@ -318,6 +318,44 @@ static int cut_short(void *data)
     return settle();
 }
 
+/* The allocation of a shutdown that fails, alone or with all behind it. */
+static unsigned failing;
+static bool is_for_good;
+
+static int shut_down_briefly(asyncio_server *server)
+{
+    asyncio__alloc_fail_at(failing, is_for_good);
+    int r = asyncio_server_shutdown(server, 0.05);
+    asyncio__alloc_fail_at(0, 0);
+    return r;
+}
+
+/* A limit that there is no memory for has passed: nobody waits without one. */
+static int without_memory(void *data)
+{
+    (void)data;
+    asyncio_server *server;
+    asyncio_stream *stream;
+    asyncio_task *task;
+    int ended = 0;
+    CHECK_IS(asyncio_start_server(reads_on, "127.0.0.1", 0, &server, .data = &ended), 0);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &stream), 0);
+    CHECK_IS(accepted_by(server), 0);
+    START(task, shut_down_briefly, server);
+    for (int i = 0; i < 500 && !asyncio_task_done(task); i++)
+        CHECK_IS(asyncio_sleep(0.01), 0);
+    asyncio__alloc_fail_at(0, 0);
+    CHECK(asyncio_task_done(task));
+    int r = join(task);
+    CHECK(r == -ETIMEDOUT || r == -ENOMEM);
+    CHECK_IS((long long)asyncio_server_connections(server), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(ended, 1);
+    asyncio_stream_unref(stream);
+    asyncio_server_unref(server);
+    return settle();
+}
+
 static void test_shutdown(void **state)
 {
     (void)state;
@@ -325,6 +363,11 @@ static void test_shutdown(void **state)
     run_everywhere(impatient);
     run_everywhere(stubborn);
     run_everywhere(cut_short);
+    for (unsigned i = 0; i < 12 && !allocation_is_failing(); i++) {
+        failing = 1 + i / 2;
+        is_for_good = i % 2;
+        run_everywhere(without_memory);
+    }
 }
 
 /* ---- descriptors: not in the simulation ---- */
