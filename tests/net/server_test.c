@@ -219,7 +219,7 @@ static int destroy_comes_once_and_last(void *data)
              0);
     CHECK_IS(connect_to(server, &stream), 0);
     while (asyncio_server_connections(server) == 0)
-        CHECK_IS(asyncio_sleep(0), 0);
+        CHECK_IS(asyncio_sleep(0.001), 0);
     CHECK(asyncio_server_ref(server) == server);
     asyncio_server_unref(server);
     asyncio_server_unref(server); /* the last: closed, but its connection lives */
@@ -261,7 +261,7 @@ static int serving(void *data)
     CHECK_IS(join(second), -ASYNCIO_INVALID_STATE);
     CHECK_IS(connect_to(server, &stream), 0);
     while (asyncio_server_connections(server) == 0)
-        CHECK_IS(asyncio_sleep(0), 0);
+        CHECK_IS(asyncio_sleep(0.001), 0);
     CHECK_IS(asyncio_task_cancel(first), 1);
     CHECK_IS(settle(), 0);
     CHECK_IS(asyncio_task_done(first), 0); /* waits for the connection */
@@ -281,7 +281,7 @@ static int serving(void *data)
     CHECK_IS(local_server((asyncio_client_connected *)(void *)echo, &server, NULL), 0);
     CHECK_IS(connect_to(server, &stream), 0);
     while (asyncio_server_connections(server) == 0)
-        CHECK_IS(asyncio_sleep(0), 0);
+        CHECK_IS(asyncio_sleep(0.001), 0);
     START(first, serve, server);
     CHECK_IS(asyncio_sleep(0), 0);
     asyncio_task_cancel(first);
@@ -320,7 +320,7 @@ static int wait_closed_waits(void *data)
     CHECK_IS(asyncio_task_cancel(cancelled), 1);
     CHECK_IS(join(cancelled), -ECANCELED);
     while (asyncio_server_connections(server) == 0)
-        CHECK_IS(asyncio_sleep(0), 0);
+        CHECK_IS(asyncio_sleep(0.001), 0);
     asyncio_server_close(server);
     CHECK_IS(settle(), 0);
     for (int i = 0; i < 2; i++)
@@ -348,7 +348,7 @@ static int ends_clients(bool abort)
     for (int i = 0; i < CLIENTS; i++)
         CHECK_IS(connect_to(server, &streams[i]), 0);
     while (asyncio_server_connections(server) < CLIENTS)
-        CHECK_IS(asyncio_sleep(0), 0);
+        CHECK_IS(asyncio_sleep(0.001), 0);
     CHECK_IS(settle(), 0);
     if (abort)
         asyncio_server_abort_clients(server);
