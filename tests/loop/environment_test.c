@@ -2,6 +2,8 @@
 /* What the environment says of a loop: taken, or refused with a sentence, never passed over. */
 #include "loop/loop.h"
 
+#include "support/failing.h"
+
 #include <asyncio.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +19,7 @@ static void refused(const char *name, const char *value)
     asyncio_loop *loop = NULL;
     setenv(name, value, 1);
     assert_int_equal(asyncio_loop_new(&loop), -EINVAL);
-    const char *text = asyncio_last_error(-EINVAL)->text;
+    const char *text = record_of(-EINVAL)->text;
     assert_null(loop);
     assert_non_null(strstr(text, name));
     assert_non_null(strstr(text, value));

@@ -192,7 +192,8 @@ static int close_two(struct two *two)
 
 static void echo_back(struct peer *peer)
 {
-    (void)asyncio_transport_write(peer->transport, peer->data, peer->size);
+    if (asyncio_transport_write(peer->transport, peer->data, peer->size) < 0)
+        asyncio_transport_abort(peer->transport); /* or the other side would wait for it */
     peer->size = 0;
 }
 

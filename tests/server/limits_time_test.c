@@ -473,20 +473,21 @@ static int connections(void *data)
             r = asyncio_stream_write(streams[i], GOOD, strlen(GOOD));
         if (r >= 0)
             r = asyncio_sleep(0.1);
+        if (r < 0)
+            break;
         aiohttp_web_server_get_stats(live.server, &stats);
-        if (r >= 0)
-            CHECK_IS((int)stats.connections, i < MOST ? i + 1 : MOST);
-        if (r >= 0)
-            CHECK_IS((int)stats.requests_count, i < MOST ? i + 1 : MOST);
+        CHECK_IS((int)stats.connections, i < MOST ? i + 1 : MOST);
+        CHECK_IS((int)stats.requests_count, i < MOST ? i + 1 : MOST);
     }
     /* One goes: the next is served. */
     asyncio_stream_unref(streams[0]);
     streams[0] = NULL;
     if (r >= 0)
         r = asyncio_sleep(0.1);
-    aiohttp_web_server_get_stats(live.server, &stats);
-    if (r >= 0)
+    if (r >= 0) {
+        aiohttp_web_server_get_stats(live.server, &stats);
         CHECK_IS((int)stats.requests_count, MOST + 1);
+    }
     for (int i = 1; i <= MOST; i++)
         asyncio_stream_unref(streams[i]);
     return live_end(&live, r);
