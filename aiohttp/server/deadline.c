@@ -11,21 +11,6 @@
 
 static void check(asyncio_loop *loop, void *data);
 
-static void arm(struct server *server, double when)
-{
-    if (server->timer) {
-        asyncio_handle_cancel(server->timer);
-        asyncio_handle_unref(server->timer);
-        server->timer = NULL;
-    }
-    server->next_check = when;
-    /* Without memory the next deadline that is set tries again. */
-    if (asyncio_loop_call_at(server->loop, when, check, &server->timer, .data = server) < 0) {
-        server->timer = NULL;
-        server->next_check = __builtin_inf();
-    }
-}
-
 void aiohttp__server_stop_timer(struct server *server)
 {
     if (!server->timer)
@@ -34,6 +19,28 @@ void aiohttp__server_stop_timer(struct server *server)
     asyncio_handle_unref(server->timer);
     server->timer = NULL;
     server->next_check = __builtin_inf();
+}
+
+/* Without memory what was armed before stays so: false. */
+static bool arm(struct server *server, double when)
+{
+    asyncio_handle *timer;
+    if (asyncio_loop_call_at(server->loop, when, check, &timer, .data = server) < 0)
+        return false;
+    aiohttp__server_stop_timer(server);
+    server->timer = timer;
+    server->next_check = when;
+    return true;
+}
+
+/* It would wait without a limit. */
+static void __attribute__((cold)) give_up(struct connection *connection)
+{
+    connection->deadline = __builtin_inf();
+    if (connection->state == CONNECTION_IDLE)
+        asyncio_stream_close(connection->stream);
+    else
+        asyncio_stream_abort(connection->stream);
 }
 
 /* Who writes has no deadline of its own before somebody looks: that is often enough. */
@@ -46,8 +53,9 @@ static double no_later(const struct server *server, double when, double now)
 static void set_deadline(struct connection *connection, double when, double now)
 {
     connection->deadline = when;
-    if (when < connection->server->next_check)
-        arm(connection->server, no_later(connection->server, when, now));
+    if (when < connection->server->next_check &&
+        !arm(connection->server, no_later(connection->server, when, now)))
+        give_up(connection);
 }
 
 void aiohttp__connection_deadline(struct connection *connection, enum connection_state state,
@@ -203,6 +211,11 @@ static void check(asyncio_loop *loop, void *data)
         if (at->deadline < next)
             next = at->deadline;
     }
-    if (next < __builtin_inf())
-        arm(server, next > now + REST ? no_later(server, next, now) : now + REST);
+    if (next == __builtin_inf())
+        return;
+    next = next > now + REST ? no_later(server, next, now) : now + REST;
+    /* Each that ends gives memory back. */
+    for (struct connection *at = server->first; at && !arm(server, next); at = at->after)
+        if (at->deadline != __builtin_inf())
+            give_up(at);
 }

@@ -76,7 +76,7 @@ void aiohttp__server_abort(struct server *server)
         asyncio_stream_abort(at->stream);
 }
 
-/* Waits until there is no connection. 0, -ETIMEDOUT, -ECANCELED. */
+/* Waits until there is no connection. 0, -ETIMEDOUT, -ECANCELED; -ENOMEM, without waiting. */
 static int wait_until(struct server *server, double when)
 {
     if (!server->first)
@@ -87,8 +87,9 @@ static int wait_until(struct server *server, double when)
         return r;
     server->waiters = &own;
     asyncio_timeout limit;
-    asyncio_timeout_at_enter(&limit, when);
-    r = asyncio_timeout_exit(&limit, asyncio_await(own.gone));
+    r = asyncio_timeout_at_enter(&limit, when);
+    if (r >= 0)
+        r = asyncio_timeout_exit(&limit, asyncio_await(own.gone));
     struct server_waiter **at = &server->waiters;
     while (*at != &own)
         at = &(*at)->next;
@@ -102,7 +103,8 @@ int aiohttp__server_shutdown_at(struct server *server, double deadline)
     aiohttp__server_pre_shutdown(server);
     end_endless(server);
     int r = wait_until(server, deadline);
-    if (r != -ETIMEDOUT) {
+    /* A time that there is no memory to measure is over. */
+    if (r != -ETIMEDOUT && r != -ENOMEM) {
         if (r < 0)
             aiohttp__server_abort(server);
         return r;
@@ -110,7 +112,8 @@ int aiohttp__server_shutdown_at(struct server *server, double deadline)
     for (struct connection *at = server->first; at; at = at->after)
         if (at->task != asyncio_current_task())
             asyncio_task_cancel(at->task);
-    r = wait_until(server, asyncio_loop_time(asyncio_get_running_loop()) + CLEANUP_SECONDS);
+    int cleaned = wait_until(server,
+                             asyncio_loop_time(asyncio_get_running_loop()) + CLEANUP_SECONDS);
     aiohttp__server_abort(server);
-    return r == -ECANCELED ? r : -ETIMEDOUT;
+    return cleaned == -ECANCELED ? cleaned : r;
 }

@@ -92,7 +92,8 @@ AIOHTTP_API void aiohttp_web_server_pre_shutdown(aiohttp_web_server *server);
 /* As pre_shutdown; waits until `deadline` (asyncio_loop_time's seconds) for the requests under
  * way, then cancels their handlers, gives them a second (as much as is left of it) for their
  * cleanup and closes what is left. 0 when all ended by themselves, -ETIMEDOUT when not,
- * -ECANCELED. Suspends. */
+ * -ENOMEM: likewise, but at once, without memory to wait until `deadline`; -ECANCELED.
+ * Suspends. */
 AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_server_shutdown_at(aiohttp_web_server *server,
                                                                   double deadline);
 

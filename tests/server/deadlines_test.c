@@ -3,6 +3,7 @@
 #include "web/web_test.h"
 
 #include <aiohttp/limits.h>
+#include <asyncio/timeout.h>
 
 #define UNIT 0.2 /* seconds: a deadline is noticed at most a tenth later */
 
@@ -170,6 +171,90 @@ static int stuck(void *data)
     return live_end(&live, r);
 }
 
+/* The allocation that fails, and whether there was none any more that could. */
+static unsigned failing;
+static bool is_beyond;
+
+/* Whose deadline has no memory for its timer ends: nobody waits without one. */
+static int without_memory(void *data)
+{
+    char answer[4096];
+    aiohttp_limits limits;
+    if (!world.is_sim || world.is_chopped || world.is_seeded)
+        return 0;
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        struct live live;
+        double seconds;
+        asyncio_timeout limit;
+        aiohttp_web_server_options options = quick(&limits);
+        int r = live_start_with(&live, handler, &options);
+        (void)data;
+        if (r < 0)
+            return live_end(&live, r);
+        asyncio_timeout_enter(&limit, 10.0);
+        asyncio__alloc_fail_at(failing, 0);
+        r = wait_for_end(&live, waits[i].text, answer, sizeof answer, &seconds);
+        is_beyond = is_beyond && asyncio__alloc_count() < failing;
+        asyncio__alloc_fail_at(0, 0);
+        r = asyncio_timeout_exit(&limit, r);
+        if (r == -ETIMEDOUT)
+            print_error("\"%s\" without allocation %u\n", waits[i].text, failing);
+        CHECK(r != -ETIMEDOUT);
+        if ((r = live_end(&live, 0)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* A deadline that is not the last: the timer that fires cannot be armed anew for the others. */
+static int two_without_memory(void *data)
+{
+    char answer[4096] = "";
+    aiohttp_limits limits;
+    asyncio_stream *streams[2] = { NULL };
+    asyncio_timeout limit;
+    struct live live;
+    (void)data;
+    if (!world.is_sim || world.is_chopped || world.is_seeded)
+        return 0;
+    aiohttp_web_server_options options = quick(&limits);
+    int r = live_start_with(&live, handler, &options);
+    for (int i = 0; i < 2 && r >= 0; i++) {
+        r = live_open(&live, &streams[i]);
+        if (r >= 0)
+            r = asyncio_stream_write(streams[i], "GET / HT", 8);
+        if (r >= 0)
+            r = asyncio_sleep(0.75 * UNIT);
+    }
+    if (r < 0)
+        return live_end(&live, r);
+    asyncio_timeout_enter(&limit, 10.0);
+    asyncio__alloc_fail_at(failing, 1);
+    r = asyncio_sleep(5 * UNIT);
+    asyncio__alloc_fail_at(0, 0);
+    for (int i = 0; i < 2; i++) {
+        if (r >= 0)
+            r = read_all(streams[i], answer, sizeof answer - 1);
+        r = r == -ECONNRESET ? 0 : r;
+        asyncio_stream_unref(streams[i]);
+    }
+    r = asyncio_timeout_exit(&limit, r);
+    CHECK(r != -ETIMEDOUT);
+    return live_end(&live, r);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    is_beyond = false;
+    for (failing = 1; !is_beyond && failing < 200 && !allocation_is_failing(); failing++) {
+        is_beyond = true;
+        run_everywhere(without_memory);
+    }
+    for (failing = 1; failing < 4 && !allocation_is_failing(); failing++)
+        run_everywhere(two_without_memory);
+}
+
 #define CASE(name)                                                                                 \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -186,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_trickle),
         cmocka_unit_test(test_stuck),
+        cmocka_unit_test(test_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

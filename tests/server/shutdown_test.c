@@ -101,6 +101,58 @@ static int impatient(void *data)
     return r;
 }
 
+/* The allocation of a shutdown that fails, alone or with all behind it. */
+static unsigned failing;
+static bool is_for_good;
+
+static int shut_down(struct live *live)
+{
+    asyncio__alloc_fail_at(failing, is_for_good);
+    int r = aiohttp_web_server_shutdown(live->server, 0.05);
+    asyncio__alloc_fail_at(0, 0);
+    return r;
+}
+
+/* A limit that there is no memory for has passed: nobody waits without one. */
+static int without_memory(void *data)
+{
+    char answer[512];
+    asyncio_task *asker = NULL, *task = NULL;
+    struct live live;
+    (void)data;
+    memset(&seen, 0, sizeof seen);
+    int r = live_start(&live, handler);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(asking, &live, "/never", answer, sizeof answer),
+                                &asker);
+    while (r >= 0 && seen.entered < 1 && !asyncio_task_done(asker))
+        r = asyncio_sleep(0.001);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(shut_down, &live), &task);
+    for (int i = 0; r >= 0 && i < 500 && !asyncio_task_done(task); i++)
+        r = asyncio_sleep(0.01);
+    asyncio__alloc_fail_at(0, 0);
+    CHECK_IS(r, 0);
+    CHECK(asyncio_task_done(task));
+    r = join(task);
+    CHECK(r == -ETIMEDOUT || r == -ENOMEM);
+    r = live_end(&live, 0);
+    CHECK_IS(seen.cancelled, 1);
+    int asked = join(asker);
+    CHECK(asked >= 0 || asked == -ECONNRESET);
+    return r;
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 12 && !allocation_is_failing(); i++) {
+        failing = 1 + i / 2;
+        is_for_good = i % 2;
+        run_everywhere(without_memory);
+    }
+}
+
 static int goes(const char *request)
 {
     asyncio_stream *stream = NULL;
@@ -186,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_graceful),
         cmocka_unit_test(test_impatient),
+        cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_peer_goes),
         cmocka_unit_test(test_ahead),
     };
