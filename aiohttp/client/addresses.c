@@ -89,8 +89,8 @@ static int connect_one(struct attempt *attempt)
 static int connect_in_time(struct attempt *attempt)
 {
     asyncio_timeout limit;
-    asyncio_timeout_enter(&limit, attempt->options->address_timeout);
-    return asyncio_timeout_exit(&limit, connect_one(attempt));
+    int r = asyncio_timeout_enter(&limit, attempt->options->address_timeout);
+    return r < 0 ? r : asyncio_timeout_exit(&limit, connect_one(attempt));
 }
 
 int aiohttp__addresses_connect(const aiohttp_connector_options *options, size_t limit,

@@ -20,15 +20,25 @@ static void stop(struct waits *waits)
     waits->next_look = NEVER;
 }
 
-static void arm(struct waits *waits, double when)
+/* Without memory what was armed before stays so. */
+static int arm(struct waits *waits, double when)
 {
+    asyncio_handle *timer;
+    int r = asyncio_loop_call_at(waits->loop, when, look, &timer, .data = waits);
+    if (r < 0)
+        return r;
     stop(waits);
+    waits->timer = timer;
     waits->next_look = when;
-    /* Without memory the next wait tries again. */
-    if (asyncio_loop_call_at(waits->loop, when, look, &waits->timer, .data = waits) < 0) {
-        waits->timer = NULL;
-        waits->next_look = NEVER;
-    }
+    return 0;
+}
+
+/* Nobody would look at them any more. */
+static void __attribute__((cold)) end_all(struct waits *waits, int reason)
+{
+    for (struct wait *wait = waits->first; wait; wait = wait->after)
+        if (wait->deadline != NEVER)
+            aiohttp__wait_end(wait, reason);
 }
 
 static void look(asyncio_loop *loop, void *data)
@@ -46,8 +56,9 @@ static void look(asyncio_loop *loop, void *data)
         else if (wait->deadline < next)
             next = wait->deadline;
     }
-    if (next != NEVER)
-        arm(waits, next < now + REST ? now + REST : next);
+    int r = next == NEVER ? 0 : arm(waits, next < now + REST ? now + REST : next);
+    if (r < 0)
+        end_all(waits, r);
 }
 
 void aiohttp__wait_add(struct waits *waits, struct wait *wait)
@@ -92,8 +103,9 @@ void aiohttp__wait_until(struct wait *wait, double deadline)
 void aiohttp__wait_move(struct wait *wait, double deadline)
 {
     wait->deadline = deadline;
-    if (deadline < wait->waits->next_look)
-        arm(wait->waits, deadline);
+    int r = deadline < wait->waits->next_look ? arm(wait->waits, deadline) : 0;
+    if (r < 0)
+        aiohttp__wait_end(wait, r);
 }
 
 void aiohttp__wait_end(struct wait *wait, int reason)

@@ -6,7 +6,8 @@
  *            of it (wait_over). When the moment passes the task is cancelled; wait_over takes that
  *            request back and makes of the -ECANCELED an -ETIMEDOUT, as asyncio_timeout does. A
  *            cancellation by somebody else passes through. Another task may move the deadline of
- *            one that waits, or end the wait with an error.
+ *            one that waits, or end the wait with an error. Without memory for the timer a wait
+ *            with a deadline ends with -ENOMEM: it would wait without one.
  * COST       Two stores for each wait. The timer looks at all waits when the first moment that it
  *            knows of comes, and is armed anew only for an earlier one.
  * OWNERSHIP  The wait is the request's or response's, the task is borrowed while it waits. */
