@@ -12,7 +12,9 @@
 
 #include <asyncio/error.h>
 #include <asyncio/loop.h>
+#include <asyncio/task.h>
 #include <asyncio/timeout.h>
+#include <errno.h>
 
 static void destroy_data(const aiohttp_web_callback_options *options)
 {
@@ -325,6 +327,17 @@ int aiohttp__web_application_startup(aiohttp_web_application *app)
     return r;
 }
 
+/* Without memory for the deadline it has passed: the first wait is cancelled. */
+static int __attribute__((cold)) shut_late(aiohttp_web_application *app, const struct callback *at)
+{
+    asyncio_task *task = asyncio_current_task();
+    int cancelling = asyncio_task_cancelling(task);
+    asyncio_task_cancel(task);
+    int r = at->signal(app, at->data);
+    bool is_ours = asyncio_task_uncancel(task) <= cancelling;
+    return r == -ECANCELED && is_ours ? -ENOMEM : r;
+}
+
 /* Each has what is left of the time: one that hangs does not keep the others from being called. */
 static int shut(aiohttp_web_application *app, double deadline)
 {
@@ -337,8 +350,9 @@ static int shut(aiohttp_web_application *app, double deadline)
             result = first_of(result, shut(at->sub, deadline));
             continue;
         }
-        asyncio_timeout_at_enter(&limit, deadline);
-        result = first_of(result, asyncio_timeout_exit(&limit, at->signal(app, at->data)));
+        int r = asyncio_timeout_at_enter(&limit, deadline);
+        r = r < 0 ? shut_late(app, at) : asyncio_timeout_exit(&limit, at->signal(app, at->data));
+        result = first_of(result, r);
     }
     return result;
 }
