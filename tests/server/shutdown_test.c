@@ -5,6 +5,7 @@
 
 static struct {
     int entered, left, cancelled;
+    bool is_ending; /* the server is about to */
 } seen;
 
 static int handler(aiohttp_web_request *request, void *data)
@@ -13,8 +14,11 @@ static int handler(aiohttp_web_request *request, void *data)
     (void)data;
     seen.entered++;
     int r = 0;
-    if (path && strcmp(path, "/soon") == 0)
-        r = asyncio_sleep(0.1);
+    if (path && strcmp(path, "/soon") == 0) {
+        while (r >= 0 && !seen.is_ending)
+            r = asyncio_sleep(0.001);
+        r = r < 0 ? r : asyncio_sleep(0.1);
+    }
     if (path && strcmp(path, "/never") == 0)
         r = asyncio_sleep(1000);
     if (path && strcmp(path, "/watched") == 0) {
@@ -63,6 +67,7 @@ static int graceful(void *data)
     while (r >= 0 && (seen.entered < 2 || seen.left < 1) && !asyncio_task_done(a) &&
            !asyncio_task_done(b))
         r = asyncio_sleep(0.001);
+    seen.is_ending = true;
     r = live_end(&live, r);
     if (r >= 0)
         r = join(a);
