@@ -101,8 +101,8 @@ static double retry_after(const aiohttp_client_response *response)
     struct span field = aiohttp__response_field(response, HEADER_RETRY_AFTER);
     double seconds = 0;
     size_t i = 0;
-    for (; i < field.size && i < 9 && field.data[i] >= '0' && field.data[i] <= '9'; i++)
-        seconds = seconds * 10 + (field.data[i] - '0');
+    for (; i < field.size && field.data[i] >= '0' && field.data[i] <= '9'; i++)
+        seconds = i < 9 ? seconds * 10 + (field.data[i] - '0') : 1e9; /* late is late */
     if (field.size && i == field.size)
         return seconds;
     int64_t now = (int64_t)time(NULL), when;
