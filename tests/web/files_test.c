@@ -126,22 +126,28 @@ static const struct talk talks[] = {
     { "/c.css", "Accept-Encoding: br;q=0\r\n", "HTTP/1.1 200 ", "", "plain" },
 };
 
+static int talk_all(struct live *live, const struct talk *all, size_t count)
+{
+    static char answer[65536];
+    for (size_t i = 0; i < count; i++) {
+        int r = live_get(live, all[i].path, all[i].fields, answer, sizeof answer);
+        if (r < 0)
+            return r;
+        CHECK_BEGINS(answer, all[i].begins);
+        CHECK_HAS(answer, all[i].has);
+        if (all[i].body)
+            CHECK_TEXT(body_of(answer), all[i].body);
+    }
+    return 0;
+}
+
 static int files(void *data)
 {
-    char answer[4096], request[512];
     struct live live;
     (void)data;
     int r = live_start(&live, handler);
-    for (size_t i = 0; i < sizeof talks / sizeof *talks && r >= 0; i++) {
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", talks[i].path,
-                 talks[i].fields);
-        if ((r = live_ask(&live, request, answer, sizeof answer)) < 0)
-            break;
-        CHECK_BEGINS(answer, talks[i].begins);
-        CHECK_HAS(answer, talks[i].has);
-        if (talks[i].body)
-            CHECK_TEXT(body_of(answer), talks[i].body);
-    }
+    if (r >= 0)
+        r = talk_all(&live, talks, sizeof talks / sizeof *talks);
     return live_end(&live, r);
 }
 
@@ -178,25 +184,6 @@ static int statics_of(aiohttp_web_application *app)
     return r < 0 ? r
                  : aiohttp_web_application_add_static(app, "/p", folder,
                                                       .break_symlink_sandbox = 1, .dot_files = 1);
-}
-
-static int static_talks(int port)
-{
-    static char answer[65536];
-    char request[512];
-    struct live live = { .port = port };
-    int r = 0;
-    for (size_t i = 0; i < sizeof statics / sizeof *statics && r >= 0; i++) {
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n",
-                 statics[i].path, statics[i].fields);
-        if ((r = live_ask(&live, request, answer, sizeof answer)) < 0)
-            return r;
-        CHECK_BEGINS(answer, statics[i].begins);
-        CHECK_HAS(answer, statics[i].has);
-        if (statics[i].body)
-            CHECK_TEXT(body_of(answer), statics[i].body);
-    }
-    return r;
 }
 
 /* What url_for says of a file, in *ret_url (room for 128). */
@@ -264,8 +251,10 @@ static int add_static(void *data)
         r = aiohttp_web_tcp_site_new(runner, "127.0.0.1", 0, &site);
     if (r >= 0)
         r = aiohttp_web_site_start(site);
-    if (r >= 0)
-        r = static_talks(aiohttp_web_site_port(site));
+    if (r >= 0) {
+        struct live live = { .port = aiohttp_web_site_port(site) };
+        r = talk_all(&live, statics, sizeof statics / sizeof *statics);
+    }
     if (r >= 0)
         r = versions(app);
     int ended = runner ? aiohttp_web_runner_cleanup(runner) : 0;

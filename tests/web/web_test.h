@@ -110,6 +110,15 @@ static inline int live_ask(struct live *live, const char *request, char *answer,
     return live_ask_bytes(live, request, strlen(request), answer, room);
 }
 
+/* As live_ask, a GET with those fields ("A: b\r\n" each). */
+static inline int live_get(struct live *live, const char *path, const char *fields, char *answer,
+                           size_t room)
+{
+    char request[8192];
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, fields);
+    return live_ask(live, request, answer, room);
+}
+
 #define CHECK_HAS(text, part)                                                                      \
     do {                                                                                           \
         if (!strstr(text, part)) {                                                                 \
