@@ -30,16 +30,12 @@ static uint32_t limit_of(size_t limit)
     return (uint32_t)(limit < LIMIT_MAX ? limit : LIMIT_MAX);
 }
 
-static inline void begin_again(struct head *head)
+static inline void begin_start(struct head *head)
 {
     static const struct place nowhere;
     bool has_start = head->kind == HEAD_REQUEST || head->kind == HEAD_RESPONSE;
-    head->field_count = 0;
-    head->seen = (struct header_set){ { 0, 0 } };
-    head->content_length = 0;
-    head->flags = 0;
     head->status_code = 0;
-    head->version = head->method = head->target_form = head->body = 0;
+    head->version = head->method = head->target_form = 0;
     head->method_at = head->target = head->path = head->authority = head->reason = nowhere;
     head->error_at = 0;
     head->status = 0;
@@ -49,6 +45,21 @@ static inline void begin_again(struct head *head)
     head->next = head->scanned = 0;
     head->head_max = head->head_most;
     head->empty_lines_left = head->empty_lines_most;
+}
+
+static inline void begin_fields(struct head *head)
+{
+    head->field_count = 0;
+    head->seen = (struct header_set){ { 0, 0 } };
+    head->content_length = 0;
+    head->flags = 0;
+    head->body = 0;
+}
+
+static inline void begin_again(struct head *head)
+{
+    begin_start(head);
+    begin_fields(head);
 }
 
 void aiohttp__head_again(struct head *head)
@@ -283,59 +294,38 @@ int aiohttp__head_parse(struct head *head, const char *data, size_t size)
     return r > 0 ? parse_fields(head, lines, data, size) : r;
 }
 
-/* What the fields of a head have left in it. */
-struct meant {
-    uint32_t begin, size; /* of the fields, with the empty line */
-    uint32_t field_count;
-    struct header_set seen;
-    uint64_t content_length;
-    uint32_t flags;
-    uint8_t version, target_form, body;
-    struct place authority;
-};
-
-static inline struct meant meaning_of(const struct head *head)
+/* The fields are those of the head before and mean the same, which is still there: they only lie
+ * `more` bytes further on, modulo 2^32. */
+static inline int take_fields(struct head *head, uint32_t more, uint32_t size,
+                              struct place authority)
 {
-    return (struct meant){ head->begin,          head->next - head->begin, head->field_count,
-                           head->seen,           head->content_length,     head->flags,
-                           head->version,        head->target_form,        head->body,
-                           head->authority };
-}
-
-/* The fields are those of the head before, and mean the same: only their places differ. The limits
- * of a field, and of their number, they have kept to; that of the whole head is looked at anew. */
-static inline int take_fields(struct head *head, const struct meant *meant)
-{
-    uint32_t more = head->begin - meant->begin; /* modulo 2^32: it may be less */
-    for (uint32_t i = 0; i < meant->field_count; i++) {
+    for (uint32_t i = 0; i < head->field_count; i++) {
         head->fields[i].name += more;
         head->fields[i].value += more;
     }
-    head->field_count = meant->field_count;
-    head->seen = meant->seen;
-    head->content_length = meant->content_length;
-    head->flags = meant->flags;
-    head->body = meant->body;
     if (head_has(head, HEADER_HOST))
-        head->authority = (struct place){ meant->authority.at + more, meant->authority.size };
-    head->next = head->begin + meant->size;
+        head->authority = (struct place){ authority.at + more, authority.size };
+    head->next = head->begin + size;
     head->state = STATE_DONE;
     return (int)head->next;
 }
 
+/* The limits of a field, and of their number, the fields of the head before have kept to; that of
+ * the whole head is looked at anew. */
 int aiohttp__head_parse_after(struct head *head, const char *before, const char *data, size_t size)
 {
     const struct lines *lines = lines_now();
-    const struct meant meant = meaning_of(head);
+    const uint32_t begin = head->begin, fields_size = head->next - begin;
+    const struct place authority = head->authority;
+    const uint8_t version = head->version, target_form = head->target_form;
     size = size_of(size);
-    begin_again(head);
+    begin_start(head);
     int r = parse_start(head, lines, data, size);
-    if (r <= 0)
-        return r;
-    if (head->version == meant.version && head->target_form == TARGET_ORIGIN &&
-        meant.target_form == TARGET_ORIGIN && size - head->begin >= meant.size &&
-        (size_t)head->begin + meant.size <= head->head_max &&
-        memcmp(data + head->begin, before + meant.begin, meant.size) == 0)
-        return take_fields(head, &meant);
-    return parse_fields(head, lines, data, size);
+    if (r > 0 && head->version == version && head->target_form == TARGET_ORIGIN &&
+        target_form == TARGET_ORIGIN && size - head->begin >= fields_size &&
+        (size_t)head->begin + fields_size <= head->head_max &&
+        memcmp(data + head->begin, before + begin, fields_size) == 0)
+        return take_fields(head, head->begin - begin, fields_size, authority);
+    begin_fields(head);
+    return r > 0 ? parse_fields(head, lines, data, size) : r;
 }
