@@ -257,6 +257,15 @@ static size_t redirects_of(const struct aiohttp_client_request *request)
                                        : (size_t)(said > 0 ? said : 0);
 }
 
+/* Tells of an answer, whose body is told of by its own. */
+static void trace_answer(const struct aiohttp_client_request *request,
+                         aiohttp_client_response *response, aiohttp_trace_callback *callback)
+{
+    response->trace_context = request->options->trace_context;
+    if (callback)
+        aiohttp__trace(request, callback, &(aiohttp_trace){ .response = response });
+}
+
 static int run(struct aiohttp_client_request *request, aiohttp_client_response **ret_response,
                aiohttp_client_response ***history, size_t *count)
 {
@@ -279,7 +288,8 @@ static int run(struct aiohttp_client_request *request, aiohttp_client_response *
             return 0;
         }
         if (r > 0) {
-            TRACE(request, on_request_redirect, .response = response);
+            if (__builtin_expect(request->session->trace != NULL, 0))
+                trace_answer(request, response, request->session->trace->on_request_redirect);
             r = aiohttp_client_response_release(response);
         } else
             aiohttp_client_response_close(response);
@@ -322,7 +332,8 @@ int aiohttp__request(struct aiohttp_client_request *request,
         TRACE(request, on_request_exception, .error = r, .phase = request->phase);
         return r;
     }
-    TRACE(request, on_request_end, .response = response);
+    if (__builtin_expect(request->session->trace != NULL, 0))
+        trace_answer(request, response, request->session->trace->on_request_end);
     *ret_response = response;
     return 0;
 }

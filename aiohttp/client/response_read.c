@@ -68,11 +68,15 @@ static int next_raw(aiohttp_client_response *response, const char **ret_data)
     if (__builtin_expect(response->session->trace != NULL, 0) && r > 0) {
         const aiohttp_trace_config *trace = response->session->trace;
         if (trace->on_response_chunk_received)
-            trace->on_response_chunk_received(&(aiohttp_trace){ .size = sizeof(aiohttp_trace),
-                                                                .url = response->url,
-                                                                .response = response,
-                                                                .bytes = (size_t)r },
-                                              trace->data);
+            trace->on_response_chunk_received(
+                &(aiohttp_trace){ .size = sizeof(aiohttp_trace),
+                                  .context = response->trace_context,
+                                  .method = aiohttp_client_response_method(response),
+                                  .url = response->url,
+                                  .response = response,
+                                  .bytes = (size_t)r,
+                                  .data = *ret_data },
+                trace->data);
     }
     if (r > 0) {
         response->received += r;

@@ -290,6 +290,7 @@ void aiohttp__trace(const struct aiohttp_client_request *request, aiohttp_trace_
     trace.context = request->options->trace_context;
     trace.method = request->method.data;
     trace.url = request->url;
+    trace.headers = request->headers;
     trace.seconds = asyncio_loop_time(request->session->loop) - request->started;
     callback(&trace, request->session->trace->data);
 }

@@ -112,6 +112,7 @@ struct aiohttp_client_response {
     double head_limit, read_limit, write_limit; /* seconds, or ASYNCIO_NONE */
     aiohttp_client_phase phase;
     const char *where;
+    void *trace_context;      /* where the session traces */
     aiohttp_url *url;
     enum method method;
     char *method_text;        /* of METHOD_OTHER, in the arena */

@@ -77,7 +77,7 @@ static int write_piece(struct aiohttp_payload_writer *writer, const void *data, 
     if (r < 0)
         return r;
     upload->sent += (int64_t)size;
-    TRACE(upload->request, on_request_chunk_sent, .bytes = size);
+    TRACE(upload->request, on_request_chunk_sent, .bytes = size, .data = data);
     return told(upload);
 }
 

@@ -33,7 +33,11 @@ typedef struct aiohttp_trace {
     int error;                         /* of request_exception: negative */
     aiohttp_client_phase phase;        /* of request_exception */
     size_t bytes;                      /* of the piece that was sent or received */
-    double seconds;                    /* since the request's start */
+    double seconds;                    /* since the request's start; not of what was received */
+    /* what was asked for: of the session, the request and its middlewares; NULL: nothing. Not of
+     * what was received */
+    const aiohttp_headers *headers;
+    const void *data;                  /* of the piece: `bytes` of them */
 } aiohttp_trace;
 
 typedef void aiohttp_trace_callback(const aiohttp_trace *trace, void *data);
@@ -47,8 +51,9 @@ typedef struct aiohttp_trace_config {
     aiohttp_trace_callback *on_request_exception; /* there is none */
     aiohttp_trace_callback *on_request_redirect;
     aiohttp_trace_callback *on_request_headers_sent;
-    aiohttp_trace_callback *on_request_chunk_sent; /* a piece of the body */
-    aiohttp_trace_callback *on_response_chunk_received;
+    /* a piece of the body, before it is compressed */
+    aiohttp_trace_callback *on_request_chunk_sent;
+    aiohttp_trace_callback *on_response_chunk_received; /* before it is decompressed */
     aiohttp_trace_callback *on_connection_queued_start;
     aiohttp_trace_callback *on_connection_queued_end;
     aiohttp_trace_callback *on_connection_create_start;
