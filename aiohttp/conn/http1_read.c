@@ -39,11 +39,22 @@ static int failed(struct http1 *http, int result, unsigned status)
     return result;
 }
 
+/* What is held back goes out before anything is waited for. Where that cannot be a request is not
+ * worth reading; an answer is, which may have come before its request met a reset. */
+static int flush_first(struct http1 *http)
+{
+    struct exchange *exchange = &http->exchange;
+    bool is_answer = exchange->head.kind == HEAD_RESPONSE;
+    if (exchange->is_broken)
+        return is_answer ? 0 : -ECONNRESET;
+    return http->out.size ? aiohttp__http1_flush(exchange) : 0;
+}
+
 /* Waits until more than `have` bytes are buffered: how many are, or as many as before at the
  * end. */
 static int fill(struct http1 *http, size_t have, enum http1_wait what)
 {
-    int r = http->out.size || http->exchange.is_broken ? aiohttp__http1_flush(&http->exchange) : 0;
+    int r = flush_first(http);
     if (r < 0)
         return r;
     if (http->on_wait)

@@ -355,7 +355,7 @@ static void lost(struct transport *top, int error)
     part(transport);
 }
 
-static const struct transport_events events = { received, resumed, ended, lost };
+static const struct transport_events events = { received, resumed, NULL, ended, lost };
 
 /* ---- making one ---- */
 

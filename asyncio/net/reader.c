@@ -58,7 +58,7 @@ static void put_back(asyncio_stream *stream, const void *data, size_t size)
     if (!size)
         return;
     if (asyncio__buffer_reserve(&stream->in, &stream->tcp.net->blocks, size) < 0)
-        stream->gone = -ENOMEM;
+        (void)stream_has_a_hole(stream);
     else
         asyncio__buffer_add(&stream->in, data, size);
 }
@@ -150,5 +150,5 @@ void asyncio_stream_consume(asyncio_stream *stream, size_t size)
 
 int asyncio_stream_at_eof(const asyncio_stream *stream)
 {
-    return stream->gone || (stream->has_eof && !stream->in.count);
+    return stream_is_unreadable(stream) || (stream->has_eof && !stream->in.count);
 }

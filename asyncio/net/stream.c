@@ -32,7 +32,7 @@ static int __attribute__((noinline)) keep(asyncio_stream *stream, int result)
     struct buffer *in = &stream->in;
     if (!buffer_begin(in, &net->blocks, (size_t)result) &&
         asyncio__buffer_reserve(in, &net->blocks, (size_t)result) < 0)
-        return stream->gone = -ENOMEM; /* bytes are missing from here on */
+        return stream_has_a_hole(stream);
     memcpy(buffer_end(in), net->scratch, (size_t)result);
     in->count += (size_t)result;
     return result;
@@ -54,10 +54,23 @@ static void resumed(struct transport *transport)
     asyncio__waiters_wake(&stream->drainers, 0);
 }
 
+static bool broken(struct transport *transport, int error)
+{
+    asyncio_stream *stream = stream_of(transport);
+    bool is_read = !stream->has_eof || stream->in.count;
+    if (stream->gone || !is_read || !list_empty(&stream->closers))
+        return false;
+    stream->gone = stream->lost_by = error;
+    stream->is_half_gone = true;
+    asyncio__waiters_wake(&stream->drainers, error);
+    return true;
+}
+
 static void ended(struct transport *transport, int error)
 {
     asyncio_stream *stream = stream_of(transport);
     stream->lost_by = error;
+    stream->is_half_gone = false;
     if (!stream->gone)
         stream->gone = error ? error : -ECONNRESET;
     asyncio__waiters_wake(&stream->drainers, error ? error : -ECONNRESET);
@@ -77,7 +90,7 @@ static void lost(struct transport *transport, int error)
 }
 
 static const struct future_type reading_type;
-static const struct transport_events events = { received, resumed, ended, lost };
+static const struct transport_events events = { received, resumed, broken, ended, lost };
 
 /* ---- life ---- */
 
@@ -119,12 +132,18 @@ void asyncio_stream_unref(asyncio_stream *stream)
     free_if_over(stream);
 }
 
+static void no_more_calls(asyncio_stream *stream)
+{
+    stream->is_half_gone = false;
+    if (!stream->gone)
+        stream->gone = -ECONNRESET;
+}
+
 void asyncio_stream_close(asyncio_stream *stream)
 {
     if (stream->is_open && net_is_other_thread(stream->tcp.net))
         return;
-    if (!stream->gone)
-        stream->gone = -ECONNRESET;
+    no_more_calls(stream);
     if (stream->is_open)
         stream->transport->type->close(stream->transport);
 }
@@ -133,8 +152,7 @@ void asyncio_stream_abort(asyncio_stream *stream)
 {
     if (stream->is_open && net_is_other_thread(stream->tcp.net))
         return;
-    if (!stream->gone)
-        stream->gone = -ECONNRESET;
+    no_more_calls(stream);
     if (stream->is_open)
         stream->transport->type->abort(stream->transport, true);
 }
@@ -145,8 +163,7 @@ void asyncio__streams_abort(struct list *streams)
     for (struct list *node = streams->next, *next; node != streams; node = next) {
         next = node->next;
         asyncio_stream *stream = container_of(node, struct asyncio_stream, link);
-        if (!stream->gone)
-            stream->gone = -ECONNRESET;
+        no_more_calls(stream);
         bool has_unsent = stream->transport->type->unsent(stream->transport) > 0;
         stream->transport->type->abort(stream->transport, has_unsent);
     }
@@ -162,11 +179,12 @@ int asyncio_stream_wait_closed(asyncio_stream *stream)
     net_check_scopes(NET_CALLER());
     if (!task_current())
         return stream->is_open ? asyncio__net_refuses(stream->tcp.net) : -ASYNCIO_NO_TASK;
-    if (!stream->is_open)
-        return asyncio__stream_error(stream, stream->lost_by);
-    int r = net_check_task(stream->tcp.net);
+    int r = stream->is_open ? net_check_task(stream->tcp.net) : 0;
+    if (r >= 0 && stream->is_half_gone)
+        asyncio_stream_close(stream); /* it was lost already; what was not read is given up */
     if (r >= 0)
-        r = asyncio__waiters_wait(&stream->closers, task_current());
+        r = stream->is_open ? asyncio__waiters_wait(&stream->closers, task_current())
+                            : stream->lost_by;
     return asyncio__stream_error(stream, r);
 }
 
@@ -230,6 +248,7 @@ int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task)
  * the next suspension, and an error of the other direction for the next read. */
 static int waited(asyncio_stream *stream, asyncio_task *task, int result)
 {
+    int gone = stream_is_unreadable(stream);
     bool was_cancelled = stream->is_read_cancelled;
     stream->is_read_cancelled = false;
     if (result == 0)
@@ -237,16 +256,16 @@ static int waited(asyncio_stream *stream, asyncio_task *task, int result)
     if (result > 0) {
         if (was_cancelled && task->future.cancelling > 0)
             task->future.task_flags |= TASK_MUST_CANCEL;
-        return stream->gone && !stream->lost_by ? stream->gone : result;
+        return gone && !stream->lost_by ? gone : result;
     }
     if (task_take_cancel(task))
         return -ECANCELED;
-    if (was_cancelled || (result == -ECANCELED && !stream->gone)) {
+    if (was_cancelled || (result == -ECANCELED && !gone)) {
         asyncio__task_put_message(task);
         return -ECANCELED;
     }
-    if (stream->gone && (result >= 0 || result == -ECANCELED))
-        return stream->gone; /* it was closed by somebody else */
+    if (gone && (result >= 0 || result == -ECANCELED))
+        return gone; /* it was closed by somebody else */
     return result;
 }
 
@@ -268,7 +287,7 @@ int asyncio__stream_yield(asyncio_stream *stream)
     stream->reader = task_current(); /* it is reading all the while */
     int r = asyncio_sleep(0);
     stream->reader = NULL;
-    return r < 0 ? r : stream->gone;
+    return r < 0 ? r : stream_is_unreadable(stream);
 }
 
 /* While nothing has come, an empty buffer goes back, and the receive under way gets the scratch

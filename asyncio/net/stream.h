@@ -7,13 +7,14 @@
  *            transport, TCP, along, so that a connection is one allocation.
  * READING    With nothing buffered a plain read goes straight into the caller's memory. The buffer
  *            exists while something is in it or lent from it; a task that waits for bytes with
- *            nothing buffered waits with the floor's scratch. How large it begins follows from what
- *            came before: large messages are not read in small pieces, small ones cost no large
- *            block.
+ *            nothing buffered waits with the floor's scratch. How large it begins follows from
+ *            what came before: large messages are not read in small pieces, small ones cost no
+ *            large block.
  * LIFE       `refs` are the user's; the last one closes. `is_open` is a reference of the
  *            transport's, until `lost`.
  * GONE       0 while calls make sense, else what they return: -ECONNRESET after close and abort,
- *            or what it was lost by. */
+ *            or what it was lost by. Half gone it is where a write has met a reset: what came
+ *            before that is still read, and then the stream is lost. */
 #pragma once
 
 #include "net/tcp.h"
@@ -34,6 +35,7 @@ struct asyncio_stream {
     int gone, lost_by;
     bool is_open : 1;
     bool is_accepted : 1;   /* a server's: its side of TLS */
+    bool is_half_gone : 1;  /* `gone` is what writing returns; reading goes on */
     bool is_parked : 1;     /* the server has no task for it yet */
     bool is_dismissed : 1;  /* by the server: no news to its handler's author */
     bool has_eof : 1;       /* the peer sends no more */
@@ -70,10 +72,23 @@ int asyncio__stream_refused(asyncio_stream *stream, asyncio_task *task);
 int asyncio__stream_waited(asyncio_stream *stream, asyncio_task *task, int result);
 int asyncio__stream_yield(asyncio_stream *stream);
 
+/* As `gone`, for reading. */
+static inline int stream_is_unreadable(const asyncio_stream *stream)
+{
+    return stream->is_half_gone ? 0 : stream->gone;
+}
+
+/* Bytes are missing from here on. Returns -ENOMEM. */
+static inline int stream_has_a_hole(asyncio_stream *stream)
+{
+    stream->is_half_gone = false;
+    return stream->gone = -ENOMEM;
+}
+
 /* 0 when the running task may read now. */
 static inline int stream_may_read(const asyncio_stream *stream)
 {
-    if (__builtin_expect(stream->gone != 0, 0))
+    if (__builtin_expect(stream->gone && !stream->is_half_gone, 0))
         return asyncio__stream_error(stream, stream->gone);
     int r = net_check_task(stream->tcp.net);
     return __builtin_expect(!r && stream->reader, 0) ? -EBUSY : r;

@@ -11,6 +11,11 @@
  * LAST       By kernel TLS the last thing sent is a record of its own kind. `out` waits for room
  *            for it, as OP_POLL_OUT, and once more after it: a part of what the kernel has taken
  *            may lie above TCP, and that it has room again says that closing loses none of it.
+ * BROKEN     A send that meets the peer's reset ends the sending alone: what came before the reset
+ *            is still in the kernel. Who reads goes on there, if he is one who wants that (`broken`
+ *            in transport.h), and where nothing is left he gets the send's error. So nothing has to
+ *            be read that nobody asked for. A peer who only stopped reading, as by AF_UNIX, would
+ *            leave him waiting: the socket is shut down, and what is there has an end.
  * END        The socket is closed by `shut`. Operations that the kernel does not give back at once
  *            still complete, into this struct; `lost` comes after the last of them. */
 #include "net/tcp.h"
@@ -49,6 +54,8 @@ static void shut(struct tcp *tcp, int error)
     if (tcp->is_shut)
         return;
     struct net *net = tcp->net;
+    if (tcp->is_broken)
+        error = tcp->error;
     if (tcp->is_closing)
         net->flushing--;
     tcp->is_shut = true;
@@ -75,26 +82,35 @@ static bool is_passing(int error)
     return error == -ENOMEM || error == -ENOBUFS || error == -ENOSPC || error == -EBUSY;
 }
 
-int asyncio__tcp_receive_failed(struct tcp *tcp, int error)
+/* What a receive without bytes tells: after a reset the kernel may call it the end. */
+static int told_by(const struct tcp *tcp, int result)
 {
-    if (tcp->is_shut) /* by a write, say: a reader that has got bytes since may come once more */
+    return tcp->is_broken && result != -ECANCELED && !is_passing(result) ? tcp->error : result;
+}
+
+int asyncio__tcp_received_none(struct tcp *tcp, int result)
+{
+    if (tcp->is_shut) /* a reader that has got bytes since may come once more */
         return tcp->error ? tcp->error : -ECONNRESET;
+    result = told_by(tcp, result);
     if (tcp->is_watching)
-        error = -EBADF; /* nothing can be read there, whatever asked for it: TLS, say */
-    if (!is_passing(error))
-        shut(tcp, error);
-    return error;
+        result = -EBADF; /* nothing can be read there, whatever asked for it: TLS, say */
+    if (result < 0 && !is_passing(result))
+        shut(tcp, result);
+    return result;
 }
 
 static void __attribute__((noinline)) received_no_bytes(struct tcp *tcp, int result)
 {
     tcp->is_telling = true; /* whoever is told may close it, which then ends here */
+    if (!tcp->is_shut)
+        result = told_by(tcp, result);
     tcp->base.events->received(&tcp->base, result);
     tcp->is_telling = false;
     if (tcp->is_shut)
         end_if_free(tcp);
     else if (result < 0 && result != -ECANCELED)
-        (void)asyncio__tcp_receive_failed(tcp, result);
+        (void)asyncio__tcp_received_none(tcp, result);
 }
 
 static void on_received(struct op *op, int result)
@@ -166,6 +182,23 @@ static void resume_if_low(struct tcp *tcp)
         tcp->base.is_paused = false;
         tcp->base.events->resumed(&tcp->base);
     }
+}
+
+/* No send is under way. The socket may be closed now. */
+static void send_failed(struct tcp *tcp, int error)
+{
+    const struct transport_events *events = tcp->base.events;
+    bool is_reset = error == -EPIPE || error == -ECONNRESET;
+    if (!is_reset || tcp->is_watching || tcp->is_closing || tcp->has_last || !events->broken ||
+        !events->broken(&tcp->base, error)) {
+        shut(tcp, error);
+        return;
+    }
+    tcp->is_broken = true;
+    tcp->error = error;
+    asyncio__buffer_release(&tcp->sending, &tcp->net->blocks);
+    asyncio__buffer_release(&tcp->queued, &tcp->net->blocks);
+    (void)backend_of(tcp)->shutdown(tcp->net->backend, tcp->in.socket, SHUT_RDWR);
 }
 
 static bool on_flushed(struct tcp *tcp);
@@ -265,7 +298,7 @@ static int send_on(struct tcp *tcp)
             return 0;
         }
         if (r < 0) {
-            shut(tcp, r);
+            send_failed(tcp, r);
             return r;
         }
         buffer_take(&tcp->sending, size);
@@ -284,7 +317,7 @@ static void on_sent(struct op *op, int result)
         return;
     }
     if (result < 0 && !(was_split && result == -ECANCELED)) {
-        shut(tcp, result);
+        send_failed(tcp, result);
         return;
     }
     resume_if_low(tcp);
@@ -355,8 +388,10 @@ static int store(struct tcp *tcp, const struct iovec *pieces, size_t count, size
 int asyncio__tcp_sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count,
                              size_t total, int result)
 {
+    if (tcp->is_broken)
+        return tcp->error;
     if (result < 0 && result != -EAGAIN) {
-        shut(tcp, result);
+        send_failed(tcp, result);
         return result;
     }
     return store(tcp, pieces, count, result > 0 ? (size_t)result : 0, total);

@@ -21,6 +21,7 @@ struct tcp {
     bool wants_eof : 1, has_sent_eof : 1;
     /* shut: the socket is closed, at most completions are waited for */
     bool is_closing : 1, is_shut : 1;
+    bool is_broken : 1;             /* by a reset that a send has met: reading goes on */
     bool is_telling : 1;            /* of the end of reading: `lost` waits for that */
     bool has_last : 1;              /* kernel TLS: an alert is what is sent last */
     bool has_said_last : 1;
@@ -48,8 +49,9 @@ void asyncio__tcp_say_last(struct tcp *tcp, const uint8_t alert[2]);
 int asyncio__tcp_sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count,
                              size_t total, int result);
 
-/* The transport's own: a receive was refused. An error that is the connection's ends it. */
-int asyncio__tcp_receive_failed(struct tcp *tcp, int error);
+/* The transport's own: what a receive gives that has got no bytes. An error that is the
+ * connection's ends it. */
+int asyncio__tcp_received_none(struct tcp *tcp, int result);
 
 /* The contract's `receive`, for who knows that it is TCP. */
 static inline int tcp_receive(struct tcp *tcp, void *data, size_t size)
@@ -59,7 +61,7 @@ static inline int tcp_receive(struct tcp *tcp, void *data, size_t size)
     tcp->in.size = size;
     int r = backend->type->submit(backend, &tcp->in);
     if (__builtin_expect(r != OP_PENDING, 0))
-        return r < 0 ? asyncio__tcp_receive_failed(tcp, r) : r;
+        return r <= 0 ? asyncio__tcp_received_none(tcp, r) : r;
     tcp->is_receiving = true;
     return r;
 }

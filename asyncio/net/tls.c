@@ -54,7 +54,7 @@ static int read_some(struct tls *tls, void *data, size_t size)
         asyncio__tls_lend_ahead(tls);
         int r = asyncio__tls_read(&tls->engine, data, size);
         int flushed = asyncio__tls_flush(tls); /* a refusal, or new keys */
-        if (flushed < 0) {
+        if (flushed < 0 && !tls->is_broken) {
             (void)asyncio__tls_keep(tls);
             return flushed;
         }
@@ -116,6 +116,16 @@ static void on_resumed(struct transport *lower)
     tls->base.events->resumed(&tls->base);
 }
 
+/* What came before the reset is decrypted and read; a handshake is of no use any more. */
+static bool on_broken(struct transport *lower, int error)
+{
+    struct tls *tls = lower->user;
+    const struct transport_events *events = tls->base.events;
+    tls->is_broken =
+        tls->state == TLS_OPEN && events->broken && events->broken(&tls->base, error);
+    return tls->is_broken;
+}
+
 /* After all was said, it does not matter how the peer leaves. */
 static void on_ended(struct transport *lower, int error)
 {
@@ -136,8 +146,8 @@ static void on_lost(struct transport *lower, int error)
         asyncio__tls_tell_lost(tls);
 }
 
-const struct transport_events asyncio__tls_lower_events = { on_received, on_resumed, on_ended,
-                                                            on_lost };
+const struct transport_events asyncio__tls_lower_events = { on_received, on_resumed, on_broken,
+                                                            on_ended, on_lost };
 
 /* ---- the contract ---- */
 

@@ -36,6 +36,7 @@ struct tls {
     bool is_ahead_lent;              /* to the engine, as its `in` */
     bool has_end;                    /* the one below has no more bytes */
     bool is_flushing;                /* counted in net->flushing */
+    bool is_broken;                  /* the one below is: nothing goes out, what came is read */
     bool is_ended, is_lost;          /* told; to be told */
     unsigned entered;                /* calls under way in here: `lost` waits for them */
 };

@@ -22,7 +22,7 @@ int asyncio__tls_flush(struct tls *tls)
         return 0;
     int r = 0;
     /* in a child that has inherited it nothing is said to the parent's peer */
-    if (!tls->is_lost && !backend_is_inherited(tls->net->backend)) {
+    if (!tls->is_lost && !tls->is_broken && !backend_is_inherited(tls->net->backend)) {
         struct iovec piece = { buffer_bytes(out), out->count };
         r = tls->lower->type->write(tls->lower, &piece, 1);
         tls->base.is_paused = tls->lower->is_paused;

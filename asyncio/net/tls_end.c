@@ -103,7 +103,7 @@ void asyncio__tls_close(struct transport *base)
     if (tls->state >= TLS_CLOSING)
         return;
     tls_enter(tls);
-    if (tls->state == TLS_HANDSHAKE) {
+    if (tls->state == TLS_HANDSHAKE || tls->is_broken) { /* nobody is there to say goodbye to */
         tls->lower->type->abort(tls->lower, false);
         tls_leave(tls);
         return;

@@ -7,6 +7,9 @@
  * WRITING    accepts all bytes or none and never waits: what cannot go out now is stored. When
  *            more than `high` is unsent the transport is paused, until no more than `low` is: then
  *            `resumed`.
+ * RESET      What the peer sent before it reset the connection is still there when a write finds
+ *            that out. `broken` asks whether somebody wants it: then only writing has ended, and
+ *            reading ends all, when nothing is left.
  * END        `lost` is the last event, once, when the transport uses its memory no more: after
  *            close and what was unsent, after abort, or because of an error. It may come from
  *            inside any call that can find an error. */
@@ -19,6 +22,9 @@ struct transport;
 struct transport_events {
     void (*received)(struct transport *transport, int result); /* what a pending receive got */
     void (*resumed)(struct transport *transport);
+    /* A write has met a reset: no other one makes sense. True: reading goes on, until it gives
+     * `error`; `ended` follows then. False, also in place of the function: it follows now. */
+    bool (*broken)(struct transport *transport, int error);
     /* no call makes sense any more; `lost` follows */
     void (*ended)(struct transport *transport, int error);
     void (*lost)(struct transport *transport, int error);      /* 0: it was closed here */

@@ -10,6 +10,9 @@
  *            buffer: valid until the next read, fill or consume.
  * LIMIT      `.limit` (64 KiB) bounds what readline and readuntil look through; the buffer stops
  *            reading at twice that.
+ * RESET      What the peer sent before it reset the connection is not lost when a write finds that
+ *            out: writing is over, asyncio_stream_is_closing is 1, and reading goes on; where
+ *            nothing is left it gives the error. close, and wait_closed, give up what was not read.
  * CANCEL     Bytes that arrived stay in the stream when the read is cancelled.
  * OWNERSHIP  A server's handler owns nothing: its stream is flushed and closed when it returns.
  *            asyncio_open_connection returns new. Calls on a closed stream return -ECONNRESET.
