@@ -173,12 +173,14 @@ static int dial_to_proxy(struct dial *dial, const char *host, int port)
 static int ask_proxy(struct dial *dial, aiohttp_headers *challenges, int *ret_status)
 {
     const struct route *route = dial->route;
-    struct bytes authorization = bytes_up_to(16384);
-    char target[512];
-    bool is_ipv6 = strchr(route->host, ':') != NULL;
-    snprintf(target, sizeof target, is_ipv6 ? "[%s]:%d" : "%s:%d", route->host, route->port);
-    int r = aiohttp__proxy_authorize(route->connector, route->proxy, "CONNECT", target, SPAN(""),
-                                     &authorization);
+    struct bytes authorization = bytes_up_to(16384), target = bytes_up_to(512);
+    aiohttp__proxy_target(&target, route->host, route->port);
+    bytes_put(&target, '\0');
+    int r = target.error;
+    if (r >= 0)
+        r = aiohttp__proxy_authorize(route->connector, route->proxy, "CONNECT", target.data,
+                                     SPAN(""), &authorization);
+    aiohttp__bytes_fini(&target);
     bytes_put(&authorization, '\0');
     if (r >= 0)
         r = authorization.error;

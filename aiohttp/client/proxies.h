@@ -64,6 +64,9 @@ struct proxy_connect {
     aiohttp_headers *challenges;   /* gets the fields Proxy-Authenticate of a 407; NULL: nobody */
 };
 
+/* Appends what CONNECT asks for: "host:port", an IPv6 address in brackets. */
+void aiohttp__proxy_target(struct bytes *out, const char *host, int port);
+
 /* CONNECT. 0: from here on the stream is the target's. *ret_status (NULL: not wanted) is what the
  * proxy answered, 0 when it did not come to that; set on errors too. Suspends. */
 int aiohttp__proxy_connect(asyncio_stream *stream, const struct proxy_connect *connect,

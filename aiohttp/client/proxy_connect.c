@@ -26,16 +26,16 @@ static bool is_host(struct span host)
     return host.size > 0;
 }
 
-static void put_authority(struct bytes *out, const struct proxy_connect *connect)
+void aiohttp__proxy_target(struct bytes *out, const char *host, int port)
 {
-    bool is_ipv6 = strchr(connect->host, ':') != NULL;
+    bool is_ipv6 = strchr(host, ':') != NULL;
     if (is_ipv6)
         bytes_put(out, '[');
-    bytes_text(out, connect->host);
+    bytes_text(out, host);
     if (is_ipv6)
         bytes_put(out, ']');
     bytes_put(out, ':');
-    aiohttp__bytes_number(out, (uint64_t)connect->port);
+    aiohttp__bytes_number(out, (uint64_t)port);
 }
 
 static int put_request(struct bytes *out, const struct proxy_connect *connect)
@@ -47,9 +47,9 @@ static int put_request(struct bytes *out, const struct proxy_connect *connect)
     if (connect->authorization && ascii_has_control(span_of(connect->authorization)))
         return asyncio_raise(-EINVAL, "the proxy's authorization has a control character");
     bytes_text(out, "CONNECT ");
-    put_authority(out, connect);
+    aiohttp__proxy_target(out, connect->host, connect->port);
     bytes_text(out, " HTTP/1.1\r\nHost: ");
-    put_authority(out, connect);
+    aiohttp__proxy_target(out, connect->host, connect->port);
     bytes_text(out, "\r\n");
     if (connect->authorization) {
         bytes_text(out, "Proxy-Authorization: ");
