@@ -51,7 +51,7 @@ static struct interrupted interrupted_at(const ucontext_t *context)
 void asyncio__snapshot_name(const asyncio_task *task, char *ret_name)
 {
     static const char prefix[] = "Task-";
-    const char *name = task->future.extra ? task->future.extra->name : NULL;
+    const char *name = task_name(task);
     if (name) {
         size_t length = strnlen(name, SNAPSHOT_NAME - 1);
         memcpy(ret_name, name, length);

@@ -40,4 +40,6 @@ const struct debug_layout asyncio__debug = {
     .scope_type = offsetof(struct scope, type),
     .scope_type_awaits = offsetof(struct scope_type, awaits),
     .future_type_awaits = offsetof(struct future_type, awaits),
+    .flag_name_on_stack = TASK_NAME_ON_STACK,
+    .name_on_stack = PREPARED_SIZE,
 };

@@ -33,6 +33,7 @@ struct debug_layout {
     /* What awaits what: see struct awaits in task/future.h, five int32_t. */
     uint32_t task_prepared;              /* a pointer to the end of its stack */
     uint32_t task_scopes, scope_outer, scope_type, scope_type_awaits, future_type_awaits;
+    uint32_t flag_name_on_stack, name_on_stack; /* of a task; the latter from task_prepared */
 };
 
 __attribute__((visibility("default"))) extern const struct debug_layout asyncio__debug;

@@ -136,13 +136,12 @@ void asyncio__foreign_start(asyncio_task *task)
 int asyncio__foreign_init(asyncio_task *task, const asyncio_coro *coro)
 {
     size_t notes = asyncio__coro_extra_size(coro);
-    size_t size = (sizeof(struct prepared) + 15) & ~(size_t)15;
     char *memory =
-        asyncio__task_floor(task->future.loop) < 0 ? NULL : asyncio__malloc(size + notes);
+        asyncio__task_floor(task->future.loop) < 0 ? NULL : asyncio__malloc(PREPARED_SIZE + notes);
     if (!memory)
         return -ENOMEM;
     task->prepared = (struct prepared *)(void *)memory;
-    asyncio__coro_prepare_notes(coro, memory + size, task->prepared, NULL);
+    asyncio__coro_prepare_notes(coro, memory + PREPARED_SIZE, task->prepared, NULL);
     task->future.task_flags |= TASK_FOREIGN;
     task->step.handle.run = asyncio__foreign_run;
     return 0;

@@ -19,7 +19,7 @@ static void name_for_overflow(void *slot_address, char *text, size_t size)
     (void)slot_address;
     if (!task || !size)
         return;
-    const char *name = task->future.extra ? task->future.extra->name : NULL;
+    const char *name = task_name(task);
     if (name) {
         size_t length = strnlen(name, size - 1);
         memcpy(text, name, length);
@@ -66,6 +66,7 @@ static void drop_task(asyncio_task *task)
     if (task->type->resume)
         asyncio__foreign_fini(task);
     if (task->prepared && !task->type->resume) {
+        asyncio__task_keep_name(task, false);
         asyncio__coro_fini(&task->coro);
         task_stack_put(task);
     }

@@ -38,6 +38,8 @@ __attribute__((used)) static const struct debug_layout *const debuggers_need = &
 static const struct future_type task_type = { "Task", FUTURE_TYPE_REAL, asyncio__task_cancel,
                                               destroy };
 
+enum { NAME_ON_STACK_SIZE = 64 };
+
 _Static_assert(sizeof(struct asyncio_task) <= LOOP_TASK_SIZE, "a million of them should fit");
 
 /* Word by word: the caller has just written words, and a processor that reads two of them at once
@@ -52,14 +54,26 @@ static inline void copy_words(asyncio_coro *to, const asyncio_coro *from)
     }
 }
 
-/* The arguments, the copied struct and the notes lie on the top of the stack, above the first
- * frame. */
-static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t notes,
-                         const struct stack *stack)
+/* The size of a name that goes onto the stack, or 0: a long one would make that larger. */
+static size_t size_on_stack(const char *name)
 {
-    size_t size = (sizeof(struct prepared) + 15) & ~(size_t)15;
+    size_t length = strnlen(name, NAME_ON_STACK_SIZE);
+    return length < NAME_ON_STACK_SIZE ? length + 1 : 0;
+}
+
+/* The arguments, a name, the copied struct and the notes lie on the top of the stack, above the
+ * first frame. */
+static inline void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t notes,
+                         const struct stack *stack, const char *name, size_t name_size)
+{
     char *top = (char *)stack->top - ((notes + 15) & ~(size_t)15);
-    struct prepared *prepared = (struct prepared *)(void *)(top - size);
+    char *bottom = top - PREPARED_SIZE;
+    if (__builtin_expect(name_size != 0, 0)) {
+        bottom -= (name_size + 15) & ~(size_t)15;
+        memcpy(bottom + PREPARED_SIZE, name, name_size);
+        task->future.task_flags |= TASK_NAME_ON_STACK;
+    }
+    struct prepared *prepared = (struct prepared *)(void *)bottom;
     if (coro->type != &asyncio__noted) {
         copy_words(&prepared->coro, coro);
         prepared->closings = NULL;
@@ -71,10 +85,8 @@ static void put_on_stack(asyncio_task *task, const asyncio_coro *coro, size_t no
     asyncio__coro_init(&task->coro, stack->bottom, prepared, asyncio__task_entry, task);
 }
 
-static int prepare_extra(asyncio_task *task, const asyncio_coro *coro,
-                         const asyncio_create_task_options *options)
+static int prepare_extra(asyncio_task *task, const asyncio_coro *coro, const char *name)
 {
-    const char *name = options ? options->name : NULL;
     if (!name && coro->type != &asyncio__noted)
         return 0;
     size_t value_size = asyncio__coro_ret_size(coro);
@@ -116,8 +128,9 @@ static inline void blank(asyncio_task *task, asyncio_loop *loop)
     task->failed_stacks = 0;
 }
 
-static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *coro,
-                 const asyncio_create_task_options *options)
+static inline __attribute__((always_inline)) int
+build(asyncio_task *task, asyncio_loop *loop, const asyncio_coro *coro,
+      const asyncio_create_task_options *options, const char *name, bool is_held)
 {
     blank(task, loop);
     const asyncio_coro *innermost =
@@ -126,7 +139,8 @@ static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_co
     task->fn = innermost->fn;
     if (options && options->sticky_cancel)
         task->future.task_flags |= TASK_STICKY;
-    int r = prepare_extra(task, coro, options);
+    size_t name_size = name && !is_held && !innermost->type->resume ? size_on_stack(name) : 0;
+    int r = prepare_extra(task, coro, name_size ? NULL : name);
     if (r < 0)
         return r;
     if (options && options->context)
@@ -134,14 +148,34 @@ static inline int build(asyncio_task *task, asyncio_loop *loop, const asyncio_co
     else if (context_has_any(asyncio__env()->context) &&
              (r = asyncio__context_inherit(&task->env.context)) < 0)
         return r;
-    if (innermost->type->resume)
-        return asyncio__foreign_init(task, coro);
-    struct stack stack;
-    size_t notes = coro->type == &asyncio__noted ? asyncio__coro_extra_size(coro) : 0;
-    r = task_stack_get(loop, options ? options->stack_size : 0, notes, &stack, &task->stack_class);
-    if (r >= 0)
-        put_on_stack(task, coro, notes, &stack);
-    return r;
+    if (innermost->type->resume) {
+        r = asyncio__foreign_init(task, coro);
+    } else {
+        struct stack stack;
+        size_t notes = coro->type == &asyncio__noted ? asyncio__coro_extra_size(coro) : 0;
+        r = task_stack_get(loop, options ? options->stack_size : 0, notes, &stack,
+                           &task->stack_class);
+        if (r >= 0)
+            put_on_stack(task, coro, notes, &stack, name, name_size);
+    }
+    if (r < 0)
+        return r;
+    if (name) {
+        loop->stats.named_tasks++;
+    } else {
+        task->future.task_flags |= TASK_NUMBERED_NAME;
+        task->number = (uint32_t)++loop->next_task_number;
+    }
+    return 0;
+}
+
+/* `is_held`: not by the loop alone. */
+static __attribute__((noinline)) int build_named(asyncio_task *task, asyncio_loop *loop,
+                                                 const asyncio_coro *coro,
+                                                 const asyncio_create_task_options *options,
+                                                 bool is_held)
+{
+    return build(task, loop, coro, options, options->name, is_held);
 }
 
 static inline __attribute__((always_inline)) int
@@ -154,17 +188,15 @@ create_one(asyncio_loop *loop, const asyncio_coro *coro, asyncio_task **ret_task
     asyncio_task *task = NULL;
     if (r >= 0 && !(task = asyncio__loop_object(loop, LOOP_FREELIST_TASK)))
         r = -ENOMEM;
-    if (r >= 0 && (r = build(task, loop, coro, options)) < 0)
+    if (r >= 0)
+        r = __builtin_expect(options && options->name, 0)
+                ? build_named(task, loop, coro, options, ret_task != NULL)
+                : build(task, loop, coro, options, NULL, true);
+    if (task && r < 0)
         destroy(&task->future);
     if (r < 0) {
         asyncio__coro_close(coro);
         return r;
-    }
-    if (!(options && options->name)) {
-        task->future.task_flags |= TASK_NUMBERED_NAME;
-        task->number = (uint32_t)++loop->next_task_number;
-    } else {
-        loop->stats.named_tasks++;
     }
     if (ret_task) {
         future_ref(&task->future);
@@ -209,7 +241,8 @@ void asyncio__task_finish(asyncio_task *task, int result)
     if (future->task_flags & TASK_LEFTOVER)
         future->loop->leftover--;
     if (__builtin_expect(result >= 0 &&
-                             !(future->task_flags & (TASK_MUST_CANCEL | TASK_IN_DEBUG)) &&
+                             !(future->task_flags &
+                               (TASK_MUST_CANCEL | TASK_IN_DEBUG | TASK_NAME_ON_STACK)) &&
                              !task->env.record,
                          1)) {
         future_succeed(future, result);
@@ -217,6 +250,7 @@ void asyncio__task_finish(asyncio_task *task, int result)
     }
     if (future->task_flags & TASK_IN_DEBUG)
         asyncio__debug_task_over(task, result);
+    asyncio__task_keep_name(task, result < 0);
     if (result >= 0 && (future->task_flags & TASK_MUST_CANCEL))
         result = -ECANCELED;
     future->task_flags &= (uint16_t)~TASK_MUST_CANCEL;

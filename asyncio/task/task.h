@@ -37,6 +37,7 @@ enum {
     TASK_CANCEL_SEEN = 1024,   /* a cancellation got to its code: debug_cancel.c */
     TASK_MAY_SWALLOW = 2048,   /* the library's own, or the main one after Ctrl-C */
     TASK_RESUMING = 4096,      /* a function of its coroutine's table runs: nothing may suspend */
+    TASK_NAME_ON_STACK = 8192, /* behind `prepared`, until the task is over: task_name_on_stack */
 };
 
 struct scope;
@@ -239,6 +240,10 @@ void asyncio__task_cancel_end(const struct cancel_chain *chain, int accepted, co
  * waits for. 1. */
 int asyncio__task_cut_circle(asyncio_task *task, const char *message);
 
+/* task_object.c: its stack goes, with the name that may lie there. Who holds the task, or is told
+ * of its end (`is_told`), still finds that name, if there is memory for it. */
+void asyncio__task_keep_name(asyncio_task *task, bool is_told);
+
 /* coroutine.c: a coroutine object unwrapped from its notes. */
 struct closing {                  /* an on_close that is due */
     struct closing *outer;
@@ -249,6 +254,24 @@ struct prepared {
     asyncio_coro coro;            /* innermost, with the addresses of copy and ret filled in */
     struct closing *closings;     /* run from the first to the last */
 };
+/* What it takes on a stack: what else lies there is behind it. */
+enum { PREPARED_SIZE = (sizeof(struct prepared) + 15) & ~(size_t)15 };
+
+/* The name of a task that nobody but the loop holds, as a server's: it costs no memory there. NULL:
+ * it is elsewhere. It goes with the stack, so it is lent to nobody. */
+static inline const char *task_name_on_stack(const asyncio_task *task)
+{
+    return task->future.task_flags & TASK_NAME_ON_STACK
+               ? (const char *)task->prepared + PREPARED_SIZE
+               : NULL;
+}
+
+/* Where a name is written out, or NULL: it has a number. Signal-safe. */
+static inline const char *task_name(const asyncio_task *task)
+{
+    const char *name = task->future.extra ? task->future.extra->name : NULL;
+    return name ? name : task_name_on_stack(task);
+}
 /* Bytes beyond the coroutine that `coro`'s notes need. */
 size_t asyncio__coro_extra_size(const asyncio_coro *coro);
 /* Of the T that asyncio_coro_ret wants, or 0. */

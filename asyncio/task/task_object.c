@@ -80,16 +80,29 @@ asyncio_coro asyncio_task_get_coro(const asyncio_task *task)
     return (asyncio_coro){ .type = task->type, .fn = task->fn };
 }
 
-/* A numbered name is only written out when somebody asks. */
+/* A numbered name is only written out when somebody asks, and one on the stack only copied then: it
+ * is lent for longer than that is there. */
 const char *asyncio_task_get_name(asyncio_task *task)
 {
     struct future_extra *extra = asyncio__future_extra(&task->future);
     if (extra && !extra->name) {
-        char name[32];
-        snprintf(name, sizeof name, "Task-%u", task->number);
-        extra->name = asyncio__strdup(name);
+        char numbered[32];
+        const char *name = task_name_on_stack(task);
+        if (!name && (task->future.task_flags & TASK_NUMBERED_NAME)) {
+            snprintf(numbered, sizeof numbered, "Task-%u", task->number);
+            name = numbered;
+        }
+        extra->name = name ? asyncio__strdup(name) : NULL;
     }
     return extra && extra->name ? extra->name : "Task";
+}
+
+void asyncio__task_keep_name(asyncio_task *task, bool is_told)
+{
+    bool may_be_asked = is_told || task->future.refs > 1 || !list_empty(&task->future.callbacks);
+    if (task_name_on_stack(task) && may_be_asked)
+        (void)asyncio_task_get_name(task);
+    task->future.task_flags &= (uint16_t)~TASK_NAME_ON_STACK;
 }
 
 int asyncio_task_set_name(asyncio_task *task, const char *name)

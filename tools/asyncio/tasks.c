@@ -234,13 +234,36 @@ static uint64_t pointer_in(const char *block, uint32_t offset)
     return value;
 }
 
-static void read_name(struct reader *reader, const char *block, struct task *task)
+static size_t block_size(const struct debug_layout *layout)
+{
+    const uint32_t fields[] = { layout->task.all,     layout->task.flags,   layout->task.extra,
+                                layout->task.number,  layout->task.waiting, layout->task.step_link,
+                                layout->task.sp,      layout->task.fn,      layout->task.type,
+                                layout->task_scopes,   layout->task_prepared };
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        size = fields[i] + sizeof(uint64_t) > size ? fields[i] + sizeof(uint64_t) : size;
+    return size;
+}
+
+/* Its address, or 0: it has a number. */
+static uint64_t find_name(struct reader *reader, const char *block)
 {
     const struct debug_layout *layout = reader->layout;
     uint64_t extra = pointer_in(block, layout->task.extra);
     uint64_t name = extra ? get_pointer(reader, extra + layout->extra_name) : 0;
+    uint16_t flags;
+    memcpy(&flags, block + layout->task.flags, sizeof flags);
+    if (name || !(flags & layout->flag_name_on_stack))
+        return name;
+    return pointer_in(block, layout->task_prepared) + layout->name_on_stack;
+}
+
+static void read_name(struct reader *reader, const char *block, struct task *task)
+{
+    uint64_t name = find_name(reader, block);
     uint32_t number;
-    memcpy(&number, block + layout->task.number, sizeof number);
+    memcpy(&number, block + reader->layout->task.number, sizeof number);
     if (!name)
         (void)snprintf(task->name, sizeof task->name, "Task-%" PRIu32, number);
     else if (!process_text(reader->process, name, task->name, sizeof task->name))
@@ -251,10 +274,7 @@ static void describe_task(struct reader *reader, uint64_t waiting, struct task *
 {
     char block[BLOCK_MAX];
     struct task other = { .at = waiting };
-    const struct debug_layout *layout = reader->layout;
-    size_t size = layout->task.number + sizeof(uint32_t);
-    size = layout->task.extra + sizeof(uint64_t) > size ? layout->task.extra + sizeof(uint64_t)
-                                                       : size;
+    size_t size = block_size(reader->layout);
     if (size > sizeof block || !get(reader, waiting, block, size))
         return;
     read_name(reader, block, &other);
@@ -289,18 +309,6 @@ static void describe_waiting(struct reader *reader, uint64_t waiting, struct tas
     else
         (void)snprintf(task->state, sizeof task->state, "waits for %s %#" PRIx64, type->name,
                        waiting);
-}
-
-static size_t block_size(const struct debug_layout *layout)
-{
-    const uint32_t fields[] = { layout->task.all,     layout->task.flags,   layout->task.extra,
-                                layout->task.number,  layout->task.waiting, layout->task.step_link,
-                                layout->task.sp,      layout->task.fn,      layout->task.type,
-                                layout->task_scopes,   layout->task_prepared };
-    size_t size = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        size = fields[i] + sizeof(uint64_t) > size ? fields[i] + sizeof(uint64_t) : size;
-    return size;
 }
 
 static void read_task(struct reader *reader, struct loop *loop, size_t index)

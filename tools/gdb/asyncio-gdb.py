@@ -31,7 +31,8 @@ MACHINES = {
 FIELDS = ("loop_all loop_tasks loop_running loop_thread task_all task_flags task_extra task_number "
           "task_waiting task_step_link task_sp task_fn task_type future_type future_state future_is future_type_name "
           "future_type_flags extra_name coroutine_type_name flag_started flag_foreign flag_real "
-          "flag_is_task").split()
+          "flag_is_task task_prepared task_scopes scope_outer scope_type scope_type_awaits future_type_awaits "
+          "flag_name_on_stack name_on_stack").split()
 
 
 def machine():
@@ -125,6 +126,8 @@ class Task:
     def name(self):
         extra = pointer(self.at + self.layout.task_extra)
         name = pointer(extra + self.layout.extra_name) if extra else 0
+        if not name and self.flags & self.layout.flag_name_on_stack:
+            name = pointer(self.at + self.layout.task_prepared) + self.layout.name_on_stack
         return text_at(name) if name else "Task-%d" % read(self.at + self.layout.task_number, "I")
 
     def waits_for(self):
