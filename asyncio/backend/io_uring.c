@@ -75,7 +75,9 @@ static void prepare(struct uring *uring, struct handle *handle, enum request req
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = RING_BUFFER_GROUP;
         break;
-    case READABLE: io_uring_prep_poll_multishot(sqe, number, POLLIN | POLLRDHUP | POLLPRI); break;
+    case READABLE:
+        io_uring_prep_poll_multishot(sqe, number, readable_events(&handle->descriptor));
+        break;
     case ACCEPT:
         io_uring_prep_multishot_accept(sqe, number, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         break;

@@ -110,6 +110,15 @@ static inline int finish(struct op **slot, int result)
     return 1;
 }
 
+/* What tells that there is something to read. The kernel's completion names POLLPRI with whatever
+ * has come, urgent or not, and reading goes on then until there is nothing: so not of datagrams,
+ * of which none is urgent. */
+static inline unsigned readable_events(const struct descriptor *descriptor)
+{
+    bool has_urgent = descriptor->is_stream || !descriptor->is_socket;
+    return POLLIN | POLLRDHUP | (has_urgent ? POLLPRI : 0U);
+}
+
 /* OP_RECV: what can be had at once, or OP_PENDING, and then it is seen to that something comes. */
 int asyncio__uring_submit_recv(struct uring *uring, struct handle *handle, struct op *op);
 int asyncio__uring_submit_recv_datagrams(struct uring *uring, struct handle *handle,

@@ -5,6 +5,18 @@
 
 #include <asyncio/datagram.h>
 
+static int receives; /* system calls */
+
+/* This program's own, which hides the system's. */
+int recvmmsg(int number, struct mmsghdr *headers, unsigned count, int flags, struct timespec *limit)
+{
+    int (*system)(int, struct mmsghdr *, unsigned, int, struct timespec *);
+    void *found = dlsym(RTLD_NEXT, "recvmmsg");
+    memcpy(&system, &found, sizeof system);
+    receives++;
+    return system(number, headers, count, flags, limit);
+}
+
 static sock open_bound(struct world *world, struct sockaddr_storage *ret_address)
 {
     sock made = SOCK_NONE;
@@ -162,6 +174,29 @@ TEST(errors_are_told)
     assert_int_equal(recv.result, -EBADF);
 }
 
+/* Who waits is told, takes what there is, and does not ask whether there is more. */
+TEST(one_that_is_waited_for_is_one_system_call)
+{
+    enum { COUNT = 20 };
+    struct sockaddr_storage address;
+    struct probe recv = { 0 };
+    char text[2][8];
+    asyncio_datagram in[2] = { { .data = text[0], .size = 8 }, { .data = text[1], .size = 8 } };
+    sock a = open_bound(world, &address), b = open_bound(world, &(struct sockaddr_storage){ 0 });
+    submit_datagrams(world, &recv, OP_RECV_DATAGRAMS, a, in, 2);
+    receives = 0;
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(recv.completed, 0);
+        assert_int_equal(send_one(world, b, &address, (char[]){ "x" }), 1);
+        assert_int_equal(await(&recv), 1);
+        submit_datagrams(world, &recv, OP_RECV_DATAGRAMS, a, in, 2);
+    }
+    if (world->is_plain && !world->enters)
+        assert_int_equal(receives, world->is_real ? COUNT : 0);
+    world_close(world, a);
+    world_close(world, b);
+}
+
 TEST(a_close_takes_back)
 {
     struct sockaddr_storage address;
@@ -185,6 +220,7 @@ int main(void)
         RUN(many_go_and_come),
         RUN(a_cancel_is_done_at_once),
         RUN(errors_are_told),
+        RUN(one_that_is_waited_for_is_one_system_call),
         RUN(a_close_takes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
