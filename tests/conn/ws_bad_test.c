@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a peer may not send, and the close code that RFC 6455 and 7692 ask for, in both roles;
  * limits one below, at and one above. The chopped world brings each of them byte by byte. */
+/* TEST: timeout 120 */
 #include "conn/ws_pair.h"
 
 static aiohttp_limits limits;
@@ -231,6 +232,103 @@ static void test_limits(void **state)
     check_limit(1, 1, -AIOHTTP_WEBSOCKET);
 }
 
+/* --- limits, cut everywhere --- */
+
+static const struct small_case {
+    size_t frame, message, fragments;
+    size_t size, pieces; /* that is at the limit */
+    bool is_count;       /* of fragments: one more, and one less */
+} small_cases[] = {
+    { 5, AIOHTTP_UNLIMITED, 9, 5, 1, false },
+    { AIOHTTP_UNLIMITED, 5, 9, 5, 3, false },
+    { 9, 9, 4, 8, 4, true },
+};
+
+static struct {
+    const struct small_case *limit;
+    bool is_client;
+    int more; /* than the limit */
+    size_t cut, size, count;
+} small_now;
+
+/* The frames of the message, one behind the other: how many bytes. */
+static size_t small_frames(const struct raw *raw, char *out)
+{
+    static const char data[16];
+    size_t size = small_now.limit->size, pieces = small_now.limit->pieces, end = 0;
+    *(small_now.limit->is_count ? &pieces : &size) += (size_t)small_now.more;
+    for (size_t i = 0, at = 0; i < pieces; i++) {
+        size_t piece = i + 1 < pieces ? size / pieces : size - at;
+        end += frame_of(raw, (uint8_t)((i ? 0 : 2) | (i + 1 < pieces ? 0 : 0x80)), data, piece,
+                        out + end);
+        at += piece;
+    }
+    return end;
+}
+
+struct rest {
+    asyncio_stream *stream;
+    const char *data;
+    size_t size;
+};
+
+static int comes_later(struct rest *rest)
+{
+    int r = asyncio_sleep(0.001);
+    return r < 0 ? r : asyncio_stream_write(rest->stream, rest->data, rest->size);
+}
+
+static int in_two(struct pair *pair)
+{
+    char bytes[128];
+    struct raw raw;
+    aiohttp_ws_message message;
+    asyncio_task *later;
+    aiohttp_limits small = limits;
+    if (!world.is_sim || world.is_chopped || world.is_seeded || allocation_is_failing())
+        return 0;
+    small.frame = small_now.limit->frame;
+    small.message = small_now.limit->message;
+    small.fragments = small_now.limit->fragments;
+    struct ws_setup setup = setup_of(small_now.is_client, &small);
+    int r = raw_open(&raw, pair, &setup);
+    if (r < 0)
+        return r;
+    small_now.size = small_frames(&raw, bytes);
+    struct rest rest = { raw.peer, bytes + small_now.cut, small_now.size - small_now.cut };
+    r = asyncio_stream_write(raw.peer, bytes, small_now.cut);
+    if (r >= 0)
+        r = asyncio_create_task(asyncio_coro(comes_later, &rest), &later);
+    if (r < 0)
+        return r;
+    r = aiohttp_websocket_receive(raw.ws, &message);
+    CHECK_IS(r, small_now.more > 0 ? -AIOHTTP_WEBSOCKET : 1);
+    if (r < 0)
+        CHECK_IS(aiohttp_websocket_close_code(raw.ws), 1009);
+    r = asyncio_await(later);
+    asyncio_task_unref(later);
+    aiohttp_websocket_unref(raw.ws);
+    small_now.count++;
+    return r;
+}
+
+/* One below, at and one above, in both roles. */
+static void test_limits_cut_everywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof small_cases / sizeof *small_cases; i++)
+        for (int more = -1; more <= 1; more++) {
+            small_now.limit = &small_cases[i / 2];
+            small_now.is_client = i % 2;
+            small_now.more = more;
+            small_now.size = 2;
+            for (small_now.cut = 1; small_now.cut < small_now.size; small_now.cut++)
+                with_pair(in_two);
+        }
+    if (world.is_sim && !allocation_is_failing())
+        assert_true(small_now.count > 250);
+}
+
 /* A frame that is announced and does not come costs no memory. */
 static int announced(struct pair *pair)
 {
@@ -264,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_cut_everywhere),
         cmocka_unit_test(test_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
