@@ -549,6 +549,7 @@ static int replaced(void *data)
     CHECK_IS(asyncio_transport_write(two.a.transport, "first", 5), 0);
     CHECK_IS(wait_for_total(&two.b, 5), 0);
     asyncio_transport *transport = two.b.transport;
+    CHECK(transport); /* without memory it is lost */
     CHECK(asyncio_transport_set_protocol(transport, &other.protocol) == &two.b.protocol);
     CHECK(asyncio_transport_get_protocol(transport) == &other.protocol);
     CHECK_IS(asyncio_transport_write(two.a.transport, "second", 6), 0);
