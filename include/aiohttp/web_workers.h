@@ -38,13 +38,13 @@
  *            old ones stay. What a reload reads anew is what workers make: `.factory`, on_startup.
  * CRASHES    A worker that dies is replaced, at once; one that dies again within ten seconds of
  *            its start after a tenth of a second, then twice that, up to ten seconds. One that
- *            cannot start when the program starts ends it all: run_app returns its error.
+ *            cannot start when the program starts ends it all: run_app returns its error. One that
+ *            hangs while it serves is not found out: it is killed when it is to end, in its time.
  * TAKE-OVER  SIGUSR2 runs the program `.exec` with the sockets, as sd_listen_fds(3) says
- * (LISTEN_FDS,
- *            LISTEN_PID, LISTEN_FDNAMES) and AIOHTTP_TAKE_OVER, the number of its predecessor: a
- *            run_app of it with `.workers` serves these instead of binding its own, and tells its
- *            predecessor when all workers serve; that one drains and returns 0. When the new
- *            program dies before, the old one goes on.
+ *            (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES) and AIOHTTP_TAKE_OVER, the number of its
+ *            predecessor: a run_app of it with `.workers` serves these instead of binding its own,
+ *            and tells its predecessor when all workers serve; that one drains and returns 0. When
+ *            the new program dies before, the old one goes on.
  * LIMITS     Those of a server are each worker's.
  * THREADS    Call it from the program's first thread and before it makes others: a fork copies
  *            only the one that calls. In a worker process, everything made before the fork is a
