@@ -203,53 +203,66 @@ AIOHTTP_API aiohttp_websocket *aiohttp_websocket_ref(aiohttp_websocket *ws);
  * suspend. */
 AIOHTTP_API void aiohttp_websocket_unref(aiohttp_websocket *ws);
 
+/* Where nothing was asked for there is nothing to build, and to look at: the compiler sees that. */
+static inline const aiohttp_websocket_receive_options *
+aiohttp__ws_receive_said(const aiohttp_websocket_receive_options *options)
+{
+    return options->timeout > 0 ? options : NULL;
+}
+static inline const aiohttp_websocket_send_options *
+aiohttp__ws_send_said(const aiohttp_websocket_send_options *options)
+{
+    return options->compress ? NULL : options;
+}
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_receive_v(aiohttp_websocket *ws, aiohttp_ws_message *ret_message,
                              aiohttp_websocket_receive_options options)
 {
-    return aiohttp_websocket_receive(ws, ret_message, &options);
+    return aiohttp_websocket_receive(ws, ret_message, aiohttp__ws_receive_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_receive_str_v(aiohttp_websocket *ws, const char **ret_text, size_t *ret_size,
                                  aiohttp_websocket_receive_options options)
 {
-    return aiohttp_websocket_receive_str(ws, ret_text, ret_size, &options);
+    return aiohttp_websocket_receive_str(ws, ret_text, ret_size,
+                                         aiohttp__ws_receive_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_receive_bytes_v(aiohttp_websocket *ws, const void **ret_data, size_t *ret_size,
                                    aiohttp_websocket_receive_options options)
 {
-    return aiohttp_websocket_receive_bytes(ws, ret_data, ret_size, &options);
+    return aiohttp_websocket_receive_bytes(ws, ret_data, ret_size,
+                                           aiohttp__ws_receive_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_receive_json_v(aiohttp_websocket *ws, struct json_t **ret_json,
                                   aiohttp_websocket_receive_options options)
 {
-    return aiohttp_websocket_receive_json(ws, ret_json, &options);
+    return aiohttp_websocket_receive_json(ws, ret_json, aiohttp__ws_receive_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_send_str_v(aiohttp_websocket *ws, const char *text,
                               aiohttp_websocket_send_options options)
 {
-    return aiohttp_websocket_send_str(ws, text, &options);
+    return aiohttp_websocket_send_str(ws, text, aiohttp__ws_send_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_send_bytes_v(aiohttp_websocket *ws, const void *data, size_t size,
                                 aiohttp_websocket_send_options options)
 {
-    return aiohttp_websocket_send_bytes(ws, data, size, &options);
+    return aiohttp_websocket_send_bytes(ws, data, size, aiohttp__ws_send_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_send_json_v(aiohttp_websocket *ws, const struct json_t *json,
                                aiohttp_websocket_send_options options)
 {
-    return aiohttp_websocket_send_json(ws, json, &options);
+    return aiohttp_websocket_send_json(ws, json, aiohttp__ws_send_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_send_frame_v(aiohttp_websocket *ws, const void *data, size_t size, int type,
                                 aiohttp_websocket_send_options options)
 {
-    return aiohttp_websocket_send_frame(ws, data, size, type, &options);
+    return aiohttp_websocket_send_frame(ws, data, size, type, aiohttp__ws_send_said(&options));
 }
 ASYNCIO_MUST_CHECK static inline int
 aiohttp__websocket_close_v(aiohttp_websocket *ws, aiohttp_websocket_close_options options)
