@@ -35,8 +35,8 @@ typedef struct asyncio_timeout {
 
 /* Begins a part that may take `delay` seconds (ASYNCIO_NONE: no limit for now). A failure
  * (-ASYNCIO_NO_TASK, -ENOMEM, -EINVAL for NaN; -ASYNCIO_INVALID_STATE when this task has entered
- * *timeout already and not left it) is remembered and returned by exit. Does not
- * suspend. */
+ * *timeout already and not left it) is remembered and returned by exit: until then there is no
+ * limit, so who must not wait without one looks at what this returns. Does not suspend. */
 ASYNCIO_API int asyncio_timeout_enter(asyncio_timeout *timeout, double delay);
 #define asyncio_timeout_enter(timeout, delay)                                                      \
     asyncio__timeout_enter(timeout, delay, __FILE__, __LINE__)
