@@ -14,6 +14,8 @@
  *          compressor begins anew, and refers to nothing that was before. */
 #include "conn/ws.h"
 
+#include "message/coding.h"
+
 #include <asyncio/alloc.h>
 #include <errno.h>
 #include <limits.h>
@@ -96,10 +98,10 @@ static int judge(aiohttp_websocket *ws, size_t got)
         return -WS_CLOSE_INVALID;
     if (got > room)
         return -WS_CLOSE_TOO_BIG;
-    if (ws->message_size > ws->inflate_ratio_from && ws->inflate_ratio != AIOHTTP_UNLIMITED &&
-        ws->message_size / ws->inflate_ratio > ws->deflated_size)
-        return -WS_CLOSE_TOO_BIG;
-    return 0;
+    return coding_is_bomb(ws->message_size, ws->deflated_size, ws->inflate_ratio,
+                          ws->inflate_ratio_from)
+               ? -WS_CLOSE_TOO_BIG
+               : 0;
 }
 
 static int inflate_piece(aiohttp_websocket *ws, struct span piece)

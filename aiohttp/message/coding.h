@@ -76,6 +76,12 @@ void aiohttp__encoder_free(struct encoder *encoder);
 
 /* --- decoding --- */
 
+/* Is what came out too much for what went in? From `from` bytes on; with `ratio` 0 any is. */
+static inline bool coding_is_bomb(uint64_t given, uint64_t taken, size_t ratio, size_t from)
+{
+    return given > from && (!ratio || given / ratio > taken);
+}
+
 struct decoder;
 
 /* A decoder for the values of Content-Encoding ("gzip", "deflate, br"); *ret_decoder is NULL when

@@ -175,8 +175,8 @@ int aiohttp__decoder_step(struct decoder *decoder, struct span *in, char *out, s
                      size < decoder->step ? size : decoder->step);
     decoder->taken += before - in->size;
     decoder->given += given > 0 ? (uint64_t)given : 0;
-    if (given >= 0 && decoder->given > decoder->ratio_from &&
-        (!decoder->ratio || decoder->given / decoder->ratio > decoder->taken))
+    if (given >= 0 &&
+        coding_is_bomb(decoder->given, decoder->taken, decoder->ratio, decoder->ratio_from))
         given = -AIOHTTP_BODY_TOO_LARGE;
     if (given < 0)
         decoder->error = given;

@@ -13,6 +13,7 @@
 #include "message/multipart_reader.h"
 
 #include "base/error.h"
+#include "message/coding.h"
 #include "message/headers.h"
 #include "message/part_coding.h"
 #include "wire/ascii.h"
@@ -342,9 +343,8 @@ static bool is_bomb(const aiohttp_multipart_reader *reader)
 {
     const struct counted *counted = reader->counted;
     const aiohttp_limits *limits = &reader->limits;
-    return counted->decoded > limits->inflate_ratio_from &&
-           (!limits->inflate_ratio ||
-            counted->decoded / limits->inflate_ratio > counted->encoded);
+    return coding_is_bomb(counted->decoded, counted->encoded, limits->inflate_ratio,
+                          limits->inflate_ratio_from);
 }
 
 /* What the coding makes of the next raw bytes: part->piece, empty at the end. */

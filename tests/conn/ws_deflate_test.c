@@ -180,13 +180,17 @@ static void test_limits(void **state)
     check_limit(10000000, false, -AIOHTTP_WEBSOCKET);
 }
 
-/* Below the message's limit, but far more than went in. */
+/* Below the message's limit, but more than the ratio allows; 0 allows none. */
+static size_t ratio_now;
+
 static int ratio(struct pair *pair)
 {
     struct raw raw;
     static char wire[20000];
     aiohttp_ws_message message;
-    struct ws_setup setup = setup_of(false, &limits);
+    aiohttp_limits own = limits;
+    own.inflate_ratio = ratio_now;
+    struct ws_setup setup = setup_of(false, &own);
     setup.deflate = (struct ws_deflate){ true, false, false, 15, 15 };
     if (world.is_chopped)
         return 0;
@@ -205,6 +209,9 @@ static int ratio(struct pair *pair)
 static void test_ratio(void **state)
 {
     (void)state;
+    ratio_now = limits.inflate_ratio;
+    with_pair(ratio);
+    ratio_now = 0;
     with_pair(ratio);
 }
 
