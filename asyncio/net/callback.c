@@ -68,10 +68,7 @@ static bool may_receive(const asyncio_transport *transport)
            !transport->in.count;
 }
 
-enum {
-    BULK_SIZE = 8192,   /* what is better not copied */
-    OWN_BLOCKS_MAX = 8, /* of a loop: idle connections hold no more than these */
-};
+enum { BULK_SIZE = 8192 }; /* what is better not copied */
 
 _Static_assert((int)SCRATCH_SIZE == (int)BLOCK_MAX, "a block of its own takes as much");
 

@@ -22,6 +22,7 @@ enum {
     SCRATCH_SIZE = 65536,
     /* the same where a stream's limit is at least half of it */
     LARGEST_FILL = 262144,
+    OWN_BLOCKS_MAX = 8, /* of a loop: connections at rest hold no more than these */
     STREAK_MAX = 64,
 };
 
@@ -54,7 +55,7 @@ struct net {
     struct list connects;             /* attempts under way */
     struct blocks blocks;
     char *scratch;                    /* where reads of all streams with nothing buffered go */
-    unsigned own_blocks;              /* transports that receive into one of their own instead */
+    unsigned own_blocks;              /* who receives bulk into a block of his own instead */
     char *ciphertext;                 /* where those of all TLS transports go */
     struct names names;
 };

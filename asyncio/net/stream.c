@@ -316,6 +316,21 @@ static void learn(asyncio_stream *stream, size_t got)
         stream->chunk = (uint32_t)(chunk / 2);
 }
 
+/* In the middle of a bulk transfer what comes next is more than the scratch holds, and would be
+ * copied from there: so a stream keeps its buffer, but only a few of a loop at a time. */
+static int wait_for_first(asyncio_stream *stream, size_t capacity)
+{
+    struct net *net = stream->tcp.net;
+    if (stream->chunk <= SCRATCH_SIZE || net->own_blocks >= OWN_BLOCKS_MAX) {
+        divert(stream, capacity);
+        return stream_wait(stream);
+    }
+    net->own_blocks++;
+    int r = stream_wait(stream);
+    net->own_blocks--;
+    return r;
+}
+
 int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
 {
     int r = stream_be_fair(stream);
@@ -335,9 +350,7 @@ int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
     r = stream->transport->type->receive(stream->transport, buffer_end(in),
                                          room);
     if (r == OP_PENDING) {
-        if (in->count == 0)
-            divert(stream, capacity);
-        r = stream_wait(stream);
+        r = in->count == 0 ? wait_for_first(stream, capacity) : stream_wait(stream);
     } else {
         r = stream_received_now(stream, r);
     }

@@ -7,9 +7,9 @@
  *            transport, TCP, along, so that a connection is one allocation.
  * READING    With nothing buffered a plain read goes straight into the caller's memory. The buffer
  *            exists while something is in it or lent from it; a task that waits for bytes with
- *            nothing buffered waits with the floor's scratch. How large it begins follows from
- *            what came before: large messages are not read in small pieces, small ones cost no
- *            large block.
+ *            nothing buffered waits with the floor's scratch, unless it is in the middle of a bulk
+ *            transfer. How large it begins follows from what came before: large messages are not
+ *            read in small pieces, small ones cost no large block.
  * LIFE       `refs` are the user's; the last one closes. `is_open` is a reference of the
  *            transport's, until `lost`.
  * GONE       0 while calls make sense, else what they return: -ECONNRESET after close and abort,

@@ -611,6 +611,46 @@ static void test_large_fill(void **state)
     with_pair(large_at_once);
 }
 
+/* In the middle of a bulk transfer a stream waits with its own buffer, but not more streams of a
+ * loop than that. */
+static int bulk_keeps_its_buffer(struct pair *p)
+{
+    struct net *net = p->b->tcp.net;
+    const char *view;
+    asyncio_task *reader;
+    for (int i = 0; i < 4; i++) {
+        unsigned others = i == 1 ? OWN_BLOCKS_MAX : 0;
+        net->own_blocks = others;
+        p->b->chunk = LARGEST_FILL; /* as after large receives */
+        START(reader, fill_one, p->b);
+        CHECK_IS(settle(), 0);
+        CHECK_IS(net->own_blocks, others ? others : 1);
+        CHECK_IS(p->b->is_diverted, others != 0);
+        if (i == 2)
+            CHECK_IS(asyncio_task_cancel(reader), 1);
+        else if (i == 3)
+            asyncio_stream_abort(p->b);
+        else
+            CHECK_IS(write_pattern(&(struct amount){ p->a, 1000 }), 0);
+        CHECK_IS(join(reader) < 0, i >= 2);
+        CHECK_IS(net->own_blocks, others);
+        while (i < 2 && asyncio_stream_peek(p->b, &view) < 1000)
+            CHECK(asyncio_stream_fill(p->b, 1000) > 0);
+        if (i < 2)
+            CHECK_IS(check_pattern((const unsigned char *)view, 0, 1000), 0);
+        if (i < 2)
+            asyncio_stream_consume(p->b, 1000);
+    }
+    net->own_blocks = 0;
+    return 0;
+}
+
+static void test_bulk(void **state)
+{
+    (void)state;
+    with_pair_of_limit(bulk_keeps_its_buffer, LARGEST_FILL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +665,7 @@ int main(void)
         cmocka_unit_test(test_fill),
         cmocka_unit_test(test_fill_limit),
         cmocka_unit_test(test_large_fill),
+        cmocka_unit_test(test_bulk),
         cmocka_unit_test(test_cancel_fill),
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_fair),
