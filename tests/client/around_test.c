@@ -261,22 +261,10 @@ static int token(aiohttp_web_request *request, void *data)
     return aiohttp_web_respondf(request, "%s %s", value ? value : "-", cookie ? cookie : "-");
 }
 
-static int text_of(int r, aiohttp_client_response **response, const char *expected)
-{
-    const char *text;
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_text(*response, &text);
-    if (r >= 0)
-        CHECK_TEXT(text, expected);
-    aiohttp_client_response_unref(*response);
-    return r;
-}
-
 static int around_on(struct both *both, struct seen *seen, int *count)
 {
     aiohttp_client_response *response;
-    int r = text_of(aiohttp_client_session_get(both->session, at(both, "/"), &response,
+    int r = text_is(aiohttp_client_session_get(both->session, at(both, "/"), &response,
                                                .trace_context = seen),
                     &response, "t -");
     if (r < 0)
@@ -288,10 +276,10 @@ static int around_on(struct both *both, struct seen *seen, int *count)
     CHECK_IS(seen->created, 1);
     CHECK_IS(seen->reused, 1);
     CHECK(seen->chunks >= 1);
-    r = text_of(aiohttp_client_session_get(both->session, at(both, "/set"), &response), &response,
+    r = text_is(aiohttp_client_session_get(both->session, at(both, "/set"), &response), &response,
                 "set");
     if (r >= 0)
-        r = text_of(aiohttp_client_session_get(both->session, at(both, "/"), &response), &response,
+        r = text_is(aiohttp_client_session_get(both->session, at(both, "/"), &response), &response,
                     "t k=v");
     if (r < 0)
         return r;

@@ -135,3 +135,18 @@ static inline int ask_status(aiohttp_client_session *session, const char *url, c
             return asked_;                                                                         \
         CHECK_IS(asked_, expected);                                                                \
     } while (0)
+
+/* --- requests of which the text counts --- */
+
+/* The end of a request that gave `r`: the answer has to be this text, and is given back. */
+static inline int text_is(int r, aiohttp_client_response **response, const char *expected)
+{
+    const char *text;
+    if (r < 0)
+        return r;
+    r = aiohttp_client_response_text(*response, &text);
+    if (r >= 0)
+        CHECK_TEXT(text, expected);
+    aiohttp_client_response_unref(*response);
+    return r;
+}

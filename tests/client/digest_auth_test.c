@@ -15,7 +15,7 @@ static struct {
 static bool is_right(aiohttp_web_request *request, const char *field)
 {
     return digest_is_right(field, "me:the realm:secret", aiohttp_web_request_method(request),
-                           aiohttp_web_request_path_qs(request));
+                           aiohttp_web_request_path_qs(request), NULL);
 }
 
 static int guarded(aiohttp_web_request *request, void *data)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the servers and proxies of the tests know of Digest: by SHA-256, with qop "auth". */
+/* What the servers and proxies of the tests know of Digest: by SHA-256, with qop "auth" and
+ * "auth-int". */
 #pragma once
 
 #include "client/client_test.h"
@@ -30,16 +31,19 @@ static inline void digest_hash(const char *text, char out[65])
     out[size > 0 ? 2 * size : 0] = '\0';
 }
 
-/* Whether the field answers for this request; `user` is "name:realm:password". */
+/* Whether the field answers for this request; `user` is "name:realm:password". With a body it does
+ * so by auth-int. */
 static inline bool digest_is_right(const char *field, const char *user, const char *method,
-                                   const char *target)
+                                   const char *target, const char *body)
 {
-    char one[65], two[65], text[1024], response[65];
+    char one[65], two[65], hashed[65], text[1024], response[65];
     digest_hash(user, one);
-    snprintf(text, sizeof text, "%s:%s", method, target);
+    digest_hash(body ? body : "", hashed);
+    snprintf(text, sizeof text, "%s:%s%s%s", method, target, body ? ":" : "", body ? hashed : "");
     digest_hash(text, two);
-    snprintf(text, sizeof text, "%s:%s:%s:%s:auth:%s", one, digest_parameter(field, " nonce=\""),
-             digest_parameter(field, "nc="), digest_parameter(field, "cnonce=\""), two);
+    snprintf(text, sizeof text, "%s:%s:%s:%s:%s:%s", one, digest_parameter(field, " nonce=\""),
+             digest_parameter(field, "nc="), digest_parameter(field, "cnonce=\""),
+             body ? "auth-int" : "auth", two);
     digest_hash(text, response);
     return strcmp(digest_parameter(field, "uri=\""), target) == 0 &&
            strcmp(digest_parameter(field, "response=\""), response) == 0;

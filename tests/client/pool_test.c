@@ -277,18 +277,6 @@ static int hello(aiohttp_web_request *request, void *data)
     return aiohttp_web_respondf(request, "direct %s", authorization ? authorization : "-");
 }
 
-static int text_is(int r, aiohttp_client_response **response, const char *expected)
-{
-    const char *text;
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_text(*response, &text);
-    if (r >= 0)
-        CHECK_TEXT(text, expected);
-    aiohttp_client_response_unref(*response);
-    return r;
-}
-
 static int proxied_on(struct proxy *proxy, aiohttp_client_session *session, int port)
 {
     aiohttp_client_response *response;

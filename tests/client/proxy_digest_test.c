@@ -16,7 +16,7 @@ static bool is_right(const char *head, const char *field)
 {
     char method[16], target[256];
     return sscanf(head, "%15s %255s", method, target) == 2 &&
-           digest_is_right(field, "me:the proxy:secret", method, target);
+           digest_is_right(field, "me:the proxy:secret", method, target, NULL);
 }
 
 static const char *tunnel(const char *head)

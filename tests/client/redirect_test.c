@@ -48,19 +48,6 @@ static int redirect_start(struct both *both)
     return r < 0 ? r : aiohttp_client_session_new(&both->session);
 }
 
-/* The end of a request: what the server told has to be this. */
-static int tells(int r, aiohttp_client_response **response, const char *expected)
-{
-    const char *text;
-    if (r < 0)
-        return r;
-    r = aiohttp_client_response_text(*response, &text);
-    if (r >= 0)
-        CHECK_TEXT(text, expected);
-    aiohttp_client_response_unref(*response);
-    return r;
-}
-
 struct hop {
     const char *method, *path;
     int status;
@@ -80,7 +67,7 @@ static int follow(struct both *both, const struct hop *hop)
         print_error("%s %s: ", hop->method, hop->path);
     CHECK_IS(aiohttp_client_response_status(response), hop->status);
     CHECK_IS((int)aiohttp_client_response_history_count(response), (int)hop->hops);
-    return tells(r, &response, hop->text);
+    return text_is(r, &response, hop->text);
 }
 
 static int rules(void *data)
@@ -170,11 +157,11 @@ static int fields_on(struct both *both)
     aiohttp_client_response *response;
     int r = aiohttp_client_session_get(both->session, at(both, "/302//x"), &response,
                                        .fields = fields);
-    r = tells(r, &response, "GET /x auth=again cookie=c=1 body=");
+    r = text_is(r, &response, "GET /x auth=again cookie=c=1 body=");
     if (r < 0)
         return r;
     r = aiohttp_client_session_get(both->session, at(both, "/away/x"), &response, .fields = fields);
-    return tells(r, &response, "GET /x auth=- cookie=- body=");
+    return text_is(r, &response, "GET /x auth=- cookie=- body=");
 }
 
 static int options_on(struct both *both)
@@ -183,12 +170,12 @@ static int options_on(struct both *both)
     aiohttp_client_response *response;
     int r = aiohttp_client_session_get(both->session, at(both, "/302//x"), &response,
                                        .cookies = cookies, .authorization = "secret");
-    r = tells(r, &response, "GET /x auth=secret cookie=d=2 body=");
+    r = text_is(r, &response, "GET /x auth=secret cookie=d=2 body=");
     if (r < 0)
         return r;
     r = aiohttp_client_session_get(both->session, at(both, "/away/x"), &response,
                                    .cookies = cookies, .authorization = "secret");
-    return tells(r, &response, "GET /x auth=- cookie=- body=");
+    return text_is(r, &response, "GET /x auth=- cookie=- body=");
 }
 
 static int secret_fields(void *data)

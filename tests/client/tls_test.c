@@ -12,16 +12,6 @@ static int hello(aiohttp_web_request *request, void *data)
                                 aiohttp_web_request_path(request));
 }
 
-static int text_is(aiohttp_client_response *response, const char *expected)
-{
-    const char *text;
-    int r = aiohttp_client_response_text(response, &text);
-    if (r >= 0)
-        CHECK_TEXT(text, expected);
-    aiohttp_client_response_unref(response);
-    return r;
-}
-
 static int fails(int r, int expected)
 {
     if (r == -ENOMEM)
@@ -39,8 +29,7 @@ static int over_tls(aiohttp_client_session *session, int port)
     int r = 0;
     for (int i = 0; i < 3 && r >= 0; i++) {
         r = aiohttp_client_session_get(session, url, &response);
-        if (r >= 0)
-            r = text_is(response, "https /a");
+        r = text_is(r, &response, "https /a");
     }
     aiohttp_connector_stats stats;
     aiohttp_connector_get_stats(aiohttp_client_session_connector(session), &stats);
@@ -56,8 +45,7 @@ static int over_tls(aiohttp_client_session *session, int port)
                   -AIOHTTP_FINGERPRINT);
     if (r >= 0) {
         r = aiohttp_client_session_get(session, url, &response, .server_hostname = "localhost");
-        if (r >= 0)
-            r = text_is(response, "https /a");
+        r = text_is(r, &response, "https /a");
     }
     aiohttp_connector_get_stats(aiohttp_client_session_connector(session), &stats);
     if (r >= 0)
@@ -84,8 +72,7 @@ static int pinned(int port)
                   -AIOHTTP_FINGERPRINT);
     if (r >= 0)
         r = aiohttp_client_session_get(session, url, &response, .fingerprint = &right);
-    if (r >= 0)
-        r = text_is(response, "https /a");
+    r = text_is(r, &response, "https /a");
     /* The connection that was pinned is not one for who wants verification. */
     if (r >= 0)
         r = fails(aiohttp_client_session_get(session, url, &response),
@@ -223,8 +210,7 @@ static int path(void *data)
     aiohttp_connector_unref(connector);
     for (int i = 0; i < 2 && r >= 0; i++) {
         r = aiohttp_client_session_get(session, "below", &response);
-        if (r >= 0)
-            r = text_is(response, "http /base/below");
+        r = text_is(r, &response, "http /base/below");
     }
     r = session_end(session, r);
     r = live_end(&live, r);
@@ -281,7 +267,7 @@ static int upgrade_with(const char *answer, bool is_agreed)
             asyncio_stream_unref(stream);
             aiohttp_client_response_unref(response);
         } else
-            r = text_is(response, "no");
+            r = text_is(r, &response, "no");
     }
     return raw_end(&raw, session_end(session, r));
 }

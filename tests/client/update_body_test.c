@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Middlewares that give a request another body: of each kind, through redirects and repetitions,
  * signed, compressed and hashed, and what is left of it when something fails. */
-#include "client/client_test.h"
+#include "client/digests.h"
 
-#include "../aiohttp/base/hash.h"
 #include "support/sweep.h"
 
 #include <aiohttp/digest_auth.h>
@@ -12,42 +11,6 @@
 /* --- a server that tells what came --- */
 
 static int failures; /* 503 so many times */
-
-static void hash_of(const char *text, char out[65])
-{
-    unsigned char hash[HASH_MOST];
-    struct span span = span_of(text);
-    int size = aiohttp__hash(HASH_SHA256, &span, 1, hash);
-    aiohttp__hex(out, hash, size > 0 ? (size_t)size : 0);
-    out[size > 0 ? 2 * size : 0] = '\0';
-}
-
-static const char *parameter(const char *field, const char *name)
-{
-    static char text[4][256];
-    static unsigned turn;
-    char *out = text[turn++ % 4];
-    const char *at = strstr(field, name);
-    out[0] = '\0';
-    if (at)
-        snprintf(out, sizeof text[0], "%.*s", (int)strcspn(at + strlen(name), "\","),
-                 at + strlen(name));
-    return out;
-}
-
-static bool is_right(aiohttp_web_request *request, const char *field, const char *body)
-{
-    char one[65], two[65], three[65], text[1024], response[65];
-    hash_of("me:here:secret", one);
-    hash_of(body, three);
-    snprintf(text, sizeof text, "%s:%s:%s", aiohttp_web_request_method(request),
-             parameter(field, "uri=\""), three);
-    hash_of(text, two);
-    snprintf(text, sizeof text, "%s:%s:%s:%s:auth-int:%s", one, parameter(field, " nonce=\""),
-             parameter(field, "nc="), parameter(field, "cnonce=\""), two);
-    hash_of(text, response);
-    return strcmp(response, parameter(field, "response=\"")) == 0;
-}
 
 static int tells(aiohttp_web_request *request, void *data)
 {
@@ -69,7 +32,9 @@ static int tells(aiohttp_web_request *request, void *data)
                                    .headers = (const char *[]){ "Location", "/", NULL });
     if (strcmp(path, "503") == 0 && failures-- > 0)
         return aiohttp_web_respond(request, "", .status = 503);
-    if (strcmp(path, "401") == 0 && !(sent && is_right(request, sent, body)))
+    if (strcmp(path, "401") == 0 &&
+        !(sent && digest_is_right(sent, "me:here:secret", aiohttp_web_request_method(request),
+                                  aiohttp_web_request_path_qs(request), body)))
         return aiohttp_web_respond(request, "", .status = 401, .headers = who);
     return aiohttp_web_respondf(request, "%s %s, %s, %s: %s", aiohttp_web_request_method(request),
                                 type ? type : "-", length ? length : "chunks",
