@@ -68,22 +68,6 @@ static aiohttp_web_application *application(void)
 
 /* --- the tests --- */
 
-static int text_is(int r, aiohttp_client_response **where, const char *expected)
-{
-    const char *text;
-    if (r < 0)
-        return r;
-    int status = aiohttp_client_response_status(*where);
-    r = aiohttp_client_response_text(*where, &text);
-    if (r >= 0 && status >= 500 && allocation_is_failing())
-        r = -ENOMEM;
-    if (r >= 0)
-        CHECK_TEXT(text, expected);
-    aiohttp_client_response_close(*where);
-    aiohttp_client_response_unref(*where);
-    return r;
-}
-
 static int bodies_on(aiohttp_client_session *client)
 {
     aiohttp_client_response *response;
