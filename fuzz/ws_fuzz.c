@@ -3,6 +3,7 @@
  * twice. */
 #include "split.h"
 
+#include "wire/utf8.h"
 #include "wire/ws.h"
 
 static void text_in_pieces(const char *text, size_t size, uint32_t seed)

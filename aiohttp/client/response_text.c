@@ -7,6 +7,7 @@
 #include "wire/cookie.h"
 #include "wire/fields.h"
 #include "wire/media.h"
+#include "wire/utf8.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/json.h>

@@ -28,6 +28,7 @@
 
 #include "base/hash.h"
 #include "base/span.h"
+#include "wire/utf8.h"
 #include "wire/ws.h"
 #include "wire/ws_handshake.h"
 
@@ -141,9 +142,6 @@ void aiohttp__ws_start(aiohttp_websocket *ws, asyncio_stream *stream);
 
 /* The connection is gone: `error` is what it was lost by, 0 for its plain end. */
 void aiohttp__ws_lost(aiohttp_websocket *ws, int error);
-
-/* Is all of it UTF-8? */
-bool aiohttp__ws_is_text(const char *data, size_t size);
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first three of `states`");
 

@@ -124,11 +124,10 @@ static int read_to_end(aiohttp_websocket *ws)
 
 static int check(int code, const char *message)
 {
-    uint32_t utf8 = 0;
     if (!aiohttp__ws_close_code_is_valid(code < 0 ? 0 : (unsigned)code))
         return asyncio_raise(-EINVAL, "%d is no code to close a WebSocket with", code);
-    size_t size = message ? strlen(message) : 0;
-    if (size > 123 || !aiohttp__utf8_step(&utf8, message ? message : "", size) || utf8)
+    struct span reason = span_of(message ? message : "");
+    if (reason.size > 123 || !aiohttp__is_utf8(reason))
         return asyncio_raise(-EINVAL, "a close's message is UTF-8, and at most 123 bytes");
     return 0;
 }

@@ -186,7 +186,7 @@ static inline int lend(aiohttp_websocket *ws, uint8_t type, char *payload, size_
 static int __attribute__((noinline)) lend_text(aiohttp_websocket *ws, char *payload, size_t size,
                                                size_t whole, aiohttp_ws_message *ret_message)
 {
-    if (!aiohttp__ws_is_text(payload, size))
+    if (!aiohttp__is_utf8((struct span){ payload, size }))
         return -WS_CLOSE_INVALID;
     return lend(ws, WS_TEXT, payload, size, whole, ret_message);
 }

@@ -11,12 +11,6 @@
  * gain by it. */
 enum { SMALL_MAX = 2048, COMPRESS_MIN = 32, CONTROL_MAX = 125 };
 
-bool aiohttp__ws_is_text(const char *data, size_t size)
-{
-    uint32_t utf8 = 0;
-    return aiohttp__utf8_step(&utf8, data, size) && utf8 == 0;
-}
-
 /* A mask that nobody can foresee (RFC 6455, 5.3). */
 static int put_mask(aiohttp_websocket *ws, struct ws_frame *frame)
 {
@@ -182,7 +176,7 @@ static int send_message(aiohttp_websocket *ws, enum ws_opcode opcode, struct spa
 {
     if (__builtin_expect(!ws->stream || ws_is_closed(ws), 0))
         return -ECONNRESET;
-    if (opcode == WS_TEXT && !aiohttp__ws_is_text(message.data, message.size))
+    if (opcode == WS_TEXT && !aiohttp__is_utf8(message))
         return asyncio_raise(-EINVAL, "a text message is UTF-8");
     ws->refs++;
     int r = send_now(ws, opcode, message, may_compress);
@@ -202,7 +196,7 @@ static inline __attribute__((always_inline)) int send_quick(aiohttp_websocket *w
                                                             struct span message)
 {
     char room[128];
-    if (opcode == WS_TEXT && !aiohttp__ws_is_text(message.data, message.size))
+    if (opcode == WS_TEXT && !aiohttp__is_utf8(message))
         return asyncio_raise(-EINVAL, "a text message is UTF-8");
     room[0] = (char)(0x80 | opcode);
     room[1] = (char)message.size;

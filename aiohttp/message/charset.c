@@ -141,22 +141,6 @@ bool aiohttp__charset_is_utf8(const struct charset *charset)
     return charset == &charsets[UTF_8] || charset == &charsets[ASCII];
 }
 
-bool aiohttp__is_utf8(struct span text)
-{
-    while (text.size) {
-        uint64_t eight;
-        if (text.size >= 8 && (memcpy(&eight, text.data, 8), !(eight & 0x8080808080808080u))) {
-            text = (struct span){ text.data + 8, text.size - 8 };
-            continue;
-        }
-        size_t bad, size = utf8_next(text, &bad);
-        if (!size)
-            return false;
-        text = (struct span){ text.data + size, text.size - size };
-    }
-    return true;
-}
-
 /* --- what needs no iconv --- */
 
 static int from_utf8(struct span text, bool is_replaced, struct bytes *out)

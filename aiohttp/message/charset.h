@@ -46,6 +46,3 @@ int aiohttp__charset_decode(struct charset_decoder *decoder, struct span text, b
 
 /* Also of one that has not begun, zeroed. */
 void aiohttp__charset_end(struct charset_decoder *decoder);
-
-/* Well-formed UTF-8. */
-bool aiohttp__is_utf8(struct span text);

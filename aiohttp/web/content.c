@@ -4,6 +4,7 @@
 #include "message/coding.h"
 #include "web/compress.h"
 #include "web/websocket.h"
+#include "wire/utf8.h"
 
 #include <aiohttp/error.h>
 #include <aiohttp/limits.h>

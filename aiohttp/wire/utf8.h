@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8 (RFC 3629), one character at a time. */
+/* UTF-8 (RFC 3629): one character at a time, and whether bytes are that. */
 #pragma once
 
 #include "base/span.h"
 
+#include <asyncio/macros.h>
 #include <stdint.h>
 
 /* How many bytes the character at the beginning of `text` takes, 1 to 4. When it is none: 0, and
@@ -41,3 +42,10 @@ static inline uint32_t utf8_value(const char *text, size_t size)
         value = value << 6 | (s[i] & 0x3fu);
     return value;
 }
+
+/* UTF-8 in pieces: zero the state first. False as soon as it cannot become UTF-8; at the end the
+ * state must be 0, else a character is cut. */
+bool aiohttp__utf8_step(uint32_t *state, const char *data, size_t size) ASYNCIO_MUST_CHECK;
+
+/* Is all of it UTF-8? */
+bool aiohttp__is_utf8(struct span text);

@@ -113,10 +113,6 @@ static inline void ws_mask_short(char *data, size_t size, const uint8_t mask[4])
         ws_mask_part(data, &eight, 1);
 }
 
-/* UTF-8 in pieces: zero the state first. False as soon as it cannot become UTF-8; at the end the
- * state must be 0, else a character is cut. */
-bool aiohttp__utf8_step(uint32_t *state, const char *data, size_t size) ASYNCIO_MUST_CHECK;
-
 /* May a close frame carry it? */
 bool aiohttp__ws_close_code_is_valid(unsigned code);
 

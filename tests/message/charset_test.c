@@ -11,6 +11,7 @@
 
 #include "../asyncio/base/alloc.h"
 #include "message/charset.h"
+#include "wire/utf8.h"
 
 #include <errno.h>
 
