@@ -93,10 +93,8 @@ static int errors_are_json(aiohttp_web_request *request, aiohttp_web_next *next)
         text = aiohttp_web_http_reason(status);
         size = strlen(text);
     }
-    json_t *error = json_pack("{si ss%}", "status", status, "error", text, size);
-    int answered = aiohttp_web_respond_json(request, error, .status = status);
-    json_decref(error);
-    return answered;
+    return aiohttp_web_respond_json_pack_with(request, AIOHTTP_WEB_RESPONSE(.status = status),
+                                              "{si ss%}", "status", status, "error", text, size);
 }
 
 static int changes_want_a_token(aiohttp_web_request *request, aiohttp_web_next *next)

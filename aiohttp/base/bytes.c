@@ -10,7 +10,7 @@ enum { FIRST = 64 };
 /* Room for `more` bytes; false when there is none, and then `error` says why. */
 static bool grow(struct bytes *bytes, size_t more)
 {
-    if (more > bytes->max - bytes->size || bytes->is_lent) {
+    if (more > bytes->max - bytes->size) {
         bytes->error = -EMSGSIZE;
         return false;
     }
@@ -19,11 +19,14 @@ static bool grow(struct bytes *bytes, size_t more)
         wanted = wanted > bytes->max / 2 ? bytes->max : wanted * 2;
     if (wanted > bytes->max)
         wanted = bytes->max;
-    char *data = asyncio_mem_realloc(bytes->data, wanted);
+    char *data = asyncio_mem_realloc(bytes->is_lent ? NULL : bytes->data, wanted);
     if (!data) {
         bytes->error = -ENOMEM;
         return false;
     }
+    if (bytes->is_lent)
+        memcpy(data, bytes->data, bytes->size);
+    bytes->is_lent = false;
     bytes->data = data;
     bytes->capacity = wanted;
     return true;

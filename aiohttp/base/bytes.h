@@ -2,8 +2,9 @@
 /* Bytes that are appended to: the only thing here that grows, and it has a maximum.
  *
  * MODEL      Either memory of its own, which grows up to `max`, or memory that was lent to it and
- *            does not grow. What does not fit, or finds no memory, is not appended at all; `error`
- *            says why, and from then on nothing is appended. So a writer checks once, at its end.
+ *            does not grow, or the latter until it is full, and then the former. What does not fit,
+ *            or finds no memory, is not appended at all; `error` says why, and from then on nothing
+ *            is appended. So a writer checks once, at its end.
  * WHY        What is written twice, once to learn its size and once to be copied, disagrees with
  *            itself one day. Everything is written once.
  * INVARIANT  Zeroed memory with a `max` is empty bytes. size <= capacity <= max. */
@@ -24,6 +25,13 @@ struct bytes {
 static inline struct bytes bytes_in(char *memory, size_t capacity)
 {
     return (struct bytes){ memory, 0, capacity, capacity, 0, true };
+}
+
+/* Begins in `memory`, which stays the caller's; what is more goes, with the rest, to memory of its
+ * own, up to `max`. To be ended by aiohttp__bytes_fini. */
+static inline struct bytes bytes_from(char *memory, size_t capacity, size_t max)
+{
+    return (struct bytes){ memory, 0, capacity, max, 0, true };
 }
 
 /* Grows as needed, up to `max`. To be ended by aiohttp__bytes_fini. */

@@ -79,7 +79,7 @@ int aiohttp__json_write(struct bytes *out, const struct json_t *json,
         return asyncio_raise(-EINVAL, "there is no JSON value: NULL");
     size_t before = out->size;
     if (flags == (JSON_ENCODE_ANY | JSON_COMPACT)) {
-        bool is_written = aiohttp__json_write_fast(out, json);
+        bool is_written = aiohttp__json_write_value(out, json, JSON_DEPTH);
         if (is_written || out->error)
             return out->error;
         out->size = before;
@@ -90,20 +90,36 @@ int aiohttp__json_write(struct bytes *out, const struct json_t *json,
                         asyncio_raise(-EINVAL, "the JSON value cannot be written as text");
 }
 
+/* What was written with the result `r`, ended. */
+static int hand_out(struct bytes *out, int r, char **ret_text, size_t *ret_size)
+{
+    bytes_put(out, '\0');
+    if (r >= 0 && out->error)
+        r = out->error;
+    if (r < 0) {
+        aiohttp__bytes_fini(out);
+        return r;
+    }
+    *ret_text = out->data; /* of asyncio_mem, as all bytes that grow */
+    if (ret_size)
+        *ret_size = out->size - 1;
+    return 0;
+}
+
 int(aiohttp_json_dumps)(const struct json_t *json, char **ret_text, size_t *ret_size,
                         const aiohttp_json_dumps_options *options)
 {
     struct bytes out = bytes_up_to(PTRDIFF_MAX);
     int r = aiohttp__json_write(&out, json, options);
-    bytes_put(&out, '\0');
-    if (r >= 0 && out.error)
-        r = out.error;
-    if (r < 0) {
-        aiohttp__bytes_fini(&out);
-        return r;
-    }
-    *ret_text = out.data; /* of asyncio_mem, as all bytes that grow */
-    if (ret_size)
-        *ret_size = out.size - 1;
-    return 0;
+    return hand_out(&out, r, ret_text, ret_size);
+}
+
+int aiohttp_json_pack(char **ret_text, size_t *ret_size, const char *format, ...)
+{
+    struct bytes out = bytes_up_to(PTRDIFF_MAX);
+    va_list values;
+    va_start(values, format);
+    int r = aiohttp__json_vpack(&out, format, values);
+    va_end(values);
+    return hand_out(&out, r, ret_text, ret_size);
 }

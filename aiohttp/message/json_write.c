@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON as text, the usual form: see message/json.h.
  *
- * MODEL      jansson's dumper hands out its text in pieces of a byte or two, looks for circles with
- *            a hash table, formats numbers by printf and takes strings apart by character. Here
- *            text goes straight into the bytes that it is to be in: strings in runs of what needs
- *            no escape. Reals are left to jansson, one by one, whose digits they are: its versions
- *            differ in how many they write.
+ * MODEL      jansson's dumper hands out its text in pieces of a byte or two, looks for circles
+ *            with a hash table, formats numbers by printf and takes strings apart by character.
+ *            Here text goes straight into the bytes that it is to be in: strings in runs of what
+ *            needs no escape. Reals are left to jansson, one by one, whose digits they are: its
+ *            versions differ in how many they write.
  * INVARIANT  What is written is what jansson would write. Everything doubtful is refused instead
- *            (false), and is jansson's from the beginning: values deeper than DEPTH, among them
- *            those that hold themselves, and text that is no UTF-8. So there is one judge of what
- *            is an error. */
+ *            (false), and is jansson's from the beginning: values deeper than JSON_DEPTH, among
+ *            them those that hold themselves, and text that is no UTF-8. So there is one judge of
+ *            what is an error. */
 #include "message/json.h"
 
 #include "wire/utf8.h"
 
 #include <jansson.h>
 
-/* Of the recursion: a frame is some 100 bytes. */
-enum { DEPTH = 64, REAL_SIZE = 64 };
+enum { REAL_SIZE = 64 };
 
 /* What stands behind the backslash; 'u': in hexadecimal. 1: a byte above 0x7f. 0: as it is. */
 static const char escapes[256] = {
@@ -125,7 +124,7 @@ static inline bool copy_plain(char *to, const char *text, size_t size)
     return !is_special(all);
 }
 
-static bool write_string(struct bytes *out, const char *text, size_t size)
+bool aiohttp__json_write_string(struct bytes *out, const char *text, size_t size)
 {
     if (!text || size > PTRDIFF_MAX - 2)
         return false;
@@ -142,7 +141,7 @@ static bool write_string(struct bytes *out, const char *text, size_t size)
     return true;
 }
 
-static bool write_integer(struct bytes *out, json_int_t value)
+bool aiohttp__json_write_integer(struct bytes *out, long long value)
 {
     if (value < 0)
         bytes_put(out, '-');
@@ -160,8 +159,6 @@ static bool write_real(struct bytes *out, const json_t *json)
     return !out->error;
 }
 
-static bool write_value(struct bytes *out, const json_t *json, int depth);
-
 static bool write_array(struct bytes *out, const json_t *json, int depth)
 {
     size_t count = json_array_size(json);
@@ -169,7 +166,7 @@ static bool write_array(struct bytes *out, const json_t *json, int depth)
     for (size_t i = 0; i < count; i++) {
         if (i)
             bytes_put(out, ',');
-        if (!write_value(out, json_array_get(json, i), depth))
+        if (!aiohttp__json_write_value(out, json_array_get(json, i), depth))
             return false;
     }
     bytes_put(out, ']');
@@ -193,10 +190,10 @@ static bool write_object(struct bytes *out, const json_t *json, int depth)
     bytes_put(out, '{');
     for (void *at = json_object_iter(object); at;) {
         const char *key = json_object_iter_key(at);
-        if (!write_string(out, key, key_size(at, key)))
+        if (!aiohttp__json_write_string(out, key, key_size(at, key)))
             return false;
         bytes_put(out, ':');
-        if (!write_value(out, json_object_iter_value(at), depth))
+        if (!aiohttp__json_write_value(out, json_object_iter_value(at), depth))
             return false;
         at = json_object_iter_next(object, at);
         if (at)
@@ -206,7 +203,7 @@ static bool write_object(struct bytes *out, const json_t *json, int depth)
     return !out->error;
 }
 
-static bool write_value(struct bytes *out, const json_t *json, int depth)
+bool aiohttp__json_write_value(struct bytes *out, const json_t *json, int depth)
 {
     if (!json || depth == 0)
         return false;
@@ -221,11 +218,11 @@ static bool write_value(struct bytes *out, const json_t *json, int depth)
         bytes_add(out, SPAN("false"));
         break;
     case JSON_INTEGER:
-        return write_integer(out, json_integer_value(json));
+        return aiohttp__json_write_integer(out, json_integer_value(json));
     case JSON_REAL:
         return write_real(out, json);
     case JSON_STRING:
-        return write_string(out, json_string_value(json), json_string_length(json));
+        return aiohttp__json_write_string(out, json_string_value(json), json_string_length(json));
     case JSON_ARRAY:
         return write_array(out, json, depth - 1);
     case JSON_OBJECT:
@@ -234,9 +231,4 @@ static bool write_value(struct bytes *out, const json_t *json, int depth)
         return false;
     }
     return !out->error;
-}
-
-bool aiohttp__json_write_fast(struct bytes *out, const json_t *json)
-{
-    return write_value(out, json, DEPTH);
 }

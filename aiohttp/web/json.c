@@ -10,6 +10,8 @@
 
 #define JSON_TYPE "application/json; charset=utf-8"
 
+enum { LITTLE = 1024 }; /* what is not longer needs no memory of its own until it is the answer's */
+
 int aiohttp_web_request_json(aiohttp_web_request *request, struct json_t **ret_json)
 {
     const char *data;
@@ -32,11 +34,10 @@ void aiohttp__web_json_end(aiohttp_web_request *request)
     request->json = NULL;
 }
 
-int(aiohttp_web_respond_json)(aiohttp_web_request *request, const struct json_t *json,
-                              const aiohttp_web_response_options *options)
+/* The text of the answer, with the result `r`, is written, and ended here. */
+static int respond(aiohttp_web_request *request, const aiohttp_web_response_options *options,
+                   struct bytes *text, int r)
 {
-    char little[1024];
-    struct bytes text = bytes_in(little, sizeof little);
     aiohttp_web_response_options with = { .size = sizeof with, .status = AIOHTTP__DEFAULT_STATUS };
     if (options)
         with = *options;
@@ -44,13 +45,47 @@ int(aiohttp_web_respond_json)(aiohttp_web_request *request, const struct json_t 
     /* A content type among headers, set before or given here, does not stand beside this one. */
     if (!with.content_type && (request->response.headers || with.headers))
         with.content_type = JSON_TYPE;
-    int r = json ? aiohttp__json_write(&text, json, NULL) : -EINVAL;
-    if (r == -EMSGSIZE) {
-        text = bytes_up_to(PTRDIFF_MAX);
-        r = aiohttp__json_write(&text, json, NULL);
-    }
     if (r >= 0)
-        r = aiohttp__web_respond_as(request, text.data, text.size, &with, JSON_TYPE);
-    aiohttp__bytes_fini(&text);
+        r = aiohttp__web_respond_as(request, text->data, text->size, &with, JSON_TYPE);
+    aiohttp__bytes_fini(text);
+    return r;
+}
+
+int(aiohttp_web_respond_json)(aiohttp_web_request *request, const struct json_t *json,
+                              const aiohttp_web_response_options *options)
+{
+    char little[LITTLE];
+    struct bytes text = bytes_from(little, sizeof little, PTRDIFF_MAX);
+    int r = json ? aiohttp__json_write(&text, json, NULL) : -EINVAL;
+    return respond(request, options, &text, r);
+}
+
+static int respond_packed(aiohttp_web_request *request,
+                          const aiohttp_web_response_options *options, const char *format,
+                          va_list values)
+{
+    char little[LITTLE];
+    struct bytes text = bytes_from(little, sizeof little, PTRDIFF_MAX);
+    int r = aiohttp__json_vpack(&text, format, values);
+    return respond(request, options, &text, r);
+}
+
+int aiohttp_web_respond_json_pack(aiohttp_web_request *request, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    int r = respond_packed(request, NULL, format, values);
+    va_end(values);
+    return r;
+}
+
+int aiohttp_web_respond_json_pack_with(aiohttp_web_request *request,
+                                       aiohttp_web_response_options options, const char *format,
+                                       ...)
+{
+    va_list values;
+    va_start(values, format);
+    int r = respond_packed(request, &options, format, values);
+    va_end(values);
     return r;
 }

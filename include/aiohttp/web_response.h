@@ -78,6 +78,19 @@ AIOHTTP_API ASYNCIO_MUST_CHECK int
 aiohttp_web_respond_json(aiohttp_web_request *request, const struct json_t *json,
                          const aiohttp_web_response_options *options);
 
+/* Sets the answer to JSON text straight from C values, with status 200: `return
+ * aiohttp_web_respond_json_pack(request, "{s:i, s:s}", "id", id, "name", name)`. Format and values
+ * as aiohttp_json_pack (json.h) has them, its errors too: no answer is set then; else as
+ * aiohttp_web_respond. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int aiohttp_web_respond_json_pack(aiohttp_web_request *request,
+                                                                 const char *format, ...);
+
+/* As aiohttp_web_respond_json_pack, with options: AIOHTTP_WEB_RESPONSE(.status = 201), where
+ * `.is_lent` does not count. Does not suspend. */
+AIOHTTP_API ASYNCIO_MUST_CHECK int
+aiohttp_web_respond_json_pack_with(aiohttp_web_request *request,
+                                   aiohttp_web_response_options options, const char *format, ...);
+
 /* The status, 0 while no answer is set. Does not suspend. */
 AIOHTTP_API int aiohttp_web_response_status(const aiohttp_web_response *response);
 

@@ -21,6 +21,29 @@ static int set_json(aiohttp_web_request *request, const char *path)
     return r;
 }
 
+/* The same without a value between. What is refused sets no answer. */
+static int pack_json(aiohttp_web_request *request, const char *path)
+{
+    static const char *const fields[] = { "X-One", "1", NULL };
+    char text[2001];
+    memset(text, 'j', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    if (strcmp(path, "/packed/long") == 0)
+        return aiohttp_web_respond_json_pack(request, "s", text);
+    if (strcmp(path, "/packed/bad") == 0) {
+        int r = aiohttp_web_respond_json_pack(request, "{s:s}", "a", "\xff");
+        return r == -EINVAL ? 0 : r < 0 ? r : -EPROTO;
+    }
+    if (strcmp(path, "/packed/created") == 0)
+        return aiohttp_web_respond_json_pack_with(
+            request, AIOHTTP_WEB_RESPONSE(.status = 201, .reason = "Made", .headers = fields,
+                                          .is_lent = 1), "{s:b}", "made", 1);
+    if (strcmp(path, "/packed/typed") == 0)
+        return aiohttp_web_respond_json_pack_with(
+            request, AIOHTTP_WEB_RESPONSE(.content_type = "application/problem+json"), "[]");
+    return aiohttp_web_respond_json_pack(request, "[i,s]", 1, "a");
+}
+
 static int set(aiohttp_web_request *request, const char *path)
 {
     static const char *const fields[] = { "X-One", "1", "X-Two", "2", NULL };
@@ -67,6 +90,8 @@ static int set(aiohttp_web_request *request, const char *path)
         int r = aiohttp_web_response_set_header(response, "Content-Length", "5");
         return r < 0 ? r : aiohttp_web_respond(request, "hello");
     }
+    if (strncmp(path, "/packed", 7) == 0)
+        return pack_json(request, path);
     return strncmp(path, "/json", 5) == 0 ? set_json(request, path) : -ENOSYS;
 }
 
@@ -172,6 +197,14 @@ static const struct talk talks[] = {
     { "/json", JSON_HEAD, "\r\nContent-Length: 7\r\n", "[1,\"a\"]", 0, false },
     { "/json/typed", JSON_HEAD, "\r\nContent-Length: 7\r\n", "[1,\"a\"]", 0, false },
     { "/json/long", JSON_HEAD, "\r\nContent-Length: 2002\r\n", NULL, 0, false },
+    { "/packed", JSON_HEAD, "\r\nContent-Length: 7\r\n", "[1,\"a\"]", 0, false },
+    { "/packed/long", JSON_HEAD, "\r\nContent-Length: 2002\r\n", NULL, 0, false },
+    { "/packed/created", "HTTP/1.1 201 Made\r\n", "\r\nX-One: 1\r\n", "{\"made\":true}", 0, false },
+    { "/packed/created", "HTTP/1.1 201 Made\r\n",
+      "\r\nContent-Type: application/json; charset=utf-8\r\n", "{\"made\":true}", 0, false },
+    { "/packed/typed", "HTTP/1.1 200 OK\r\n", "\r\nContent-Type: application/problem+json\r\n",
+      "[]", 0, false },
+    { "/packed/bad", "HTTP/1.1 500 ", "\r\n", NULL, 1, false },
     { "/404", "HTTP/1.1 404 Not Found\r\n", "\r\n", "404: Not Found", 0, false },
     { "/text", "HTTP/1.1 409 Conflict\r\n", "\r\n", "mine", 0, false },
     { "/found", "HTTP/1.1 302 Found\r\n", "\r\nLocation: /there\r\n", "302: Found", 0, false },

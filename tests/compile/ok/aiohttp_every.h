@@ -192,6 +192,9 @@ static int all_answers(struct all *it)
     r |= aiohttp_web_respond_bytes(it->request, "x", 1, .is_lent = 1);
     r |= aiohttp_web_respond_json(it->request, it->json);
     r |= aiohttp_web_respond_json(it->request, it->json, .status = 201);
+    r |= aiohttp_web_respond_json_pack(it->request, "[is]", 1, "x");
+    r |= aiohttp_web_respond_json_pack_with(it->request, AIOHTTP_WEB_RESPONSE(.status = 201),
+                                            "[is]", 1, "x");
     r |= aiohttp_web_respond_payload(it->request, it->payload);
     r |= aiohttp_web_respond_payload(it->request, it->payload, .status = 201);
     r |= aiohttp_web_file_response(it->request, "x");
@@ -353,6 +356,7 @@ static int all_messages(struct all *it)
     r |= aiohttp_json_loads("1", 1, &it->json, .max_depth = 5);
     r |= aiohttp_json_dumps(it->json, &it->own_text, &it->size);
     r |= aiohttp_json_dumps(it->json, &it->own_text, &it->size, .indent = 2);
+    r |= aiohttp_json_pack(&it->own_text, &it->size, "{s:i}", "id", 1);
     r |= aiohttp_multipart_reader_new("a/b", give, it, &it->reader);
     r |= aiohttp_multipart_reader_new("a/b", give, it, &it->reader, .limits = NULL);
     r |= aiohttp_multipart_writer_new("mixed", &it->writer);
