@@ -7,7 +7,6 @@
  *     http http_plain | http_pipelined | http_idle... | http_json | http_static... 0
  *     http ws */
 #include <aiohttp.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +21,9 @@ static int plain(aiohttp_web_request *request)
 static int user(aiohttp_web_request *request)
 {
     const char *id = aiohttp_web_request_match_info(request, "id");
-    json_t *answer = json_pack("{si ss sb s[sss]}", "id", atoi(id), "name", "Ada Lovelace",
-                               "active", 1, "roles", "admin", "author", "reader");
-    int r = aiohttp_web_respond_json(request, answer);
-    json_decref(answer);
-    return r;
+    return aiohttp_web_respond_json_pack(request, "{si ss sb s[sss]}", "id", atoi(id), "name",
+                                         "Ada Lovelace", "active", 1, "roles", "admin", "author",
+                                         "reader");
 }
 
 static int echo(aiohttp_web_request *request)
