@@ -17,11 +17,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* A connection that was idle for so many seconds is looked at before it is used. While it is idle
- * no receive is under way on it, so the look is one that ends at once: a turn of the loop, which
- * request behind request would each pay. */
-#define FRESH 0.001
-
 /* Text that a head is made of, and its owner. */
 struct texts {
     struct bytes authorization, proxy_authorization, cookie, target;
@@ -54,12 +49,13 @@ static int route_of(struct aiohttp_client_request *request, aiohttp_url *proxy,
     return *ret_route ? 0 : -ENOMEM;
 }
 
-/* Whether nothing has come on it while it was idle, neither bytes nor the end. 1, 0; -ECANCELED,
- * -ENOMEM. */
-static int is_alive(struct connection *connection, double now)
+/* Whether nothing has come on it while it was idle, neither bytes nor the end. What has come over
+ * TLS may be none of these: a receive that ends at once, which takes a turn of the loop, tells. 1,
+ * 0; -ECANCELED, -ENOMEM. */
+static int is_alive(struct connection *connection)
 {
     asyncio_timeout limit;
-    if (now - connection->idle_since < FRESH)
+    if (!asyncio_stream_is_readable(connection->stream))
         return 1;
     int r = asyncio_timeout_enter(&limit, 0.0);
     if (r < 0) /* without it the look would last until somebody speaks */
@@ -125,7 +121,7 @@ static int acquire(struct aiohttp_client_request *request, struct route *route,
         if (r < 0 || r == 2)
             return r;
         *ret_clock = asyncio_loop_time(request->session->loop);
-        r = is_alive(*ret_connection, *ret_clock);
+        r = is_alive(*ret_connection);
         if (r > 0)
             return r;
         if (r == 0)

@@ -124,6 +124,10 @@ struct backend_type {
      * The iovecs are not modified. */
     int (*send_now)(struct backend *backend, sock socket, const struct iovec *iov, size_t count);
 
+    /* Whether a receive on a stream socket would find something: bytes, the end, or an error. 1, 0,
+     * or -errno. Takes nothing. */
+    int (*is_readable)(struct backend *backend, sock socket);
+
     /* Files: does the operation without a thread; `complete` is called from poll. -EOPNOTSUPP: it
      * does not have this one. `file_cancel`: as `cancel`. (optional: io_uring) */
     int (*file)(struct backend *backend, struct file_op *op);

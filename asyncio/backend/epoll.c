@@ -690,4 +690,5 @@ const struct backend_type asyncio__backend_epoll = {
     .submit = backend_submit,
     .cancel = backend_cancel,
     .send_now = backend_send_now,
+    .is_readable = asyncio__posix_is_readable,
 };

@@ -40,11 +40,6 @@ enum {
 
 /* ---- handing in ---- */
 
-static uint64_t data_of(struct handle *handle, enum request request)
-{
-    return (uintptr_t)handle | (uint64_t)request;
-}
-
 /* Several pieces by one request, or, for want of memory, the first alone. */
 static void prepare_send(struct uring *uring, struct handle *handle, struct io_uring_sqe *sqe)
 {
@@ -89,7 +84,7 @@ static void prepare(struct uring *uring, struct handle *handle, enum request req
     case WATCH_IN: io_uring_prep_poll_add(sqe, number, POLLIN); break;
     default: io_uring_prep_poll_add(sqe, number, POLLOUT); break;
     }
-    sqe->user_data = data_of(handle, request);
+    sqe->user_data = request_data(handle, request);
 }
 
 /* False: the ring is full. */
@@ -100,7 +95,7 @@ static bool flush_handle(struct uring *uring, struct handle *handle)
         struct io_uring_sqe *sqe = asyncio__ring_request(&uring->ring);
         if (!sqe)
             return false;
-        io_uring_prep_cancel64(sqe, data_of(handle, request), 0);
+        io_uring_prep_cancel64(sqe, request_data(handle, request), 0);
         sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
         sqe->user_data = DATA_IGNORED;
         handle->to_cancel &= (uint16_t)~bit(request);
@@ -788,6 +783,7 @@ const struct backend_type asyncio__backend_io_uring = {
     .submit = backend_submit,
     .cancel = backend_cancel,
     .send_now = backend_send_now,
+    .is_readable = asyncio__uring_is_readable,
     .file = asyncio__uring_file,
     .file_cancel = asyncio__uring_file_cancel,
 };

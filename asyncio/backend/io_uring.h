@@ -81,6 +81,12 @@ static inline uint16_t bit(enum request request)
     return (uint16_t)(1U << request);
 }
 
+/* What the kernel gives back with its completions. */
+static inline uint64_t request_data(const struct handle *handle, enum request request)
+{
+    return (uintptr_t)handle | (uint64_t)request;
+}
+
 static inline void want(struct uring *uring, struct handle *handle, enum request request)
 {
     handle->wanted |= bit(request);
@@ -149,6 +155,8 @@ void asyncio__uring_drop_whole(struct uring *uring, const struct file_op *op);
 void asyncio__uring_close_slots(struct uring *uring);
 /* Goes on with a pending OP_RECV, as far as bytes are there. */
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle);
+/* The contract's. */
+int asyncio__uring_is_readable(struct backend *backend, sock socket);
 /* Gives back to the list what was never handed in; ends what the kernel has, by an error; does what
  * is in the list: how many completed. */
 void asyncio__uring_file_again(struct uring *uring, struct file_op *op);

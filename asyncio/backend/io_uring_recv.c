@@ -101,6 +101,28 @@ static void await_bytes(struct uring *uring, struct handle *handle)
         want(uring, handle, handle->is_direct ? READABLE : RECV);
 }
 
+/* Whether the ring may hold completions of a request that were not looked at yet. */
+static bool has_completed(const struct ring *ring, uint64_t data)
+{
+    for (unsigned i = 0, count = ring_completions(ring); i < count; i++)
+        if (ring_ahead(ring, i)->user_data == data)
+            return true;
+    return ring_has_overflow(ring);
+}
+
+int asyncio__uring_is_readable(struct backend *backend, sock socket)
+{
+    struct uring *uring = uring_of(backend);
+    struct handle *handle = posix_get(backend, socket);
+    if (handle && (handle->spill_count || handle->recv_error || handle->has_eof))
+        return 1;
+    int r = asyncio__posix_is_readable(backend, socket);
+    /* after the socket: what the kernel receives meanwhile is there then */
+    if (r == 0 && handle->armed & bit(RECV))
+        return has_completed(&uring->ring, request_data(handle, RECV));
+    return r;
+}
+
 static int run_datagrams(struct uring *uring, struct handle *handle)
 {
     int r = asyncio__posix_recv_datagrams(&uring->posix, &handle->descriptor, &handle->ready,

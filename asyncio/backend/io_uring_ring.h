@@ -83,6 +83,12 @@ static inline unsigned ring_completions(const struct ring *ring)
     return io_uring_smp_load_acquire(ring->uring.cq.ktail) - *ring->uring.cq.khead;
 }
 
+/* True when completions did not fit into the queue, and wait in the kernel. */
+static inline bool ring_has_overflow(const struct ring *ring)
+{
+    return IO_URING_READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_CQ_OVERFLOW;
+}
+
 /* True when the kernel has completions that only a system call brings into the queue. */
 static inline bool ring_has_deferred(const struct ring *ring)
 {

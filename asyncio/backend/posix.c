@@ -445,6 +445,18 @@ int asyncio__posix_shutdown(struct backend *backend, sock socket, int how)
     return shutdown(descriptor->number, how) < 0 ? -errno : 0;
 }
 
+int asyncio__posix_is_readable(struct backend *backend, sock socket)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    if (!descriptor)
+        return -EBADF;
+    struct pollfd poll_of = { .fd = descriptor->number, .events = POLLIN | POLLRDHUP };
+    int n;
+    while ((n = poll(&poll_of, 1, 0)) < 0 && errno == EINTR)
+        continue;
+    return n < 0 ? -errno : n;
+}
+
 int asyncio__posix_path_id(struct backend *backend, const char *path, uint64_t ret_id[2])
 {
     (void)backend;

@@ -184,3 +184,4 @@ int asyncio__posix_getpeername(struct backend *backend, sock socket,
 int asyncio__posix_path_id(struct backend *backend, const char *path, uint64_t ret_id[2]);
 int asyncio__posix_path_remove(struct backend *backend, const char *path);
 int asyncio__posix_shutdown(struct backend *backend, sock socket, int how);
+int asyncio__posix_is_readable(struct backend *backend, sock socket);

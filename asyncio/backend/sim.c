@@ -735,6 +735,7 @@ const struct backend_type asyncio__backend_sim = {
     .submit = backend_submit,
     .cancel = backend_cancel,
     .send_now = backend_send_now,
+    .is_readable = asyncio__sim_is_readable,
     .file = asyncio__sim_file,
     .file_cancel = asyncio__sim_file_cancel,
     .job = backend_job,

@@ -165,6 +165,7 @@ int asyncio__sim_getsockname(struct backend *backend, sock socket, struct sockad
 int asyncio__sim_getpeername(struct backend *backend, sock socket, struct sockaddr_storage *address,
                              socklen_t *size);
 int asyncio__sim_shutdown(struct backend *backend, sock socket, int how);
+int asyncio__sim_is_readable(struct backend *backend, sock socket);
 int asyncio__sim_close(struct backend *backend, sock socket);
 int asyncio__sim_path_id(struct backend *backend, const char *path, uint64_t ret_id[2]);
 int asyncio__sim_path_remove(struct backend *backend, const char *path);

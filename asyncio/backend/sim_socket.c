@@ -225,6 +225,12 @@ int asyncio__sim_shutdown(struct backend *backend, sock socket, int how)
     return memory ? asyncio__simnet_shutdown(memory, how) : -EBADF;
 }
 
+int asyncio__sim_is_readable(struct backend *backend, sock socket)
+{
+    struct simnet_socket *memory = memory_socket(backend, socket);
+    return memory ? asyncio__simnet_is_readable(memory) : -EBADF;
+}
+
 int asyncio__sim_close(struct backend *backend, sock socket)
 {
     struct sim_handle *handle = handle_of(sim_of(backend), socket);

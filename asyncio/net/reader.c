@@ -152,3 +152,9 @@ int asyncio_stream_at_eof(const asyncio_stream *stream)
 {
     return stream_is_unreadable(stream) || (stream->has_eof && !stream->in.count);
 }
+
+int asyncio_stream_is_readable(const asyncio_stream *stream)
+{
+    return stream->in.count || stream->has_eof || stream_is_unreadable(stream) ||
+           stream->transport->type->is_readable(stream->transport);
+}

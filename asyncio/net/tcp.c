@@ -494,11 +494,19 @@ static int address_of(const struct transport *base, bool of_peer, struct sockadd
     return net_name_of(tcp->net, tcp->in.socket, of_peer, address, size);
 }
 
+static bool is_readable(const struct transport *base)
+{
+    const struct tcp *tcp = container_of(base, struct tcp, base);
+    struct backend *backend = tcp->net->backend;
+    return tcp->is_shut || backend->type->is_readable(backend, tcp->in.socket) != 0;
+}
+
 static const struct transport_type tcp_type = {
     .name = "tcp",
     .receive = receive,
     .redirect = redirect,
     .cancel_receive = cancel_receive,
+    .is_readable = is_readable,
     .write = write_pieces,
     .write_eof = write_eof,
     .unsent = unsent,

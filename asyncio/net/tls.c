@@ -181,6 +181,13 @@ static int cancel_receive(struct transport *base)
     return 1;
 }
 
+static bool is_readable(const struct transport *base)
+{
+    const struct tls *tls = container_of(base, struct tls, base);
+    return tls->state != TLS_OPEN || tls->has_end || tls->is_broken || tls->ahead.count ||
+           tls_has_input(&tls->engine) || tls->lower->type->is_readable(tls->lower);
+}
+
 static int address_of(const struct transport *base, bool of_peer, struct sockaddr_storage *address,
                       socklen_t *size)
 {
@@ -210,6 +217,7 @@ static const struct transport_type tls_type = {
     .receive = receive,
     .redirect = redirect,
     .cancel_receive = cancel_receive,
+    .is_readable = is_readable,
     .write = asyncio__tls_write_pieces,
     .write_eof = NULL,
     .unsent = asyncio__tls_unsent,

@@ -40,6 +40,9 @@ struct transport_type {
     /* Ends the pending receive. 1: it is over. 0: `received` still comes, with its bytes or
      * -ECANCELED. */
     int (*cancel_receive)(struct transport *transport);
+    /* Whether a receive would not have to wait. Of TLS: or might not, since what has come is not
+     * decrypted. */
+    bool (*is_readable)(const struct transport *transport);
     /* 0: all is accepted. -ENOMEM: nothing was. Another error has ended the connection. */
     int (*write)(struct transport *transport, const struct iovec *pieces, size_t count);
     /* Ends the writing side after what is unsent. NULL: it cannot be ended alone. */

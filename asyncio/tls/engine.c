@@ -270,7 +270,7 @@ int asyncio__tls_read(struct tls_engine *engine, void *data, size_t size)
         }
         got += n;
         engine->late_messages = 0;
-    } while (got < size && (engine->in_size || SSL_has_pending(engine->ssl)));
+    } while (got < size && tls_has_input(engine));
     return (int)got;
 }
 

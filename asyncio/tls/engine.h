@@ -70,3 +70,9 @@ void asyncio__tls_shutdown(struct tls_engine *engine);
 /* info.c: stores what is known by this name: its length, without the NUL that ends a text.
  * -ENOENT: nothing is. -ENOSPC. */
 int asyncio__tls_info(const struct tls_engine *engine, const char *name, char *data, size_t size);
+
+/* Whether plaintext, or a record that is not decrypted yet, waits in it. */
+static inline bool tls_has_input(const struct tls_engine *engine)
+{
+    return engine->in_size || SSL_has_pending(engine->ssl);
+}

@@ -12,8 +12,7 @@
  *            by the next request that wants the same: scheme, host, port, TLS context, verified
  *            name, fingerprint, proxy and its headers. The one that was used last comes first.
  *            Before it is used it is looked at: one that the server has closed meanwhile, or has
- *            sent something on, is dropped. Not so one that was idle for less than a millisecond:
- *            the look takes a turn of the loop, and in so short a time there is little to see.
+ *            sent something on, is dropped.
  * LIMITS     `limit` counts what is open: in use, idle, or being made; `limit_per_host` the same
  *            of what can take each other's place (all of the above is the same: as aiohttp counts,
  *            a host through a proxy is another one than without). At the limit an idle connection

@@ -100,6 +100,11 @@ ASYNCIO_API void asyncio_stream_consume(asyncio_stream *stream, size_t size);
 /* 1 when the stream is over and nothing is buffered. Does not suspend. */
 ASYNCIO_API int asyncio_stream_at_eof(const asyncio_stream *stream);
 
+/* 1 when a read would not wait: something is buffered or has come, or the stream is over, or lost;
+ * else 0. Over TLS also where what has come may be nothing to read, such as a session ticket. Takes
+ * nothing; one system call where nothing is buffered. Does not suspend. */
+ASYNCIO_API int asyncio_stream_is_readable(const asyncio_stream *stream);
+
 /* Writes all of `data`, in order, then waits while more than the high-water mark is unsent. 0.
  * `data` is the caller's again when it returns. -EPIPE, -ECONNRESET, -EINVAL (a negative size),
  * -ENOMEM (nothing was written), -ECANCELED (all was accepted). Suspends. */

@@ -112,6 +112,64 @@ TEST(half_close_leaves_the_other_direction)
     world_close(world, client);
 }
 
+static int is_readable(struct world *world, sock socket)
+{
+    return world->type->is_readable(world->it, socket);
+}
+
+/* Between receives as in the middle of them, before the loop has looked and after that. */
+TEST(what_has_come_is_known_without_taking_it)
+{
+    sock client, server;
+    char data[8];
+    struct probe recv = { 0 };
+    pair(world, &client, &server);
+    for (int i = 0; i < 12; i++) { /* long enough for a backend to have made up its mind */
+        bool has_looked = i % 2;
+        assert_int_equal(is_readable(world, server), 0);
+        if (i % 3 == 0) {
+            submit_recv(world, &recv, server, data, sizeof data);
+            settle(world);
+            send_text(world, client, "a", 1);
+            assert_int_equal(await(&recv), 1);
+            assert_int_equal(is_readable(world, server), 0);
+        }
+        send_text(world, client, "x", 1);
+        if (has_looked)
+            settle(world);
+        assert_int_equal(is_readable(world, server), 1);
+        expect_text(world, server, "x");
+    }
+    assert_int_equal(is_readable(world, server), 0);
+    world_close(world, client);
+    assert_int_equal(is_readable(world, server), 1);
+    assert_int_equal(recv_some(world, server, data, sizeof data), 0);
+    assert_int_equal(is_readable(world, server), 1);
+    world_close(world, server);
+    assert_true(is_readable(world, server) < 0);
+    assert_true(is_readable(world, SOCK_NONE) < 0);
+}
+
+TEST(a_reset_is_known_without_taking_it)
+{
+    for (int i = 0; i < 2; i++) {
+        sock client, server;
+        char data[8];
+        struct linger linger = { 1, 0 };
+        pair(world, &client, &server);
+        assert_int_equal(world->type->setsockopt(world->it, client, SOL_SOCKET, SO_LINGER, &linger,
+                                                 sizeof linger),
+                         0);
+        assert_int_equal(is_readable(world, server), 0);
+        world_close(world, client);
+        settle(world);
+        for (int again = 0; again < 3; again++)
+            assert_int_equal(is_readable(world, server), 1);
+        assert_int_equal(recv_some(world, server, data, sizeof data), -ECONNRESET);
+        world_close(world, server);
+    }
+}
+
 TEST(send_after_shutdown_is_a_broken_pipe_without_a_signal)
 {
     sock client, server;
@@ -651,6 +709,8 @@ int main(void)
         RUN(end_of_file_completes_a_waiting_recv),
         RUN(end_of_file_together_with_bytes),
         RUN(half_close_leaves_the_other_direction),
+        RUN(what_has_come_is_known_without_taking_it),
+        RUN(a_reset_is_known_without_taking_it),
         RUN(send_after_shutdown_is_a_broken_pipe_without_a_signal),
         RUN(a_reset_is_told_once),
         RUN(closing_with_unread_bytes_resets),

@@ -13,6 +13,7 @@ struct flaky {
     int fails;               /* so many answers are bad */
     const char *bad;         /* NULL: the connection is closed */
     int after;               /* so many requests of a connection it is closed, silently */
+    const char *behind;      /* written behind each answer, when that has been read */
 };
 
 static int serve_flaky(asyncio_stream *stream, void *data)
@@ -29,6 +30,8 @@ static int serve_flaky(asyncio_stream *stream, void *data)
         if (!answer)
             break;
         int r = asyncio_stream_write(stream, answer, strlen(answer));
+        if (r >= 0 && flaky->behind && (r = asyncio_sleep(0)) >= 0)
+            r = asyncio_stream_write(stream, flaky->behind, strlen(flaky->behind));
         if (r < 0 || ++count == flaky->after)
             break;
     }
@@ -128,6 +131,34 @@ static int stale(void *data)
             r = ask(session, "POST", url, NULL);
     }
     return flaky_end(&flaky, session, r < 0 ? r : 0);
+}
+
+/* What comes while it is idle is seen however short that was, and also for a POST, which is not
+ * repeated: the end, and bytes that would be taken for the next answer. */
+static int at_once(void *data)
+{
+    (void)data;
+    if (world.is_seeded) /* what has come may be told of later there */
+        return 0;
+    for (int is_end = 0; is_end < 2; is_end++) {
+        struct flaky flaky = { .after = is_end };
+        aiohttp_client_session *session = NULL;
+        char url[64];
+        if (!is_end)
+            flaky.behind = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+        int r = flaky_start(&flaky, &session, url, sizeof url);
+        for (int i = 0; i < 5 && r >= 0; i++) {
+            r = ask(session, "POST", url, NULL);
+            if (r >= 0)
+                r = asyncio_sleep(0.0005);
+        }
+        if (r >= 0)
+            CHECK_IS(flaky.connections, 5);
+        r = flaky_end(&flaky, session, r < 0 ? r : 0);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 /* How long it waits at most: before each attempt, and for what the server wants. */
@@ -388,6 +419,7 @@ static int closing(void *data)
     }
 CASE(retries)
 CASE(stale)
+CASE(at_once)
 CASE(at_most)
 CASE(never_again)
 CASE(around)
@@ -398,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retries_test),
         cmocka_unit_test(stale_test),
+        cmocka_unit_test(at_once_test),
         cmocka_unit_test(at_most_test),
         cmocka_unit_test(never_again_test),
         cmocka_unit_test(around_test),

@@ -140,6 +140,7 @@ OURS = {
     "asyncio_datagram_protocol_factory asyncio_subprocess_protocol_methods asyncio_subprocess_protocol_factory":
         "a class of Python's is a table of functions here, and what makes its objects a function",
     "asyncio_stream_fill asyncio_stream_peek asyncio_stream_consume": "reads that lend the stream's buffer",
+    "asyncio_stream_is_readable": "whether a read would wait, for who keeps connections",
 }
 
 # Python's front page: what a program cannot do without. Words after a colon are keyword arguments.

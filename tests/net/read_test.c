@@ -40,6 +40,37 @@ static void test_read_end(void **state)
     with_pair(read_gives_0_at_the_end);
 }
 
+static int is_readable(struct pair *p)
+{
+    char text[4];
+    CHECK_IS(asyncio_stream_is_readable(p->b), 0);
+    CHECK_IS(asyncio_stream_write(p->a, "ab", 2), 0);
+    while (!asyncio_stream_is_readable(p->b))
+        CHECK_IS(asyncio_sleep(0), 0);
+    CHECK_IS(asyncio_stream_read(p->b, text, 1), 1);
+    CHECK_IS(asyncio_stream_fill(p->b, 1), 1);
+    CHECK_IS(asyncio_stream_is_readable(p->b), 1);
+    CHECK_IS(asyncio_stream_read(p->b, text, 1), 1);
+    CHECK_IS(asyncio_stream_is_readable(p->b), 0);
+    asyncio_stream_close(p->a);
+    CHECK_IS(asyncio_stream_is_readable(p->a), 1);
+    CHECK_IS(asyncio_stream_wait_closed(p->a), 0);
+    CHECK_IS(asyncio_stream_is_readable(p->a), 1);
+    while (!asyncio_stream_is_readable(p->b))
+        CHECK_IS(asyncio_sleep(0), 0);
+    CHECK_IS(asyncio_stream_read(p->b, text, 1), 0);
+    CHECK_IS(asyncio_stream_is_readable(p->b), 1);
+    asyncio_stream_abort(p->b);
+    CHECK_IS(asyncio_stream_is_readable(p->b), 1);
+    return 0;
+}
+
+static void test_is_readable(void **state)
+{
+    (void)state;
+    with_pair(is_readable);
+}
+
 static int read_some(asyncio_stream *stream)
 {
     char text[16];
@@ -656,6 +687,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_end),
+        cmocka_unit_test(test_is_readable),
         cmocka_unit_test(test_one_reader),
         cmocka_unit_test(test_cancel_read),
         cmocka_unit_test(test_cancel_race),

@@ -31,6 +31,37 @@ static void test_both_ways(void **state)
     with_tls_pair(body_both_ways);
 }
 
+/* What has come and is not decrypted counts, and so does what is and was not read. */
+static int body_readable(struct pair *pair)
+{
+    asyncio_timeout limit;
+    char text[16];
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_stream_is_readable(pair->b), 0);
+    asyncio_timeout_enter(&limit, 0.01); /* its session tickets are nothing to read */
+    CHECK_IS(asyncio_timeout_exit(&limit, asyncio_stream_fill(pair->a, 1)), -ETIMEDOUT);
+    CHECK_IS(asyncio_stream_is_readable(pair->a), 0);
+    CHECK_IS(asyncio_stream_write(pair->b, "0123456789", 10), 0);
+    while (!asyncio_stream_is_readable(pair->a))
+        CHECK_IS(asyncio_sleep(0), 0);
+    CHECK_IS(asyncio_stream_read(pair->a, text, 1), 1);
+    CHECK_IS(asyncio_stream_is_readable(pair->a), 1);
+    CHECK_IS(asyncio_stream_readexactly(pair->a, text, 9, NULL), 0);
+    CHECK_IS(asyncio_stream_is_readable(pair->a), 0);
+    asyncio_stream_close(pair->b);
+    while (!asyncio_stream_is_readable(pair->a))
+        CHECK_IS(asyncio_sleep(0), 0);
+    CHECK_IS(asyncio_stream_read(pair->a, text, 1), 0);
+    CHECK_IS(asyncio_stream_is_readable(pair->a), 1);
+    return 0;
+}
+
+static void test_readable(void **state)
+{
+    (void)state;
+    with_tls_pair(body_readable);
+}
+
 enum { MUCH = 300000 };
 
 static unsigned char pattern(size_t i)
@@ -331,6 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_readable),
         cmocka_unit_test(test_much),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_resumed),
