@@ -38,18 +38,22 @@ static inline enum packed packed(bool is_written)
     return is_written ? WRITTEN : DOUBTFUL;
 }
 
-/* The letter that comes next, and stays; NUL at the end. */
+/* What comes next, and stays; NUL at the end. Letters and brackets are above MARKS, what may stand
+ * behind a letter is not. */
+enum { MARKS = '?' };
+
 static inline char next(const char **format)
 {
-    while (**format == ' ' || **format == ',' || **format == ':' || **format == '\t' ||
-           **format == '\n')
-        ++*format;
-    return **format;
+    const char *at = *format;
+    while (*at <= ':' && (*at == ' ' || *at == ',' || *at == ':' || *at == '\t' || *at == '\n'))
+        at++;
+    *format = at;
+    return *at;
 }
 
-static inline bool takes(const char **format, char letter)
+static inline bool takes(const char **format, char wanted)
 {
-    bool is_there = next(format) == letter;
+    bool is_there = next(format) == wanted;
     *format += is_there;
     return is_there;
 }
@@ -77,7 +81,7 @@ static bool pack_piece(struct packer *self)
            aiohttp__json_write_string(self->out, text, (size_t)size);
 }
 
-static bool pack_pieces(struct packer *self)
+static bool __attribute__((noinline)) pack_pieces(struct packer *self)
 {
     struct bytes *out = self->out;
     bool is_written = pack_piece(self);
@@ -92,7 +96,16 @@ static bool pack_pieces(struct packer *self)
     return is_written;
 }
 
-static enum packed pack_string(struct packer *self)
+/* `s`, and what belongs to it but `?` and `*`: a name, too. */
+static inline bool pack_text(struct packer *self)
+{
+    if (next(&self->format) <= MARKS)
+        return pack_pieces(self);
+    const char *text = va_arg(self->values, const char *);
+    return text && aiohttp__json_write_string(self->out, text, strlen(text));
+}
+
+static enum packed __attribute__((noinline)) pack_marked(struct packer *self)
 {
     bool is_null = takes(&self->format, '?'), is_left_out = !is_null && takes(&self->format, '*');
     if (!is_null && !is_left_out)
@@ -105,7 +118,8 @@ static enum packed pack_string(struct packer *self)
 
 /* --- values --- */
 
-static enum packed pack_value(struct packer *self, int depth);
+static bool pack_array(struct packer *self, int depth);
+static bool pack_object(struct packer *self, int depth);
 
 static enum packed pack_json(struct packer *self, bool is_taken, int depth)
 {
@@ -129,7 +143,38 @@ static bool pack_real(struct packer *self)
     return is_written;
 }
 
-static bool pack_array(struct packer *self, int depth)
+static inline __attribute__((always_inline)) enum packed pack_value(struct packer *self, int depth)
+{
+    char letter = next(&self->format);
+    if (!letter)
+        return DOUBTFUL;
+    self->format++;
+    switch (letter) {
+    case '{':
+        return packed(depth && pack_object(self, depth - 1));
+    case '[':
+        return packed(depth && pack_array(self, depth - 1));
+    case 's':
+        return next(&self->format) > MARKS ? packed(pack_text(self)) : pack_marked(self);
+    case 'n':
+        return word(self, SPAN("null"));
+    case 'b':
+        return word(self, va_arg(self->values, int) ? SPAN("true") : SPAN("false"));
+    case 'i':
+        return packed(aiohttp__json_write_integer(self->out, va_arg(self->values, int)));
+    case 'I':
+        return packed(aiohttp__json_write_integer(self->out, va_arg(self->values, json_int_t)));
+    case 'f':
+        return packed(pack_real(self));
+    case 'o':
+    case 'O':
+        return pack_json(self, letter == 'o', depth);
+    default:
+        return DOUBTFUL;
+    }
+}
+
+static bool __attribute__((noinline)) pack_array(struct packer *self, int depth)
 {
     struct bytes *out = self->out;
     bytes_put(out, '[');
@@ -164,7 +209,7 @@ static bool add_name(struct packer *self, size_t first, size_t at)
     return true;
 }
 
-static bool pack_object(struct packer *self, int depth)
+static bool __attribute__((noinline)) pack_object(struct packer *self, int depth)
 {
     struct bytes *out = self->out;
     bytes_put(out, '{');
@@ -174,7 +219,7 @@ static bool pack_object(struct packer *self, int depth)
         if (before != first)
             bytes_put(out, ',');
         const size_t name = out->size;
-        if (!pack_pieces(self) || !add_name(self, first_name, name))
+        if (!pack_text(self) || !add_name(self, first_name, name))
             return false;
         bytes_put(out, ':');
         enum packed value = pack_value(self, depth);
@@ -188,37 +233,6 @@ static bool pack_object(struct packer *self, int depth)
     self->names_count = first_name;
     bytes_put(out, '}');
     return takes(&self->format, '}');
-}
-
-static enum packed pack_value(struct packer *self, int depth)
-{
-    char letter = next(&self->format);
-    if (!letter)
-        return DOUBTFUL;
-    self->format++;
-    switch (letter) {
-    case '{':
-        return packed(depth && pack_object(self, depth - 1));
-    case '[':
-        return packed(depth && pack_array(self, depth - 1));
-    case 's':
-        return pack_string(self);
-    case 'n':
-        return word(self, SPAN("null"));
-    case 'b':
-        return word(self, va_arg(self->values, int) ? SPAN("true") : SPAN("false"));
-    case 'i':
-        return packed(aiohttp__json_write_integer(self->out, va_arg(self->values, int)));
-    case 'I':
-        return packed(aiohttp__json_write_integer(self->out, va_arg(self->values, json_int_t)));
-    case 'f':
-        return packed(pack_real(self));
-    case 'o':
-    case 'O':
-        return pack_json(self, letter == 'o', depth);
-    default:
-        return DOUBTFUL;
-    }
 }
 
 /* False, with something written, and nothing taken: it is jansson's. */

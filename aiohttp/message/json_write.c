@@ -124,17 +124,22 @@ static inline bool copy_plain(char *to, const char *text, size_t size)
     return !is_special(all);
 }
 
-bool aiohttp__json_write_string(struct bytes *out, const char *text, size_t size)
+static bool __attribute__((noinline)) write_slowly(struct bytes *out, const char *text, size_t size)
 {
     if (!text || size > PTRDIFF_MAX - 2)
         return false;
-    char *at = bytes_room(out, size + 2);
-    if (!at)
+    if (!bytes_room(out, size + 2))
         return false;
-    if (__builtin_expect(!copy_plain(at + 1, text, size), 0)) {
-        bytes_put(out, '"');
-        return write_special(out, text, size, plain_size(text, 0, size));
-    }
+    bytes_put(out, '"');
+    return write_special(out, text, size, plain_size(text, 0, size));
+}
+
+bool aiohttp__json_write_string(struct bytes *out, const char *text, size_t size)
+{
+    char *at = out->data + out->size;
+    if (!text || out->error || out->capacity - out->size < 2 ||
+        size > out->capacity - out->size - 2 || !copy_plain(at + 1, text, size))
+        return write_slowly(out, text, size);
     at[0] = '"';
     at[size + 1] = '"';
     out->size += size + 2;
