@@ -6,19 +6,53 @@
 
 #include <asyncio/error.h>
 
-enum { HASH_START = 0x811c9dc5, HASH_STEP = 0x01000193 }; /* FNV-1a */
+/* --- hashes: of words of eight bytes, the last of which has zeroes behind it --- */
 
-static uint32_t hash_step(uint32_t hash, char c)
+/* Folded first, and taken from above: a product's low bits know nothing of a word's last bytes, and
+ * tables go by the low bits of a hash. */
+static inline uint32_t hash_step(uint32_t hash, uint64_t word)
 {
-    return (hash ^ (unsigned char)c) * (uint32_t)HASH_STEP;
+    uint64_t folded = hash ^ word ^ word >> 32, mixed = folded * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mixed >> 32 ^ mixed >> 47);
+}
+
+/* The first byte is the lowest. */
+static inline uint64_t load(const char *at, size_t size)
+{
+    uint64_t word = 0;
+    memcpy(&word, at, size);
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? word : __builtin_bswap64(word);
+}
+
+static inline uint64_t first_bytes(uint64_t word, size_t count)
+{
+    return count < 8 ? word & ((UINT64_C(1) << 8 * count) - 1) : word;
+}
+
+/* What is shorter than a word is the end of the last eight bytes, where there are as many. */
+static inline uint64_t word_at(struct span text, size_t at)
+{
+    size_t left = text.size - at;
+    if (left >= 8)
+        return load(text.data + at, 8);
+    return text.size < 8 ? load(text.data + at, left) :
+                           load(text.data + text.size - 8, 8) >> 8 * (8 - left);
 }
 
 static uint32_t hash_of(struct span text)
 {
-    uint32_t hash = (uint32_t)HASH_START;
-    for (size_t i = 0; i < text.size; i++)
-        hash = hash_step(hash, text.data[i]);
+    uint32_t hash = 0;
+    for (size_t at = 0; at < text.size; at += 8)
+        hash = hash_step(hash, word_at(text, at));
     return hash;
+}
+
+/* The highest bit of the bytes that are `c`. */
+static inline uint64_t equal_bytes(uint64_t word, unsigned char c)
+{
+    const uint64_t lows = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t differs = word ^ UINT64_C(0x0101010101010101) * c;
+    return ~(((differs & lows) + lows) | differs | lows);
 }
 
 static struct index_entry *find(const aiohttp_web_application *app, uint32_t hash, struct span key)
@@ -75,28 +109,6 @@ int aiohttp__router_add(aiohttp_web_application *app, aiohttp_web_resource *reso
 
 /* --- literal paths --- */
 
-static uint32_t literal_step(uint32_t hash, uint64_t word)
-{
-    uint64_t mixed = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> 32) ^ (uint32_t)mixed;
-}
-
-/* Up to eight bytes; what is not there is 0. */
-static uint64_t literal_word(const char *at, size_t size)
-{
-    uint64_t word = 0;
-    memcpy(&word, at, size < 8 ? size : 8);
-    return word;
-}
-
-static uint32_t literal_hash(struct span path)
-{
-    uint32_t hash = (uint32_t)path.size;
-    for (size_t i = 0; i < path.size; i += 8)
-        hash = literal_step(hash, literal_word(path.data + i, path.size - i));
-    return hash;
-}
-
 static const struct literal *find_literal(const aiohttp_web_application *app, uint32_t hash,
                                           struct span path)
 {
@@ -125,18 +137,11 @@ int aiohttp__router_freeze(aiohttp_web_application *app)
         struct span path = app->index[i].key;
         if (!first || first->sub || !first->path.is_key || !path.size || path.data[0] != '/')
             continue;
-        uint32_t hash = literal_hash(path);
+        uint32_t hash = hash_of(path);
         *(struct literal *)(uintptr_t)find_literal(app, hash, path) =
             (struct literal){ hash, path, first };
     }
     return 0;
-}
-
-/* The highest bit of the bytes that are `c`, up to the first one at least. */
-static inline uint64_t equal_bytes(uint64_t word, unsigned char c)
-{
-    uint64_t differs = word ^ UINT64_C(0x0101010101010101) * c;
-    return (differs - UINT64_C(0x0101010101010101)) & ~differs & UINT64_C(0x8080808080808080);
 }
 
 const struct route *aiohttp__router_literal(const aiohttp_web_application *app, unsigned method,
@@ -149,16 +154,11 @@ const struct route *aiohttp__router_literal(const aiohttp_web_application *app, 
     if (!app->literals || app->has_domains || !method || !size || target.size > app->key_size ||
         behind < 8)
         return NULL;
-    uint32_t hash = (uint32_t)size;
+    uint32_t hash = 0;
     for (; i < size; i += 8) {
-        uint64_t word;
-        memcpy(&word, target.data + i, 8);
-        if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
-            return NULL;
-        if (size - i < 8)
-            word &= (UINT64_C(1) << 8 * (size - i)) - 1;
+        uint64_t word = first_bytes(load(target.data + i, 8), size - i);
         odd |= equal_bytes(word, '%') | equal_bytes(word, '?');
-        hash = literal_step(hash, word);
+        hash = hash_step(hash, word);
     }
     if (odd)
         return NULL;
@@ -277,26 +277,31 @@ static int try_keys(const aiohttp_web_application *app, struct search *search)
         size_t size;
     } keys[KEY_SEGMENTS + 2];
     struct span path = search->path;
-    size_t count = 0, i = 0;
-    uint32_t hash = (uint32_t)HASH_START;
-    const size_t end = path.size <= app->key_size ? path.size : app->key_size + 1;
-    for (; i < end; i++) {
-        if (path.data[i] == '/' && i) {
-            keys[count].hash = hash;
-            keys[count++].size = i;
-            if (count > app->key_segments)
+    const bool is_whole = path.size <= app->key_size; /* it may be a key itself */
+    const size_t end = is_whole ? path.size : app->key_size + 1, most = app->key_segments;
+    size_t count = 0;
+    uint32_t hash = 0;
+    for (size_t at = 0; at < end && count <= most; at += 8) {
+        uint64_t word = word_at(path, at), slashes = equal_bytes(word, '/');
+        if (at == 0)
+            slashes &= ~UINT64_C(0xff); /* before it there is nothing */
+        for (; slashes && count <= most; slashes &= slashes - 1) {
+            size_t before = (size_t)__builtin_ctzll(slashes) / 8;
+            if (at + before >= end)
                 break;
+            keys[count].hash = before ? hash_step(hash, first_bytes(word, before)) : hash;
+            keys[count++].size = at + before;
         }
-        hash = hash_step(hash, path.data[i]);
+        hash = hash_step(hash, word);
     }
-    if (i == path.size && i > 1) {
+    if (is_whole && end > 1 && count <= most) {
         keys[count].hash = hash;
-        keys[count++].size = i;
+        keys[count++].size = end;
     }
     int r = 0;
     while (count-- && r == 0)
         r = try_key(app, keys[count].hash, (struct span){ path.data, keys[count].size }, search);
-    return r ? r : try_key(app, hash_step((uint32_t)HASH_START, '/'), SPAN("/"), search);
+    return r ? r : try_key(app, hash_step(0, '/'), SPAN("/"), search);
 }
 
 /* --- domains --- */

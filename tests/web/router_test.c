@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <asyncio.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "web/application.h"
 #include "web/dispatch.h"
@@ -210,6 +212,87 @@ static void many_routes(void **state)
     FIND(app, "GET", "/s0/t1/1", "404");
     aiohttp_web_application_unref(app);
     assert_true(is_right_so_far);
+}
+
+/* A path without anything behind it, as what must not be read. */
+static bool is_found_alone(aiohttp_web_application *app, const char *text, const char *wanted)
+{
+    size_t size = strlen(text);
+    char *path = malloc(size);
+    struct arena arena = { .at = NULL };
+    struct router_match match;
+    int r = path ? 0 : -ENOMEM;
+    if (r >= 0) {
+        memcpy(path, text, size);
+        r = aiohttp__router_resolve(app, SPAN("GET"), SPAN(""), (struct span){ path, size },
+                                    &arena, &match);
+    }
+    const char *found = r < 0 ? "?" : match.route ? match.resource->path.canonical : "404";
+    bool is_right_one = strcmp(found, wanted) == 0;
+    if (!is_right_one)
+        fprintf(stderr, "%s: %s and not %s\n", text, found, wanted);
+    aiohttp__arena_fini(&arena);
+    free(path);
+    return is_right_one;
+}
+
+/* Paths are hashed by words of eight bytes: keys, and the slashes behind them, at each place. */
+static void keys_of_every_size(void **state)
+{
+    (void)state;
+    enum { LONGEST = 40 };
+    static const char *const behind[][3] = { /* the route, what is asked for, what is not there */
+        { "", "", "x" },
+        { "/{x}", "/1", "/" },
+        { "/b/c/{x}", "/b/c/1", "/b/c/" },
+        { "/12345678/{x}.html", "/12345678/1.html", "/1234567/1.html" },
+    };
+    bool is_right_so_far = true;
+    aiohttp_web_application *app = aiohttp_web_application_new();
+    char name[LONGEST + 2] = "/", path[128], wanted[128];
+    for (size_t size = 1; size <= LONGEST; size++) {
+        name[size] = 'a';
+        for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+            snprintf(path, sizeof path, "%s%s", name, behind[i][0]);
+            (void)aiohttp_web_application_add_get(app, path, handler);
+        }
+    }
+    is_right(app);
+    for (size_t size = LONGEST; size; size--) {
+        for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+            snprintf(wanted, sizeof wanted, "%s%s", name, behind[i][0]);
+            snprintf(path, sizeof path, "%s%s", name, behind[i][1]);
+            is_right_so_far &= is_found_alone(app, path, wanted);
+            snprintf(path, sizeof path, "%s%s", name, behind[i][2]);
+            is_right_so_far &= is_found_alone(app, path, "404");
+        }
+        name[size] = '\0';
+    }
+    aiohttp_web_application_unref(app);
+    assert_true(is_right_so_far);
+}
+
+/* Keys that differ in one byte only, wherever it is, do not all lie in a row: a look-up that fails
+ * looks at few of them. */
+static void keys_are_spread(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size <= 24; size++) {
+        aiohttp_web_application *app = aiohttp_web_application_new();
+        char path[32];
+        for (char c = 'a'; c <= 'z'; c++) {
+            snprintf(path, sizeof path, "/%0*d%c", (int)size, 0, c);
+            (void)aiohttp_web_application_add_get(app, path, handler);
+        }
+        is_right(app);
+        size_t row = 0, longest = 0;
+        for (size_t i = 0; i < 2 * app->literals_size; i++) {
+            row = app->literals[i % app->literals_size].resource ? row + 1 : 0;
+            longest = row > longest ? row : longest;
+        }
+        aiohttp_web_application_unref(app);
+        assert_in_range(longest, 1, 12);
+    }
 }
 
 /* A path of nothing but slashes, or of very many segments, is found (or not) in linear time, and no
@@ -432,6 +515,8 @@ int main(void)
         cmocka_unit_test(sub_applications),
         cmocka_unit_test(domains),
         cmocka_unit_test(many_routes),
+        cmocka_unit_test(keys_of_every_size),
+        cmocka_unit_test(keys_are_spread),
         cmocka_unit_test(long_paths),
         cmocka_unit_test(what_is_wrong_is_remembered),
         cmocka_unit_test(destroyed_once_whatever_happens),
