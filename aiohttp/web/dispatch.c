@@ -25,19 +25,20 @@ static struct web_match *match_of(const aiohttp_web_request *request)
     return request->match;
 }
 
-/* The path as routes are compared with it, in the arena: what is found in it is asked for later,
- * when the stream's buffer has moved. .data NULL without memory. */
+/* The path as routes are compared with it, in the arena, with NUL behind it: what is found in it is
+ * asked for later, when the stream's buffer has moved. .data NULL without memory. */
 static struct span decoded(struct span path, struct arena *arena)
 {
     if (!path.size)
         return SPAN("");
     if (!memchr(path.data, '%', path.size))
         return (struct span){ aiohttp__arena_text(arena, path), path.size };
-    size_t most = path.size * 3; /* a lone % becomes %25 */
+    size_t most = path.size * 3 + 1; /* a lone % becomes %25 */
     char *memory = aiohttp__arena_alloc(arena, most);
     struct bytes out = bytes_in(memory, memory ? most : 0);
     aiohttp__unquote(&out, path, UNQUOTE_PATH_SAFE);
-    return out.error ? (struct span){ NULL, 0 } : bytes_since(&out, 0);
+    bytes_put(&out, '\0');
+    return out.error ? (struct span){ NULL, 0 } : (struct span){ out.data, out.size - 1 };
 }
 
 int aiohttp__web_resolve(aiohttp_web_request *request, aiohttp_web_application *app,
@@ -216,8 +217,11 @@ const char *aiohttp_web_request_match_info(aiohttp_web_request *request, const c
     int which = aiohttp__path_name(&match->found.resource->path, name);
     if (which < 0 || match->texts[which])
         return which < 0 ? NULL : match->texts[which];
-    struct arena *arena = aiohttp__web_request_arena(request);
     struct span value = match->found.values[which];
+    /* At the end of the path its text is there already. */
+    if (!value.data[value.size] && !memchr(value.data, '%', value.size))
+        return match->texts[which] = value.data;
+    struct arena *arena = aiohttp__web_request_arena(request);
     char *memory = aiohttp__arena_alloc(arena, value.size + 1);
     struct bytes out = bytes_in(memory, memory ? value.size + 1 : 0);
     aiohttp__unquote(&out, value, UNQUOTE_REST);

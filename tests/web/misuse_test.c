@@ -81,25 +81,40 @@ static int name_later(aiohttp_web_request *request, void *data)
     return aiohttp_web_respondf(request, "%s %s %s", name ? name : "?", canonical, text);
 }
 
-static int talk_name_later(struct live *live)
+#define HEX32 "0123456789abcdef0123456789abcdef"
+
+static int talk_name(struct live *live, const char *head, const char *wanted)
 {
-    static const char *const pieces[] = {
-        "POST /things/some-name-that-is-long/x HTTP/1.1\r\nHost: a\r\nContent-Length: 64\r\n\r\n",
-        "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef", NULL
-    };
+    const char *const pieces[] = { head, HEX32, HEX32, NULL };
     char answer[2048];
     int r = send_slowly(live, pieces, answer, sizeof answer);
     if (r < 0)
         return r;
-    CHECK_TEXT(body_of(answer), "some-name-that-is-long /things/{name}/x "
-                                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    CHECK_TEXT(body_of(answer), wanted);
     return 0;
+}
+
+static int talk_name_later(struct live *live)
+{
+    return talk_name(live,
+                     "POST /things/some-name-that-is-long/x HTTP/1.1\r\nHost: a\r\n"
+                     "Content-Length: 64\r\n\r\n",
+                     "some-name-that-is-long /things/{name}/x " HEX32 HEX32);
+}
+
+static int talk_last_name_later(struct live *live)
+{
+    return talk_name(live,
+                     "POST /things/some-name-that-is-long HTTP/1.1\r\nHost: a\r\n"
+                     "Content-Length: 64\r\n\r\n",
+                     "some-name-that-is-long /things/{name} " HEX32 HEX32);
 }
 
 static void test_match_info_after_body(void **state)
 {
     (void)state;
     run_talk(name_later, "/things/{name}/x", talk_name_later);
+    run_talk(name_later, "/things/{name}", talk_last_name_later);
 }
 
 /* --- 100 Continue is nothing to say in the middle of an answer --- */
