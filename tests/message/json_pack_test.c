@@ -258,7 +258,7 @@ struct made {
 static void add(struct made *self, const char *letters)
 {
     self->size += (size_t)snprintf(self->format + self->size, sizeof self->format - self->size,
-                                   "%s%.*s", letters, (int)any(3), ", :\n" + any(3));
+                                   "%s%.*s", letters, (int)any(3), &", :\n"[any(3)]);
 }
 
 static bool is_text(const struct made *self)
