@@ -15,7 +15,7 @@
  *           has its buffer in the kernel, and cancelling one is done at once.
  * BULK      Large messages would be copied twice. After two of them a handle is `direct`: a
  *           multishot poll tells that there are bytes, and recv(2) takes them to where they
- *           belong, as with epoll. Small ones turn it back.
+ *           belong, as with epoll. Small ones turn it back. Datagrams: io_uring_datagram.c.
  * SEND      is tried at once, while its bytes are hot; only what the socket does not take becomes
  *           a request. (Batching small ones as requests saves nothing: what the system call costs,
  *           the request and its completion cost too.)
@@ -81,6 +81,7 @@ static void prepare(struct uring *uring, struct handle *handle, enum request req
         io_uring_prep_connect(sqe, number, (struct sockaddr *)handle->writer->address,
                               handle->writer->address_size);
         break;
+    case DATAGRAMS: asyncio__uring_prepare_datagrams(uring, handle, sqe); break;
     case WATCH_IN: io_uring_prep_poll_add(sqe, number, POLLIN); break;
     default: io_uring_prep_poll_add(sqe, number, POLLOUT); break;
     }
@@ -299,7 +300,9 @@ static void end_handle(struct uring *uring, struct handle *handle)
     table_release(&uring->posix.table, &handle->descriptor.entry);
 }
 
-static int dispatch(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe)
+/* Not a part of its caller: most messages do not come here. */
+static int __attribute__((noinline))
+dispatch(struct uring *uring, struct handle *handle, const struct io_uring_cqe *cqe)
 {
     enum request request = (enum request)(cqe->user_data & KIND_MASK);
     bool was_unwanted = handle->unwanted & bit(request);
@@ -319,6 +322,7 @@ static int dispatch(struct uring *uring, struct handle *handle, const struct io_
     case SEND: return on_send(uring, handle, cqe);
     case WRITABLE: return on_writable(uring, handle);
     case CONNECT: return on_connect(uring, handle, cqe);
+    case DATAGRAMS: return asyncio__uring_on_datagrams(uring, handle, cqe, was_unwanted);
     case WATCH_IN: return on_watch(uring, handle, &handle->poll_in, WATCH_IN, cqe->res);
     case WATCH_OUT: return on_watch(uring, handle, &handle->poll_out, WATCH_OUT, cqe->res);
     case REQUESTS: break;
@@ -518,7 +522,7 @@ static int backend_detach(struct backend *backend, sock socket, int *ret_descrip
     struct handle *handle = posix_get(backend, socket);
     if (!handle)
         return -EBADF;
-    if (handle->spill_count || handle->armed & bit(RECV))
+    if (handle->spill_count || handle->armed & (bit(RECV) | bit(DATAGRAMS)))
         return -EBUSY; /* bytes of it may be in our hands */
     *ret_descriptor = handle->descriptor.number;
     handle->descriptor.number = -1;
@@ -679,7 +683,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
     } else {
         *slot = NULL;
         if (op->kind == OP_RECV || op->kind == OP_RECV_DATAGRAMS)
-            handle->wanted &= (uint16_t) ~(bit(RECV) | bit(READABLE));
+            handle->wanted &= (uint16_t) ~(bit(RECV) | bit(READABLE) | bit(DATAGRAMS));
         else
             unwant(uring, handle,
                    op->kind == OP_SEND || op->kind == OP_SEND_DATAGRAMS ? WRITABLE

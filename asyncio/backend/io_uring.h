@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The io_uring backend's own state, shared by io_uring.c and io_uring_recv.c. See io_uring.c for
- * the model. */
+/* The io_uring backend's own state, shared by its files. See io_uring.c for the model. */
 #pragma once
 
 #include "backend/io_uring_ring.h"
 #include "backend/posix.h"
 
 /* The kinds of request, and what a completion is for: the low bits of its user data. */
-enum request { RECV, READABLE, ACCEPT, SEND, WRITABLE, CONNECT, WATCH_IN, WATCH_OUT, REQUESTS };
+enum request {
+    RECV,
+    READABLE,
+    ACCEPT,
+    SEND,
+    WRITABLE,
+    CONNECT,
+    DATAGRAMS,
+    WATCH_IN,
+    WATCH_OUT,
+    REQUESTS,
+};
 
 enum {                                    /* of a file_op, and no handle */
     REQUEST_FILE = REQUESTS,
@@ -43,6 +53,9 @@ struct handle {
     struct msghdr *header; /* of the send in the kernel, once that had several pieces */
 };
 
+/* Bytes that nobody has asked for yet: beyond this what comes stays in the socket. */
+enum { SPILL_MAX = 65536 };
+
 enum { POLLED_FEW = 16 };
 
 /* What is polled when there is no ring; the first is the wake. */
@@ -67,6 +80,7 @@ struct uring {
     unsigned in_kernel; /* requests */
     unsigned levels;    /* of these, WATCH_IN and WATCH_OUT */
     unsigned put_off;   /* polls that have left requests for the next one */
+    struct msghdr datagram_shape; /* of each DATAGRAMS: what the kernel is to put down */
     int wake;
     bool is_wake_armed;
 };
@@ -127,8 +141,6 @@ static inline unsigned readable_events(const struct descriptor *descriptor)
 
 /* OP_RECV: what can be had at once, or OP_PENDING, and then it is seen to that something comes. */
 int asyncio__uring_submit_recv(struct uring *uring, struct handle *handle, struct op *op);
-int asyncio__uring_submit_recv_datagrams(struct uring *uring, struct handle *handle,
-                                         struct op *op);
 /* What came for the handle's receive: how many ops completed. `was_unwanted`: it had been taken
  * back. */
 int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
@@ -139,6 +151,18 @@ int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
  * is another case, and nothing is done. */
 bool asyncio__uring_on_message(struct uring *uring, struct handle *handle,
                                const struct io_uring_cqe *cqe);
+/* What nobody has asked for yet: -ENOMEM, and nothing is kept. */
+int asyncio__uring_spill_add(struct handle *handle, const char *bytes, uint32_t size);
+/* So much of it was taken. */
+void asyncio__uring_spill_drop(struct handle *handle, uint32_t size);
+/* io_uring_datagram.c: the same for OP_RECV_DATAGRAMS, and its request. */
+int asyncio__uring_submit_recv_datagrams(struct uring *uring, struct handle *handle,
+                                         struct op *op);
+int asyncio__uring_run_datagrams(struct uring *uring, struct handle *handle);
+void asyncio__uring_prepare_datagrams(struct uring *uring, const struct handle *handle,
+                                      struct io_uring_sqe *sqe);
+int asyncio__uring_on_datagrams(struct uring *uring, struct handle *handle,
+                                const struct io_uring_cqe *cqe, bool was_unwanted);
 /* io_uring_file.c */
 int asyncio__uring_file(struct backend *backend, struct file_op *op);
 int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op);

@@ -9,8 +9,6 @@
 #include <string.h>
 
 enum {
-    /* bytes nobody has asked for yet: beyond this the sender has to wait */
-    SPILL_MAX = 65536,
     SPILL_KEPT = 4096, /* an empty spill larger than this is freed */
     BULK_SIZE = 8192,  /* a message that is better read straight to where it belongs */
     BULK_COUNT = 2,    /* how many of them turn a handle */
@@ -20,7 +18,7 @@ enum {
 
 /* ---- the spill: bytes that came before anybody asked ---- */
 
-static int spill_add(struct handle *handle, const char *bytes, uint32_t size)
+int asyncio__uring_spill_add(struct handle *handle, const char *bytes, uint32_t size)
 {
     if (handle->spill_head &&
         handle->spill_head + handle->spill_count + size > handle->spill_capacity) {
@@ -42,22 +40,27 @@ static int spill_add(struct handle *handle, const char *bytes, uint32_t size)
     return 0;
 }
 
+void asyncio__uring_spill_drop(struct handle *handle, uint32_t size)
+{
+    handle->spill_head += size;
+    handle->spill_count -= size;
+    if (handle->spill_count)
+        return;
+    handle->spill_head = 0;
+    if (handle->spill_capacity > SPILL_KEPT) {
+        asyncio__free(handle->spill);
+        handle->spill = NULL;
+        handle->spill_capacity = 0;
+    }
+}
+
 static int spill_take(struct uring *uring, struct handle *handle, struct op *op)
 {
     size_t size = op->size < uring->posix.chop ? op->size : uring->posix.chop;
     if (size > handle->spill_count)
         size = handle->spill_count;
     memcpy(op->data, handle->spill + handle->spill_head, size);
-    handle->spill_head += (uint32_t)size;
-    handle->spill_count -= (uint32_t)size;
-    if (handle->spill_count == 0) {
-        handle->spill_head = 0;
-        if (handle->spill_capacity > SPILL_KEPT) {
-            asyncio__free(handle->spill);
-            handle->spill = NULL;
-            handle->spill_capacity = 0;
-        }
-    }
+    asyncio__uring_spill_drop(handle, (uint32_t)size);
     return (int)size;
 }
 
@@ -123,30 +126,10 @@ int asyncio__uring_is_readable(struct backend *backend, sock socket)
     return r;
 }
 
-static int run_datagrams(struct uring *uring, struct handle *handle)
-{
-    int r = asyncio__posix_recv_datagrams(&uring->posix, &handle->descriptor, &handle->ready,
-                                          handle->reader);
-    if (r != OP_PENDING)
-        return finish(&handle->reader, r);
-    want(uring, handle, READABLE);
-    return 0;
-}
-
-int asyncio__uring_submit_recv_datagrams(struct uring *uring, struct handle *handle, struct op *op)
-{
-    int r = asyncio__posix_recv_datagrams(&uring->posix, &handle->descriptor, &handle->ready, op);
-    if (r != OP_PENDING)
-        return r;
-    handle->reader = op;
-    want(uring, handle, READABLE);
-    return OP_PENDING;
-}
-
 int asyncio__uring_run_reader(struct uring *uring, struct handle *handle)
 {
     if (handle->reader && handle->reader->kind == OP_RECV_DATAGRAMS)
-        return run_datagrams(uring, handle);
+        return asyncio__uring_run_datagrams(uring, handle);
     if (!handle->reader || handle->reader->kind != OP_RECV)
         return 0;
     int r = recv_now(uring, handle, handle->reader);
@@ -166,7 +149,7 @@ static void turn_direct(struct uring *uring, struct handle *handle)
 
 static void keep_bytes(struct uring *uring, struct handle *handle, const char *bytes, size_t size)
 {
-    if (spill_add(handle, bytes, (uint32_t)size) < 0) {
+    if (asyncio__uring_spill_add(handle, bytes, (uint32_t)size) < 0) {
         handle->recv_error = -ENOMEM;
         unwant(uring, handle, RECV);
     } else if (handle->spill_count > SPILL_MAX) {

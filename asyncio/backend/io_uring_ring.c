@@ -19,6 +19,10 @@ enum {
     WHOLE_BUFFERS = 1024,
     WHOLE_SIZE = 4096,
     BUFFERS_MAX = 32768, /* the kernel's own limit */
+    DATAGRAM_BUFFERS = 32,
+    /* no IP packet is longer than 65,535 bytes. A line more than a round number: the beginnings of
+     * neighbours are not in one another's way in the cache */
+    DATAGRAM_SIZE = 65536 + 64,
     SIGNAL_LOOK_NS = 200 * 1000 * 1000,
 };
 
@@ -30,12 +34,13 @@ static unsigned power_of_two(unsigned number)
     return power;
 }
 
-static int register_buffers(struct ring *ring, bool is_incremental)
+static int register_buffers(struct ring *ring, const struct ring_buffers *buffers, uint16_t group,
+                            bool is_incremental)
 {
     struct ring_buffer_registration registration = {
-        .address = (uintptr_t)ring->buffer_ring,
-        .entries = ring->buffer_count,
-        .group = RING_BUFFER_GROUP,
+        .address = (uintptr_t)buffers->ring,
+        .entries = buffers->count,
+        .group = group,
         .flags = is_incremental ? RING_PBUF_INCREMENTAL : 0,
     };
     _Static_assert(sizeof registration == sizeof(struct io_uring_buf_reg), "the kernel's layout");
@@ -43,51 +48,77 @@ static int register_buffers(struct ring *ring, bool is_incremental)
                                       (struct io_uring_buf_reg *)(void *)&registration, 0);
 }
 
-/* The ring of buffers and the buffers, in one mapping. */
-static int map_buffers(struct ring *ring, unsigned count, unsigned size)
+static int map_buffers(struct ring_buffers *buffers, unsigned count, unsigned size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    ring->buffer_count = power_of_two(count);
-    ring->buffer_size = size;
-    size_t head = (ring->buffer_count * sizeof(struct io_uring_buf) + page - 1) / page * page;
-    ring->mapping_size = head + (size_t)ring->buffer_count * size;
-    ring->consumed = asyncio__calloc(ring->buffer_count, sizeof *ring->consumed);
-    if (!ring->consumed || asyncio__alloc_fails())
+    buffers->count = power_of_two(count);
+    buffers->size = size;
+    size_t head = (buffers->count * sizeof(struct io_uring_buf) + page - 1) / page * page;
+    buffers->mapping_size = head + (size_t)buffers->count * size;
+    if (asyncio__alloc_fails())
         return -ENOMEM;
-    void *mapping =
-        mmap(NULL, ring->mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *mapping = mmap(NULL, buffers->mapping_size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED)
         return -ENOMEM;
-    ring->buffer_ring = mapping;
-    ring->buffers = (char *)mapping + head;
+    buffers->ring = mapping;
+    buffers->bytes = (char *)mapping + head;
     return 0;
 }
 
-static void unmap_buffers(struct ring *ring)
+static void unmap_buffers(struct ring_buffers *buffers)
 {
-    if (ring->buffer_ring)
-        munmap(ring->buffer_ring, ring->mapping_size);
-    asyncio__free(ring->consumed);
-    ring->buffer_ring = NULL;
-    ring->consumed = NULL;
+    if (buffers->ring)
+        munmap(buffers->ring, buffers->mapping_size);
+    buffers->ring = NULL;
+}
+
+static void give_all(struct ring_buffers *buffers)
+{
+    for (unsigned id = 0; id < buffers->count; id++)
+        ring_give_buffer(buffers, id);
 }
 
 static int init_buffers(struct ring *ring, unsigned count, unsigned size)
 {
-    int r = map_buffers(ring, count ? count : INCREMENTAL_BUFFERS, size ? size : INCREMENTAL_SIZE);
+    struct ring_buffers *buffers = &ring->buffers;
+    int r = map_buffers(buffers, count ? count : INCREMENTAL_BUFFERS,
+                        size ? size : INCREMENTAL_SIZE);
     if (r < 0)
         return r;
-    r = register_buffers(ring, true);
+    r = register_buffers(ring, buffers, RING_BUFFER_GROUP, true);
     ring->is_incremental = r == 0;
     /* an older kernel: each message has a buffer of its own, so there must be more of them */
     if (r < 0) {
-        unmap_buffers(ring);
-        r = map_buffers(ring, count ? count : WHOLE_BUFFERS, size ? size : WHOLE_SIZE);
+        unmap_buffers(buffers);
+        r = map_buffers(buffers, count ? count : WHOLE_BUFFERS, size ? size : WHOLE_SIZE);
         if (r == 0)
-            r = register_buffers(ring, false);
+            r = register_buffers(ring, buffers, RING_BUFFER_GROUP, false);
     }
-    for (unsigned id = 0; r == 0 && id < ring->buffer_count; id++)
-        ring_give_buffer(ring, id);
+    if (r < 0)
+        return r;
+    ring->consumed = asyncio__calloc(buffers->count, sizeof *ring->consumed);
+    if (!ring->consumed)
+        return -ENOMEM;
+    give_all(buffers);
+    return 0;
+}
+
+int asyncio__ring_provide_datagrams(struct ring *ring)
+{
+    struct ring_buffers *buffers = &ring->datagrams;
+    if (buffers->ring)
+        return 0;
+    int r = ring->datagram_count ? map_buffers(buffers, ring->datagram_count, DATAGRAM_SIZE)
+                                 : -ENOBUFS;
+    if (r >= 0)
+        r = register_buffers(ring, buffers, RING_DATAGRAM_GROUP, false);
+    if (r >= 0) {
+        give_all(buffers);
+        return 0;
+    }
+    unmap_buffers(buffers);
+    ring->datagram_count = 0;
     return r;
 }
 
@@ -122,7 +153,8 @@ static unsigned ended;
 
 int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size)
 {
-    *ring = (struct ring){ .uring.ring_fd = -1 };
+    *ring = (struct ring){ .uring.ring_fd = -1,
+                           .datagram_count = buffers ? buffers : DATAGRAM_BUFFERS };
     struct io_uring_params params = {
         .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                  IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE |
@@ -153,7 +185,10 @@ void asyncio__ring_fini(struct ring *ring)
 {
     __atomic_fetch_add(&ended, 1, __ATOMIC_RELEASE);
     io_uring_queue_exit(&ring->uring);
-    unmap_buffers(ring);
+    unmap_buffers(&ring->buffers);
+    unmap_buffers(&ring->datagrams);
+    asyncio__free(ring->consumed);
+    ring->consumed = NULL;
 }
 
 int asyncio__ring_enable(struct ring *ring)

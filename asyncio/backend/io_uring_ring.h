@@ -10,10 +10,14 @@
  * BUFFERS   One group of provided buffers for all multishot receives. Whoever handles a completion
  *           takes its bytes out at once and gives the buffer back, so a handful of buffers serves
  *           any number of connections. On kernels that can (6.12), a buffer is consumed piece by
- *           piece: many small messages share a cache-hot page. */
+ *           piece: many small messages share a cache-hot page.
+ * DATAGRAMS A group of its own, made for the first who wants it: a buffer that is consumed piece by
+ *           piece may have too little left for one, and cut it off. These hold whatever comes by
+ *           UDP; of their pages only those that were used cost anything. */
 #pragma once
 
 #include <liburing.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 
 /* From newer headers than liburing 2.3's; each is tried at run time. */
@@ -29,7 +33,23 @@ struct ring_buffer_registration {
     uint64_t reserved[3];
 };
 
-enum { RING_BUFFER_GROUP = 1 };
+enum { RING_BUFFER_GROUP = 1, RING_DATAGRAM_GROUP = 2 };
+
+/* A datagram as the kernel puts it into a buffer, whose request has room for this name and for no
+ * control message. */
+struct ring_datagram {
+    struct io_uring_recvmsg_out head;
+    char name[sizeof(struct sockaddr_in6)];
+    char bytes[];
+};
+
+/* Buffers and the ring by which they are given to the kernel, in one mapping. */
+struct ring_buffers {
+    struct io_uring_buf_ring *ring; /* NULL: there are none */
+    char *bytes;
+    unsigned count, size;
+    size_t mapping_size;
+};
 
 struct ring {
     struct io_uring uring;
@@ -37,17 +57,20 @@ struct ring {
     bool is_incremental;
     uint64_t opcodes; /* a bit for each operation that the kernel has */
     unsigned enter_flags; /* IORING_ENTER_REGISTERED_RING, once that is so */
-    struct io_uring_buf_ring *buffer_ring;
-    char *buffers;
+    struct ring_buffers buffers;
     uint32_t *consumed; /* of each buffer, when incremental */
-    unsigned buffer_count, buffer_size;
-    size_t mapping_size;
+    struct ring_buffers datagrams;
+    unsigned datagram_count; /* how many there shall be; 0: there is no way */
 };
 
 /* `entries`, `buffers`, `buffer_size`: 0 is the default. -ENOSYS, -EPERM, -EINVAL (too old, or an
  * operation on sockets is missing): not on this machine. */
 int asyncio__ring_init(struct ring *ring, unsigned entries, unsigned buffers, unsigned buffer_size);
 void asyncio__ring_fini(struct ring *ring);
+
+/* Has buffers for datagrams. -ENOMEM, or what the kernel says: there are none, and never will
+ * be. */
+int asyncio__ring_provide_datagrams(struct ring *ring);
 
 /* On the thread that will use it from now on. */
 int asyncio__ring_enable(struct ring *ring);
@@ -117,12 +140,11 @@ static inline struct io_uring_cqe *ring_ahead(const struct ring *ring, unsigned 
     return &cq->cqes[(*cq->khead + ahead) & cq->ring_mask];
 }
 
-static inline void ring_give_buffer(struct ring *ring, unsigned id)
+static inline void ring_give_buffer(struct ring_buffers *buffers, unsigned id)
 {
-    io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)id * ring->buffer_size,
-                          ring->buffer_size, (unsigned short)id,
-                          io_uring_buf_ring_mask(ring->buffer_count), 0);
-    io_uring_buf_ring_advance(ring->buffer_ring, 1);
+    io_uring_buf_ring_add(buffers->ring, buffers->bytes + (size_t)id * buffers->size, buffers->size,
+                          (unsigned short)id, io_uring_buf_ring_mask(buffers->count), 0);
+    io_uring_buf_ring_advance(buffers->ring, 1);
 }
 
 /* The bytes of a receive's completion, valid until they are released: once for each completion that
@@ -130,7 +152,7 @@ static inline void ring_give_buffer(struct ring *ring, unsigned id)
 static inline const char *ring_bytes(const struct ring *ring, const struct io_uring_cqe *completion)
 {
     unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
-    return ring->buffers + (size_t)id * ring->buffer_size + ring->consumed[id];
+    return ring->buffers.bytes + (size_t)id * ring->buffers.size + ring->consumed[id];
 }
 
 static inline void ring_release(struct ring *ring, const struct io_uring_cqe *completion)
@@ -141,5 +163,18 @@ static inline void ring_release(struct ring *ring, const struct io_uring_cqe *co
         return;
     }
     ring->consumed[id] = 0;
-    ring_give_buffer(ring, id);
+    ring_give_buffer(&ring->buffers, id);
+}
+
+/* Those of a datagram's completion, likewise. */
+static inline const struct ring_datagram *ring_datagram(const struct ring *ring,
+                                                        const struct io_uring_cqe *completion)
+{
+    unsigned id = completion->flags >> IORING_CQE_BUFFER_SHIFT;
+    return (const void *)(ring->datagrams.bytes + (size_t)id * ring->datagrams.size);
+}
+
+static inline void ring_release_datagram(struct ring *ring, const struct io_uring_cqe *completion)
+{
+    ring_give_buffer(&ring->datagrams, completion->flags >> IORING_CQE_BUFFER_SHIFT);
 }

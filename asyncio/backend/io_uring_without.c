@@ -87,11 +87,12 @@ static int take_over(struct uring *uring, struct handle *handle)
 {
     int completed = 0;
     handle->is_held = handle->armed != 0;
-    if (handle->armed & bit(RECV)) {
+    for (unsigned had = handle->armed & (bit(RECV) | bit(DATAGRAMS)); had; had &= had - 1) {
+        enum request request = (enum request)__builtin_ctz(had);
         handle->is_direct = true;
         handle->ready |= READY_IN | READ_ON;
-        handle->unwanted |= bit(RECV);
-        completed += complete(uring, handle, RECV, -ECANCELED);
+        handle->unwanted |= bit(request);
+        completed += complete(uring, handle, request, -ECANCELED);
     }
     if (handle->armed & bit(SEND))
         completed += complete(uring, handle, SEND, -EIO);
@@ -156,10 +157,11 @@ static int take_in(struct uring *uring)
         struct handle *handle = container_of(link, struct handle, link);
         for (unsigned ended; (ended = handle->armed & (unsigned)handle->unwanted) != 0;)
             completed += complete(uring, handle, (enum request)__builtin_ctz(ended), -ECANCELED);
-        if (handle->wanted & bit(RECV)) {
+        const unsigned through_buffers = bit(RECV) | bit(DATAGRAMS);
+        if (handle->wanted & through_buffers) {
             handle->is_direct = true;
             handle->ready |= READY_IN;
-            handle->wanted = (uint16_t)((handle->wanted & ~bit(RECV)) | bit(READABLE));
+            handle->wanted = (uint16_t)((handle->wanted & ~through_buffers) | bit(READABLE));
         }
         for (unsigned todo; (todo = handle->wanted & ~(unsigned)handle->armed) != 0;) {
             enum request request = (enum request)__builtin_ctz(todo);

@@ -113,8 +113,11 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
     }
     descriptor->is_socket = descriptor->is_prepared = true;
     descriptor->is_stream = (type & 0xf) == SOCK_STREAM;
-    descriptor->is_tcp = descriptor->is_stream && (family == AF_INET || family == AF_INET6) &&
-                         (protocol == 0 || protocol == IPPROTO_TCP);
+    bool is_ip = family == AF_INET || family == AF_INET6;
+    descriptor->is_tcp =
+        descriptor->is_stream && is_ip && (protocol == 0 || protocol == IPPROTO_TCP);
+    descriptor->is_udp = (type & 0xf) == SOCK_DGRAM && is_ip &&
+                         (protocol == 0 || protocol == IPPROTO_UDP);
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
 }
@@ -136,9 +139,11 @@ int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
     int type = 0, protocol = 0;
     socklen_t size = sizeof protocol;
     descriptor->is_socket = S_ISSOCK(status.st_mode);
-    descriptor->is_tcp = descriptor->is_socket &&
-                         getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
-                         protocol == IPPROTO_TCP;
+    if (descriptor->is_socket &&
+        getsockopt(number, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0) {
+        descriptor->is_tcp = protocol == IPPROTO_TCP;
+        descriptor->is_udp = protocol == IPPROTO_UDP;
+    }
     descriptor->is_stream = descriptor->is_socket &&
                             getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
                             type == SOCK_STREAM;

@@ -40,6 +40,7 @@ struct descriptor {
     bool is_prepared : 1; /* is non-blocking and close-on-exec */
     /* a short transfer means: nothing left, or no room left, at that moment */
     bool is_tcp : 1;
+    bool is_udp : 1; /* what comes is no longer than an IP packet */
     /* a stream socket: bytes without borders, so that they may wait in a buffer of ours */
     bool is_stream : 1;
     /* kernel TLS makes records of what is sent: short says nothing */

@@ -2,7 +2,7 @@
 /* A kernel whose io_uring lacks something: operations on sockets, operations on files, buffers for
  * what comes. */
 /* TEST: backends io_uring */
-#include "contract.h"
+#include "datagrams.h"
 
 #include "backend/file.h"
 #include "backend/io_uring_ring.h"
@@ -26,6 +26,21 @@ int io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *probe,
         if (probe->ops[i].op == missing)
             probe->ops[i].flags = 0;
     return r;
+}
+
+static bool refuses_buffers; /* those of datagrams */
+
+int io_uring_register_buf_ring(struct io_uring *ring, struct io_uring_buf_reg *registration,
+                               unsigned flags);
+int io_uring_register_buf_ring(struct io_uring *ring, struct io_uring_buf_reg *registration,
+                               unsigned flags)
+{
+    int (*liburing)(struct io_uring *, struct io_uring_buf_reg *, unsigned);
+    void *found = dlsym(RTLD_NEXT, "io_uring_register_buf_ring");
+    memcpy(&liburing, &found, sizeof liburing);
+    return refuses_buffers && registration->bgid == RING_DATAGRAM_GROUP
+               ? -ENOMEM
+               : liburing(ring, registration, flags);
 }
 
 /* Sockets need all of theirs: without one it is epoll, and it says why. */
@@ -269,13 +284,73 @@ static void without_buffers(void **state)
     world_end(&world);
 }
 
+/* One by one until the kernel has the request, if it can. */
+static sock come_alone(struct world *world, struct sockaddr_storage *ret_address)
+{
+    sock socket = open_bound(world, ret_address);
+    struct probe recv = { 0 };
+    char text[8];
+    asyncio_datagram in = { .data = text, .size = sizeof text };
+    for (int i = 0; i < 20; i++) {
+        submit_datagrams(world, &recv, OP_RECV_DATAGRAMS, socket, &in, 1);
+        assert_true(world_poll(world, 0) >= 0);
+        assert_int_equal(send_one(world, socket, ret_address, (char[]){ "x" }), 1);
+        assert_int_equal(await(&recv), 1);
+    }
+    return socket;
+}
+
+/* Then they are received as before, and that is all. */
+static void without_buffers_of_datagrams(void **state)
+{
+    (void)state;
+    struct world world = { .backend = "io_uring", .name = "no buffers of datagrams" };
+    struct sockaddr_storage address;
+    int detached[2];
+    for (int i = 0; i < 2; i++) {
+        if (!world_begin(&world))
+            skip();
+        refuses_buffers = i;
+        sock socket = come_alone(&world, &address);
+        detached[i] = world.type->detach(world.it, socket, &(int){ 0 });
+        world_end(&world);
+        refuses_buffers = false;
+    }
+    assert_int_equal(detached[0], -EBUSY); /* the kernel has the request */
+    assert_int_equal(detached[1], 0);
+}
+
+/* What nobody waits for is lost then, and no more than that. */
+static void without_memory_for_datagrams(void **state)
+{
+    (void)state;
+    struct world world = { .backend = "io_uring", .name = "no memory" };
+    struct sockaddr_storage address;
+    struct probe recv = { 0 };
+    char text[8];
+    asyncio_datagram in = { .data = text, .size = sizeof text };
+    if (!world_begin(&world))
+        skip();
+    sock socket = come_alone(&world, &address);
+    assert_int_equal(send_one(&world, socket, &address, (char[]){ "lost" }), 1);
+    asyncio__alloc_fail_at(1, 1);
+    settle(&world);
+    asyncio__alloc_fail_at(0, 0);
+    assert_int_equal(send_one(&world, socket, &address, (char[]){ "kept" }), 1);
+    submit_datagrams(&world, &recv, OP_RECV_DATAGRAMS, socket, &in, 1);
+    assert_int_equal(await(&recv), 1);
+    assert_memory_equal(text, "kept", 4);
+    world_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(without_an_operation),
         RUN(without_one_of_files),
         RUN(without_buffers),        RUN(slots),
-        RUN(whole_pipes),
+        RUN(whole_pipes),            RUN(without_buffers_of_datagrams),
+        RUN(without_memory_for_datagrams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

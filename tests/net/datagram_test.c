@@ -482,6 +482,52 @@ static int error_of_peer(void *data)
     return asyncio_sleep(0);
 }
 
+/* By callbacks and by calls: datagrams that come one by one for a while, and then the peer is gone.
+ * Either is told once, and either goes on. */
+static int gone_after_a_while(void *data)
+{
+    (void)data;
+    enum { ROUNDS = 30 };
+    struct log log = { .received = 0 };
+    udp *a, *b, *c;
+    char text[16];
+    CHECK_IS(open_local(&a), 0);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), give_log, &b,
+                                                   .remote_host = "127.0.0.1",
+                                                   .remote_port = port_of(a), .data = &log), 0);
+    CHECK_IS(open_to(a, &c), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        asyncio_datagram datagram = { .data = text, .size = 4 };
+        CHECK_IS(send_text(c, "ping"), 1);
+        CHECK_IS(asyncio_datagram_transport_receive(a, &datagram, 1), 1);
+        CHECK_IS(asyncio_datagram_transport_send(a, &datagram, 1), 1); /* to c */
+        CHECK_IS(receive_text(c, text, sizeof text), 4);
+        struct sockaddr_storage name;
+        socklen_t size;
+        CHECK_IS(asyncio_datagram_transport_sockname(b, &name, &size), 0);
+        CHECK_IS(asyncio_datagram_transport_sendto(a, "echo", 4, (struct sockaddr *)&name, size),
+                 0);
+        CHECK_IS(receive_text(a, text, sizeof text), 4);
+    }
+    CHECK_IS(log.received, ROUNDS);
+    asyncio_datagram_transport_unref(a);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_datagram_transport_sendto(b, "x", 1, NULL, 0), 0);
+    CHECK_IS(send_text(c, "x"), 1);
+    CHECK_IS(receive_text(c, text, sizeof text), -ECONNREFUSED);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(log.errors, 1);
+    CHECK_IS(log.last_error, -ECONNREFUSED);
+    CHECK_IS(asyncio_datagram_transport_sendto(b, "x", 1, NULL, 0), 0);
+    CHECK_IS(send_text(c, "x"), 1);
+    CHECK_IS(receive_text(c, text, sizeof text), -ECONNREFUSED);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(log.errors, 2);
+    asyncio_datagram_transport_unref(b);
+    asyncio_datagram_transport_unref(c);
+    return asyncio_sleep(0);
+}
+
 /* Left open: the loop ends it, and destroy is called all the same. */
 static struct log left_log;
 static udp *left_transport;
@@ -503,6 +549,7 @@ static void test_callbacks(void **state)
     run_everywhere(ends_in_callback);
     run_everywhere(another_protocol);
     run_everywhere(error_of_peer);
+    run_everywhere(gone_after_a_while);
     asyncio__record_put(NULL);
     uint64_t live = asyncio__alloc_live();
     assert_int_equal(asyncio_run(asyncio_coro(left_open, NULL)), 0);
@@ -611,6 +658,27 @@ static int talk(void)
     return r < 0 ? r : 0;
 }
 
+/* One by one for a while: by io_uring they come another way then. */
+static int talk_for_a_while(void)
+{
+    static struct log log;
+    udp *a = NULL, *b = NULL;
+    char text[8];
+    log = (struct log){ .received = 0 };
+    int r = asyncio_loop_create_datagram_endpoint(loop(), give_log, &a,
+                                                  .local_host = "127.0.0.1", .data = &log);
+    if (r >= 0)
+        r = open_to(a, &b);
+    for (int i = 0; i < 12 && r >= 0; i++) {
+        r = send_text(b, "echo");
+        if (r >= 0)
+            r = receive_text(b, text, sizeof text);
+    }
+    asyncio_datagram_transport_unref(a);
+    asyncio_datagram_transport_unref(b);
+    return r < 0 ? r : 0;
+}
+
 static void test_sweep(void **state)
 {
     (void)state;
@@ -618,6 +686,8 @@ static void test_sweep(void **state)
     int descriptors = count_descriptors();
     assert_true(sweep_allocations("datagrams", talk) > 3);
     (void)sweep_cancellations("datagrams", talk);
+    assert_true(sweep_allocations("datagrams for a while", talk_for_a_while) > 3);
+    (void)sweep_cancellations("datagrams for a while", talk_for_a_while);
     assert_int_equal(count_descriptors(), descriptors);
 }
 
