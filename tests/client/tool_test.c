@@ -432,6 +432,27 @@ static void what_is_there_stays(void **state)
     stop(server);
 }
 
+static void has_time(const char *name, time_t seconds, long nanoseconds)
+{
+    const struct timespec both[2] = { { seconds, nanoseconds }, { seconds, nanoseconds } };
+    assert_int_equal(utimensat(AT_FDCWD, in_folder(name), both, 0), 0);
+}
+
+/* A server tells the time of a change in seconds, and ours the next whole one. */
+static void loaded_in_the_second_of_the_change(void **state)
+{
+    (void)state;
+    put("www/new.txt", "new", 3);
+    has_time("www/new.txt", 1000000000, 200000000);
+    assert_int_equal(run("fetch -o %s %snew.txt", in_folder("new.txt"), url), 0);
+    has_time("new.txt", 1000000000, 400000000);
+    assert_int_equal(run("fetch -o %s %snew.txt", in_folder("new.txt"), url), 0);
+    says("not loaded again");
+    has_time("new.txt", 1000000000, 0);
+    assert_int_equal(run("fetch -o %s %snew.txt", in_folder("new.txt"), url), 1);
+    says("the server has another");
+}
+
 /* No two downloads have a file in common, and no name is a path or moves a terminal's cursor. */
 static void names(void **state)
 {
@@ -607,6 +628,7 @@ int main(void)
         cmocka_unit_test(misuse),
         cmocka_unit_test(what_was_cut_off_is_resumed),
         cmocka_unit_test(what_is_there_stays),
+        cmocka_unit_test(loaded_in_the_second_of_the_change),
         cmocka_unit_test(names),
         cmocka_unit_test(a_part_that_cannot_be_gone_on_with),
         cmocka_unit_test(faults_of_files),

@@ -82,7 +82,8 @@ const aiohttp_trace_config fetch_tracing = {
 
 /* --- a file that is there --- */
 
-/* As long, and not changed since it was loaded. */
+/* As long, and not changed since it was loaded: to the second, and a server may tell the next whole
+ * one, so ours is rounded up, too. */
 static int is_same(const aiohttp_client_response *response, const struct stat *there)
 {
     struct tm day = { .tm_year = 0 };
@@ -90,7 +91,7 @@ static int is_same(const aiohttp_client_response *response, const struct stat *t
     if (aiohttp_client_response_content_length(response) != (int64_t)there->st_size)
         return 0;
     return !changed || !strptime(changed, "%a, %d %b %Y %H:%M:%S GMT", &day) ||
-           timegm(&day) <= there->st_mtim.tv_sec;
+           timegm(&day) <= there->st_mtim.tv_sec + (there->st_mtim.tv_nsec > 0);
 }
 
 /* 1 when it is what the server has; else it is an error. */
