@@ -44,7 +44,8 @@ int aiohttp__ws_prepare(const struct ws_setup *setup, aiohttp_websocket **ret_ws
     ws->has_heartbeat = setup->heartbeat > 0;
     ws->receive_timeout = setup->receive_timeout;
     ws->has_time_limit = setup->receive_timeout > 0;
-    ws->close_time = limit_of(setup->close_time ? setup->close_time : setup->limits->close_time);
+    ws->close_time =
+        limit_of(setup->close_time != 0 ? setup->close_time : setup->limits->close_time);
     ws->write_time = limit_of(setup->limits->write_time);
     ws->deflate = setup->deflate;
     ws->has_deflate = ws->deflate.is_on;

@@ -173,8 +173,8 @@ static void the_type_says_the_boundary(void **state)
         "multipart/mixed; boundary=\"b \"",
         "multipart/mixed; boundary=\"b\xc3\xa9\"",
         "multipart/mixed; boundary=b;x y",
-        "multipart/mixed; boundary=a23456789012345678901234567890"
-        "1234567890123456789012345678901234567890b",
+        ("multipart/mixed; boundary=a23456789012345678901234567890"
+         "1234567890123456789012345678901234567890b"),
     };
     struct source source = source_of("");
     aiohttp_multipart_reader *reader = NULL;

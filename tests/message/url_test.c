@@ -170,8 +170,8 @@ static void one_error_for_what_is_no_url(void **state)
         "http://e\xe2\x80\x8bvil.com/",
         "http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1/",
         "http://h\xff/",
-        "http://a\xef\xbc\x8f"
-        "b/",
+        ("http://a\xef\xbc\x8f"
+         "b/"),
         "http://xn--\xc3\xa9/",
         "http://\xe2\x84\xa6\xcc\x80.\xf0\x9f\x92/",
     };
