@@ -339,7 +339,7 @@ static int announced(struct pair *pair)
     if (r >= 0)
         r = asyncio_stream_write(raw.peer, "\x82\x7f\0\0\0\0\0\x40\0\0x", 11);
     asyncio_timeout limit;
-    asyncio_timeout_enter(&limit, 0.01);
+    CHECK_IS(asyncio_timeout_enter(&limit, 0.01), 0);
     r = asyncio_timeout_exit(&limit, r < 0 ? r : aiohttp_websocket_receive(raw.ws, &message));
     CHECK_IS(r, -ETIMEDOUT);
     CHECK(raw.ws->capacity <= 4096);

@@ -136,6 +136,8 @@ static inline int ws_echo(aiohttp_websocket *ws)
     while ((r = aiohttp_websocket_receive(ws, &message)) > 0)
         if ((r = aiohttp_websocket_send_frame(ws, message.data, message.size, message.type)) < 0)
             break;
+    if (r == -ENOMEM)
+        check_failed(); /* who waits for the answer would do so for ever */
     return r;
 }
 
