@@ -147,6 +147,10 @@ void asyncio__server_lost_transport(struct asyncio_server *server, bool is_memor
 static void new_connection(struct asyncio_server *server, sock socket)
 {
     struct net *net = server->net;
+    if (atomic_load(&net->loop->closed)) { /* it has looked at the kernel for the last time */
+        (void)net->backend->type->close(net->backend, socket);
+        return;
+    }
     if (server->factory) {
         new_transport(server, socket);
         return;

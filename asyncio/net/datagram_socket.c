@@ -55,11 +55,11 @@ int asyncio_datagram_transport_get_extra_info(const asyncio_datagram_transport *
 static int change_group(asyncio_datagram_transport *transport, const char *group,
                         const char *interface, int name, int name6)
 {
-    struct backend *backend = transport->net->backend;
     struct ip_mreq four = { .imr_interface.s_addr = htonl(INADDR_ANY) };
     struct ipv6_mreq six = { .ipv6mr_interface = 0 };
-    if (transport->is_shut)
+    if (transport->is_shut) /* it may have outlived its loop */
         return -ECONNRESET;
+    struct backend *backend = transport->net->backend;
     int r = asyncio__loop_check(transport->net->loop);
     if (r < 0)
         return r;

@@ -189,9 +189,14 @@ void asyncio_server_abort_clients(asyncio_server *server)
 
 /* ---- shutting down ---- */
 
+static bool is_idle(const asyncio_server *server)
+{
+    return server->connections == 0 && server->handlers == 0;
+}
+
 static int wait_idle(asyncio_server *server, double seconds)
 {
-    if (server->connections == 0 && server->handlers == 0)
+    if (is_idle(server))
         return 0;
     asyncio_timeout limit;
     int r = asyncio_timeout_enter(&limit, seconds);
@@ -212,11 +217,13 @@ int asyncio_server_shutdown(asyncio_server *server, double timeout)
     net_check_scopes(NET_CALLER());
     if (!task_current())
         return no_task(server);
+    if (timeout != timeout)
+        return asyncio_raise(-EINVAL, "Invalid delay: NaN (not a number)");
+    if (server->is_closed && is_idle(server)) /* it may have outlived its loop */
+        return 0;
     int r = net_check_task(server->net);
     if (r < 0)
         return r;
-    if (timeout != timeout)
-        return asyncio_raise(-EINVAL, "Invalid delay: NaN (not a number)");
     asyncio_server_ref(server);
     asyncio_server_close(server);
     r = wait_idle(server, timeout);
@@ -255,12 +262,11 @@ int asyncio_server_port(const asyncio_server *server)
 
 int asyncio_server_sockets(const asyncio_server *server, int *ret_descriptors, size_t size)
 {
-    const struct backend *backend = server->net->backend;
-    if (server->is_closed)
+    if (server->is_closed) /* it may have outlived its loop */
         return 0;
+    struct backend *backend = server->net->backend;
     for (unsigned i = 0; i < server->listener_count && i < size; i++)
-        ret_descriptors[i] = backend->type->descriptor(server->net->backend,
-                                                       server->listeners[i].op.socket);
+        ret_descriptors[i] = backend->type->descriptor(backend, server->listeners[i].op.socket);
     return (int)server->listener_count;
 }
 

@@ -235,13 +235,11 @@ int(asyncio_start_unix_server)(asyncio_client_connected *handler, const char *pa
 
 int asyncio_server_start_serving(asyncio_server *server)
 {
-    int r = asyncio__loop_check(server->net->loop);
-    if (r < 0)
-        return r;
-    if (server->is_closed)
+    if (server->is_closed) /* it may have outlived its loop */
         return asyncio_raise(-ASYNCIO_INVALID_STATE, "server is closed");
-    if (server->is_serving)
-        return 0;
+    int r = asyncio__loop_check(server->net->loop);
+    if (r < 0 || server->is_serving)
+        return r;
     r = asyncio__server_listen(server);
     if (r < 0)
         return r;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that are mistakes, and say so: from another thread or another loop, with sizes that are
- * none, with a scope left open behind them. */
+ * none, with a scope left open behind them, of what has outlived its loop. */
 #include "net/net_test.h"
 
+#include <asyncio/datagram.h>
 #include <asyncio/timeout.h>
 #include <pthread.h>
 
@@ -236,12 +237,92 @@ static void test_scopes(void **state)
     with_pair(open_scopes);
 }
 
+/* ---- what has outlived its loop ---- */
+
+static struct outliving {
+    asyncio_server *server;
+    asyncio_stream *stream;
+    asyncio_datagram_transport *endpoint;
+} outliving;
+
+static int make_outliving(void)
+{
+    asyncio_loop_set_exception_handler(asyncio_get_running_loop(), on_report, NULL);
+    int r = asyncio_start_server(idle, "127.0.0.1", 0, &outliving.server);
+    if (r >= 0)
+        r = asyncio_open_connection("127.0.0.1", asyncio_server_port(outliving.server),
+                                    &outliving.stream);
+    if (r >= 0)
+        r = asyncio_loop_create_datagram_endpoint(asyncio_get_running_loop(), NULL,
+                                                  &outliving.endpoint,
+                                                  .local_host = "127.0.0.1");
+    return r;
+}
+
+/* Nothing of the loop is there any more, so ASan watches. */
+static int call_outliving(void)
+{
+    int number, waiting = task_current() ? 0 : -ASYNCIO_NO_TASK;
+    char text[80];
+    struct sockaddr_storage address;
+    asyncio_server *server = outliving.server;
+    CHECK_IS(asyncio_server_start_serving(server), -ASYNCIO_INVALID_STATE);
+    asyncio_server_stop_serving(server);
+    CHECK_IS(asyncio_server_serve_forever(server),
+             waiting ? waiting : -ASYNCIO_INVALID_STATE);
+    CHECK_IS(asyncio_server_wait_closed(server), waiting);
+    CHECK_IS(asyncio_server_shutdown(server, 1), waiting);
+    asyncio_server_close(server);
+    asyncio_server_close_clients(server);
+    asyncio_server_abort_clients(server);
+    CHECK_IS(asyncio_server_is_serving(server), 0);
+    CHECK_IS(asyncio_server_port(server), -ASYNCIO_INVALID_STATE);
+    CHECK_IS(asyncio_server_sockets(server, &number, 1), 0);
+    CHECK_IS(asyncio_server_sockname(server, 0, text, sizeof text), -ASYNCIO_INVALID_STATE);
+    CHECK(asyncio_server_connections(server) == 0);
+    CHECK_IS(asyncio_stream_read(outliving.stream, text, 1), -ECONNRESET);
+    CHECK_IS(asyncio_stream_write(outliving.stream, "x", 1), -ECONNRESET);
+    CHECK_IS(asyncio_stream_set_write_buffer_limits(outliving.stream, 1, 0), 0);
+    CHECK_IS(asyncio_stream_wait_closed(outliving.stream), waiting);
+    CHECK_IS(asyncio_stream_get_extra_info(outliving.stream, "socket", text, sizeof text), -ENOENT);
+    asyncio_datagram_transport *endpoint = outliving.endpoint;
+    CHECK_IS(asyncio_datagram_transport_sendto(endpoint, "x", 1, NULL, 0), -ECONNRESET);
+    CHECK_IS(asyncio_datagram_transport_join_group(endpoint, "224.0.0.1", NULL), -ECONNRESET);
+    CHECK_IS(asyncio_datagram_transport_leave_group(endpoint, "224.0.0.1", NULL), -ECONNRESET);
+    CHECK_IS(asyncio_datagram_transport_set_multicast(endpoint, 1, 1), -ECONNRESET);
+    CHECK_IS(asyncio_datagram_transport_sockname(endpoint, &address, NULL), -ECONNRESET);
+    CHECK_IS(asyncio_datagram_transport_get_extra_info(endpoint, "socket", text, sizeof text),
+             -ECONNRESET);
+    asyncio_datagram_transport_close(endpoint);
+    asyncio_datagram_transport_abort(endpoint);
+    return 0;
+}
+
+static void test_outliving(void **state)
+{
+    (void)state;
+    enter_world("plain", false, 0);
+    outliving = (struct outliving){ .server = NULL };
+    reports.count = 0;
+    int r = asyncio_run(asyncio_coro(make_outliving));
+    assert_int_equal(reports.count, 0); /* whoever has just connected is dropped without a word */
+    if (r >= 0)
+        r = call_outliving();
+    if (r >= 0)
+        r = asyncio_run(asyncio_coro(call_outliving));
+    asyncio_server_unref(outliving.server);
+    asyncio_stream_unref(outliving.stream);
+    asyncio_datagram_transport_unref(outliving.endpoint);
+    assert_int_equal(r, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_scopes),
+        cmocka_unit_test(test_outliving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
