@@ -95,13 +95,15 @@ struct backend_type {
     int (*fileno)(struct backend *backend);
 
     /* Handles. `socket` opens one; `adopt` takes over an open descriptor; `detach` gives it back
-     * and forgets it; `descriptor` lends it, or -EBADF. An adopted one becomes non-blocking and
-     * close-on-exec when bytes, a connection or a connect are first asked of it; OP_POLL_* alone
-     * leaves it as it is. `detach` is -EBUSY once bytes of it may have been received ahead. */
+     * and forgets it; `descriptor` lends it, or -EBADF, and so does `lend`, to who moves bytes by
+     * it himself. An adopted one becomes non-blocking and close-on-exec when bytes, a connection
+     * or a connect are first asked of it, and by `lend`; OP_POLL_* alone leaves it as it is.
+     * `detach` is -EBUSY once bytes of it may have been received ahead. */
     int (*socket)(struct backend *backend, int family, int type, int protocol, sock *ret_socket);
     int (*adopt)(struct backend *backend, int descriptor, sock *ret_socket);
     int (*detach)(struct backend *backend, sock socket, int *ret_descriptor);
     int (*descriptor)(struct backend *backend, sock socket);
+    int (*lend)(struct backend *backend, sock socket);
     int (*bind)(struct backend *backend, sock socket, const struct sockaddr *address,
                 socklen_t size);
     int (*listen)(struct backend *backend, sock socket, int backlog);

@@ -677,6 +677,7 @@ const struct backend_type asyncio__backend_epoll = {
     .adopt = backend_adopt,
     .detach = backend_detach,
     .descriptor = asyncio__posix_descriptor,
+    .lend = asyncio__posix_lend,
     .bind = asyncio__posix_bind,
     .listen = asyncio__posix_listen,
     .setsockopt = asyncio__posix_setsockopt,

@@ -47,7 +47,7 @@ int asyncio__plain_send_more(int socket, const void *data, size_t size)
                               MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
 }
 
-static int make_non_blocking(int socket)
+int asyncio__plain_unblock(int socket)
 {
     int flags = fcntl(socket, F_GETFL);
     if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(socket, F_SETFL, flags | O_NONBLOCK) < 0))
@@ -57,7 +57,7 @@ static int make_non_blocking(int socket)
 
 int asyncio__plain_accept(int socket, struct sockaddr_storage *address, socklen_t *address_size)
 {
-    int r = make_non_blocking(socket);
+    int r = asyncio__plain_unblock(socket);
     if (r < 0)
         return r;
     r = UNINTERRUPTED(accept4(socket, (struct sockaddr *)address, address_size,
@@ -67,7 +67,7 @@ int asyncio__plain_accept(int socket, struct sockaddr_storage *address, socklen_
 
 int asyncio__plain_connect(int socket, const struct sockaddr *address, socklen_t address_size)
 {
-    int r = make_non_blocking(socket);
+    int r = asyncio__plain_unblock(socket);
     if (r < 0)
         return r;
     r = connect(socket, address, address_size) < 0 ? -errno : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* System calls on sockets that belong to the user and not to a backend. None waits, whatever the
- * socket's own mode is; EINTR never gets out, and no SIGPIPE. */
+ * socket's own mode is, but for sendfile; EINTR never gets out, and no SIGPIPE. */
 #pragma once
 
 #include <stddef.h>
@@ -20,8 +20,10 @@ int asyncio__plain_connect(int socket, const struct sockaddr *address, socklen_t
 int asyncio__plain_connected(int socket);
 /* More follows at once: the system may wait for it. */
 int asyncio__plain_send_more(int socket, const void *data, size_t size);
+/* Makes it non-blocking, for good. */
+int asyncio__plain_unblock(int socket);
 /* From *offset (moved) of a file: bytes, 0 at its end. -EINVAL, -ENOSYS and so on: not for these
- * two. */
+ * two. The system has no flag for it: a socket that is blocking waits. */
 int asyncio__plain_sendfile(int socket, int file, int64_t *offset, size_t size);
 /* Of a file, possibly from the disk: for a thread. */
 int asyncio__plain_pread(int file, void *data, size_t size, int64_t offset);

@@ -373,6 +373,13 @@ int asyncio__posix_descriptor(struct backend *backend, sock socket)
     return descriptor ? descriptor->number : -EBADF;
 }
 
+int asyncio__posix_lend(struct backend *backend, sock socket)
+{
+    struct descriptor *descriptor = posix_get(backend, socket);
+    int r = descriptor ? asyncio__posix_prepare(descriptor) : -EBADF;
+    return r < 0 ? r : descriptor->number;
+}
+
 int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address,
                         socklen_t size)
 {

@@ -724,6 +724,7 @@ const struct backend_type asyncio__backend_sim = {
     .adopt = asyncio__sim_adopt,
     .detach = asyncio__sim_detach,
     .descriptor = asyncio__sim_descriptor,
+    .lend = asyncio__sim_descriptor,
     .bind = asyncio__sim_bind,
     .listen = asyncio__sim_listen,
     .setsockopt = asyncio__sim_setsockopt,

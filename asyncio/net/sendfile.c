@@ -177,7 +177,7 @@ static int descriptor_of(const struct sending *sending)
         return sending->socket;
     struct backend *backend = sending->loop->backend;
     return stream->transport == &stream->tcp.base || tls_in_kernel(sending)
-               ? backend->type->descriptor(backend, stream->tcp.out.socket)
+               ? backend->type->lend(backend, stream->tcp.out.socket)
                : -EINVAL;
 }
 
@@ -330,6 +330,8 @@ int(asyncio_loop_sock_sendfile)(asyncio_loop *loop, int descriptor, int file, in
     net_check_scopes(NET_CALLER());
     struct sending sending = { .loop = loop, .socket = descriptor, .file = file };
     int r = asyncio__plain_begin(loop);
+    if (r >= 0)
+        r = asyncio__plain_unblock(descriptor);
     return r < 0 ? r : send_file(&sending, ret_sent, options);
 }
 

@@ -5,9 +5,9 @@
  *            caller's: tried at once, and when that would wait, the task waits until it does not.
  *            Nothing is buffered here. Several tasks may wait for one socket, also beside
  *            add_reader and add_writer; each gets what it finds.
- * DESCRIPTOR stays the caller's. It may be blocking or not; connecting and accepting make it
- *            non-blocking. Not one that a stream or server has: -EBUSY. It is not closed while
- *            somebody waits for it.
+ * DESCRIPTOR stays the caller's. It may be blocking or not; connecting, accepting and sending a
+ *            file make it non-blocking. Not one that a stream or server has: -EBUSY. It is not
+ *            closed while somebody waits for it.
  * CANCEL     leaves the socket as it is: what has come is there for the next one. What sendall had
  *            sent by then is not known, as in Python; a connection attempt goes on by itself, and
  *            the socket is of no use but to be closed.

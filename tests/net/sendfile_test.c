@@ -298,14 +298,13 @@ static int to_socket(int socket, int file)
     return r < 0 ? r : (int)sent;
 }
 
-static int sockets(void *data)
+static int by_sockets(int flags)
 {
-    (void)data;
     enum { SIZE = 2000000 };
     int ends[2], file = make_file(SIZE);
     asyncio_loop *loop = asyncio_get_running_loop();
     char *back = malloc(SIZE);
-    CHECK_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    CHECK_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends), 0);
     asyncio_task *sender;
     START(sender, to_socket, ends[0], file);
     CHECK_IS(settle(), 0);
@@ -322,7 +321,60 @@ static int sockets(void *data)
     CHECK_IS(to_socket(ends[0], file), -EPIPE); /* and no signal */
     close(ends[0]);
     close(file);
+    CHECK_IS(to_socket(ends[0], file), -EBADF);
     return 0;
+}
+
+/* The system waits in sendfile where the socket is a blocking one: the loop must not. */
+static int sockets(void *data)
+{
+    (void)data;
+    int r = by_sockets(SOCK_NONBLOCK);
+    return r < 0 ? r : by_sockets(0);
+}
+
+static int take_pipe(int descriptor, asyncio_stream **ret_stream)
+{
+    return asyncio_connect_write_pipe(descriptor, ret_stream);
+}
+
+static int take_socket(int descriptor, asyncio_stream **ret_stream)
+{
+    return asyncio_connect_accepted_socket(descriptor, ret_stream);
+}
+
+/* What was made blocking by somebody else, and is used by nothing but the file. */
+static int first_used(int (*take)(int descriptor, asyncio_stream **ret_stream), const int ends[2])
+{
+    size_t size = large();
+    int file = make_file(size);
+    char *back = malloc(size);
+    asyncio_stream *in, *out;
+    asyncio_task *sender;
+    CHECK(file >= 0 && back);
+    CHECK_IS(take(ends[1], &out), 0);
+    CHECK_IS(asyncio_connect_read_pipe(ends[0], &in), 0);
+    START(sender, send_it, out, file, NULL);
+    CHECK_IS(asyncio_stream_readexactly(in, back, size, NULL), 0);
+    CHECK_IS(join(sender), 0);
+    CHECK(memcmp(back, content, size) == 0);
+    asyncio_stream_unref(out);
+    asyncio_stream_unref(in);
+    free(back);
+    close(file);
+    return 0;
+}
+
+static int blocking(void *data)
+{
+    (void)data;
+    int ends[2];
+    CHECK_IS(pipe2(ends, O_CLOEXEC), 0);
+    int r = first_used(take_pipe, ends);
+    if (r < 0)
+        return r;
+    CHECK_IS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    return first_used(take_socket, ends);
 }
 
 /* A peer that has gone is an error and no signal, and the mask stays. Where the caller holds
@@ -379,6 +431,7 @@ static void test_sockets(void **state)
     if (backend && strcmp(backend, "sim") == 0)
         return; /* it has no real sockets, and no time for them */
     run_everywhere(sockets);
+    run_everywhere(blocking);
 }
 
 /* A stream on a socket, with nobody behind it whose failures would be others'. */
