@@ -61,6 +61,16 @@ static void drop_queue(asyncio_datagram_transport *transport)
     transport->queued = 0;
 }
 
+static void stop_receiving(asyncio_datagram_transport *transport)
+{
+    if (transport->is_receiving)
+        (void)backend_of(transport)->cancel(transport->net->backend, &transport->in);
+    transport->is_receiving = transport->has_received = false;
+    if (transport->reader)
+        net_wake(transport->reader, -ECONNRESET);
+    transport->reader = NULL;
+}
+
 /* The socket is closed; the rest is told in a turn of its own. The open socket's reference goes to
  * that. */
 static void shut(asyncio_datagram_transport *transport, int error)
@@ -70,18 +80,15 @@ static void shut(asyncio_datagram_transport *transport, int error)
     struct backend *backend = transport->net->backend;
     transport->is_shut = transport->is_closing = true;
     transport->error = error;
-    if (transport->is_receiving)
-        (void)backend->type->cancel(backend, &transport->in);
+    stop_receiving(transport);
     if (transport->is_sending)
         (void)backend->type->cancel(backend, &transport->out);
-    transport->is_receiving = transport->is_sending = false;
+    transport->is_sending = false;
     (void)backend->type->close(backend, transport->socket);
     drop_queue(transport);
-    if (transport->reader)
-        net_wake(transport->reader, -ECONNRESET);
     if (transport->sender)
         net_wake(transport->sender, -ECONNRESET);
-    transport->reader = transport->sender = NULL;
+    transport->sender = NULL;
     asyncio__waiters_wake(&transport->senders, -ECONNRESET);
     list_remove(&transport->link);
     schedule(transport);
@@ -94,6 +101,8 @@ void asyncio_datagram_transport_close(asyncio_datagram_transport *transport)
     transport->is_closing = true;
     if (list_empty(&transport->queue) && !transport->is_sending)
         shut(transport, 0);
+    else
+        stop_receiving(transport);
 }
 
 void asyncio_datagram_transport_abort(asyncio_datagram_transport *transport)
@@ -160,12 +169,12 @@ static void deliver(asyncio_datagram_transport *transport)
     transport->has_received = false;
     if (transport->received < 0)
         error_of_one(transport, transport->received);
-    for (int i = 0; i < transport->received && !transport->is_shut; i++) {
+    for (int i = 0; i < transport->received && !transport->is_closing; i++) {
         asyncio_datagram_protocol *protocol = transport->protocol;
         if (protocol->methods->datagram_received)
             protocol->methods->datagram_received(protocol, &transport->batch[i]);
     }
-    if (!transport->is_shut && !transport->is_closing)
+    if (!transport->is_closing)
         receive_more(transport);
 }
 

@@ -180,7 +180,8 @@ ASYNCIO_API int asyncio_datagram_transport_sockname(const asyncio_datagram_trans
 ASYNCIO_API int asyncio_datagram_transport_get_extra_info(
     const asyncio_datagram_transport *transport, const char *name, char *data, size_t size);
 
-/* Closes: what sendto keeps goes out first. Twice is harmless. Does not suspend. */
+/* Closes: receiving ends now, what sendto keeps goes out first. Twice is harmless. Does not
+ * suspend. */
 ASYNCIO_API void asyncio_datagram_transport_close(asyncio_datagram_transport *transport);
 
 /* Ends it at once; what is kept is lost. Does not suspend. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams that are no UDP, and sockets of the caller's: AF_UNIX by path and by abstract name, a
- * full peer, what an endpoint tells of its socket. */
+ * full peer, closing beside it, what an endpoint tells of its socket. */
 /* TEST: backends io_uring epoll */
 /* Real sockets: the sim's datagrams are UDP's alone. */
 #include "net/net_test.h"
@@ -285,6 +285,129 @@ static int full(void *data)
     return asyncio_sleep(0);
 }
 
+/* ---- closing while something is unsent ---- */
+
+struct counted {
+    asyncio_datagram_protocol protocol; /* first */
+    endpoint *transport;
+    int received, lost;
+    bool closes;
+};
+
+static void on_made(asyncio_datagram_protocol *protocol, endpoint *transport)
+{
+    ((struct counted *)(void *)protocol)->transport = transport;
+}
+
+static void on_received(asyncio_datagram_protocol *protocol, const asyncio_datagram *datagram)
+{
+    struct counted *counted = (struct counted *)(void *)protocol;
+    (void)datagram;
+    counted->received++;
+    if (counted->closes)
+        asyncio_datagram_transport_close(counted->transport);
+}
+
+static void on_lost(asyncio_datagram_protocol *protocol, int error)
+{
+    (void)error;
+    ((struct counted *)(void *)protocol)->lost++;
+}
+
+static asyncio_datagram_protocol *give_counted(void *data)
+{
+    static const asyncio_datagram_protocol_methods methods = { .connection_made = on_made,
+                                                               .datagram_received = on_received,
+                                                               .connection_lost = on_lost };
+    struct counted *counted = data;
+    counted->protocol.methods = &methods;
+    return &counted->protocol;
+}
+
+static int receive_one(endpoint *it)
+{
+    char text[16];
+    return receive_text(it, text, sizeof text);
+}
+
+enum { KEPT = 100 };
+
+/* Its peer takes nothing yet; `factory` as of the endpoint. */
+static int open_full(asyncio_datagram_protocol_factory *factory, void *data, int *ret_peer,
+                     endpoint **ret_endpoint)
+{
+    int ends[2], size = 4096;
+    static char block[1000];
+    CHECK_IS(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    CHECK_IS(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    *ret_peer = ends[1];
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), factory, ret_endpoint, .sock = ends[0],
+                                                   .data = data), 0);
+    for (int i = 0; i < KEPT; i++)
+        CHECK_IS(asyncio_datagram_transport_sendto(*ret_endpoint, block, sizeof block, NULL, 0),
+                 0);
+    CHECK(asyncio_datagram_transport_get_write_buffer_size(*ret_endpoint) > 0);
+    return 0;
+}
+
+/* All that was kept still goes out, and then it is over. */
+static int take_all(int peer)
+{
+    char block[1000];
+    for (int i = 0; i < KEPT; i++)
+        CHECK_IS(asyncio_loop_sock_recv(loop(), peer, block, sizeof block), sizeof block);
+    close(peer);
+    return settle();
+}
+
+static int nothing_after_close(bool closes_inside)
+{
+    struct counted counted = { .closes = closes_inside };
+    endpoint *it;
+    int peer;
+    CHECK_IS(open_full(give_counted, &counted, &peer, &it), 0);
+    if (!closes_inside)
+        asyncio_datagram_transport_close(it);
+    for (int i = 0; i < 3; i++)
+        CHECK_IS(send(peer, "late", 4, 0), 4);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(counted.received, closes_inside);
+    CHECK_IS(counted.lost, 0);
+    CHECK_IS(take_all(peer), 0);
+    CHECK_IS(counted.received, closes_inside);
+    CHECK_IS(counted.lost, 1);
+    asyncio_datagram_transport_unref(it);
+    return asyncio_sleep(0);
+}
+
+/* As the reader of a stream, who waits hears of it at once. */
+static int closed_under_reader(void)
+{
+    endpoint *it;
+    asyncio_task *reader;
+    int peer;
+    CHECK_IS(open_full(NULL, NULL, &peer, &it), 0);
+    START(reader, receive_one, it);
+    CHECK_IS(asyncio_sleep(0), 0);
+    asyncio_datagram_transport_close(it);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(reader), 1);
+    CHECK_IS(join(reader), -ECONNRESET);
+    CHECK(asyncio_datagram_transport_get_write_buffer_size(it) > 0);
+    CHECK_IS(take_all(peer), 0);
+    asyncio_datagram_transport_unref(it);
+    return asyncio_sleep(0);
+}
+
+static int closing(void *data)
+{
+    (void)data;
+    int r = nothing_after_close(false);
+    if (r >= 0)
+        r = nothing_after_close(true);
+    return r < 0 ? r : closed_under_reader();
+}
+
 static void test_sockets(void **state)
 {
     (void)state;
@@ -294,6 +417,7 @@ static void test_sockets(void **state)
     run_everywhere(of_the_caller);
     run_everywhere(refused);
     run_everywhere(full);
+    run_everywhere(closing);
 }
 
 /* ---- sweeps ---- */
