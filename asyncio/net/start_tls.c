@@ -130,6 +130,15 @@ void asyncio__stream_free_tls(asyncio_stream *stream)
     }
 }
 
+/* 0 when a handshake may begin: no other one is under way, and no file. */
+static int may_begin(const asyncio_stream *stream)
+{
+    const struct tls *tls = asyncio__tls_of(stream->transport);
+    if (stream->is_sending_file || (tls && tls->state == TLS_HANDSHAKE))
+        return -EBUSY;
+    return stream->has_sent_eof ? -EPIPE : 0;
+}
+
 int(asyncio_stream_start_tls)(asyncio_stream *stream, asyncio_ssl_context *context,
                               const asyncio_stream_start_tls_options *options)
 {
@@ -144,9 +153,11 @@ int(asyncio_stream_start_tls)(asyncio_stream *stream, asyncio_ssl_context *conte
         options = &defaults;
     if (!context)
         return asyncio_raise(-EINVAL, "sslcontext is expected to be an instance of ssl.SSLContext");
-    if (stream->has_sent_eof)
-        return -EPIPE;
-    int r = asyncio_stream_drain(stream);
+    int r = may_begin(stream);
+    if (r >= 0)
+        r = asyncio_stream_drain(stream);
+    if (r >= 0)
+        r = may_begin(stream); /* others had their turn */
     if (r < 0)
         return r;
     struct secure secure = { .context = context,

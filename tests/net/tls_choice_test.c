@@ -5,7 +5,9 @@
 #include "net/tls_test.h"
 #include "support/failing.h"
 
+#include <asyncio/socket.h>
 #include <openssl/x509.h>
+#include <sys/mman.h>
 
 struct ends {
     asyncio_ssl_context *server, *client;
@@ -306,6 +308,78 @@ static void test_start_tls(void **state)
     run_everywhere(start_tls);
 }
 
+/* More than any socket takes. */
+static size_t large(void)
+{
+    return world.is_sim ? 400000 : 20000000;
+}
+
+static int secure_it(asyncio_stream *stream, asyncio_ssl_context *context, int is_server)
+{
+    return asyncio_stream_start_tls(stream, context, .server_hostname = "localhost",
+                                    .server_side = is_server);
+}
+
+static int send_it(asyncio_stream *stream, int file)
+{
+    return asyncio_loop_sendfile(asyncio_get_running_loop(), stream, file, NULL);
+}
+
+/* What comes while a handshake is under way is refused, and does it no harm. */
+static int while_shaking_hands(struct pair *p, const struct ends *ends, int file)
+{
+    asyncio_task *first;
+    char byte;
+    START(first, secure_it, p->a, ends->client, 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(secure_it(p->a, ends->client, 0), -EBUSY);
+    CHECK_IS(send_it(p->a, file), -EBUSY);
+    CHECK_IS(asyncio_stream_write(p->a, "x", 1), -EBUSY);
+    CHECK_IS(asyncio_stream_read(p->a, &byte, 1), -EBUSY);
+    CHECK_IS(secure_it(p->b, ends->server, 1), 0);
+    CHECK_IS(join(first), 0);
+    CHECK_IS(asyncio_stream_write(p->a, "y", 1), 0);
+    CHECK_IS(asyncio_stream_read(p->b, &byte, 1), 1);
+    return byte == 'y' ? 0 : -EPROTO;
+}
+
+/* And so is a handshake while a file is on its way. */
+static int while_sending(struct pair *p, const struct ends *ends, int file)
+{
+    if (world.is_chopped)
+        return 0;
+    asyncio_task *sender;
+    char *back = malloc(large());
+    START(sender, send_it, p->a, file);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_task_done(sender), 0);
+    CHECK_IS(secure_it(p->a, ends->client, 0), -EBUSY);
+    CHECK_IS(asyncio_stream_readexactly(p->b, back, large(), NULL), 0);
+    CHECK_IS(join(sender), 0);
+    free(back);
+    return 0;
+}
+
+static int one_at_a_time(struct pair *p)
+{
+    struct ends ends;
+    int file = memfd_create("asyncio", MFD_CLOEXEC);
+    CHECK_IS(ftruncate(file, (off_t)large()), 0);
+    CHECK_IS(open_ends(&ends), 0);
+    int r = while_sending(p, &ends, file);
+    if (r >= 0)
+        r = while_shaking_hands(p, &ends, file);
+    close(file);
+    int closed = close_ends(&ends);
+    return r < 0 ? r : closed;
+}
+
+static void test_one_at_a_time(void **state)
+{
+    (void)state;
+    with_pair(one_at_a_time);
+}
+
 /* The client does not wait for the answer: its handshake comes in one piece with its line, and the
  * server has read it all before it begins. */
 static int greedy_server(asyncio_stream *stream, void *data)
@@ -507,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_start_tls),
+        cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_buffered),
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_misuse),
