@@ -18,6 +18,8 @@ static void prepare(struct file_op *op, struct io_uring_sqe *sqe)
     switch ((enum file_kind)op->kind) {
     case FILE_OPEN:
         io_uring_prep_openat(sqe, AT_FDCWD, op->path, op->flags | O_CLOEXEC, op->mode);
+        /* at first it would be tried as non-blocking: wrong for a FIFO */
+        sqe->flags |= IOSQE_ASYNC;
         break;
     case FILE_CLOSE: io_uring_prep_close(sqe, op->descriptor); break;
     case FILE_READ: io_uring_prep_read(sqe, op->descriptor, op->data, size, offset); break;
@@ -132,6 +134,13 @@ int asyncio__uring_file_cancel(struct backend *backend, struct file_op *op)
     return op->state == FILE_IDLE;
 }
 
+/* By the kernel's own numbers, which it keeps to itself elsewhere (Linux 6.18: of an open). */
+static bool is_interrupted(int result)
+{
+    enum { RESTART_FIRST = 512, RESTART_LAST = 516 };
+    return -result >= RESTART_FIRST && -result <= RESTART_LAST;
+}
+
 int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe)
 {
     struct file_op *op =
@@ -140,7 +149,7 @@ int asyncio__uring_on_file(struct uring *uring, const struct io_uring_cqe *cqe)
     uring->in_kernel--;
     if (op->state != FILE_CANCELLED && result == -ECANCELED)
         result = -EIO; /* nobody asked for it */
-    if (op->state == FILE_CANCELLED && result == -EINTR)
+    if (op->state == FILE_CANCELLED && (result == -EINTR || is_interrupted(result)))
         result = -ECANCELED;
     list_remove(&op->link);
     op->state = FILE_IDLE;

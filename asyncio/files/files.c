@@ -54,6 +54,12 @@ static void wake(struct file_call *file, int result)
         task_wake(task, result);
 }
 
+/* All that the work touches is the call's own. */
+static bool lends_nothing(const struct file_call *file)
+{
+    return file->op.kind == FILE_OPEN || file->op.kind == FILE_WHOLE;
+}
+
 static int cancel(asyncio_future *awaited, const char *message)
 {
     struct file_call *file =
@@ -68,10 +74,11 @@ static int cancel(asyncio_future *awaited, const char *message)
     struct backend *backend = task->future.loop->backend;
     bool is_over = file->is_in_backend ? backend->type->file_cancel(backend, &file->op) == 1
                                        : asyncio__call_withdraw(&file->call);
-    if (is_over) {
+    file->is_left = !is_over && !file->is_in_backend && lends_nothing(file);
+    if (is_over)
         list_remove(&file->link);
+    if (is_over || file->is_left)
         wake(file, -ECANCELED);
-    }
     return 1; /* else its end is waited for */
 }
 
@@ -171,14 +178,15 @@ static void finished(struct call *call)
     wake(container_of(call, struct file_call, call), call->result);
 }
 
-/* The task is dropped with its loop, right after this, and with it the buffer that is lent. */
+/* The task is dropped with its loop, right after this, and with it the buffer that is lent. Who
+ * opens may wait for ever, and is left to itself. */
 static void detach(struct call *call)
 {
     struct file_call *file = container_of(call, struct file_call, call);
     if (file->task)
         file->task->waiting = NULL;
     file->task = NULL;
-    if (call->pool && !asyncio__call_withdraw(call))
+    if (call->pool && !asyncio__call_withdraw(call) && !lends_nothing(file))
         while (!atomic_load(&file->has_run))
             sched_yield();
 }
@@ -300,6 +308,8 @@ static int do_elsewhere(struct file_op *op, asyncio_task *task)
         r = hand_over(file, op, r);
     if (file->is_in_backend)
         file_free(file);
+    else if (file->is_left) /* it is still among the loop's calls */
+        asyncio__call_unref(&file->call);
     else
         drop_thread(&file->held);
     return r;

@@ -5,7 +5,8 @@
  *            where it can; else a thread of the loop's pool.
  * OWNERSHIP  A file_call is referenced by the task that waits and by who does the work. It owns
  *            copies of the paths. The caller's buffer is borrowed until the work is done: a
- *            cancelled call waits for that, and so does a loop that closes.
+ *            cancelled call waits for that, and so does a loop that closes. A thread that opens a
+ *            FIFO may wait for ever: it borrows nothing, and is left.
  * CANCELLED  What was done all the same tells its result, and the cancellation waits for the next
  *            suspension; but a descriptor that nobody gets is closed: `obtained` is one until who
  *            asked has it, and the last to let go of the call closes it. */
@@ -28,6 +29,7 @@ struct file_call {
     struct awaited awaited;
     asyncio_task *task; /* waits; NULL: woken, or gone */
     bool is_in_backend, is_cancelled, is_done;
+    bool is_left; /* cancelled, while a thread goes on with it */
     atomic_bool has_run; /* in a thread: the buffer is free */
     int result;
     int obtained; /* an open descriptor, or -1 */

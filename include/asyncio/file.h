@@ -18,7 +18,9 @@
  *            another: pread and pwrite do not. For pipes, sockets and terminals there are streams.
  * CANCEL     The buffer is lent until the kernel or the thread is done with it: a cancelled call
  *            waits for that. What was done by then tells its result, data included, and the
- *            cancellation waits for the next suspension; an open gives its file back.
+ *            cancellation waits for the next suspension. Opening and reading a whole file lend
+ *            nothing, and may wait for the other end of a FIFO: they return at once, and a file
+ *            that is opened later is given back.
  * SIGNALS    None: what would raise SIGPIPE or, beyond RLIMIT_FSIZE, SIGXFSZ is -EPIPE or -EFBIG.
  *            Python's programs ignore both; here, what the program does with them stays as it is.
  * SOURCE     open(2), read(2), and so on. */
