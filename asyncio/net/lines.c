@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { PIECE = 1024 };
+
 struct search {
     const struct iovec *separators;
     size_t count;
@@ -25,10 +27,8 @@ static const char *find_one(const char *bytes, size_t count, const struct iovec 
 }
 
 /* The one that ends first: the shortest match, whatever the order they were given in. */
-static bool find(asyncio_stream *stream, struct search *search, size_t from)
+static bool find_between(struct search *search, const char *bytes, size_t from, size_t count)
 {
-    const char *bytes = buffer_bytes(&stream->in);
-    size_t count = stream->in.count;
     search->found_at = search->end = SIZE_MAX;
     if (count - from < search->shortest)
         return false;
@@ -43,6 +43,23 @@ static bool find(asyncio_stream *stream, struct search *search, size_t from)
         }
     }
     return search->end != SIZE_MAX;
+}
+
+/* Of several, one may be rare: it is not looked for in all that is there each time another one is
+ * found at its beginning. */
+static bool find(asyncio_stream *stream, struct search *search, size_t from)
+{
+    const char *bytes = buffer_bytes(&stream->in);
+    size_t count = stream->in.count, end = from;
+    size_t piece = search->count == 1 ? count : search->longest + PIECE;
+    bool is_found = false;
+    while (end < count && !is_found) {
+        end = count - end > piece ? end + piece : count;
+        is_found = find_between(search, bytes, from, end);
+        if (end - from >= search->longest)
+            from = end + 1 - search->longest;
+    }
+    return is_found;
 }
 
 /* 1: found; 0: the stream ended before; -ASYNCIO_LIMIT_OVERRUN, with `found_at` when there is one

@@ -3,6 +3,19 @@
  * what they leave. */
 #include "net/net_test.h"
 
+/* This program's own memmem(3), which hides libc's: how many bytes were given to it. */
+static size_t looked_through;
+
+void *memmem(const void *bytes, size_t size, const void *wanted, size_t wanted_size)
+{
+    const char *at = bytes;
+    looked_through += size;
+    for (; size >= wanted_size; at++, size--)
+        if (memcmp(at, wanted, wanted_size) == 0)
+            return (void *)(uintptr_t)at;
+    return NULL;
+}
+
 static int send_text(asyncio_stream *stream, const char *text)
 {
     return asyncio_stream_write(stream, text, strlen(text));
@@ -464,6 +477,64 @@ static void test_several_misused(void **state)
     with_pair(several_misused);
 }
 
+/* A separator that is frequent beside one that is rare: that is not looked for in all that is
+ * buffered, each time. */
+static int rare_beside_frequent(struct pair *p)
+{
+    enum { LINE = 10, LINES = 2000 };
+    static const struct iovec both[] = { { (void *)(uintptr_t) "\r\n\r\n", 4 },
+                                         { (void *)(uintptr_t) "\n", 1 } };
+    static char text[LINE * LINES];
+    const char *line;
+    memset(text, 'x', sizeof text);
+    for (size_t i = LINE - 1; i < sizeof text; i += LINE)
+        text[i] = '\n';
+    memcpy(text + sizeof text - 4, "\r\n\r\n", 4);
+    asyncio_task *writer;
+    START(writer, asyncio_stream_write, p->a, text, sizeof text);
+    CHECK_IS(asyncio_stream_fill(p->b, sizeof text), sizeof text);
+    CHECK_IS(join(writer), 0);
+    looked_through = 0;
+    for (int i = 0; i < LINES - 1; i++)
+        CHECK_IS(asyncio_stream_readuntil_all_view(p->b, both, 2, &line), LINE);
+    CHECK(looked_through < (size_t)LINES * 2000); /* not half of it for each */
+    CHECK_IS(asyncio_stream_readuntil_all_view(p->b, both, 2, &line), LINE - 2);
+    CHECK_IS(asyncio_stream_readuntil_all_view(p->b, both, 2, &line), 2);
+    return 0;
+}
+
+/* One that begins in one piece of what is looked through and ends in another, or is as long. */
+static int across_pieces(struct pair *p)
+{
+    static char text[5000], longest[3000];
+    const char *found;
+    memset(longest, 'y', sizeof longest);
+    const struct iovec both[] = { { longest, sizeof longest }, { (void *)(uintptr_t) "ab", 2 } };
+    for (size_t at = 4000; at < 4100; at++) {
+        memset(text, 'x', sizeof text);
+        memcpy(text + at, "ab", 2);
+        CHECK_IS(asyncio_stream_write(p->a, text, at + 2), 0);
+        CHECK_IS(asyncio_stream_fill(p->b, at + 2), (int)at + 2);
+        CHECK_IS(asyncio_stream_readuntil_all_view(p->b, both, 2, &found), (int)at + 2);
+        if (world.is_chopped || world.is_seeded)
+            at += 33;
+    }
+    memcpy(text + 1500, longest, sizeof longest);
+    memcpy(text + 4600, "ab", 2);
+    CHECK_IS(asyncio_stream_write(p->a, text, 4602), 0);
+    CHECK_IS(asyncio_stream_fill(p->b, 4602), 4602);
+    CHECK_IS(asyncio_stream_readuntil_all_view(p->b, both, 2, &found), 4500);
+    CHECK_IS(asyncio_stream_readuntil_all_view(p->b, both, 2, &found), 102);
+    return 0;
+}
+
+static void test_several_in_much(void **state)
+{
+    (void)state;
+    with_pair(rare_beside_frequent);
+    with_pair(across_pieces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,7 +543,7 @@ int main(void)
         cmocka_unit_test(test_readuntil),   cmocka_unit_test(test_until_limits),
         cmocka_unit_test(test_view),        cmocka_unit_test(test_cancel_line),
         cmocka_unit_test(test_many_lines),  cmocka_unit_test(test_several),
-        cmocka_unit_test(test_several_misused),
+        cmocka_unit_test(test_several_misused), cmocka_unit_test(test_several_in_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
