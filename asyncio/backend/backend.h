@@ -104,6 +104,8 @@ struct backend_type {
     int (*detach)(struct backend *backend, sock socket, int *ret_descriptor);
     int (*descriptor)(struct backend *backend, sock socket);
     int (*lend)(struct backend *backend, sock socket);
+    /* 1: the descriptor is one of a handle; 0; -ENOMEM. (optional) */
+    int (*has)(struct backend *backend, int descriptor);
     int (*bind)(struct backend *backend, sock socket, const struct sockaddr *address,
                 socklen_t size);
     int (*listen)(struct backend *backend, sock socket, int backlog);

@@ -775,6 +775,7 @@ const struct backend_type asyncio__backend_io_uring = {
     .detach = backend_detach,
     .descriptor = asyncio__posix_descriptor,
     .lend = asyncio__posix_lend,
+    .has = asyncio__posix_has,
     .bind = asyncio__posix_bind,
     .listen = asyncio__posix_listen,
     .setsockopt = asyncio__posix_setsockopt,

@@ -122,17 +122,22 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
     return 0;
 }
 
+int asyncio__posix_has(struct backend *backend, int number)
+{
+    struct posix *posix = (struct posix *)backend;
+    int r = posix->owners ? 0 : own_all(posix);
+    return r < 0 ? r : is_owned(posix, number);
+}
+
 int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
 {
     struct posix *posix = (struct posix *)backend;
     struct stat status;
     if (fstat(number, &status) < 0)
         return -errno;
-    int r = posix->owners ? 0 : own_all(posix);
-    if (r < 0)
-        return r;
-    if (is_owned(posix, number))
-        return -EBUSY;
+    int r = asyncio__posix_has(backend, number);
+    if (r)
+        return r < 0 ? r : -EBUSY;
     struct descriptor *descriptor = descriptor_new(posix, number);
     if (!descriptor)
         return -ENOMEM;

@@ -172,6 +172,7 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
 int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket);
 int asyncio__posix_descriptor(struct backend *backend, sock socket);
 int asyncio__posix_lend(struct backend *backend, sock socket);
+int asyncio__posix_has(struct backend *backend, int number);
 int asyncio__posix_bind(struct backend *backend, sock socket, const struct sockaddr *address,
                         socklen_t size);
 int asyncio__posix_listen(struct backend *backend, sock socket, int backlog);

@@ -372,6 +372,8 @@ static inline void asyncio__handles_drop(struct list *handles)
 int asyncio__loop_watch(asyncio_loop *loop, int descriptor, bool writes,
                         void (*wake)(struct list *waiters, int result), struct list **ret_waiters);
 void asyncio__loop_unwatch(asyncio_loop *loop, int descriptor, bool writes);
+/* -EBUSY (raised): a stream, transport or server has the descriptor; -ENOMEM. */
+int asyncio__loop_may_use(const asyncio_loop *loop, int descriptor);
 void asyncio__loop_close_watches(asyncio_loop *loop);
 
 /* signals.c */

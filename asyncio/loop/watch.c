@@ -239,6 +239,13 @@ int asyncio__loop_watch(asyncio_loop *loop, int descriptor, bool writes,
     return 0;
 }
 
+int asyncio__loop_may_use(const asyncio_loop *loop, int descriptor)
+{
+    const struct backend_type *type = loop->backend->type;
+    int r = !type->has || find(loop, descriptor) ? 0 : type->has(loop->backend, descriptor);
+    return r > 0 ? refused(descriptor, -EBUSY) : r;
+}
+
 void asyncio__loop_unwatch(asyncio_loop *loop, int descriptor, bool writes)
 {
     struct watch *watch = find(loop, descriptor);

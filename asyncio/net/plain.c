@@ -49,9 +49,11 @@ static int be_fair(asyncio_loop *loop)
     return asyncio_sleep(0);
 }
 
-static int begin(asyncio_loop *loop)
+static int begin(asyncio_loop *loop, int descriptor)
 {
     int r = asyncio__plain_begin(loop);
+    if (r >= 0)
+        r = asyncio__loop_may_use(loop, descriptor);
     return r < 0 ? r : be_fair(loop);
 }
 
@@ -61,7 +63,7 @@ int asyncio_loop_sock_recvfrom(asyncio_loop *loop, int descriptor, void *buffer,
     net_check_scopes(NET_CALLER());
     struct sockaddr_storage address;
     socklen_t address_size = sizeof address;
-    int r = begin(loop);
+    int r = begin(loop, descriptor);
     while (r >= 0) {
         r = asyncio__plain_recv(descriptor, buffer, size, &address, &address_size);
         if (r != -EAGAIN)
@@ -78,7 +80,7 @@ int asyncio_loop_sock_recvfrom(asyncio_loop *loop, int descriptor, void *buffer,
 int asyncio_loop_sock_recv(asyncio_loop *loop, int descriptor, void *buffer, size_t size)
 {
     net_check_scopes(NET_CALLER());
-    int r = begin(loop);
+    int r = begin(loop, descriptor);
     while (r >= 0) {
         r = asyncio__plain_recv(descriptor, buffer, size, NULL, NULL);
         if (r != -EAGAIN)
@@ -92,7 +94,7 @@ int asyncio_loop_sock_sendall(asyncio_loop *loop, int descriptor, const void *da
 {
     net_check_scopes(NET_CALLER());
     const char *at = data;
-    int r = begin(loop);
+    int r = begin(loop, descriptor);
     if (r >= 0 && size == 0)
         return 0;
     while (r >= 0 && size) {
@@ -111,7 +113,7 @@ int asyncio_loop_sock_sendto(asyncio_loop *loop, int descriptor, const void *dat
                              const struct sockaddr *address, socklen_t address_size)
 {
     net_check_scopes(NET_CALLER());
-    int r = begin(loop);
+    int r = begin(loop, descriptor);
     while (r >= 0) {
         r = asyncio__plain_send(descriptor, data, size, address, address ? address_size : 0);
         if (r != -EAGAIN)
@@ -125,7 +127,7 @@ int asyncio_loop_sock_connect(asyncio_loop *loop, int descriptor, const struct s
                               socklen_t address_size)
 {
     net_check_scopes(NET_CALLER());
-    int r = begin(loop);
+    int r = begin(loop, descriptor);
     if (r >= 0)
         r = asyncio__plain_connect(descriptor, address, address_size);
     while (r == -EAGAIN) { /* AF_UNIX: the listener's backlog is full, and nobody tells when it is
@@ -146,7 +148,7 @@ int asyncio_loop_sock_accept(asyncio_loop *loop, int descriptor,
     net_check_scopes(NET_CALLER());
     struct sockaddr_storage address;
     socklen_t address_size = sizeof address;
-    int r = begin(loop);
+    int r = begin(loop, descriptor);
     while (r >= 0) {
         r = asyncio__plain_accept(descriptor, &address, &address_size);
         if (r != -EAGAIN)

@@ -331,6 +331,8 @@ int(asyncio_loop_sock_sendfile)(asyncio_loop *loop, int descriptor, int file, in
     struct sending sending = { .loop = loop, .socket = descriptor, .file = file };
     int r = asyncio__plain_begin(loop);
     if (r >= 0)
+        r = asyncio__loop_may_use(loop, descriptor);
+    if (r >= 0)
         r = asyncio__plain_unblock(descriptor);
     return r < 0 ? r : send_file(&sending, ret_sent, options);
 }

@@ -11,6 +11,7 @@
 #include <asyncio.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -187,6 +188,34 @@ static int datagrams(void *data)
     return 0;
 }
 
+/* Also where it would not have to wait: what has come for a stream is the stream's, and who has
+ * come for a server the server's. */
+static int takes_nothing(asyncio_stream *stream, const int ends[2])
+{
+    char byte = 0;
+    int file = memfd_create("asyncio", MFD_CLOEXEC), listener;
+    asyncio_server *server;
+    asyncio_stream *client;
+    CHECK_IS(write(file, "file", 4), 4);
+    CHECK_IS(send(ends[1], "7", 1, 0), 1);
+    CHECK_IS(asyncio_loop_sock_recv(loop(), ends[0], &byte, 1), -EBUSY);
+    CHECK_IS(asyncio_loop_sock_recvfrom(loop(), ends[0], &byte, 1, NULL, NULL), -EBUSY);
+    CHECK_IS(asyncio_loop_sock_sendall(loop(), ends[0], "no", 2), -EBUSY);
+    CHECK_IS(asyncio_loop_sock_sendto(loop(), ends[0], "no", 2, NULL, 0), -EBUSY);
+    CHECK_IS(asyncio_loop_sock_sendfile(loop(), ends[0], file, NULL), -EBUSY);
+    CHECK_IS(asyncio_stream_read(stream, &byte, 1), 1);
+    CHECK_IS(byte, '7');
+    CHECK_IS(recv(ends[1], &byte, 1, MSG_DONTWAIT) < 0 ? -errno : 1, -EAGAIN);
+    close(file);
+    CHECK_IS(asyncio_start_server(say_hello, "127.0.0.1", 0, &server), 0);
+    CHECK_IS(asyncio_server_sockets(server, &listener, 1), 1);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &client), 0);
+    CHECK_IS(asyncio_loop_sock_accept(loop(), listener, NULL, NULL), -EBUSY);
+    CHECK_IS(asyncio_stream_read(client, &byte, 1), 1);
+    asyncio_stream_unref(client);
+    return end_server(server);
+}
+
 static int refused(void *data)
 {
     (void)data;
@@ -223,6 +252,7 @@ static int refused(void *data)
     CHECK(asyncio_last_error(r) && strstr(asyncio_last_error(r)->text, "stream or server"));
     CHECK_IS(asyncio_loop_add_writer(loop(), ends[0], on_readable, .data = &called), -EBUSY);
     CHECK_IS(asyncio_connect_accepted_socket(ends[0], &second), -EBUSY);
+    CHECK_IS(takes_nothing(stream, ends), 0);
     CHECK_IS(asyncio_loop_add_reader(loop(), ends[1], on_readable, .data = &called), 0);
     CHECK_IS(asyncio_connect_accepted_socket(ends[1], &second), -EBUSY);
     CHECK_IS(asyncio_loop_remove_reader(loop(), ends[1]), 1);
