@@ -6,7 +6,8 @@
  * READY    Each handle remembers what the kernel last said of it. A bit is set by an event, and
  *          cleared by -EAGAIN or, on TCP, by a transfer shorter than asked: then the next call
  *          would only say -EAGAIN, and the next edge is certain (but see READ_ON). So by a receive
- *          of fewer datagrams than asked for.
+ *          of fewer datagrams than asked for, and by one of bulk that tells that nothing is left
+ *          (asyncio__posix_ask_left).
  * POLL     While an OP_POLL is armed the registration is level-triggered, for what is waited for
  *          and nothing else; changing a registration makes the kernel report again, so no edge is
  *          lost on the way.

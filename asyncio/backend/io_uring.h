@@ -132,7 +132,7 @@ static inline int finish(struct op **slot, int result)
 
 /* What tells that there is something to read. The kernel's completion names POLLPRI with whatever
  * has come, urgent or not, and reading goes on then until there is nothing: so not of datagrams,
- * of which none is urgent. */
+ * of which none is urgent, and it is overheard where a receive tells what is left. */
 static inline unsigned readable_events(const struct descriptor *descriptor)
 {
     bool has_urgent = descriptor->is_stream || !descriptor->is_socket;

@@ -231,8 +231,9 @@ int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
 int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
                                const struct io_uring_cqe *cqe)
 {
+    unsigned overheard = descriptor_tells_left(&handle->descriptor) ? POLLPRI : 0U;
     if (cqe->res > 0)
-        descriptor_on_events(&handle->ready, (uint32_t)cqe->res);
+        descriptor_on_events(&handle->ready, (uint32_t)cqe->res & ~overheard);
     else if (cqe->res != -ECANCELED)
         handle->ready |= READY_IN; /* let the call itself say what is wrong */
     return handle->is_closing ? 0 : asyncio__uring_run_reader(uring, handle);

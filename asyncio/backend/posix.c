@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ASKING_SIZE = 8192 }; /* bytes that came: asking how many are left is worth its time */
+
 void asyncio__posix_init(struct posix *posix, const struct backend_limits *limits,
                          size_t entry_size)
 {
@@ -118,6 +120,7 @@ int asyncio__posix_socket(struct backend *backend, int family, int type, int pro
         descriptor->is_stream && is_ip && (protocol == 0 || protocol == IPPROTO_TCP);
     descriptor->is_udp = (type & 0xf) == SOCK_DGRAM && is_ip &&
                          (protocol == 0 || protocol == IPPROTO_UDP);
+    descriptor->is_plain_tcp = descriptor->is_tcp;
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
 }
@@ -149,6 +152,7 @@ int asyncio__posix_adopt(struct backend *backend, int number, sock *ret_socket)
         descriptor->is_tcp = protocol == IPPROTO_TCP;
         descriptor->is_udp = protocol == IPPROTO_UDP;
     }
+    descriptor->is_plain_tcp = descriptor->is_tcp;
     descriptor->is_stream = descriptor->is_socket &&
                             getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
                             type == SOCK_STREAM;
@@ -165,7 +169,7 @@ int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listen
         return -ENOMEM;
     }
     descriptor->is_socket = descriptor->is_prepared = true;
-    descriptor->is_tcp = listener->is_tcp;
+    descriptor->is_tcp = descriptor->is_plain_tcp = listener->is_tcp;
     descriptor->is_stream = listener->is_stream;
     *ret_socket = entry_sock(&descriptor->entry);
     return 0;
@@ -194,21 +198,58 @@ int asyncio__posix_recv_failed(uint8_t *ready, int error)
     return OP_PENDING;
 }
 
+void asyncio__posix_ask_left(struct descriptor *descriptor, ssize_t size)
+{
+    if (size < ASKING_SIZE || !descriptor->is_plain_tcp || descriptor->tells_no_left)
+        return;
+    descriptor->tells_no_left =
+        setsockopt(descriptor->number, IPPROTO_TCP, TCP_INQ, &(int){ 1 }, sizeof(int)) < 0;
+    descriptor->is_plain_tcp = descriptor->tells_no_left;
+}
+
+/* Receives, and stores how many bytes are left, or -1 when the kernel does not say. */
+static ssize_t recv_and_ask(const struct descriptor *descriptor, void *data, size_t size,
+                            int *ret_left)
+{
+    _Alignas(struct cmsghdr) char told[CMSG_SPACE(sizeof *ret_left)];
+    struct iovec piece = { data, size };
+    struct msghdr header = { .msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = told,
+                             .msg_controllen = sizeof told };
+    ssize_t n = recvmsg(descriptor->number, &header, 0);
+    *ret_left = -1;
+    const struct cmsghdr *left = n >= 0 ? CMSG_FIRSTHDR(&header) : NULL;
+    if (left && left->cmsg_level == IPPROTO_TCP && left->cmsg_type == TCP_CM_INQ)
+        memcpy(ret_left, CMSG_DATA(left), sizeof *ret_left);
+    return n;
+}
+
 int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
                         struct op *op)
 {
     size_t size = op->size < posix->chop ? op->size : posix->chop;
     for (;;) {
-        ssize_t n = descriptor->is_socket ? recv(descriptor->number, op->data, size, 0)
-                                          : read(descriptor->number, op->data, size);
-        if (n >= 0) {
-            /* short: nothing is left, and the next bytes are an edge */
-            if ((size_t)n < size && n > 0 && descriptor->is_tcp && !(*ready & READ_ON))
-                *ready &= (uint8_t)~READY_IN;
-            return (int)n;
-        }
-        if (errno != EINTR)
+        bool asks = descriptor_tells_left(descriptor);
+        int left = -1;
+        ssize_t n = asks                    ? recv_and_ask(descriptor, op->data, size, &left)
+                    : descriptor->is_socket ? recv(descriptor->number, op->data, size, 0)
+                                            : read(descriptor->number, op->data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
             return asyncio__posix_recv_failed(ready, errno);
+        if (asks && left < 0) { /* as if it had not been asked */
+            descriptor->is_plain_tcp = descriptor->tells_no_left = true;
+            *ready |= READ_ON;
+        }
+        /* nothing is left, as a short one tells, too, and the next bytes are an edge */
+        bool is_last = asks ? left == 0 : (size_t)n < size && descriptor->is_tcp;
+        if (is_last && n > 0 && !(*ready & READ_ON))
+            *ready &= (uint8_t)~READY_IN;
+        else
+            asyncio__posix_ask_left(descriptor, n);
+        return (int)n;
     }
 }
 

@@ -45,6 +45,9 @@ struct descriptor {
     bool is_stream : 1;
     /* kernel TLS makes records of what is sent: short says nothing */
     bool is_framed : 1;
+    /* TCP, and nothing but the bytes is asked of a receive; else how many are left, too */
+    bool is_plain_tcp : 1;
+    bool tells_no_left : 1; /* it was asked, in vain */
     uint8_t burst;      /* datagrams that the last receive has brought */
     int16_t late_error; /* an errno that came behind them, for the next receive */
 };
@@ -100,6 +103,17 @@ int asyncio__posix_accepted(struct posix *posix, const struct descriptor *listen
  * owner has it. */
 int asyncio__posix_prepare(struct descriptor *descriptor);
 
+/* Whether a receive tells how much is left. Then nothing has to be known of urgent data, at which
+ * it stops. */
+static inline bool descriptor_tells_left(const struct descriptor *descriptor)
+{
+    return descriptor->is_tcp && !descriptor->is_plain_tcp;
+}
+
+/* After a receive of `size` bytes that does not say whether more are there: bulk is worth asking
+ * from the next one on. */
+void asyncio__posix_ask_left(struct descriptor *descriptor, ssize_t size);
+
 /* Reads for the op: a result, or OP_PENDING. Clears in *ready what is no longer so. */
 int asyncio__posix_recv(struct posix *posix, struct descriptor *descriptor, uint8_t *ready,
                         struct op *op);
@@ -111,12 +125,16 @@ static inline int posix_try_recv(struct posix *posix, struct descriptor *descrip
 {
     if (!(*ready & READY_IN))
         return OP_PENDING;
-    if (__builtin_expect(descriptor->is_tcp && op->size <= posix->chop, 1)) {
+    if (__builtin_expect(descriptor->is_plain_tcp && op->size <= posix->chop, 1)) {
         ssize_t n = recv(descriptor->number, op->data, op->size, 0);
-        if (__builtin_expect(n > 0 && (size_t)n < op->size && !(*ready & READ_ON), 1))
+        if (__builtin_expect(n > 0 && (size_t)n < op->size && !(*ready & READ_ON), 1)) {
             *ready &= (uint8_t)~READY_IN; /* nothing is left, and the next bytes are an edge */
-        if (__builtin_expect(n >= 0, 1))
             return (int)n;
+        }
+        if (n >= 0) {
+            asyncio__posix_ask_left(descriptor, n);
+            return (int)n;
+        }
         if (errno != EINTR)
             return asyncio__posix_recv_failed(ready, errno);
     }
