@@ -60,6 +60,8 @@ static inline int peer_sends(struct raw *raw, int first, const void *payload,
     int r =
         asyncio_stream_write(raw->peer, room, frame_of(raw, (uint8_t)first, payload, size, room));
     free(room);
+    if (r == -ENOMEM)
+        check_failed(); /* who waits for it would do so for ever */
     return r;
 }
 

@@ -73,13 +73,14 @@ static int handle_left(asyncio_stream *stream)
 static int start_all(asyncio_loop *loop)
 {
     left = (struct pair){ .server = NULL };
+    reports.count = 0;
     int r = asyncio_future_new(&left.accepted);
     if (r >= 0)
         r = asyncio_start_server(handle_left, "127.0.0.1", 0, &left.server);
     if (r >= 0)
         r = asyncio_open_connection("127.0.0.1", asyncio_server_port(left.server), &left.a);
     if (r >= 0)
-        r = asyncio_await(left.accepted);
+        r = pair_accepted(&left);
     if (r < 0)
         return r;
     int (*functions[])(void) = { wait_read,          wait_line,    wait_drain,   wait_stream_closed,

@@ -182,7 +182,7 @@ static int silent(struct pair *p)
     asyncio_timeout limit;
     /* only a limit ends the wait for it, and the stream is none the worse */
     for (int i = 0; i < 3; i++) {
-        asyncio_timeout_enter(&limit, 0.05);
+        CHECK_IS(asyncio_timeout_enter(&limit, 0.05), 0);
         int r = i == 0   ? asyncio_stream_read(p->b, text, 1)
                 : i == 1 ? asyncio_stream_readexactly(p->b, text, 4, NULL)
                          : asyncio_stream_readline(p->b, text, sizeof text);
