@@ -112,16 +112,20 @@ def ab(port, folder):
 def h2load(port, folder):
     need("h2load", "nghttp2-client")
     size = len("Hello, h2load\n")
+    in_bytes = os.environ.get("ASYNCIO_MAX_IO_BYTES") == "1"
     for ahead in (1, 8):
         out = run("h2load", "--h1", "-n", 2000, "-c", 16, "-m", ahead, f"http://127.0.0.1:{port}/hello/h2load")
-        check("2000 succeeded, 0 failed, 0 errored, 0 timeout" in out and "2000 2xx, 0 3xx, 0 4xx, 0 5xx" in out, out)
+        check("2000 succeeded, 0 failed, 0 errored, 0 timeout" in out, out)
+        # it counts an answer's status again for each piece of its line
+        told = re.search(r"(\d+) 2xx, 0 3xx, 0 4xx, 0 5xx", out)
+        check(told and (int(told[1]) == 2000 or in_bytes and int(told[1]) > 2000), out)
         data = re.search(r"\((\d+)\) data", out)
         check(data and int(data[1]) == 2000 * size, out)
     body = folder / "body"
     body.write_bytes(b"x" * 20_000)
     out = run("h2load", "--h1", "-n", 500, "-c", 8, "-d", body, f"http://127.0.0.1:{port}/whole")
     data = re.search(r"\((\d+)\) data", out)
-    check("500 2xx" in out and data and int(data[1]) == 500 * 20_000, out)
+    check(("500 2xx" in out or in_bytes) and "500 succeeded" in out and data and int(data[1]) == 500 * 20_000, out)
 
 
 def npm_folder():
