@@ -255,6 +255,14 @@ void asyncio__names_answered(void *data, int result, int gai, const struct addre
     come_back(lookup, !is_closing);
 }
 
+static struct list *list_for(struct names *names, const struct query *query)
+{
+    unsigned sum = 0;
+    for (const char *at = query->host ? query->host : ""; *at; at++)
+        sum = sum * 31 + (unsigned char)*at;
+    return &names->lookups[sum % LOOKUP_LISTS];
+}
+
 static int start(struct net *net, struct lookup *lookup)
 {
     struct names *names = &net->names;
@@ -276,7 +284,7 @@ static int start(struct net *net, struct lookup *lookup)
     if (r < 0)
         return r;
     lookup->is_working = !lookup->is_cares || lookup->is_working;
-    list_append(&names->lookups, &lookup->link);
+    list_append(list_for(names, &lookup->query), &lookup->link);
     if (names->timeout_ns >= 0 && !lookup->is_over)
         asyncio__loop_call_at(net->loop, &lookup->timer,
                               asyncio__loop_now(net->loop) + names->timeout_ns);
@@ -321,7 +329,8 @@ static int start_or_free(struct net *net, struct lookup *lookup)
 
 static struct lookup *find(struct names *names, const struct query *query)
 {
-    for (struct list *node = names->lookups.next; node != &names->lookups; node = node->next) {
+    const struct list *lookups = list_for(names, query);
+    for (struct list *node = lookups->next; node != lookups; node = node->next) {
         struct lookup *lookup = container_of(node, struct lookup, link);
         if (!lookup->is_over && !lookup->is_back_query &&
             asyncio__query_is_equal(&lookup->query, query))
@@ -424,7 +433,8 @@ int asyncio__names_look_back(struct net *net, const struct sockaddr *address, so
 
 void asyncio__names_init(struct names *names)
 {
-    list_init(&names->lookups);
+    for (int i = 0; i < LOOKUP_LISTS; i++)
+        list_init(&names->lookups[i]);
     list_init(&names->cache.entries);
     names->cache_size = DEFAULT_CACHE_SIZE;
     names->cache_ns = DEFAULT_CACHE_SECONDS * SECOND;
@@ -435,10 +445,13 @@ void asyncio__names_init(struct names *names)
  * closed. */
 void asyncio__names_drop(struct net *net)
 {
-    while (!list_empty(&net->names.lookups)) {
-        struct lookup *lookup = container_of(net->names.lookups.next, struct lookup, link);
-        asyncio__waiters_wake(&lookup->waiters, -ECANCELED);
-        forget(lookup);
+    for (int i = 0; i < LOOKUP_LISTS; i++) {
+        struct list *lookups = &net->names.lookups[i];
+        while (!list_empty(lookups)) {
+            struct lookup *lookup = container_of(lookups->next, struct lookup, link);
+            asyncio__waiters_wake(&lookup->waiters, -ECANCELED);
+            forget(lookup);
+        }
     }
     close_cares(&net->names);
 }

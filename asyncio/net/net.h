@@ -31,12 +31,15 @@ struct names_cache {
     size_t count;
 };
 
+enum { LOOKUP_LISTS = 64 };
+
 /* Look-ups of names: net/names.h. */
 struct names {
     struct pool *pool;
     unsigned working;                /* look-ups that have not come back from there */
     struct cares *cares;             /* NULL: not used yet, or never */
-    struct list lookups;             /* that somebody waits for, or looks at */
+    /* that somebody waits for, or looks at: by their host, since there may be thousands */
+    struct list lookups[LOOKUP_LISTS];
     struct names_cache cache;
     size_t cache_size;
     int64_t cache_ns, timeout_ns;
