@@ -185,9 +185,10 @@ typedef struct asyncio_stream_start_tls_options {
 } asyncio_stream_start_tls_options;
 
 /* Goes on by TLS from here: drains, and does the handshake. What had been read ahead belongs to it
- * and is not lost. Meanwhile reading and writing are -EBUSY. On a stream that is TLS already it
- * runs inside of that. When it fails or is cancelled the stream is closed; but not by -EINVAL and
- * -EBUSY, before anything was said. See ssl.h for the rest of its errors. Suspends. */
+ * and is not lost. Meanwhile reading, writing, sending a file and another start_tls are -EBUSY. On
+ * a stream that is TLS already it runs inside of that. When the handshake fails or is cancelled the
+ * stream is closed; but not before anything was said: by -EINVAL, -EBUSY, -EPIPE (writing has been
+ * ended), or a cancellation while it drains. See ssl.h for the rest of its errors. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_start_tls(
     asyncio_stream *stream, asyncio_ssl_context *context,
     const asyncio_stream_start_tls_options *options);
