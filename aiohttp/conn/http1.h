@@ -11,8 +11,10 @@
  * OUT        `out` is a fixed room. Parts that fit are appended; others go out with it in one
  *            write, uncopied. finish leaves it as it is while more requests are in the buffer.
  * AGAIN      Who keeps a connection often sends the same head again, byte by byte. What it means
- *            depends on its bytes alone, so a copy of them tells whether that is still right. With
- *            another first line it is the fields that are compared: aiohttp__head_parse_after.
+ *            depends on its bytes alone, so a copy of them tells whether that is still right. Then
+ *            the copy is the head, which lies there until the next one is read, and what came is
+ *            consumed: mostly before it was even buffered, since the stream is told to expect it.
+ *            With another first line it is the fields that are compared: aiohttp__head_parse_after.
  * WAITS      Before it may suspend, and after, `on_wait` is told: deadlines are the owner's.
  * LEFTOVERS  After a close or an error nothing more is parsed. */
 #pragma once
@@ -70,6 +72,7 @@ struct http1 {
     struct head_field *more_fields; /* allocated: there were many */
     char *kept;                     /* of the owner: HTTP1_KEPT bytes; NULL: none (a client's) */
     uint32_t kept_size;             /* of `kept`, which exchange.head is the meaning of; 0: none */
+    bool is_again;                  /* what is in `kept` has come once more, and is consumed */
     struct head_field fields[HTTP1_FIELDS];
     _Alignas(ARENA_ALIGN) char arena[HTTP1_ARENA];
     char room[HTTP1_OUT];
@@ -80,6 +83,9 @@ void aiohttp__http1_init(struct http1 *http, asyncio_stream *stream, const aioht
 
 /* Gives all memory back. What is held back is lost. */
 void aiohttp__http1_fini(struct http1 *http);
+
+/* Waits for the first byte of the next request: more than 0; 0 at the end. Suspends. */
+int aiohttp__http1_await_request(struct http1 *http);
 
 /* Gets the next request: its head is in http->exchange. 1; 0 when the peer has sent all it wanted;
  * an error of exchange.h, after which http->exchange.refused says what to answer (0: nothing).

@@ -116,20 +116,34 @@ static int read_head(struct http1 *http, struct head *head)
     }
 }
 
-/* The size of the head that comes, when it is the one that came before; 0: it is not, or not known
- * to be. */
-static inline int same_head(struct http1 *http)
+int aiohttp__http1_await_request(struct http1 *http)
 {
-    const char *data;
-    size_t size = asyncio_stream_peek(http->exchange.stream, &data);
-    if (!http->kept_size || size < http->kept_size ||
-        memcmp(data, http->kept, http->kept_size) != 0)
-        return 0;
-    http->exchange.text = data;
-    return (int)http->kept_size;
+    asyncio_stream *stream = http->exchange.stream;
+    if (!http->kept_size)
+        return asyncio_stream_fill(stream, 1);
+    int r = asyncio__stream_expect(stream, http->kept, http->kept_size);
+    http->is_again = r > 0;
+    return r ? r : asyncio_stream_peek(stream, NULL) > 0;
 }
 
-static int next_head(struct http1 *http)
+/* Whether the head that comes is the one that came before, and known to be: then it is consumed. */
+static inline bool is_again(struct http1 *http)
+{
+    const char *data;
+    size_t size;
+    if (http->is_again) {
+        http->is_again = false;
+        return true;
+    }
+    if (!http->kept_size ||
+        (size = asyncio_stream_peek(http->exchange.stream, &data)) < http->kept_size ||
+        memcmp(data, http->kept, http->kept_size) != 0)
+        return false;
+    asyncio_stream_consume(http->exchange.stream, http->kept_size);
+    return true;
+}
+
+static int __attribute__((noinline)) next_head(struct http1 *http)
 {
     struct exchange *exchange = &http->exchange;
     /* A struct http1 is zeroed first; `more_fields` have gone by now. */
@@ -149,12 +163,18 @@ static int next_head(struct http1 *http)
 int aiohttp__http1_read_request(struct http1 *http)
 {
     struct exchange *exchange = &http->exchange;
-    int r = same_head(http);
-    if (r == 0 && (r = next_head(http)) <= 0)
-        return r;
+    if (is_again(http)) {
+        exchange->text = http->kept;
+        exchange->head_size = http->kept_size;
+        http->used = 0;
+    } else {
+        int r = next_head(http);
+        if (r <= 0)
+            return r;
+        exchange->head_size = (uint32_t)r;
+        http->used = (size_t)r;
+    }
     const struct head *head = &exchange->head;
-    exchange->head_size = (uint32_t)r;
-    http->used = (size_t)r;
     exchange->is_body_read = head->body == BODY_NONE;
     exchange->closes = !(head->flags & HEAD_KEEP_ALIVE);
     exchange->awaits_continue = (head->flags & HEAD_EXPECT_CONTINUE) && !exchange->is_body_read;
@@ -165,8 +185,7 @@ int aiohttp__http1_read_request(struct http1 *http)
 
 bool aiohttp__http1_is_ahead(const struct http1 *http)
 {
-    const char *data;
-    return asyncio_stream_peek(http->exchange.stream, &data) > http->used;
+    return asyncio_stream_peek(http->exchange.stream, NULL) > http->used;
 }
 
 /* More trailer fields than usual: room for them ends with the exchange. */
@@ -297,9 +316,11 @@ int aiohttp__http1_drop_body(struct http1 *http)
 void aiohttp__http1_finish(struct http1 *http)
 {
     struct exchange *exchange = &http->exchange;
-    asyncio_stream_consume(exchange->stream, http->used);
+    if (http->used)
+        asyncio_stream_consume(exchange->stream, http->used);
     http->used = 0;
-    asyncio_mem_free(http->more_fields);
+    if (http->more_fields)
+        asyncio_mem_free(http->more_fields);
     http->more_fields = NULL;
     arena_reset(&exchange->arena);
     exchange->is_settled = exchange->is_begun = exchange->is_ended = exchange->is_bodyless = false;

@@ -61,9 +61,8 @@ static void give_work(struct connection *connection)
  * of the connection. */
 static int wait_idle(struct connection *connection)
 {
-    const char *data;
     struct server *server = connection->server;
-    if (asyncio_stream_peek(connection->stream, &data))
+    if (asyncio_stream_peek(connection->stream, NULL))
         return 1;
     if (connection->work) {
         struct http1 *http = &connection->work->http;
@@ -81,7 +80,8 @@ static int wait_idle(struct connection *connection)
     aiohttp__connection_deadline(connection, CONNECTION_IDLE,
                                  connection->requests ? server->keep_alive_time
                                                       : server->limits.head_time);
-    int r = asyncio_stream_fill(connection->stream, 1);
+    int r = connection->work ? aiohttp__http1_await_request(&connection->work->http)
+                             : asyncio_stream_fill(connection->stream, 1);
     connection_goes_on(connection);
     server->stats.active++;
     return r > 0 ? 1 : r;

@@ -24,7 +24,8 @@ void aiohttp__server_pre_shutdown(struct server *server)
     const char *data;
     for (struct connection *at = server->first; at; at = at->after) {
         /* One whose request has come, but not its turn, is served. */
-        if (at->state == CONNECTION_IDLE && !asyncio_stream_peek(at->stream, &data))
+        if (at->state == CONNECTION_IDLE && !asyncio_stream_peek(at->stream, &data) &&
+            !asyncio__stream_has_expected(at->stream))
             asyncio_stream_close(at->stream);
         else if (at->work) {
             struct exchange *exchange = &at->work->http.exchange;

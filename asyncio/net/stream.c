@@ -25,24 +25,37 @@ static void free_if_over(asyncio_stream *stream)
 
 /* ---- what the transport tells ---- */
 
-/* Bytes that came while nothing was buffered: from the scratch into a buffer of their size. */
-static int __attribute__((noinline)) keep(asyncio_stream *stream, int result)
+/* Bytes that came while nothing was buffered, but for the first `skipped`: from the scratch into a
+ * buffer of their size. */
+static int __attribute__((noinline)) keep(asyncio_stream *stream, int result, size_t skipped)
 {
     struct net *net = stream->tcp.net;
     struct buffer *in = &stream->in;
-    if (!buffer_begin(in, &net->blocks, (size_t)result) &&
-        asyncio__buffer_reserve(in, &net->blocks, (size_t)result) < 0)
+    size_t size = (size_t)result - skipped;
+    if (!buffer_begin(in, &net->blocks, size) &&
+        asyncio__buffer_reserve(in, &net->blocks, size) < 0)
         return stream_has_a_hole(stream);
-    memcpy(buffer_end(in), net->scratch, (size_t)result);
-    in->count += (size_t)result;
+    memcpy(buffer_end(in), net->scratch + skipped, size);
+    in->count += size;
     return result;
+}
+
+/* The same, but for what is expected. */
+static int __attribute__((noinline)) take(asyncio_stream *stream, int result)
+{
+    size_t size = stream->expected_size;
+    if (!stream->expected || (size_t)result < size ||
+        memcmp(stream->tcp.net->scratch, stream->expected, size) != 0)
+        return keep(stream, result, 0);
+    stream->is_as_expected = true;
+    return __builtin_expect((size_t)result == size, 1) ? result : keep(stream, result, size);
 }
 
 static void received(struct transport *transport, int result)
 {
     asyncio_stream *stream = stream_of(transport);
     if (stream->is_diverted && result > 0)
-        result = keep(stream, result);
+        result = take(stream, result);
     asyncio_task *reader = stream->reader;
     if (__builtin_expect(reader != NULL, 1))
         net_wake(reader, result);
@@ -290,12 +303,18 @@ int asyncio__stream_yield(asyncio_stream *stream)
     return r < 0 ? r : stream_is_unreadable(stream);
 }
 
+static inline bool has_scratch(struct net *net)
+{
+    return __builtin_expect(net->scratch != NULL, 1) ||
+           (net->scratch = asyncio__malloc(SCRATCH_SIZE)) != NULL;
+}
+
 /* While nothing has come, an empty buffer goes back, and the receive under way gets the scratch
  * instead. */
 static void divert(asyncio_stream *stream, size_t size)
 {
     struct net *net = stream->tcp.net;
-    if (!net->scratch && !(net->scratch = asyncio__malloc(SCRATCH_SIZE)))
+    if (!has_scratch(net))
         return;
     asyncio__buffer_release(&stream->in, &net->blocks);
     stream->is_diverted = true;
@@ -331,11 +350,40 @@ static int wait_for_first(asyncio_stream *stream, size_t capacity)
     return r;
 }
 
-int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
+/* Messages have been small, and nothing is buffered. */
+static inline bool comes_by_scratch(asyncio_stream *stream)
 {
-    int r = stream_be_fair(stream);
-    if (r < 0)
-        return r;
+    return stream->chunk <= BLOCK_MIN && !stream->in.count &&
+           stream->transport == &stream->tcp.base && has_scratch(stream->tcp.net);
+}
+
+/* Fills a buffer that is made when it is known for what. What is there already is taken only as far
+ * as there is a block for it. */
+static inline int fill_by_scratch(asyncio_stream *stream, size_t capacity)
+{
+    struct net *net = stream->tcp.net;
+    size_t size = capacity < BLOCK_MIN ? capacity : BLOCK_MIN;
+    if (stream->in.data)
+        asyncio__buffer_release(&stream->in, &net->blocks);
+    if (blocks_reserve(&net->blocks, BLOCK_MIN) < 0)
+        return -ENOMEM;
+    stream->is_diverted = true;
+    int r = tcp_receive(&stream->tcp, net->scratch, size);
+    if (__builtin_expect(r == OP_PENDING, 1)) {
+        size = capacity < SCRATCH_SIZE ? capacity : SCRATCH_SIZE;
+        tcp_redirect(&stream->tcp, net->scratch, size);
+        r = stream_wait(stream);
+    } else if ((r = stream_received_now(stream, r)) > 0)
+        r = take(stream, r);
+    stream->is_diverted = false;
+    if (r >= BLOCK_MIN)
+        learn(stream, (size_t)r);
+    return r;
+}
+
+/* Fills the buffer as it is, or a block as large as the messages have been. */
+static int __attribute__((noinline)) fill_directly(asyncio_stream *stream, size_t capacity)
+{
     struct buffer *in = &stream->in;
     if (in->count == 0)
         in->head = 0;
@@ -347,8 +395,7 @@ int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
         asyncio__buffer_reserve(in, &stream->tcp.net->blocks, wanted) < 0)
         return -ENOMEM;
     size_t room = buffer_room(in) < most ? buffer_room(in) : most;
-    r = stream->transport->type->receive(stream->transport, buffer_end(in),
-                                         room);
+    int r = stream->transport->type->receive(stream->transport, buffer_end(in), room);
     if (r == OP_PENDING) {
         r = in->count == 0 ? wait_for_first(stream, capacity) : stream_wait(stream);
     } else {
@@ -360,4 +407,34 @@ int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
         learn(stream, (size_t)r);
     stream->is_diverted = false;
     return r;
+}
+
+int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
+{
+    int r = stream_be_fair(stream);
+    if (r < 0)
+        return r;
+    return comes_by_scratch(stream) ? fill_by_scratch(stream, capacity)
+                                    : fill_directly(stream, capacity);
+}
+
+int asyncio__stream_expect(asyncio_stream *stream, const void *expected, size_t size)
+{
+    net_check_scopes(NET_CALLER());
+    int r = stream_may_read(stream);
+    if (r < 0 || stream->in.count || stream->has_eof || (r = stream_be_fair(stream)) < 0)
+        return r;
+    stream->expected = expected;
+    stream->expected_size = size;
+    r = comes_by_scratch(stream) ? fill_by_scratch(stream, 2 * stream->limit)
+                                 : fill_directly(stream, 2 * stream->limit);
+    bool has_come = stream->is_as_expected;
+    stream->is_as_expected = false;
+    stream->expected = NULL;
+    return r < 0 ? r : has_come;
+}
+
+int asyncio__stream_has_expected(const asyncio_stream *stream)
+{
+    return stream->is_as_expected && !stream->gone;
 }

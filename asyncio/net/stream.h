@@ -10,6 +10,9 @@
  *            nothing buffered waits with the floor's scratch, unless it is in the middle of a bulk
  *            transfer. How large it begins follows from what came before: large messages are not
  *            read in small pieces, small ones cost no large block.
+ * EXPECTED   The scratch is everybody's, so what comes there is taken out at once, before anything
+ *            else runs. Who has said what is likely to come (asyncio__stream_expect) is told when
+ *            it has, and then only what follows it is buffered.
  * LIFE       `refs` are the user's; the last one closes. `is_open` is a reference of the
  *            transport's, until `lost`.
  * GONE       0 while calls make sense, else what they return: -ECONNRESET after close and abort,
@@ -45,8 +48,12 @@ struct asyncio_stream {
     /* the wait of `reader` was, and its receive still completes */
     bool is_read_cancelled : 1;
     bool is_diverted : 1;   /* the receive under way stores in the scratch */
+    bool is_as_expected : 1; /* `expected` has come there, and is not kept */
     uint32_t refs;
     size_t limit;
+    /* borrowed of the reader while it waits for it; NULL: nothing is expected */
+    const void *expected;
+    size_t expected_size;
     struct list link; /* in the server's streams, or the floor's */
     struct asyncio_server *server;
     struct asyncio_server *handled_by; /* whose task has not ended */

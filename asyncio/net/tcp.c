@@ -130,9 +130,7 @@ static int receive(struct transport *base, void *data, size_t size)
 
 static void redirect(struct transport *base, void *data, size_t size)
 {
-    struct tcp *tcp = tcp_of(base);
-    tcp->in.data = data;
-    tcp->in.size = size;
+    tcp_redirect(tcp_of(base), data, size);
 }
 
 static int cancel_receive(struct transport *base)

@@ -66,6 +66,13 @@ static inline int tcp_receive(struct tcp *tcp, void *data, size_t size)
     return r;
 }
 
+/* The contract's `redirect`, likewise. */
+static inline void tcp_redirect(struct tcp *tcp, void *data, size_t size)
+{
+    tcp->in.data = data;
+    tcp->in.size = size;
+}
+
 /* The way of nearly every write, without a call through the contract: a little while nothing is
  * unsent, and with a block at hand for what may not go out. */
 static inline bool tcp_writes_little(const struct tcp *tcp, size_t size)

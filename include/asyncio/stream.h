@@ -90,6 +90,14 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_readuntil_all_view(
  * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_fill(asyncio_stream *stream, size_t size);
 
+/* For who knows what is likely to come. With nothing buffered it waits as fill(1) does; when what
+ * has come begins with the `size` bytes at `expected` (borrowed), these count as read and have
+ * taken no memory: 1. Else 0: what has come is buffered, or something was, or the stream is over.
+ * The other one: whether it has come, and whoever waits for it has not run since. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__stream_expect(asyncio_stream *stream,
+                                                          const void *expected, size_t size);
+ASYNCIO_API int asyncio__stream_has_expected(const asyncio_stream *stream);
+
 /* Lends what is buffered: *ret_data (NULL: not wanted), and its length is returned; "" and 0 where
  * nothing is, also of a stream that is closed. Does not suspend. */
 ASYNCIO_API size_t asyncio_stream_peek(asyncio_stream *stream, const char **ret_data);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How a server ends: idle connections at once, those at work after their answer, those that take
  * too long by cancellation; and handlers whose peer has gone. */
+#include "web/server.h"
 #include "web/web_test.h"
 
 static struct {
@@ -104,6 +105,70 @@ static int impatient(void *data)
     int asked = join(a);
     CHECK(asked == 0 || asked == -ECONNRESET);
     return r;
+}
+
+static struct {
+    struct server *server;
+    bool is_over, has_come;
+} coming;
+
+/* Before the steps of tasks: a request has come, wholly or in part, and its task has not run. */
+static void shut_down_when_it_comes(asyncio_loop *loop, void *data)
+{
+    const char *text;
+    struct connection *connection = coming.server->first;
+    (void)data;
+    coming.has_come = connection && connection->requests == 1 &&
+                      connection->state == CONNECTION_IDLE &&
+                      (asyncio__stream_has_expected(connection->stream) ||
+                       asyncio_stream_peek(connection->stream, &text) > 0);
+    if (coming.has_come)
+        aiohttp__server_pre_shutdown(coming.server);
+    else if (!coming.is_over)
+        asyncio_loop_call_soon(loop, shut_down_when_it_comes, NULL);
+}
+
+static int ask_twice(struct live *live, char *answer, size_t room)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    asyncio_stream *stream;
+    int r = live_open(live, &stream);
+    if (r < 0)
+        return r;
+    r = asyncio_stream_write(stream, request, sizeof request - 1);
+    if (r >= 0)
+        r = asyncio_stream_readuntil(stream, "done", 4, answer, room);
+    if (r >= 0)
+        r = asyncio_loop_call_soon(asyncio_get_running_loop(), shut_down_when_it_comes, NULL);
+    if (r >= 0)
+        r = asyncio_stream_write(stream, request, sizeof request - 1);
+    if (r >= 0)
+        r = read_all(stream, answer, room - 1);
+    if (r >= 0)
+        answer[r] = '\0';
+    coming.is_over = true;
+    asyncio_stream_unref(stream);
+    return r;
+}
+
+/* A request that has come when the server begins to end is answered, also the same once more. */
+static int has_come(void *data)
+{
+    char answer[512];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, handler);
+    if (r >= 0) {
+        coming = (typeof(coming)){ .server = &live.server->server };
+        r = ask_twice(&live, answer, sizeof answer);
+    }
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK(coming.has_come);
+    CHECK_BEGINS(answer, "HTTP/1.1 200 ");
+    CHECK_HAS(answer, "\r\nConnection: close\r\n");
+    CHECK_TEXT(body_of(answer), "done");
+    return 0;
 }
 
 /* The allocation of a shutdown that fails, alone or with all behind it. */
@@ -235,6 +300,7 @@ static int ahead(void *data)
     }
 CASE(graceful)
 CASE(impatient)
+CASE(has_come)
 CASE(peer_goes)
 CASE(ahead)
 
@@ -243,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_graceful),
         cmocka_unit_test(test_impatient),
+        cmocka_unit_test(test_has_come),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_peer_goes),
         cmocka_unit_test(test_ahead),
