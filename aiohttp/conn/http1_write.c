@@ -47,6 +47,18 @@ static void give_back(struct http1 *http, char *data)
         asyncio_mem_free(data);
 }
 
+/* What was held back is going out: the next begins in the room. */
+static inline void empty(struct http1 *http)
+{
+    if (http->out.data == http->room) {
+        http->out.size = 0;
+        http->out.result = 0;
+        http->out.grow = NULL;
+    } else
+        http->out = out_of(http->room, sizeof http->room);
+    http->held = 0;
+}
+
 /* What is held back goes out, with `pieces` behind it (the first is left free for it). */
 static int send_pieces(struct http1 *http, struct iovec *pieces, size_t count)
 {
@@ -54,20 +66,34 @@ static int send_pieces(struct http1 *http, struct iovec *pieces, size_t count)
         return -ECONNRESET;
     char *data = http->out.data;
     pieces[0] = (struct iovec){ data, http->out.size };
-    http->out = out_of(http->room, sizeof http->room);
-    http->held = 0;
+    empty(http);
     told(http, WAIT_WRITE);
-    int r = count == 1 ? asyncio_stream_write(http->exchange.stream, data, pieces[0].iov_len)
-                       : asyncio_stream_writelines(http->exchange.stream, pieces, count);
+    int r = asyncio_stream_writelines(http->exchange.stream, pieces, count);
     give_back(http, data);
     return sent(http, r);
 }
 
+/* What was written in one piece has to be waited for, or has failed. */
+static int __attribute__((noinline)) flush_on(struct http1 *http, int result)
+{
+    told(http, WAIT_WRITE);
+    if (result > 0)
+        result = asyncio__stream_write_end(http->exchange.stream);
+    return sent(http, result);
+}
+
+/* What the socket takes at once needs no deadline. */
 int aiohttp__http1_flush(struct exchange *exchange)
 {
-    struct iovec piece;
     struct http1 *http = http1_of(exchange);
-    return http->out.size ? send_pieces(http, &piece, 1) : exchange->is_broken ? -ECONNRESET : 0;
+    if (exchange->is_broken || !http->out.size)
+        return exchange->is_broken ? -ECONNRESET : 0;
+    char *data = http->out.data;
+    size_t size = http->out.size;
+    empty(http);
+    int r = asyncio__stream_write_begin(exchange->stream, data, size);
+    give_back(http, data);
+    return __builtin_expect(r == 0, 1) ? 0 : flush_on(http, r);
 }
 
 int aiohttp__http1_go_on(struct exchange *exchange)
@@ -355,8 +381,7 @@ static int send_by_stream(struct http1 *http, int file, int64_t offset, int64_t 
     size_t before_size = http->out.size;
     if (exchange->is_broken)
         return -ECONNRESET;
-    http->out = out_of(http->room, sizeof http->room);
-    http->held = 0;
+    empty(http);
     http->file_sent = 0;
     told(http, WAIT_WRITE);
     int r = asyncio_loop_sendfile(asyncio_get_running_loop(), exchange->stream, file,

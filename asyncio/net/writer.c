@@ -22,7 +22,8 @@ static int __attribute__((noinline)) wait_after_write(asyncio_stream *stream)
     return asyncio_sleep(0);
 }
 
-static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
+/* 1: accepted, and wait_after_write is due. */
+static int accept_pieces(asyncio_stream *stream, const struct iovec *pieces, size_t count)
 {
     int r = may_write(stream);
     if (r >= 0)
@@ -33,9 +34,7 @@ static int write_pieces(asyncio_stream *stream, const struct iovec *pieces, size
     r = transport->type->write(transport, pieces, count);
     if (r < 0)
         return asyncio__stream_error(stream, r);
-    if (transport->is_paused || ++stream->tcp.net->streak > STREAK_MAX)
-        return wait_after_write(stream);
-    return 0;
+    return transport->is_paused || ++stream->tcp.net->streak > STREAK_MAX;
 }
 
 static int __attribute__((noinline)) write_slowly(asyncio_stream *stream, const void *data,
@@ -43,7 +42,7 @@ static int __attribute__((noinline)) write_slowly(asyncio_stream *stream, const 
 {
     net_check_scopes(caller);
     struct iovec piece = { (void *)(uintptr_t)data, size };
-    return write_pieces(stream, &piece, 1);
+    return accept_pieces(stream, &piece, 1);
 }
 
 /* The socket did not take all of it, or it is time to let others run. */
@@ -53,21 +52,18 @@ static int __attribute__((noinline)) write_on(asyncio_stream *stream, const stru
     int r = (size_t)(unsigned)sent == piece->iov_len
                 ? 0
                 : asyncio__tcp_sent_partly(&stream->tcp, piece, 1, piece->iov_len, sent);
-    if (r < 0)
-        return r;
-    return stream->transport->is_paused || stream->tcp.net->streak > STREAK_MAX
-               ? wait_after_write(stream)
-               : 0;
+    return r < 0 ? r : stream->transport->is_paused || stream->tcp.net->streak > STREAK_MAX;
 }
 
-int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size)
+/* 0, 1: accepted, and wait_after_write is due, or an error. */
+static inline int write_now(asyncio_stream *stream, const void *data, size_t size, void *caller)
 {
     asyncio_task *task = task_current();
     if (__builtin_expect(stream->gone || stream->has_sent_eof || !task || task->scopes ||
                              task->future.loop != stream->tcp.net->loop ||
                              stream->transport != &stream->tcp.base ||
                              !tcp_writes_little(&stream->tcp, size), 0))
-        return write_slowly(stream, data, size, NET_CALLER());
+        return write_slowly(stream, data, size, caller);
     struct iovec piece = { (void *)(uintptr_t)data, size };
     int n = tcp_send_little(&stream->tcp, &piece);
     bool is_turn_over = ++stream->tcp.net->streak > STREAK_MAX;
@@ -77,12 +73,31 @@ int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size)
                : write_on(stream, &piece, n);
 }
 
+int asyncio_stream_write(asyncio_stream *stream, const void *data, size_t size)
+{
+    int r = write_now(stream, data, size, NET_CALLER());
+    return __builtin_expect(r > 0, 0) ? wait_after_write(stream) : r;
+}
+
+int asyncio__stream_write_begin(asyncio_stream *stream, const void *data, size_t size)
+{
+    return write_now(stream, data, size, NET_CALLER());
+}
+
+int asyncio__stream_write_end(asyncio_stream *stream)
+{
+    return wait_after_write(stream);
+}
+
 int asyncio_stream_writelines(asyncio_stream *stream, const struct iovec *pieces, size_t count)
 {
     net_check_scopes(NET_CALLER());
     if (count > PTRDIFF_MAX / sizeof *pieces)
         return -EINVAL;
-    return count ? write_pieces(stream, pieces, count) : asyncio_stream_drain(stream);
+    if (!count)
+        return asyncio_stream_drain(stream);
+    int r = accept_pieces(stream, pieces, count);
+    return r > 0 ? wait_after_write(stream) : r;
 }
 
 int asyncio_stream_write_nowait(asyncio_stream *stream, const void *data, size_t size)

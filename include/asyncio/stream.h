@@ -119,6 +119,12 @@ ASYNCIO_API int asyncio_stream_is_readable(const asyncio_stream *stream);
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_write(asyncio_stream *stream, const void *data,
                                                         size_t size);
 
+/* Its two halves, for who does something only before it waits. The first does not suspend: 0, or 1:
+ * all was accepted, and the other one is due at once, or write's errors. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__stream_write_begin(asyncio_stream *stream,
+                                                               const void *data, size_t size);
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio__stream_write_end(asyncio_stream *stream);
+
 /* As write, for several pieces at once. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_stream_writelines(asyncio_stream *stream,
                                                              const struct iovec *pieces,
