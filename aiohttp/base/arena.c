@@ -122,6 +122,11 @@ void *aiohttp__arena_calloc(struct arena *arena, size_t count, size_t size)
     return memory ? memset(memory, 0, all) : NULL;
 }
 
+void aiohttp__zero(void *memory, size_t size)
+{
+    memset(memory, 0, size);
+}
+
 char *aiohttp__arena_text(struct arena *arena, struct span text)
 {
     char *copy = text.size < SIZE_MAX ? take(arena, text.size + 1, 1) : NULL;

@@ -35,7 +35,6 @@ struct answer {
     struct span content_type;              /* no data: none, or among `headers` */
     const struct aiohttp_headers *headers; /* NULL: none */
     int64_t length;                        /* of the body; -1: not known */
-    bool has_static_type;                  /* content_type lies in static memory, and has a NUL */
 };
 
 struct exchange_type {
@@ -47,9 +46,11 @@ struct exchange_type {
     /* Sends a part of the body, or holds it back if it may and there is room; what it points to is
      * the caller's when it returns. -EMSGSIZE for more than was said. Suspends. */
     int (*write)(struct exchange *exchange, const void *data, size_t size, bool may_hold);
-    /* Begin, write and end at once, of a body of answer->length bytes that may be held back. False:
-     * nothing was done, for it is not as plain as that. May be NULL. Does not suspend. */
-    bool (*respond)(struct exchange *exchange, const struct answer *answer, const void *data);
+    /* Begin, write and end at once, of an answer that says nothing but its type (static; NULL:
+     * none) and has a body that may be held back. False: nothing was done, for it is not as plain
+     * as that. May be NULL. Does not suspend. */
+    bool (*respond)(struct exchange *exchange, int status, const char *static_type,
+                    const void *data, size_t size);
     /* Sends a piece of a regular file, whose place does not matter.
      * -ASYNCIO_SENDFILE_NOT_AVAILABLE: nothing was sent, it has to be read and written.
      * Suspends. */
@@ -86,16 +87,18 @@ struct exchange {
     struct head head;
     const char *text;           /* of the head */
     uint32_t head_size;
-    bool is_settled;            /* `text` is in the arena */
+    /* what a head says */
     bool is_body_read;          /* to its end */
-    bool is_begun, is_ended;    /* the answer */
-    bool is_bodyless;           /* the answer has no body, whatever is written */
     bool closes;                /* the connection ends with this exchange */
-    bool is_broken;             /* reading or writing has failed: nothing can be sent any more */
     bool awaits_continue;       /* the peer waits for 100 Continue */
-    bool is_upgraded;
-    bool wants_watch;           /* once the body has been read */
-    bool was_ended;             /* by the end of the server: a cancellation of the task is its */
+    /* bits, which begin as 0: cleared, and looked at, together */
+    bool is_settled : 1;        /* `text` is in the arena */
+    bool is_begun : 1, is_ended : 1; /* the answer */
+    bool is_bodyless : 1;       /* the answer has no body, whatever is written */
+    bool is_broken : 1;         /* reading or writing has failed: nothing can be sent any more */
+    bool is_upgraded : 1;
+    bool wants_watch : 1;       /* once the body has been read */
+    bool was_ended : 1;         /* by the end of the server: a cancellation of the task is its */
     uint16_t refused;           /* the status to answer after a failed read, or 0 */
     uint16_t status;            /* that was answered, or 0 */
     uint64_t sent;              /* body bytes, before chunking */

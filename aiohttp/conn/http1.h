@@ -109,8 +109,8 @@ int aiohttp__http1_read(struct exchange *exchange, const char **ret_data);
 int aiohttp__http1_upgrade(struct exchange *exchange, asyncio_stream **ret_stream);
 int aiohttp__http1_flush(struct exchange *exchange);
 int aiohttp__http1_go_on(struct exchange *exchange);
-bool aiohttp__http1_respond(struct exchange *exchange, const struct answer *answer,
-                            const void *data);
+bool aiohttp__http1_respond(struct exchange *exchange, int status, const char *static_type,
+                            const void *data, size_t size);
 extern const struct exchange_type aiohttp__http1_type;
 
 static inline struct http1 *http1_of(struct exchange *exchange)

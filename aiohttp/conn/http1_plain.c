@@ -4,20 +4,17 @@
 
 #include <time.h>
 
-/* For a body of no size whatever the method, and not at the end of a connection: those are seldom.
- * 20 digits. */
-enum { HEAD_ROOM = PLAIN_BEFORE + 20 + PLAIN_BEHIND };
+/* For a body of no size whatever the method, and not at the end of a connection: those are
+ * seldom. */
+enum { HEAD_ROOM = PLAIN_BEFORE + PLAIN_BEHIND, DIGITS = 20 };
 
-static inline bool is_plain(const struct http1 *http, const struct answer *answer)
+static inline bool is_plain(const struct http1 *http)
 {
     const struct exchange *exchange = &http->exchange;
-    bool is_other = exchange->is_begun | exchange->is_broken | exchange->closes |
-                    !exchange->is_body_read | (answer->headers != NULL) |
-                    (answer->reason.data != NULL) | !answer->has_static_type |
-                    (exchange->head.method == METHOD_HEAD) |
-                    (exchange->head.method == METHOD_CONNECT) | (exchange->head.version != 11) |
-                    (http->out.result != 0);
-    return !is_other;
+    return !exchange->is_begun && !exchange->is_broken && !exchange->closes &&
+           exchange->is_body_read && exchange->head.method != METHOD_HEAD &&
+           exchange->head.method != METHOD_CONNECT && exchange->head.version == 11 &&
+           http->out.result == 0;
 }
 
 static char *put(char *at, struct span text)
@@ -27,31 +24,41 @@ static char *put(char *at, struct span text)
 }
 
 /* False when it does not fit. */
-static bool make_before(struct plain_head *plain, const struct answer *answer)
+static bool __attribute__((noinline)) make_before(struct plain_head *plain, int status,
+                                                  const char *type)
 {
-    struct span type = { answer->content_type.data, 0 };
-    struct out out = out_of(plain->before, sizeof plain->before);
+    struct out out = out_of(plain->before, sizeof plain->before - DIGITS);
     plain->status = 0;
-    if (answer->status < 200 || answer->status == 204 || answer->status == 205 ||
-        answer->status == 304)
+    if (status < 200 || status == 204 || status == 205 || status == 304)
         return false;
-    aiohttp__write_status_line(&out, 11, answer->status, answer->reason);
-    if (type.data) {
-        type = span_of(type.data);
+    aiohttp__write_status_line(&out, 11, status, (struct span){ NULL, 0 });
+    if (type) {
         out_add(&out, SPAN("Content-Type: "));
-        out_add(&out, type);
+        out_add(&out, span_of(type));
         out_add(&out, SPAN("\r\n"));
     }
     out_add(&out, SPAN("Content-Length: "));
     if (out.result < 0)
         return false;
-    plain->before_size = (uint32_t)out.size;
-    plain->type = type.data;
-    plain->status = answer->status;
+    plain->begin_size = (uint32_t)out.size;
+    plain->length = SIZE_MAX;
+    plain->type = type;
+    plain->status = status;
     return true;
 }
 
-static void make_behind(struct http1 *http, int64_t now)
+/* There is room for all digits. */
+static void __attribute__((noinline)) set_length(struct plain_head *plain, size_t length)
+{
+    struct out out = { .data = plain->before,
+                       .size = plain->begin_size,
+                       .capacity = sizeof plain->before };
+    aiohttp__out_number(&out, length);
+    plain->before_size = (uint32_t)out.size;
+    plain->length = length;
+}
+
+static void __attribute__((noinline)) make_behind(struct http1 *http, int64_t now)
 {
     struct plain_head *plain = http->plain;
     aiohttp__date_line_set(http->date, now);
@@ -74,42 +81,26 @@ static inline char *put_kept(char *at, const char *text, size_t size)
     return at + size;
 }
 
-static inline char *put_number(char *at, uint64_t number)
-{
-    char digits[20], *begin = digits + sizeof digits;
-    if (number < 100) {
-        if (number >= 10)
-            *at++ = (char)('0' + number / 10);
-        *at++ = (char)('0' + number % 10);
-        return at;
-    }
-    do
-        *--begin = (char)('0' + number % 10);
-    while (number /= 10);
-    return put(at, (struct span){ begin, (size_t)(digits + sizeof digits - begin) });
-}
-
-bool aiohttp__http1_respond(struct exchange *exchange, const struct answer *answer,
-                            const void *data)
+bool aiohttp__http1_respond(struct exchange *exchange, int status, const char *static_type,
+                            const void *data, size_t size)
 {
     struct http1 *http = http1_of(exchange);
     struct plain_head *plain = http->plain;
     struct out *out = &http->out;
-    size_t size = (size_t)answer->length;
-    if (__builtin_expect(!plain || !is_plain(http, answer) ||
+    if (__builtin_expect(!plain || !is_plain(http) ||
                              size > out->capacity - HEAD_ROOM ||
                              out->capacity - out->size < HEAD_ROOM + size, 0))
         return false;
-    if (__builtin_expect(plain->type != answer->content_type.data ||
-                             plain->status != answer->status, 0) &&
-        !make_before(plain, answer))
+    if (__builtin_expect(plain->type != static_type || plain->status != status, 0) &&
+        !make_before(plain, status, static_type))
         return false;
+    if (__builtin_expect(plain->length != size, 0))
+        set_length(plain, size);
     int64_t now = (int64_t)time(NULL);
     if (__builtin_expect(plain->seconds != now || !plain->behind_size, 0))
         make_behind(http, now);
     char *at = out->data + out->size;
     at = put_kept(at, plain->before, plain->before_size);
-    at = put_number(at, size);
     at = put_kept(at, plain->behind, plain->behind_size);
     if (size)
         memcpy(at, data, size);
@@ -118,7 +109,7 @@ bool aiohttp__http1_respond(struct exchange *exchange, const struct answer *answ
     http->left = 0;
     exchange->is_bodyless = false;
     exchange->is_begun = exchange->is_ended = true;
-    exchange->status = (uint16_t)answer->status;
+    exchange->status = (uint16_t)status;
     exchange->sent = size;
     return true;
 }

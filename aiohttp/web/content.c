@@ -251,7 +251,7 @@ static void end_body(aiohttp_web_request *request)
     request->decoded = request->body = NULL;
 }
 
-void aiohttp__web_request_end(aiohttp_web_request *request)
+void aiohttp__web_request_give_back(aiohttp_web_request *request)
 {
     if (request->websocket)
         aiohttp__web_websocket_free(request);

@@ -229,7 +229,7 @@ void aiohttp_mocked_request_free(aiohttp_mocked_request *mocked)
     if (mocked->request) {
         if (mocked->request->match)
             aiohttp__web_match_end(mocked->request->match);
-        aiohttp__web_request_end(mocked->request);
+        web_request_end(mocked->request);
     }
     aiohttp__arena_fini(&mocked->exchange.arena);
     aiohttp__test_answer_fini(&mocked->answer);

@@ -14,7 +14,7 @@ aiohttp_web_request *aiohttp__web_request_new(struct exchange *exchange, size_t 
     aiohttp_web_request *request = arena_alloc(&exchange->arena, sizeof *request);
     if (!request)
         return NULL;
-    memset(request, 0, sizeof *request);
+    aiohttp__zero(request, sizeof *request);
     request->exchange = exchange;
     request->max_size = max_size;
     request->response.request = request;

@@ -36,15 +36,16 @@ struct encoder;
 struct aiohttp_web_response {
     struct aiohttp_web_request *request;
     int status;
-    bool is_prepared;   /* its head is fixed */
-    bool is_preparing;  /* on_response_prepare is called */
-    bool is_ended;
-    bool forces_close;
-    bool compresses;
-    bool chunks;        /* whatever is known of its length */
-    bool forces_coding; /* `coding`, whatever the peer accepts */
-    bool has_body;
-    bool has_static_type; /* content_type lies in static memory */
+    /* bits, so that those of a usual answer are looked at together */
+    bool is_prepared : 1;   /* its head is fixed */
+    bool is_preparing : 1;  /* on_response_prepare is called */
+    bool is_ended : 1;
+    bool forces_close : 1;
+    bool compresses : 1;
+    bool chunks : 1;        /* whatever is known of its length */
+    bool forces_coding : 1; /* `coding`, whatever the peer accepts */
+    bool has_body : 1;
+    bool has_static_type : 1; /* content_type lies in static memory */
     const char *reason;
     const char *content_type;
     const char *body;
@@ -101,8 +102,8 @@ void aiohttp__web_form_end(struct web_form *form);
 int aiohttp__web_text(struct arena *arena, struct span label, struct span text,
                       struct span *ret_text);
 
-/* Gives back what is not in the arena. */
-void aiohttp__web_request_end(aiohttp_web_request *request);
+/* content.c: gives back what is not in the arena. */
+void aiohttp__web_request_give_back(aiohttp_web_request *request);
 
 /* json.c */
 void aiohttp__web_json_end(aiohttp_web_request *request);
@@ -147,6 +148,19 @@ static inline void web_response_drop_file(struct aiohttp_web_response *response)
 {
     if (response->file >= 0 || response->described || response->parts || response->payload)
         aiohttp__web_response_drop_file(response);
+}
+
+/* The same, inline for the usual request, which has nothing of that. */
+static inline void web_request_end(aiohttp_web_request *request)
+{
+    const struct aiohttp_web_response *response = &request->response;
+    uintptr_t held = (uintptr_t)request->websocket | (uintptr_t)request->json |
+                     (uintptr_t)request->form | (uintptr_t)request->decoder |
+                     (uintptr_t)request->decoded | (uintptr_t)request->body |
+                     (uintptr_t)response->described | (uintptr_t)response->parts |
+                     (uintptr_t)response->payload | (uintptr_t)response->encoder;
+    if (__builtin_expect(held || response->file >= 0, 0))
+        aiohttp__web_request_give_back(request);
 }
 
 /* response.c: sets all but the body; `usual_type` is static, or NULL. As aiohttp_web_respond. */

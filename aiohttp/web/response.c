@@ -68,16 +68,15 @@ void aiohttp__web_response_drop_file(struct aiohttp_web_response *response)
     response->payload = NULL;
 }
 
-static int set_body(struct aiohttp_web_response *response, const void *data, size_t size,
-                    bool is_lent)
+static inline int set_body(struct aiohttp_web_response *response, const void *data, size_t size,
+                           bool is_lent)
 {
     if (response->is_prepared)
         return -ASYNCIO_INVALID_STATE;
     if (size > PTRDIFF_MAX)
         return -EINVAL;
     const char *body = data;
-    if (!is_lent && size && !(body = aiohttp__arena_text(arena_of(response),
-                                                         (struct span){ data, size })))
+    if (!is_lent && size && !(body = arena_text(arena_of(response), (struct span){ data, size })))
         return -ENOMEM;
     response->body = size ? body : "";
     response->body_size = size;
@@ -196,12 +195,11 @@ int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
     return r;
 }
 
-int aiohttp__web_respond_as(aiohttp_web_request *request, const void *data, size_t size,
-                            const aiohttp_web_response_options *options, const char *usual_type)
+static int __attribute__((noinline)) respond_with(struct aiohttp_web_response *response,
+                                                  const void *data, size_t size,
+                                                  const aiohttp_web_response_options *options,
+                                                  const char *usual_type)
 {
-    struct aiohttp_web_response *response = &request->response;
-    if (!options)
-        options = &usual;
     int was = response->status;
     int r = aiohttp__web_response_set_head(response, options, usual_type);
     if (r >= 0)
@@ -211,15 +209,41 @@ int aiohttp__web_respond_as(aiohttp_web_request *request, const void *data, size
     return r;
 }
 
+/* Mostly there is a status and a body, so nothing is set before all that can fail is done. */
+static inline int respond_as(struct aiohttp_web_response *response, const void *data, size_t size,
+                             const aiohttp_web_response_options *options, const char *usual_type)
+{
+    if (options->reason || options->content_type || options->headers || options->status < 200 ||
+        options->status > 599)
+        return respond_with(response, data, size, options, usual_type);
+    int r = set_body(response, data, size, options->is_lent);
+    if (r < 0)
+        return r;
+    response->status = options->status;
+    response->reason = NULL;
+    response->content_type = usual_type;
+    response->has_static_type = true;
+    return 0;
+}
+
+int aiohttp__web_respond_as(aiohttp_web_request *request, const void *data, size_t size,
+                            const aiohttp_web_response_options *options, const char *usual_type)
+{
+    return respond_as(&request->response, data, size, options ? options : &usual, usual_type);
+}
+
 int(aiohttp_web_respond)(aiohttp_web_request *request, const char *text,
                          const aiohttp_web_response_options *options)
 {
-    int status = options ? options->status : 200;
+    if (!options)
+        options = &usual;
+    if (text)
+        return respond_as(&request->response, text, strlen(text), options, TEXT_PLAIN);
     /* A text that could not be made is no empty answer. */
-    if (!text && status != 204 && status != 205 && status != 304)
+    int status = options->status;
+    if (status != 204 && status != 205 && status != 304)
         return asyncio_raise(-ENOMEM, "there is no text to respond with");
-    return aiohttp__web_respond_as(request, text, text ? strlen(text) : 0, options,
-                                   text ? TEXT_PLAIN : NULL);
+    return respond_with(&request->response, text, 0, options, NULL);
 }
 
 int(aiohttp_web_respond_bytes)(aiohttp_web_request *request, const void *data, size_t size,

@@ -209,28 +209,22 @@ static int send_payload(struct aiohttp_web_response *response)
     return r < 0 && r != -ECANCELED && response->is_prepared ? end_stream(response, r) : r;
 }
 
-/* The most usual answer: a body, and nothing that says more of it. 1 when it was sent; 0: there is
- * more to it. */
-static int send_at_once(struct aiohttp_web_response *response)
+/* The most usual answer: a body, and nothing that says more of it. False: there is more to it. */
+static inline bool send_at_once(struct aiohttp_web_response *response)
 {
-    struct exchange *exchange = response->request->exchange;
+    const aiohttp_web_request *request = response->request;
+    struct exchange *exchange = request->exchange;
     bool is_more = response->headers || response->cookies || response->reason ||
                    response->payload || response->file >= 0 || response->parts ||
                    !response->has_body || response->compresses || response->chunks ||
                    response->is_prepared || !response->has_static_type || !response->content_type;
-    if (is_more || !exchange->type->respond)
-        return 0;
-    aiohttp_web_request *request = response->request;
-    if (request->match && aiohttp__web_match_prepares(request->match))
-        return 0;
-    struct answer answer = { .status = response->status,
-                             .content_type = { response->content_type, 0 },
-                             .length = (int64_t)response->body_size,
-                             .has_static_type = true };
-    if (!exchange->type->respond(exchange, &answer, response->body))
-        return 0;
+    if (is_more || !exchange->type->respond ||
+        (request->match && aiohttp__web_match_prepares(request->match)) ||
+        !exchange->type->respond(exchange, response->status, response->content_type,
+                                 response->body, response->body_size))
+        return false;
     response->is_prepared = response->is_ended = true;
-    return 1;
+    return true;
 }
 
 /* Sends what was set. */
@@ -297,7 +291,7 @@ static int uncancelled(struct exchange *exchange, int result)
     return asyncio_task_uncancel(asyncio_current_task()) == 0 && result == -ECANCELED ? 0 : result;
 }
 
-int aiohttp__web_request_send(aiohttp_web_request *request, int result)
+static int __attribute__((noinline)) send_slowly(aiohttp_web_request *request, int result)
 {
     struct aiohttp_web_response *response = &request->response;
     struct exchange *exchange = request->exchange;
@@ -329,4 +323,13 @@ int aiohttp__web_request_send(aiohttp_web_request *request, int result)
     if (r < 0)
         exchange->is_broken = exchange->closes = true;
     return r == -ECANCELED ? r : 0;
+}
+
+int aiohttp__web_request_send(aiohttp_web_request *request, int result)
+{
+    struct aiohttp_web_response *response = &request->response;
+    const struct exchange *exchange = request->exchange;
+    bool is_usual = result >= 0 && response->status && !request->websocket &&
+                    !exchange->was_ended && !exchange->refused;
+    return is_usual && send_at_once(response) ? 0 : send_slowly(request, result);
 }

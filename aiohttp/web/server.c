@@ -34,7 +34,7 @@ static int finish(aiohttp_web_request *request, int r)
     r = aiohttp__web_request_send(request, r);
     if (match)
         aiohttp__web_match_end(match);
-    aiohttp__web_request_end(request);
+    web_request_end(request);
     return r;
 }
 

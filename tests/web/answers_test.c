@@ -150,8 +150,8 @@ static int one_answer(aiohttp_web_request *request, bool is_long)
                                              .reason = is_long ? is_missing ? "Not Found" : "OK"
                                                                : NULL };
     memset(large, 'l', sizeof large - 1);
-    if (strcmp(what, "bytes") == 0)
-        return (aiohttp_web_respond_bytes)(request, large, 1234, &options);
+    if (*what >= '1' && *what <= '9')
+        return (aiohttp_web_respond_bytes)(request, large, (size_t)atoi(what), &options);
     return (aiohttp_web_respond)(request,
                                  strcmp(what, "empty") == 0   ? "" :
                                  strcmp(what, "large") == 0 ? large :
@@ -265,8 +265,9 @@ static void mask_dates(char *text)
 /* An answer is the same, byte by byte, whichever way it was written, and among others. */
 static int both_ways(void *data)
 {
-    static const char *const kinds[] = { "hello", "missing", "empty", "bytes", "hello", "large",
-                                         "hello" };
+    static const char *const kinds[] = { "hello", "missing", "empty", "1234",  "hello", "large",
+                                         "hello", "9",       "10",    "99",    "100",   "3776",
+                                         "3777",  "5",       "hello", "missing" };
     static const char *const lines[] = { "Host: a\r\n", "Host: a\r\nConnection: close\r\n" };
     static char answers[2][16384];
     char request[256];
