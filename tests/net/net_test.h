@@ -181,10 +181,11 @@ static inline int pair_handler(asyncio_stream *stream, void *data)
     return r;
 }
 
-/* Without memory the server drops who comes, and reports it. */
+/* Without memory the server drops who comes, and reports it. Sim finds out who waits in vain, and
+ * its seeds have accepting fail, reported too, for a while. */
 static inline int pair_accepted(struct pair *pair)
 {
-    if (!allocation_is_failing())
+    if (!allocation_is_failing() || world.is_sim)
         return asyncio_await(pair->accepted);
     int r = 0;
     for (int i = 0; i < 10000 && r >= 0 && !asyncio_future_done(pair->accepted); i++)
