@@ -60,9 +60,7 @@ static inline int peer_sends(struct raw *raw, int first, const void *payload,
     int r =
         asyncio_stream_write(raw->peer, room, frame_of(raw, (uint8_t)first, payload, size, room));
     free(room);
-    if (r == -ENOMEM)
-        check_failed(); /* who waits for it would do so for ever */
-    return r;
+    return came_to(r);
 }
 
 /* Reads the next frame that the peer gets into `payload`, unmasked: its first byte. */
@@ -138,9 +136,7 @@ static inline int ws_echo(aiohttp_websocket *ws)
     while ((r = aiohttp_websocket_receive(ws, &message)) > 0)
         if ((r = aiohttp_websocket_send_frame(ws, message.data, message.size, message.type)) < 0)
             break;
-    if (r == -ENOMEM)
-        check_failed(); /* who waits for the answer would do so for ever */
-    return r;
+    return came_to(r);
 }
 
 /* The next message is that one. */

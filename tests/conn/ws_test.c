@@ -217,7 +217,7 @@ static int sender(aiohttp_websocket *ws, int number)
     memset(text, 'A' + number, sizeof text);
     for (int i = 0; i < EACH && r >= 0; i++)
         r = aiohttp_websocket_send_bytes(ws, text, (size_t)(LONG - i * 100));
-    return r;
+    return came_to(r);
 }
 
 static int receives_all(aiohttp_websocket *ws)

@@ -139,6 +139,14 @@ static inline void check_failed(void)
         fail();
 }
 
+/* What a task that another waits for came to: without memory it would be waited for in vain. */
+static inline int came_to(int result)
+{
+    if (result == -ENOMEM)
+        check_failed();
+    return result;
+}
+
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

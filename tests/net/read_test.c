@@ -224,7 +224,7 @@ static int write_pattern(struct amount *amount)
             piece[i] = pattern(at + i);
         int r = asyncio_stream_write(amount->stream, piece, size);
         if (r < 0)
-            return r;
+            return came_to(r);
         at += size;
     }
     return 0;

@@ -261,7 +261,7 @@ static int write_letters(struct writing *writing)
     for (int i = 0; i < writing->count && r >= 0; i++)
         r = asyncio_stream_write(writing->stream, block, writing->size);
     free(block);
-    return r;
+    return came_to(r);
 }
 
 static int writes_do_not_interleave(struct pair *p)
