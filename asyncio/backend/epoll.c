@@ -36,7 +36,7 @@ enum {
 struct handle {
     struct descriptor descriptor;
     struct list link;  /* in the active list, or alone */
-    struct op *reader; /* OP_RECV or OP_ACCEPT, pending */
+    struct op *reader; /* OP_RECV, OP_READABLE or OP_ACCEPT, pending */
     struct op *writer; /* OP_SEND or OP_CONNECT, pending */
     struct op *poll_in, *poll_out;
     uint32_t registered; /* the events the kernel watches, 0: it does not */
@@ -254,6 +254,8 @@ static int run(struct epoll *epoll, struct handle *handle)
             completed += run_accept(epoll, handle);
         } else if (handle->reader->kind == OP_RECV_DATAGRAMS) {
             completed += run_recv_datagrams(epoll, handle);
+        } else if (handle->reader->kind == OP_READABLE) {
+            completed += finish(&handle->reader, 1);
         } else {
             int r =
                 posix_try_recv(&epoll->posix, &handle->descriptor, &handle->ready, handle->reader);
@@ -328,6 +330,7 @@ static struct op **slot_of(struct handle *handle, const struct op *op)
 {
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
+    case OP_READABLE:
     case OP_RECV_DATAGRAMS:
     case OP_ACCEPT: return &handle->reader;
     case OP_SEND:
@@ -363,6 +366,7 @@ static int try_now(struct epoll *epoll, struct handle *handle, struct op *op)
     switch ((enum op_kind)op->kind) {
     case OP_SEND: op->done = 0; return try_send(epoll, handle, op);
     case OP_CONNECT: return start_connect(handle, op);
+    case OP_READABLE: return handle->ready & READY_IN ? 1 : OP_PENDING;
     case OP_RECV_DATAGRAMS:
         return asyncio__posix_recv_datagrams(&epoll->posix, &handle->descriptor, &handle->ready,
                                              op);

@@ -589,6 +589,7 @@ static struct op **slot_of(struct handle *handle, const struct op *op)
 {
     switch ((enum op_kind)op->kind) {
     case OP_RECV:
+    case OP_READABLE:
     case OP_RECV_DATAGRAMS:
     case OP_ACCEPT: return &handle->reader;
     case OP_SEND:
@@ -604,6 +605,7 @@ static int submit(struct uring *uring, struct handle *handle, struct op *op)
 {
     switch ((enum op_kind)op->kind) {
     case OP_RECV: return asyncio__uring_submit_recv(uring, handle, op);
+    case OP_READABLE: return asyncio__uring_submit_readable(uring, handle, op);
     case OP_SEND: return submit_send(uring, handle, op);
     case OP_RECV_DATAGRAMS: return asyncio__uring_submit_recv_datagrams(uring, handle, op);
     case OP_SEND_DATAGRAMS:
@@ -682,7 +684,7 @@ static int backend_cancel(struct backend *backend, struct op *op)
         r = cancel_request(uring, handle, slot, SEND);
     } else {
         *slot = NULL;
-        if (op->kind == OP_RECV || op->kind == OP_RECV_DATAGRAMS)
+        if (op->kind == OP_RECV || op->kind == OP_READABLE || op->kind == OP_RECV_DATAGRAMS)
             handle->wanted &= (uint16_t) ~(bit(RECV) | bit(READABLE) | bit(DATAGRAMS));
         else
             unwant(uring, handle,

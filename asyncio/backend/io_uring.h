@@ -141,6 +141,7 @@ static inline unsigned readable_events(const struct descriptor *descriptor)
 
 /* OP_RECV: what can be had at once, or OP_PENDING, and then it is seen to that something comes. */
 int asyncio__uring_submit_recv(struct uring *uring, struct handle *handle, struct op *op);
+int asyncio__uring_submit_readable(struct uring *uring, struct handle *handle, struct op *op);
 /* What came for the handle's receive: how many ops completed. `was_unwanted`: it had been taken
  * back. */
 int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,

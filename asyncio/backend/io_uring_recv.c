@@ -97,7 +97,17 @@ static int recv_now(struct uring *uring, struct handle *handle, struct op *op)
     return n;
 }
 
-/* Sees to it that a pending OP_RECV gets somewhere. */
+/* Whether recv_now would give something, most likely. */
+static bool gives_now(const struct handle *handle)
+{
+    if (handle->spill_count)
+        return true;
+    if (handle->armed & bit(RECV))
+        return false;
+    return handle->recv_error || handle->has_eof || (handle->is_direct && handle->ready & READY_IN);
+}
+
+/* Sees to it that a pending OP_RECV or OP_READABLE gets somewhere. */
 static void await_bytes(struct uring *uring, struct handle *handle)
 {
     if (!(handle->armed & bit(RECV)))
@@ -130,9 +140,11 @@ int asyncio__uring_run_reader(struct uring *uring, struct handle *handle)
 {
     if (handle->reader && handle->reader->kind == OP_RECV_DATAGRAMS)
         return asyncio__uring_run_datagrams(uring, handle);
-    if (!handle->reader || handle->reader->kind != OP_RECV)
+    if (!handle->reader || (handle->reader->kind != OP_RECV && handle->reader->kind != OP_READABLE))
         return 0;
-    int r = recv_now(uring, handle, handle->reader);
+    int r = handle->reader->kind == OP_RECV ? recv_now(uring, handle, handle->reader)
+            : gives_now(handle)             ? 1
+                                            : OP_PENDING;
     if (r != OP_PENDING)
         return finish(&handle->reader, r);
     await_bytes(uring, handle);
@@ -163,7 +175,7 @@ static int on_bytes(struct uring *uring, struct handle *handle, const struct io_
     size_t size = (size_t)cqe->res, taken = 0;
     uring->received += size;
     struct op *op = handle->reader;
-    if (op && handle->spill_count == 0) {
+    if (op && op->kind == OP_RECV && handle->spill_count == 0) {
         taken = op->size < uring->posix.chop ? op->size : uring->posix.chop;
         taken = size < taken ? size : taken;
         memcpy(op->data, bytes, taken);
@@ -175,6 +187,8 @@ static int on_bytes(struct uring *uring, struct handle *handle, const struct io_
         handle->bulk_count = 0;
     else if (++handle->bulk_count >= BULK_COUNT && !handle->is_direct)
         turn_direct(uring, handle);
+    if (op && op->kind == OP_READABLE)
+        return finish(&handle->reader, 1);
     return taken ? finish(&handle->reader, (int)taken) : 0;
 }
 
@@ -223,7 +237,8 @@ int asyncio__uring_on_recv(struct uring *uring, struct handle *handle,
     if (handle->is_closing || handle->armed & bit(RECV))
         return completed;
     /* All buffers of this turn are taken. The bytes are there: no need to ask again and again. */
-    if (cqe->res == -ENOBUFS && handle->reader && handle->spill_count == 0)
+    if (cqe->res == -ENOBUFS && handle->reader && handle->reader->kind == OP_RECV &&
+        handle->spill_count == 0)
         return completed + recv_without_buffer(uring, handle);
     return completed + asyncio__uring_run_reader(uring, handle);
 }
@@ -237,6 +252,16 @@ int asyncio__uring_on_readable(struct uring *uring, struct handle *handle,
     else if (cqe->res != -ECANCELED)
         handle->ready |= READY_IN; /* let the call itself say what is wrong */
     return handle->is_closing ? 0 : asyncio__uring_run_reader(uring, handle);
+}
+
+int asyncio__uring_submit_readable(struct uring *uring, struct handle *handle, struct op *op)
+{
+    op->size = 0; /* nothing is stored there */
+    if (gives_now(handle))
+        return 1;
+    await_bytes(uring, handle);
+    handle->reader = op;
+    return OP_PENDING;
 }
 
 int asyncio__uring_submit_recv(struct uring *uring, struct handle *handle, struct op *op)

@@ -31,6 +31,10 @@ enum op_kind {
      * memory is written to only just before completion, so many may even share it. */
     OP_RECV,
 
+    /* -> 1 when an OP_RECV has something to give, be it the end or an error; now and then also when
+     * it has not. One of both at a time. Cancelling always succeeds at once. */
+    OP_READABLE,
+
     /* iov, iov_count -> all bytes are sent (the result is `done`, at most INT_MAX), or an error,
      * with `done` telling how many went before. The iovecs and bytes are borrowed until
      * completion; the iovecs are modified. */

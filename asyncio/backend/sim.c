@@ -109,6 +109,11 @@ static int try_recv(struct sim *sim, struct sim_handle *handle, struct op *op)
     return n == -EAGAIN ? OP_PENDING : n;
 }
 
+static int try_readable(struct sim *sim, struct sim_handle *handle)
+{
+    return asyncio__simnet_is_readable(&handle->socket) || happens(sim, 16) ? 1 : OP_PENDING;
+}
+
 static int try_send(struct sim *sim, struct sim_handle *handle, struct op *op)
 {
     for (;;) {
@@ -198,7 +203,8 @@ static int try_connect(struct sim *sim, struct sim_handle *handle, struct op *op
 
 static bool is_reader(const struct op *op)
 {
-    return op->kind == OP_RECV || op->kind == OP_ACCEPT || op->kind == OP_RECV_DATAGRAMS;
+    return op->kind == OP_RECV || op->kind == OP_READABLE || op->kind == OP_ACCEPT ||
+           op->kind == OP_RECV_DATAGRAMS;
 }
 
 static int finish(struct op **slot, int result)
@@ -259,6 +265,7 @@ static int run_op(struct sim *sim, struct sim_handle *handle, struct op **slot)
     switch ((enum op_kind)op->kind) {
     case OP_ACCEPT: return run_accept(sim, handle);
     case OP_RECV: r = try_recv(sim, handle, op); break;
+    case OP_READABLE: r = try_readable(sim, handle); break;
     case OP_SEND: r = try_send(sim, handle, op); break;
     case OP_RECV_DATAGRAMS: r = try_recv_datagrams(sim, handle, op); break;
     case OP_SEND_DATAGRAMS: r = try_send_datagrams(sim, handle, op); break;
@@ -590,6 +597,8 @@ static int try_now(struct sim *sim, struct sim_handle *handle, struct op *op)
     }
     if (happens(sim, 2))
         return OP_PENDING;
+    if (op->kind == OP_READABLE)
+        return try_readable(sim, handle);
     return op->kind == OP_RECV ? try_recv(sim, handle, op) : try_send(sim, handle, op);
 }
 
@@ -643,7 +652,8 @@ static int backend_cancel(struct backend *backend, struct op *op)
     if (*slot != op)
         return 1;
     bool is_datagrams = op->kind == OP_RECV_DATAGRAMS || op->kind == OP_SEND_DATAGRAMS;
-    if (!is_datagrams && event_happens(sim, SIM_CANCEL_LATE, 2)) {
+    bool is_ours = is_datagrams || op->kind == OP_READABLE; /* nothing of it could be lost */
+    if (!is_ours && event_happens(sim, SIM_CANCEL_LATE, 2)) {
         op->flags |= FLAG_CANCELLED;
         asyncio__sim_activate(handle);
         return 0;

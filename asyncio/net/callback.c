@@ -10,8 +10,11 @@
  *            Only pause_writing comes from inside a call, as there.
  * READING    goes into memory that all share; what comes later than asked for is kept in `in`, a
  *            block of the floor's, until the protocol has had it. While it is there, or reading is
- *            paused, no more is asked for. A few transports on which much comes read into a block
- *            of their own, so that it need not be copied.
+ *            paused, no more is asked for.
+ * BULK       Where much comes only that is waited for which tells that something has come. It is
+ *            received when its turn comes, into the memory that all share or that get_buffer gives,
+ *            and is the protocol's at once: nothing is copied. TLS cannot wait so: a few of its
+ *            transports read into a block of their own.
  * LIFE       connection_lost is scheduled when the one below says that it has ended. A reference of
  *            the transport's own is given back when that has returned (or the loop closes and it
  *            never will), and the kernel has let go of the last operation. */
@@ -72,19 +75,29 @@ enum { BULK_SIZE = 8192 }; /* what is better not copied */
 
 _Static_assert((int)SCRATCH_SIZE == (int)BLOCK_MAX, "a block of its own takes as much");
 
+static size_t bulk_of(int result)
+{
+    return result >= BULK_SIZE ? (size_t)result : 0;
+}
+
+static char *scratch_of(struct net *net)
+{
+    if (!net->scratch)
+        net->scratch = asyncio__malloc(SCRATCH_SIZE);
+    return net->scratch;
+}
+
 /* Where the next receive goes; NULL without memory. */
 static char *memory_for(asyncio_transport *transport)
 {
     struct net *net = transport->tcp.net;
     size_t capacity;
-    if (transport->is_bulk && net->own_blocks < OWN_BLOCKS_MAX &&
+    if (transport->bulk && net->own_blocks < OWN_BLOCKS_MAX &&
         (transport->own = asyncio__blocks_get(&net->blocks, BLOCK_MAX, &capacity))) {
         net->own_blocks++;
         return transport->own;
     }
-    if (!net->scratch)
-        net->scratch = asyncio__malloc(SCRATCH_SIZE);
-    return net->scratch;
+    return scratch_of(net);
 }
 
 /* No receive goes into it any more. */
@@ -107,7 +120,7 @@ static void drop_own(asyncio_transport *transport)
 static void keep(asyncio_transport *transport, int result)
 {
     struct net *net = transport->tcp.net;
-    transport->is_bulk = result >= BULK_SIZE;
+    transport->bulk = bulk_of(result);
     if (result > 0 && transport->own) {
         transport->in = (struct buffer){ .data = take_own(transport),
                                          .count = (size_t)result,
@@ -118,7 +131,8 @@ static void keep(asyncio_transport *transport, int result)
     } else if (result > 0) {
         asyncio__buffer_add(&transport->in, net->scratch, (size_t)result);
     }
-    drop_own(transport);
+    if (transport->own)
+        drop_own(transport);
     if (result <= 0) {
         transport->has_result = true;
         transport->result = result;
@@ -127,18 +141,50 @@ static void keep(asyncio_transport *transport, int result)
         schedule(transport, &transport->reading);
 }
 
+/* Bulk is received when its turn comes. */
+static void __attribute__((noinline)) on_awaited(asyncio_transport *transport, int result)
+{
+    transport->is_awaiting = false;
+    if (result <= 0) {
+        keep(transport, result);
+        return;
+    }
+    transport->is_awaited = true;
+    if (!transport->is_reading_paused)
+        schedule(transport, &transport->reading);
+}
+
+static bool is_taking(const asyncio_transport *transport)
+{
+    return !transport->is_closing && !transport->is_reading_paused;
+}
+
+/* How much room the protocol gives; 0: it has failed by giving none, or has been closed in there,
+ * or paused, or replaced. */
+static size_t get_buffer(asyncio_transport *transport, size_t hint, void **ret_memory)
+{
+    asyncio_protocol *protocol = transport->protocol;
+    *ret_memory = NULL;
+    size_t room = protocol->methods->get_buffer(protocol, hint, ret_memory);
+    if (!is_taking(transport) || transport->protocol != protocol)
+        return 0;
+    if (!room || !*ret_memory) {
+        fail(transport, asyncio_raise(-EINVAL, "get_buffer() returned an empty buffer"));
+        return 0;
+    }
+    return room;
+}
+
 static void give_to_buffered(asyncio_transport *transport, struct buffer *bytes)
 {
-    while (bytes->count && !transport->is_closing && !transport->is_reading_paused) {
+    while (bytes->count && is_taking(transport)) {
         asyncio_protocol *protocol = transport->protocol;
-        void *memory = NULL;
+        void *memory;
         if (!protocol->methods->get_buffer)
             break; /* it has been replaced meanwhile */
-        size_t room = protocol->methods->get_buffer(protocol, bytes->count, &memory);
-        if (!room || !memory) {
-            fail(transport, asyncio_raise(-EINVAL, "get_buffer() returned an empty buffer"));
-            return;
-        }
+        size_t room = get_buffer(transport, bytes->count, &memory);
+        if (!room)
+            continue;
         size_t n = room < bytes->count ? room : bytes->count;
         memcpy(memory, buffer_bytes(bytes), n);
         buffer_take(bytes, n);
@@ -156,7 +202,7 @@ static void give(asyncio_transport *transport)
     struct within within = within_enter(&transport->context);
     if (transport->protocol->methods->get_buffer)
         give_to_buffered(transport, &bytes);
-    if (bytes.count && !transport->is_closing && !transport->is_reading_paused) {
+    if (bytes.count && is_taking(transport)) {
         const asyncio_protocol_methods *methods = transport->protocol->methods;
         if (methods->data_received)
             methods->data_received(transport->protocol, buffer_bytes(&bytes), bytes.count);
@@ -205,6 +251,91 @@ static void give_end(asyncio_transport *transport)
         asyncio_transport_close(transport);
 }
 
+static void give_result(asyncio_transport *transport, int result)
+{
+    if (result == 0)
+        give_end(transport);
+    else
+        fail(transport, result);
+}
+
+/* Where bulk goes, and for how much there is room; 0: nothing is received now. */
+static size_t bulk_memory(asyncio_transport *transport, void **ret_memory)
+{
+    asyncio_protocol *protocol = transport->protocol;
+    *ret_memory = scratch_of(transport->tcp.net);
+    if (!*ret_memory) {
+        fail(transport, -ENOMEM);
+        return 0;
+    }
+    if (!protocol->methods->get_buffer)
+        return SCRATCH_SIZE;
+    struct within within = within_enter(&transport->context);
+    size_t room = get_buffer(transport, transport->bulk, ret_memory);
+    within_exit(within);
+    return room;
+}
+
+static void give_bulk(asyncio_transport *transport, const void *memory, size_t size)
+{
+    const asyncio_protocol_methods *methods = transport->protocol->methods;
+    struct within within = within_enter(&transport->context);
+    if (methods->get_buffer) {
+        if (methods->buffer_updated)
+            methods->buffer_updated(transport->protocol, size);
+    } else if (methods->data_received) {
+        methods->data_received(transport->protocol, memory, size);
+    }
+    within_exit(within);
+}
+
+/* What has come goes to the protocol from where it is received. */
+static void receive_bulk(asyncio_transport *transport)
+{
+    void *memory;
+    size_t room = bulk_memory(transport, &memory);
+    if (!room)
+        return;
+    int r = transport->top->type->receive(transport->top, memory, room);
+    if (r == OP_PENDING) { /* nothing, after all; what comes later must not find his memory */
+        transport->is_receiving = true;
+        transport->top->type->redirect(transport->top, transport->tcp.net->scratch, SCRATCH_SIZE);
+    } else if (transport->is_closing) {
+        return;
+    } else if (r > 0) {
+        if (r >= BULK_SIZE || (size_t)r < room)
+            transport->bulk = bulk_of(r);
+        give_bulk(transport, memory, (size_t)r);
+    } else {
+        give_result(transport, r);
+    }
+}
+
+static void receive_next(asyncio_transport *transport)
+{
+    char *memory = memory_for(transport);
+    int r = memory ? transport->top->type->receive(transport->top, memory, SCRATCH_SIZE) : -ENOMEM;
+    if (r == OP_PENDING)
+        transport->is_receiving = true;
+    else if (!transport->is_closing)
+        keep(transport, r);
+    else
+        drop_own(transport);
+}
+
+/* False: it is received as all else is. */
+static bool __attribute__((noinline)) await_bulk(asyncio_transport *transport)
+{
+    struct transport *top = transport->top;
+    if (!top->type->await)
+        return false;
+    if (top->type->await(top) == OP_PENDING)
+        transport->is_receiving = transport->is_awaiting = true;
+    else
+        on_awaited(transport, 1);
+    return true;
+}
+
 static void read_on(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_transport *transport = container_of(handle, asyncio_transport, reading);
@@ -216,22 +347,14 @@ static void read_on(struct handle *handle, asyncio_loop *loop)
         give(transport);
     } else if (transport->has_result) {
         transport->has_result = false;
-        if (transport->result == 0)
-            give_end(transport);
-        else
-            fail(transport, transport->result);
+        give_result(transport, transport->result);
+    } else if (transport->is_awaited) {
+        transport->is_awaited = false;
+        receive_bulk(transport);
     }
-    if (may_receive(transport)) {
-        char *memory = memory_for(transport);
-        int r = memory ? transport->top->type->receive(transport->top, memory, SCRATCH_SIZE)
-                       : -ENOMEM;
-        if (r == OP_PENDING)
-            transport->is_receiving = true;
-        else if (!transport->is_closing)
-            keep(transport, r);
-        else
-            drop_own(transport);
-    }
+    if (may_receive(transport) &&
+        !(__builtin_expect(transport->bulk != 0, 0) && await_bulk(transport)))
+        receive_next(transport);
     release(transport);
 }
 
@@ -321,6 +444,8 @@ static void received(struct transport *top, int result)
     transport->is_receiving = false;
     if (transport->is_closing)
         drop_own(transport);
+    else if (__builtin_expect(transport->is_awaiting, 0))
+        on_awaited(transport, result);
     else
         keep(transport, result);
 }
@@ -455,6 +580,11 @@ int asyncio__transport_secure(asyncio_transport *transport, const struct secure 
     options.on_open = on_open_later;
     if (r >= 0)
         r = asyncio__tls_new(transport->tcp.net, transport->top, &transport->in, &options, &tls);
+    if (r >= 0 && transport->is_awaiting) {
+        (void)transport->top->type->cancel_receive(transport->top);
+        transport->is_receiving = transport->is_awaiting = false;
+    }
+    transport->is_awaited = false;
     if (r >= 0 && transport->is_receiving && (r = asyncio__tls_take_receive(tls)) < 0) {
         transport->in = tls->ahead;
         tls->ahead = (struct buffer){ .data = NULL };

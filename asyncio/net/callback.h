@@ -24,12 +24,13 @@ struct asyncio_transport {
     int opened;                      /* for that: OP_PENDING, 0, or an error */
     int error;                       /* what it was lost by */
     int result;                      /* of the last receive, when that brought no bytes */
+    size_t bulk;                     /* what comes at a time, where that is much; else 0 */
     uint32_t refs;                   /* the user's; and one until connection_lost has returned */
     bool is_made;                    /* connection_made has been called */
     bool is_over;                    /* connection_lost has returned, or never will be called */
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_reading_paused, is_receiving;
-    bool is_bulk;                    /* the last receive brought much */
+    bool is_awaiting, is_awaited;    /* without memory; there is something to receive */
     bool is_shaking_hands;           /* TLS began later than the connection */
     bool is_pipe;                    /* its end is that of one direction */
     bool is_part;                    /* of another transport, whose the protocol is */

@@ -128,6 +128,30 @@ static int receive(struct transport *base, void *data, size_t size)
     return tcp_receive(tcp_of(base), data, size);
 }
 
+static void receive_again(struct tcp *tcp)
+{
+    tcp->in.kind = OP_RECV;
+    tcp->in.complete = on_received;
+}
+
+static void on_readable(struct op *op, int result)
+{
+    receive_again(container_of(op, struct tcp, in));
+    on_received(op, result);
+}
+
+static int await_bytes(struct transport *base)
+{
+    struct tcp *tcp = tcp_of(base);
+    tcp->in.kind = OP_READABLE;
+    tcp->in.complete = on_readable;
+    int r = backend_of(tcp)->submit(tcp->net->backend, &tcp->in);
+    tcp->is_receiving = r == OP_PENDING;
+    if (r != OP_PENDING)
+        receive_again(tcp);
+    return r == OP_PENDING ? r : 1; /* a receive tells what is wrong */
+}
+
 static void redirect(struct transport *base, void *data, size_t size)
 {
     tcp_redirect(tcp_of(base), data, size);
@@ -141,6 +165,7 @@ static int cancel_receive(struct transport *base)
     if (backend_of(tcp)->cancel(tcp->net->backend, &tcp->in) == 0)
         return 0;
     tcp->is_receiving = false;
+    receive_again(tcp);
     return 1;
 }
 
@@ -502,6 +527,7 @@ static bool is_readable(const struct transport *base)
 static const struct transport_type tcp_type = {
     .name = "tcp",
     .receive = receive,
+    .await = await_bytes,
     .redirect = redirect,
     .cancel_receive = cancel_receive,
     .is_readable = is_readable,

@@ -35,6 +35,10 @@ struct transport_type {
     /* Bytes (0 at the end of the stream), an error, or OP_PENDING: `received` comes later. One at
      * a time. */
     int (*receive)(struct transport *transport, void *data, size_t size);
+    /* 1: a receive gives something, most likely. OP_PENDING: `received` comes with 1 as soon as one
+     * would, or with an error; this is a receive that is pending, though without memory, and is
+     * cancelled at once. NULL: there is only `receive`. */
+    int (*await)(struct transport *transport);
     /* Has the pending receive store its bytes elsewhere. */
     void (*redirect)(struct transport *transport, void *data, size_t size);
     /* Ends the pending receive. 1: it is over. 0: `received` still comes, with its bytes or

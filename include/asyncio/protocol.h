@@ -46,7 +46,7 @@ typedef struct asyncio_protocol_methods {
     /* Bytes have come, lent for this call. */
     void (*data_received)(asyncio_protocol *protocol, const void *data, size_t size);
     /* Instead of data_received: where bytes are to go, and for how many there is room (not 0).
-     * `hint` is how many there are. */
+     * `hint` is how many there are, or may be. */
     size_t (*get_buffer)(asyncio_protocol *protocol, size_t hint, void **ret_buffer);
     /* So many bytes of that buffer have been filled. */
     void (*buffer_updated)(asyncio_protocol *protocol, size_t size);

@@ -235,6 +235,87 @@ TEST(bytes_behind_urgent_ones_are_found)
     kernel = TELLS;
 }
 
+/* ---- waiting without memory ---- */
+
+static void await_readable(struct world *world, sock socket)
+{
+    struct probe readable = { 0 };
+    submit(world, &readable, OP_READABLE, socket);
+    assert_int_equal(await(&readable), 1);
+}
+
+/* Bytes, few and many, are told and not touched. */
+TEST(who_waits_without_memory_is_told)
+{
+    static const size_t sizes[] = { 1, 100, SIZE, SIZE, SIZE, 1, 100 };
+    sock client, server;
+    struct probe recv = { 0 };
+    pair(world, &client, &server);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct probe readable = { 0 }, send = { 0 };
+        struct iovec iov = { sent, world->limits.chop ? 20 : sizes[i] };
+        size_t size = iov.iov_len;
+        submit(world, &readable, OP_READABLE, server); /* the first time perhaps falsely */
+        if (!readable.completed) {
+            submit_recv(world, &recv, server, got, sizeof got);
+            assert_int_equal(recv.result, -EBUSY);
+        }
+        if (i % 2)
+            settle(world);
+        send_all(world, client, &send, &iov);
+        if (!readable.completed)
+            assert_int_equal(await(&readable), 1);
+        assert_int_equal(recv_all(world, server, got, size), size);
+        assert_memory_equal(got, sent, size);
+        assert_int_equal(await(&send), size);
+    }
+    world_close(world, client);
+    world_close(world, server);
+}
+
+TEST(an_end_is_told_without_memory)
+{
+    for (int is_reset = 0; is_reset < 2; is_reset++) {
+        sock client, server;
+        struct probe readable = { 0 };
+        struct linger linger = { is_reset, 0 };
+        pair(world, &client, &server);
+        submit(world, &readable, OP_READABLE, server);
+        if (!readable.completed)
+            settle(world);
+        assert_int_equal(world->type->setsockopt(world->it, client, SOL_SOCKET, SO_LINGER, &linger,
+                                                 sizeof linger),
+                         0);
+        world_close(world, client);
+        assert_int_equal(await(&readable), 1);
+        await_readable(world, server);
+        assert_int_equal(recv_some(world, server, got, sizeof got), is_reset ? -ECONNRESET : 0);
+        world_close(world, server);
+    }
+}
+
+TEST(a_wait_without_memory_ends_at_once)
+{
+    sock client, server;
+    struct probe recv = { 0 };
+    bulk_pair(world, &client, &server, &recv);
+    cancel(&recv);
+    for (int i = 0; i < 4; i++) {
+        struct probe readable = { 0 };
+        submit(world, &readable, OP_READABLE, server);
+        if (i % 2 && !readable.completed)
+            settle(world);
+        if (!readable.completed)
+            assert_int_equal(world->type->cancel(world->it, &readable.op), 1);
+        settle(world);
+    }
+    send_text(world, client, "x", 1);
+    await_readable(world, server);
+    expect_text(world, server, "x");
+    world_close(world, client);
+    world_close(world, server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +325,9 @@ int main(void)
         RUN(an_end_after_bulk_is_found),
         RUN(a_reset_behind_bulk_is_found),
         RUN(bytes_behind_urgent_ones_are_found),
+        RUN(who_waits_without_memory_is_told),
+        RUN(an_end_is_told_without_memory),
+        RUN(a_wait_without_memory_ends_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -614,7 +614,7 @@ static void test_start_tls(void **state)
     run_everywhere(start_tls);
 }
 
-/* ---- much at a time: the first few connections receive into blocks of their own ---- */
+/* ---- much at a time: by TLS the first few connections receive into blocks of their own ---- */
 
 enum { BULK_PAIRS = 10, BULK = 300000 };
 #define BYTE_AT(offset) ((char)((offset) * 7 % 251))
