@@ -38,7 +38,7 @@ static int body_readable(struct pair *pair)
     char text[16];
     CHECK_IS(settle(), 0);
     CHECK_IS(asyncio_stream_is_readable(pair->b), 0);
-    asyncio_timeout_enter(&limit, 0.01); /* its session tickets are nothing to read */
+    CHECK_IS(asyncio_timeout_enter(&limit, 0.01), 0); /* its session tickets are nothing to read */
     CHECK_IS(asyncio_timeout_exit(&limit, asyncio_stream_fill(pair->a, 1)), -ETIMEDOUT);
     CHECK_IS(asyncio_stream_is_readable(pair->a), 0);
     CHECK_IS(asyncio_stream_write(pair->b, "0123456789", 10), 0);
