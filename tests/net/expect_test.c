@@ -19,8 +19,10 @@ static int after_waiting(struct pair *p, const char *text, size_t size)
     asyncio_task *reader;
     START(reader, expecting, p->b, head, (size_t)HEAD);
     int r = settle();
-    if (r >= 0 && size)
+    if (r >= 0)
         r = asyncio_stream_write(p->a, text, size);
+    if (r < 0)
+        asyncio_task_cancel(reader);
     int got = join(reader);
     return r < 0 ? r : got;
 }
@@ -124,6 +126,7 @@ static int ends(struct pair *p)
     asyncio_task *reader;
     START(reader, expecting, p->b, head, (size_t)HEAD);
     CHECK_IS(settle(), 0);
+    CHECK(!asyncio_task_done(reader)); /* it would be this task that waits for ever */
     CHECK_IS(asyncio__stream_expect(p->b, head, HEAD), -EBUSY);
     asyncio_stream_close(p->a);
     CHECK_IS(join(reader), 0);
@@ -170,6 +173,8 @@ static int look_while_it_comes(struct pair *p, struct seen *seen, int *ret_slept
     asyncio_loop_call_soon(asyncio_get_running_loop(), look, NULL, .data = seen);
     if (r >= 0)
         r = asyncio_stream_write(p->a, head, HEAD);
+    if (r < 0)
+        asyncio_task_cancel(seen->task);
     int got = join(seen->task);
     seen->is_over = true;
     int slept = asyncio_sleep(0);
