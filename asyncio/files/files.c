@@ -175,7 +175,10 @@ static void free_call(struct call *call)
 
 static void finished(struct call *call)
 {
-    wake(container_of(call, struct file_call, call), call->result);
+    struct file_call *file = container_of(call, struct file_call, call);
+    wake(file, call->result);
+    if (file->is_alone)
+        asyncio__call_unref(call); /* not the last one: the work's own is given back behind this */
 }
 
 /* The task is dropped with its loop, right after this, and with it the buffer that is lent. Who
@@ -189,6 +192,8 @@ static void detach(struct call *call)
     if (call->pool && !asyncio__call_withdraw(call) && !lends_nothing(file))
         while (!atomic_load(&file->has_run))
             sched_yield();
+    if (file->is_alone)
+        asyncio__call_unref(call);
 }
 
 static void drop_thread(struct held *held)
@@ -197,6 +202,16 @@ static void drop_thread(struct held *held)
     file->task = NULL;
     list_remove(&file->call.link);
     asyncio__call_unref(&file->call);
+}
+
+/* Nobody waits any more. While it is among the loop's calls, the reference of who waited is theirs,
+ * until it has come back or the loop closes. */
+static void leave(struct file_call *file)
+{
+    if (list_empty(&file->call.link))
+        asyncio__call_unref(&file->call);
+    else
+        file->is_alone = true;
 }
 
 static int begin_in_thread(struct file_call *file, asyncio_loop *loop)
@@ -308,8 +323,8 @@ static int do_elsewhere(struct file_op *op, asyncio_task *task)
         r = hand_over(file, op, r);
     if (file->is_in_backend)
         file_free(file);
-    else if (file->is_left) /* it is still among the loop's calls */
-        asyncio__call_unref(&file->call);
+    else if (file->is_left)
+        leave(file);
     else
         drop_thread(&file->held);
     return r;

@@ -30,6 +30,7 @@ struct file_call {
     asyncio_task *task; /* waits; NULL: woken, or gone */
     bool is_in_backend, is_cancelled, is_done;
     bool is_left; /* cancelled, while a thread goes on with it */
+    bool is_alone; /* and who waited for it has gone */
     atomic_bool has_run; /* in a thread: the buffer is free */
     int result;
     int obtained; /* an open descriptor, or -1 */

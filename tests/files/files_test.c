@@ -671,7 +671,8 @@ static int open_it(const char *path)
     return asyncio_open(path, O_RDONLY);
 }
 
-/* What was opened for a task that is gone is closed, whoever opened it. */
+/* What was opened for a task that is gone, or does not wait any more, is closed, whoever opened
+ * it. */
 static void test_dropped_open(void **state)
 {
     (void)state;
@@ -693,6 +694,12 @@ static void test_dropped_open(void **state)
         for (int i = 0; i < 1 + round % 5; i++) {
             if (i && round >= 20)
                 nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+            asyncio_loop_stop(loop);
+            assert_int_equal(asyncio_loop_run_forever(loop), 0);
+        }
+        if (round / 2 % 2) {
+            for (int i = 0; i < 8; i++)
+                asyncio_task_cancel(tasks[i]);
             asyncio_loop_stop(loop);
             assert_int_equal(asyncio_loop_run_forever(loop), 0);
         }
