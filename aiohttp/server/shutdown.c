@@ -21,10 +21,9 @@ void aiohttp__server_is_empty(struct server *server)
 void aiohttp__server_pre_shutdown(struct server *server)
 {
     server->is_closing = true;
-    const char *data;
     for (struct connection *at = server->first; at; at = at->after) {
         /* One whose request has come, but not its turn, is served. */
-        if (at->state == CONNECTION_IDLE && !asyncio_stream_peek(at->stream, &data) &&
+        if (at->state == CONNECTION_IDLE && !asyncio_stream_peek(at->stream, NULL) &&
             !asyncio__stream_has_expected(at->stream))
             asyncio_stream_close(at->stream);
         else if (at->work) {

@@ -80,13 +80,6 @@ static size_t bulk_of(int result)
     return result >= BULK_SIZE ? (size_t)result : 0;
 }
 
-static char *scratch_of(struct net *net)
-{
-    if (!net->scratch)
-        net->scratch = asyncio__malloc(SCRATCH_SIZE);
-    return net->scratch;
-}
-
 /* Where the next receive goes; NULL without memory. */
 static char *memory_for(asyncio_transport *transport)
 {
@@ -97,7 +90,7 @@ static char *memory_for(asyncio_transport *transport)
         net->own_blocks++;
         return transport->own;
     }
-    return scratch_of(net);
+    return net_scratch(net);
 }
 
 /* No receive goes into it any more. */
@@ -263,7 +256,7 @@ static void give_result(asyncio_transport *transport, int result)
 static size_t bulk_memory(asyncio_transport *transport, void **ret_memory)
 {
     asyncio_protocol *protocol = transport->protocol;
-    *ret_memory = scratch_of(transport->tcp.net);
+    *ret_memory = net_scratch(transport->tcp.net);
     if (!*ret_memory) {
         fail(transport, -ENOMEM);
         return 0;

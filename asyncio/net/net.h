@@ -12,6 +12,7 @@
  * once. */
 #pragma once
 
+#include "base/alloc.h"
 #include "base/buffer.h"
 #include "task/task.h"
 
@@ -100,6 +101,14 @@ bool asyncio__net_is_other_thread(const struct net *net);
 static inline bool net_is_other_thread(const struct net *net)
 {
     return __builtin_expect(loop_debugs(net->loop), 0) && asyncio__net_is_other_thread(net);
+}
+
+/* The scratch, made for the first who wants it; NULL without memory. */
+static inline char *net_scratch(struct net *net)
+{
+    if (__builtin_expect(!net->scratch, 0))
+        net->scratch = asyncio__malloc(SCRATCH_SIZE);
+    return net->scratch;
 }
 
 /* Waits in `waiters`: the result given to wake, or -ECANCELED. */

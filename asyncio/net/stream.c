@@ -303,18 +303,12 @@ int asyncio__stream_yield(asyncio_stream *stream)
     return r < 0 ? r : stream_is_unreadable(stream);
 }
 
-static inline bool has_scratch(struct net *net)
-{
-    return __builtin_expect(net->scratch != NULL, 1) ||
-           (net->scratch = asyncio__malloc(SCRATCH_SIZE)) != NULL;
-}
-
 /* While nothing has come, an empty buffer goes back, and the receive under way gets the scratch
  * instead. */
 static void divert(asyncio_stream *stream, size_t size)
 {
     struct net *net = stream->tcp.net;
-    if (!has_scratch(net))
+    if (!net_scratch(net))
         return;
     asyncio__buffer_release(&stream->in, &net->blocks);
     stream->is_diverted = true;
@@ -354,7 +348,7 @@ static int wait_for_first(asyncio_stream *stream, size_t capacity)
 static inline bool comes_by_scratch(asyncio_stream *stream)
 {
     return stream->chunk <= BLOCK_MIN && !stream->in.count &&
-           stream->transport == &stream->tcp.base && has_scratch(stream->tcp.net);
+           stream->transport == &stream->tcp.base && net_scratch(stream->tcp.net);
 }
 
 /* Fills a buffer that is made when it is known for what. What is there already is taken only as far
@@ -409,13 +403,16 @@ static int __attribute__((noinline)) fill_directly(asyncio_stream *stream, size_
     return r;
 }
 
+static inline int fill(asyncio_stream *stream, size_t capacity)
+{
+    return comes_by_scratch(stream) ? fill_by_scratch(stream, capacity)
+                                    : fill_directly(stream, capacity);
+}
+
 int asyncio__stream_fill_more(asyncio_stream *stream, size_t capacity)
 {
     int r = stream_be_fair(stream);
-    if (r < 0)
-        return r;
-    return comes_by_scratch(stream) ? fill_by_scratch(stream, capacity)
-                                    : fill_directly(stream, capacity);
+    return r < 0 ? r : fill(stream, capacity);
 }
 
 int asyncio__stream_expect(asyncio_stream *stream, const void *expected, size_t size)
@@ -426,8 +423,7 @@ int asyncio__stream_expect(asyncio_stream *stream, const void *expected, size_t 
         return r;
     stream->expected = expected;
     stream->expected_size = size;
-    r = comes_by_scratch(stream) ? fill_by_scratch(stream, 2 * stream->limit)
-                                 : fill_directly(stream, 2 * stream->limit);
+    r = fill(stream, 2 * stream->limit);
     bool has_come = stream->is_as_expected;
     stream->is_as_expected = false;
     stream->expected = NULL;

@@ -44,7 +44,8 @@ typedef struct aiohttp_limits {
     size_t codings;            /* one over the other: 415; a response with more comes undecoded */
     size_t gzip_members;       /* one behind the other, or frames of zstd: 400 */
 
-    /* --- a connection --- */
+    /* --- a connection of a server; lingering, lingering_time and, for WebSockets, write_time are a
+     * client's, too --- */
     size_t pipelined;        /* answers held back for those to requests that were sent ahead */
     size_t read_buffer_max;  /* what is read ahead; `head`, if that is more */
     size_t write_low_water;  /* writing goes on below it */
