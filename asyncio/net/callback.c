@@ -118,7 +118,7 @@ static void keep(asyncio_transport *transport, int result)
         transport->in = (struct buffer){ .data = take_own(transport),
                                          .count = (size_t)result,
                                          .capacity = BLOCK_MAX };
-    } else if (result > 0 &&
+    } else if (result > 0 && !buffer_begin(&transport->in, &net->blocks, (size_t)result) &&
                asyncio__buffer_reserve(&transport->in, &net->blocks, (size_t)result) < 0) {
         result = -ENOMEM;
     } else if (result > 0) {

@@ -43,7 +43,16 @@ int asyncio_transport_writelines(asyncio_transport *transport, const struct iove
 int asyncio_transport_write(asyncio_transport *transport, const void *data, size_t size)
 {
     struct iovec piece = { (void *)(uintptr_t)data, size };
-    return asyncio_transport_writelines(transport, &piece, 1);
+    struct tcp *tcp = &transport->tcp;
+    if (__builtin_expect(transport->is_closing || transport->top != &tcp->base ||
+                             may_write(transport) < 0 || !tcp_writes_little(tcp, size), 0))
+        return asyncio_transport_writelines(transport, &piece, 1);
+    int n = tcp_send_little(tcp, &piece);
+    if (__builtin_expect((size_t)(unsigned)n == size, 1)) /* nothing is unsent: it is not paused */
+        return 0;
+    int r = asyncio__tcp_sent_partly(tcp, &piece, 1, size, n);
+    pause_if_told(transport);
+    return r;
 }
 
 int asyncio_transport_write_eof(asyncio_transport *transport)
