@@ -7,9 +7,20 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <string.h>
 
+enum { SESSION_ID_SIZE = 16 };
+
 /* ---- life ---- */
+
+/* From here on the context's sessions are others than all before. */
+static bool renew_id(asyncio_ssl_context *context)
+{
+    unsigned char id[SESSION_ID_SIZE];
+    return RAND_bytes(id, sizeof id) == 1 &&
+           SSL_CTX_set_session_id_context(context->ctx, id, sizeof id) == 1;
+}
 
 /* What holds for every context, whoever makes it. */
 static bool set_defaults(asyncio_ssl_context *context)
@@ -21,9 +32,7 @@ static bool set_defaults(asyncio_ssl_context *context)
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx),
                                 X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT |
                                     X509_V_FLAG_TRUSTED_FIRST);
-    static const unsigned char name[] = "asyncio";
-    if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) ||
-        !SSL_CTX_set_session_id_context(ctx, name, sizeof name))
+    if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) || !renew_id(context))
         return false;
     if (context->is_client) {
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -32,8 +41,8 @@ static bool set_defaults(asyncio_ssl_context *context)
         return true;
     }
     SSL_CTX_set_alpn_select_cb(ctx, asyncio__tls_select_alpn, context);
-    SSL_CTX_set_tlsext_servername_callback(ctx, asyncio__tls_select_context);
-    SSL_CTX_set_tlsext_servername_arg(ctx, context);
+    SSL_CTX_set_client_hello_cb(ctx, asyncio__tls_select_context, context);
+    SSL_CTX_set_tlsext_servername_callback(ctx, asyncio__tls_acknowledge_name);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
     return true;
 }
@@ -197,8 +206,11 @@ int asyncio_ssl_context_set_verify_mode(asyncio_ssl_context *context, asyncio_ss
     if (mode == ASYNCIO_SSL_CERT_NONE && context->checks_hostname)
         return asyncio_raise(-EINVAL, "Cannot set verify_mode to CERT_NONE when check_hostname is "
                                       "enabled.");
+    ERR_clear_error();
+    if (!context->is_client && !renew_id(context)) /* peers were verified as it was */
+        return asyncio__tls_raise();
     SSL_CTX_set_verify(context->ctx, modes[mode], NULL);
-    asyncio__tls_sessions_drop(context); /* they were verified as it was */
+    asyncio__tls_sessions_drop(context);
     return 0;
 }
 

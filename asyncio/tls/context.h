@@ -6,7 +6,8 @@
  *            Only this floor names OpenSSL; the floors above see contexts and engines.
  * SESSIONS   A session that a server gives lies in a ring, with the name it was given for. The
  *            newest of a name is offered; one of TLS 1.3 is taken out then, since it is good for
- *            once. A lock guards the ring: engines of several threads share a context.
+ *            once. A lock guards the ring: engines of several threads share a context. A server's
+ *            sessions say which context gave them, and are good for that one alone.
  * OWNERSHIP  Counted, any thread. An engine holds its context. */
 #pragma once
 
@@ -64,4 +65,7 @@ void asyncio__tls_sessions_drop(asyncio_ssl_context *context);
 
 int asyncio__tls_select_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_size,
                              const unsigned char *offered, unsigned offered_size, void *context);
+/* Called by OpenSSL with each ClientHello. */
 int asyncio__tls_select_context(SSL *ssl, int *ret_alert, void *context);
+/* Later, for its answer: the name was of use. */
+int asyncio__tls_acknowledge_name(SSL *ssl, int *ret_alert, void *context);

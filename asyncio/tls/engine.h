@@ -38,6 +38,7 @@ struct tls_engine {
     int error;
     unsigned late_messages;
     bool is_open, is_out_of_memory;
+    bool has_chosen;                 /* a server: the SNI callback was called */
     struct tls_keys *keys;           /* of what is sent, while they may be handed over, or NULL */
     bool is_handed_over;             /* the kernel has them */
     bool wants_new_keys;             /* and the peer others */

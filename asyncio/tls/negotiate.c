@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a server chooses in a handshake: the protocol above, and by the host name that the client
- * asks for, the context. */
+ * asks for, the context. That is chosen before OpenSSL looks at a session that the client has: one
+ * that another context gave, which may have asked for less, is not resumed. */
 #include "tls/context.h"
 
 #include "base/alloc.h"
@@ -66,12 +67,36 @@ void(asyncio_ssl_context_set_sni_callback)(
         old.destroy(old.data);
 }
 
-/* The other context's certificate and what it asks of clients. */
+/* ---- by the host name ---- */
+
+/* The host name that a client asks for; false: none. What is malformed OpenSSL refuses later. */
+static bool asked_name(SSL *ssl, char name[TLSEXT_MAXLEN_host_name + 1])
+{
+    enum { HEAD = 5 }; /* bytes of all; a type, 0; bytes of the name */
+    const unsigned char *data;
+    size_t size;
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) || size < HEAD)
+        return false;
+    size_t length = (size_t)data[3] << 8 | data[4];
+    if (data[2] != TLSEXT_NAMETYPE_host_name || length != size - HEAD ||
+        length > TLSEXT_MAXLEN_host_name || memchr(data + HEAD, 0, length))
+        return false;
+    memcpy(name, data + HEAD, length);
+    name[length] = '\0';
+    return true;
+}
+
+/* All that the other context says: its certificate, what it asks of clients, what it speaks. */
 static bool go_on_with(SSL *ssl, asyncio_ssl_context *other)
 {
-    if (!SSL_set_SSL_CTX(ssl, other->ctx))
+    SSL_CTX *ctx = other->ctx;
+    if (other->is_client || !SSL_set_SSL_CTX(ssl, ctx) ||
+        !SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) ||
+        !SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)))
         return false;
-    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(other->ctx), NULL);
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), NULL);
+    SSL_clear_options(ssl, SSL_OP_ENABLE_KTLS);
+    SSL_set_options(ssl, SSL_CTX_get_options(ctx) & SSL_OP_ENABLE_KTLS);
     struct tls_engine *engine = SSL_get_app_data(ssl);
     asyncio_ssl_context *old = engine->context;
     engine->context = asyncio_ssl_context_ref(other);
@@ -82,17 +107,28 @@ static bool go_on_with(SSL *ssl, asyncio_ssl_context *other)
 int asyncio__tls_select_context(SSL *ssl, int *ret_alert, void *data)
 {
     asyncio_ssl_context *context = data, *chosen = NULL;
-    if (!context->sni)
-        return SSL_TLSEXT_ERR_NOACK;
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    int r = context->sni(context, name, &chosen, context->sni_options.data);
+    struct tls_engine *engine = SSL_get_app_data(ssl);
+    char name[TLSEXT_MAXLEN_host_name + 1];
+    if (!context->sni || engine->has_chosen)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    engine->has_chosen = true; /* a client that is asked to begin anew is not asked again */
+    int r = context->sni(context, asked_name(ssl, name) ? name : NULL, &chosen,
+                         context->sni_options.data);
     if (r < 0) {
         *ret_alert = SSL_AD_UNRECOGNIZED_NAME;
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
+        return SSL_CLIENT_HELLO_ERROR;
     }
     if (chosen && chosen != context && !go_on_with(ssl, chosen)) {
         *ret_alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
+        return SSL_CLIENT_HELLO_ERROR;
     }
-    return SSL_TLSEXT_ERR_OK;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+int asyncio__tls_acknowledge_name(SSL *ssl, int *ret_alert, void *data)
+{
+    (void)ret_alert;
+    (void)data;
+    const struct tls_engine *engine = SSL_get_app_data(ssl);
+    return engine->has_chosen ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }

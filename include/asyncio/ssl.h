@@ -14,7 +14,9 @@
  *            ssl_shutdown_timeout (30 s); a peer that never answers delays nobody longer, and is
  *            -ETIMEDOUT for asyncio_stream_wait_closed. One direction cannot be closed alone.
  * RESUMPTION A client's context keeps the last sessions of each server_hostname and offers them to
- *            it again; a server gives tickets. "session_reused" in the extra info tells.
+ *            it again; a server gives tickets. "session_reused" in the extra info tells. A server
+ *            resumes what the same context gave, as that one verifies: where an SNI callback
+ *            chooses another one there is a full handshake.
  * ERRORS     -ASYNCIO_SSL_CERT_VERIFICATION: whom we talk to is not who it should be.
  *            -ASYNCIO_SSL: the peer refused, or does not keep to the protocol. Their sentence
  *            (asyncio_last_error) is OpenSSL's, for every call that meets them, and within a
@@ -106,13 +108,14 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_load_verify_locations(
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_load_default_certs(
     asyncio_ssl_context *context);
 
-/* Whether the peer's certificate is verified. -EINVAL for another mode, and for CERT_NONE while
- * the host name is checked. */
+/* Whether the peer's certificate is verified. Sessions of before are not resumed. -EINVAL for
+ * another mode, and for CERT_NONE while the host name is checked; a server's: -ASYNCIO_SSL,
+ * -ENOMEM. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_verify_mode(
     asyncio_ssl_context *context, asyncio_ssl_verify_mode mode);
 
 /* Whether the server's certificate has to be for server_hostname. 1 makes CERT_NONE
- * CERT_REQUIRED. 0. */
+ * CERT_REQUIRED, by asyncio_ssl_context_set_verify_mode. 0. */
 ASYNCIO_API int asyncio_ssl_context_set_check_hostname(asyncio_ssl_context *context,
                                                        int is_checked);
 
@@ -153,9 +156,10 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_ssl_context_set_alpn_protocols(
     asyncio_ssl_context *context, const char *const *protocols, size_t count);
 
 /* Called on a server's side with the host name that the client asks for, NULL when it asks for
- * none. It may store another context (a borrowed reference) in *ret_context, which then goes on
- * instead. 0, or a negative error: the client gets the alert unrecognized_name. In the thread of
- * the connection's loop, between tasks: it must not suspend. */
+ * none, once for each connection. It may store another server's context (a borrowed reference) in
+ * *ret_context, which then goes on instead: its certificate, versions, protocols, and what it asks
+ * of clients; its own callback is not called. 0, or a negative error: the client gets the alert
+ * unrecognized_name. In the thread of the connection's loop, between tasks: it must not suspend. */
 typedef int asyncio_ssl_sni_callback(asyncio_ssl_context *context, const char *server_name,
                                      asyncio_ssl_context **ret_context, void *data);
 
