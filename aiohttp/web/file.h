@@ -46,9 +46,14 @@ const char *aiohttp__web_type_of(const char *name);
 /* Closes what was opened for reading, at once: nothing has to be brought to the disk. */
 void aiohttp__web_close(int descriptor);
 
-/* static_open.c: opens `name` below a directory; a `name` that is "" is the directory itself. */
+/* static_open.c: open `name` below a directory; a `name` that is "" is the directory itself. The
+ * first suspends where the disk has to be asked, the second lets the thread wait. */
 int aiohttp__web_open_directory(const char *path);
-int aiohttp__web_open_below(int directory, const char *name, bool may_leave, bool may_link);
+int aiohttp__web_open_below(int directory, const char *name, bool may_leave);
+int aiohttp__web_open_below_at_once(int directory, const char *name, bool may_leave);
+
+/* Opens any file, as aiohttp__web_open_below. */
+int aiohttp__web_open_path(const char *path);
 
 /* Opens what the request wants most of `name` and the files beside it, by `open`. -EISDIR: it is a
  * directory; else as aiohttp_web_file_response. */

@@ -10,7 +10,6 @@
 
 #include <aiohttp/error.h>
 #include <aiohttp/web_exceptions.h>
-#include <asyncio/file.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -256,7 +255,7 @@ int aiohttp__web_send_file(aiohttp_web_request *request, struct web_file *file,
 static int open_path(struct web_opener *opener, const char *name)
 {
     (void)opener;
-    return asyncio_open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return aiohttp__web_open_path(name);
 }
 
 int(aiohttp_web_file_response)(aiohttp_web_request *request, const char *path,

@@ -31,7 +31,7 @@ enum { NAMES_MAX = 10000, PAGE_MAX = 4 << 20 };
 
 static int open_in(struct web_opener *opener, const char *name)
 {
-    return aiohttp__web_open_below(opener->directory, name, opener->may_leave, true);
+    return aiohttp__web_open_below(opener->directory, name, opener->may_leave);
 }
 
 static void free_root(void *data)
@@ -249,8 +249,7 @@ static int answer_directory(aiohttp_web_request *request, struct root *root, con
         if (aiohttp_web_http_status(r) != 404 || !root->shows_index)
             return r;
     }
-    int directory = aiohttp__web_open_below(root->opener.directory, name, root->opener.may_leave,
-                                            true);
+    int directory = aiohttp__web_open_below(root->opener.directory, name, root->opener.may_leave);
     return directory < 0 ? aiohttp_web_http_forbidden(request)
                          : show_index(request, root, directory);
 }
@@ -282,7 +281,8 @@ static void add_version(void *data, const char *name, struct bytes *out)
     struct root *root = data;
     struct stat status;
     char text[24];
-    int descriptor = open_in(&root->opener, name);
+    int descriptor = aiohttp__web_open_below_at_once(root->opener.directory, name,
+                                                     root->opener.may_leave);
     int r = descriptor < 0 ? descriptor : fstat(descriptor, &status);
     if (descriptor >= 0)
         asyncio_close(descriptor);

@@ -9,9 +9,10 @@
  *            If-Modified-Since are looked at in this order (412, 304), then Range with If-Range
  *            (a strong tag, or the very date): one range is 206, several are
  *            multipart/byteranges, none that is in the file is 416.
- * DISK       Names are opened in the loop's thread, and sendfile reads there, 1 MiB at a time at
- *            most: what the kernel has in memory takes microseconds, as in nginx. A disk that makes
- *            one wait (NFS, one that sleeps) holds up the loop: serve it by workers of its own.
+ * DISK       A name that the kernel has in memory is opened at once, in a microsecond; another
+ *            one by a thread of the loop's pool, while only its task waits. sendfile reads in the
+ *            loop's thread, 1 MiB at a time at most, as in nginx: a disk that makes one wait for
+ *            bytes (NFS, one that sleeps) holds up the loop; serve it by workers of its own.
  * FILES      Regular files only: anything else is 403, what is not there 404.
  * STATIC     Nothing outside of the directory is reached, whatever the path or a symbolic link
  *            says (openat2, RESOLVE_BENEATH). Names that begin with a dot are 404, and on no page

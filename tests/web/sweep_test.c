@@ -150,6 +150,17 @@ static int plain_file(void)
                  NULL, NULL);
 }
 
+/* What is not in the kernel's memory is opened by a thread: names that nobody has asked for. */
+static int cold_file(void)
+{
+    static int count;
+    char text[200];
+    snprintf(text, sizeof text, "GET /s/none-%d" HOST "\r\nGET /s/none-%d/" LAST "\r\n", count,
+             count + 1);
+    count += 2;
+    return asked(text, NULL, NULL);
+}
+
 static int plain_compressed(void)
 {
     return asked("GET /compressed" LAST "Accept-Encoding: gzip\r\n\r\n", NULL, NULL);
@@ -192,8 +203,8 @@ static int file_by_tls(void)
 }
 
 static const struct sweep sweeps[] = {
-    { "files", plain_file },       { "compressed", plain_compressed }, { "form", plain_form },
-    { "events", plain_events },    { "upgrade", plain_upgrade },
+    { "files", plain_file }, { "cold", cold_file },      { "compressed", plain_compressed },
+    { "form", plain_form },  { "events", plain_events }, { "upgrade", plain_upgrade },
 };
 enum { SWEEPS = sizeof sweeps / sizeof *sweeps };
 
