@@ -251,11 +251,11 @@ static int serve_one(struct connection *connection)
         r = watched < 0 ? watched : r;
     }
     r = is_alone ? asyncio__scopes_end(r) : asyncio_exit_stack_exit(&stack, r);
-    if (server->log)
+    if (r >= 0 && !exchange->is_upgraded)
+        r = flush_or_hold(connection);
+    if (server->log) /* nobody waits for a line of it */
         log_answer(connection, exchange->status, began);
     if (r < 0 || exchange->is_upgraded)
-        return r;
-    if ((r = flush_or_hold(connection)) < 0)
         return r;
     if (!exchange->is_body_read && !exchange->closes) {
         aiohttp__connection_deadline(connection, CONNECTION_LINGERS, server->limits.lingering_time);
