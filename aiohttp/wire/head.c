@@ -22,6 +22,9 @@
 
 enum { STATE_BEGIN, STATE_START_LINE, STATE_FIELDS, STATE_DONE, STATE_FAILED };
 
+/* What a TLS connection begins with. */
+enum { TLS_HANDSHAKE = 0x16 };
+
 /* The size of a head is an int, and the ends of lines are compared with limits: so much is left. */
 #define LIMIT_MAX ((size_t)INT32_MAX - 64)
 
@@ -220,7 +223,9 @@ static int begin_line(struct head *head, const char *data, size_t size)
                               : data[head->next] == 'H';
             if (!can_be)
                 return aiohttp__head_fail(head, -AIOHTTP_BAD_HTTP_MESSAGE, head->next, 400,
-                                          "no message begins so");
+                                          data[head->next] == TLS_HANDSHAKE
+                                              ? "this is TLS, where HTTP was expected"
+                                              : "no message begins so");
             head->state = STATE_START_LINE;
             return 1;
         }

@@ -177,6 +177,23 @@ static int refuse(void *data)
     return live_end(&live, r);
 }
 
+/* Who speaks TLS to a port of HTTP is told so: it stands in what curl -v and a capture show. */
+static int tls_here(void *data)
+{
+    char answer[2048];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, hello);
+    if (r >= 0)
+        r = live_ask(&live, "\x16\x03\x01\x02\x05\x01", answer, sizeof answer);
+    if (r >= 0) {
+        CHECK_BEGINS(answer, "HTTP/1.1 400 ");
+        CHECK_HAS(answer, "this is TLS");
+        CHECK_HAS(answer, "\r\nConnection: close\r\n");
+    }
+    return live_end(&live, r);
+}
+
 static int too_large(void *data)
 {
     static char request[200000], answer[2048];
@@ -237,6 +254,7 @@ CASE(pipelined)
 CASE(old_version)
 CASE(head)
 CASE(refuse)
+CASE(tls_here)
 CASE(too_large)
 CASE(many_fields)
 
@@ -246,7 +264,8 @@ int main(void)
         cmocka_unit_test(test_get),         cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_pipelined),   cmocka_unit_test(test_old_version),
         cmocka_unit_test(test_head),        cmocka_unit_test(test_refuse),
-        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_many_fields),
+        cmocka_unit_test(test_tls_here),    cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_many_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
