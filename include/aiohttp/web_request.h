@@ -177,7 +177,7 @@ AIOHTTP_API int64_t aiohttp_web_request_content_length(const aiohttp_web_request
 /* 1 when the request has a body. Does not suspend. */
 AIOHTTP_API int aiohttp_web_request_body_exists(const aiohttp_web_request *request);
 
-/* 1 while there is more of the body to read. Does not suspend. */
+/* 1 until a read has come to the end of the body, which it tells by 0. Does not suspend. */
 AIOHTTP_API int aiohttp_web_request_can_read_body(const aiohttp_web_request *request);
 
 /* What is known of the connection: see asyncio_stream_get_extra_info. Does not suspend. */
