@@ -256,6 +256,9 @@ int asyncio__server_listen(struct asyncio_server *server)
                                                &address.size);
             return cannot_bind(r, &address);
         }
+        if (!server->port && type_of(server)->getsockname(backend_of(server), socket,
+                                                          &address.name, &address.size) >= 0)
+            server->port = asyncio__address_port(&address.name); /* given unbound: it is now */
     }
     return 0;
 }

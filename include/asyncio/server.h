@@ -134,7 +134,7 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_server_shutdown(asyncio_server *serve
 ASYNCIO_API int asyncio_server_is_serving(const asyncio_server *server);
 
 /* The port it is bound to, of its first socket. -ASYNCIO_INVALID_STATE when it is closed,
- * -EAFNOSUPPORT when it has none. */
+ * -EAFNOSUPPORT when it has none: a `.sock` that was not bound gets one when it serves. */
 ASYNCIO_API int asyncio_server_port(const asyncio_server *server);
 
 /* Stores the descriptors of its sockets, at most `size` of them, and returns how many it has: 0

@@ -399,6 +399,15 @@ static int given(void *data)
     CHECK_IS(hello_from("127.0.0.1", port, NULL), 0);
     CHECK_IS(end_server(server), 0);
     CHECK_IS(fcntl(number, F_GETFD), -1);
+    /* one that is not bound gets its port when it listens */
+    number = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_IS(asyncio_start_server(say_hello, NULL, 0, &server, .sock = number, .start_serving = 0),
+             0);
+    CHECK_IS(asyncio_server_port(server), -EAFNOSUPPORT);
+    CHECK_IS(asyncio_server_start_serving(server), 0);
+    CHECK(asyncio_server_port(server) > 0);
+    CHECK_IS(hello_from("127.0.0.1", asyncio_server_port(server), NULL), 0);
+    CHECK_IS(end_server(server), 0);
     /* no stream socket, and none at all: they stay the caller's */
     number = socket(AF_INET, SOCK_DGRAM, 0);
     CHECK_IS(asyncio_start_server(say_hello, NULL, 0, &server, .sock = number), -EINVAL);
