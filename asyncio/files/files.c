@@ -77,6 +77,8 @@ static int cancel(asyncio_future *awaited, const char *message)
     file->is_left = !is_over && !file->is_in_backend && lends_nothing(file);
     if (is_over)
         list_remove(&file->link);
+    if (file->is_left)
+        asyncio__call_leave(&file->call);
     if (is_over || file->is_left)
         wake(file, -ECANCELED);
     return 1; /* else its end is waited for */

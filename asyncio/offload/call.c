@@ -182,6 +182,12 @@ bool asyncio__call_withdraw(struct call *call)
     return true;
 }
 
+void asyncio__call_leave(struct call *call)
+{
+    if (call->pool)
+        asyncio__pool_leave(call->pool, &call->work);
+}
+
 void asyncio__call_unref(struct call *call)
 {
     if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) != 1)

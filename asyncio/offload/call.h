@@ -50,5 +50,8 @@ int asyncio__call_start(struct call *call, asyncio_loop *loop, asyncio_executor 
  * given back. False: it will be. */
 bool asyncio__call_withdraw(struct call *call);
 
+/* It runs, may never end, and nobody waits for it any more: nor does the end of a pool of ours. */
+void asyncio__call_leave(struct call *call);
+
 /* Any thread. */
 void asyncio__call_unref(struct call *call);

@@ -53,6 +53,8 @@ struct worker {
     int64_t called_at;       /* when it was called, and pool->taken then */
     unsigned long called_taken;
     unsigned number;
+    const struct work *work; /* the job it runs: not to be looked into, it may be gone */
+    bool is_left;            /* with that one */
     bool is_joined;          /* by a shutdown, which then frees it */
 };
 
@@ -73,6 +75,7 @@ struct pool {
     struct spin spin;
     bool is_spinning;
     unsigned alive, started, max_threads;
+    unsigned left;           /* of those alive */
     unsigned forks;          /* asyncio__forks when it was made */
     struct list workers;
     pthread_cond_t ended;    /* alive became smaller */
@@ -156,6 +159,13 @@ static bool start_worker(struct pool *pool)
     return true;
 }
 
+/* Under the lock. */
+static bool may_start(const struct pool *pool)
+{
+    unsigned left = pool->left < pool->max_threads ? pool->left : pool->max_threads;
+    return pool->alive < pool->max_threads + left;
+}
+
 /* Under the lock: keeps the invariant. Returns whom to wake after it, or NULL. */
 static struct worker *call_one_more(struct pool *pool)
 {
@@ -166,7 +176,7 @@ static struct worker *call_one_more(struct pool *pool)
         pool->idle = worker->next_idle;
         atomic_fetch_add(&pool->coming, 1);
         begin_to_count(pool, worker);
-    } else if (pool->alive < pool->max_threads) {
+    } else if (may_start(pool)) {
         (void)start_worker(pool);
     }
     return worker;
@@ -236,17 +246,21 @@ static void guard(struct pool *pool, struct worker *worker)
 }
 
 /* Under the lock, which is let go meanwhile. The job is not the pool's any more when it runs. */
-static void run_one(struct pool *pool)
+static void run_one(struct pool *pool, struct worker *worker)
 {
     struct work *work = container_of(pool->queue.next, struct work, link);
     unqueue(pool, work);
     pool->taken++;
     pool->busy++;
+    worker->work = work;
     struct worker *other = call_one_more(pool);
     pthread_mutex_unlock(&pool->lock);
     wake(other);
     work->run(work);
     pthread_mutex_lock(&pool->lock);
+    worker->work = NULL;
+    pool->left -= worker->is_left;
+    worker->is_left = false;
     pool->busy--;
 }
 
@@ -273,7 +287,7 @@ static void *worker_main(void *argument)
         if (is_late && !pool->guard && others_keep_up(pool, worker)) {
             guard(pool, worker);
         } else if (has_work(pool)) {
-            run_one(pool);
+            run_one(pool, worker);
             is_late = false;
         } else if (atomic_load(&pool->is_shut_down)) {
             break;
@@ -401,7 +415,7 @@ int asyncio__pool_submit(struct pool *pool, struct work *work)
         r = take_back(pool, work, -ESHUTDOWN);
     } else {
         worker = call_one_more(pool);
-        if (pool->alive == 0)
+        if (pool->alive == pool->left) /* of them nothing can be expected */
             r = take_back(pool, work, -EAGAIN);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -422,6 +436,38 @@ bool asyncio__pool_cancel(struct pool *pool, struct work *work)
     return was_queued;
 }
 
+/* More than one worker may name it: those that had a job in the same memory before are on their way
+ * back, and not left any more when they are. */
+void asyncio__pool_leave(struct pool *pool, struct work *work)
+{
+    if (asyncio__is_inherited(pool->forks))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next) {
+        struct worker *worker = container_of(node, struct worker, link);
+        pool->left += worker->work == work && !worker->is_left;
+        worker->is_left |= worker->work == work;
+    }
+    struct worker *other = call_one_more(pool);
+    pthread_cond_broadcast(&pool->ended);
+    pthread_mutex_unlock(&pool->lock);
+    wake(other);
+}
+
+/* Under the lock: who is joined, and not left, moves to `claimed`. */
+static void claim_workers(struct pool *pool, struct list *claimed)
+{
+    for (struct list *node = pool->workers.next, *next; node != &pool->workers; node = next) {
+        next = node->next;
+        struct worker *worker = container_of(node, struct worker, link);
+        if (worker->is_left)
+            continue;
+        worker->is_joined = true;
+        list_remove(node);
+        list_append(claimed, node);
+    }
+}
+
 void asyncio__pool_shutdown(struct pool *pool, bool wait)
 {
     struct list claimed = LIST_INIT(claimed), *node;
@@ -431,9 +477,7 @@ void asyncio__pool_shutdown(struct pool *pool, bool wait)
     begin_shutdown(pool);
     wait = wait && working_for != pool;
     if (wait)
-        list_splice(&claimed, &pool->workers);
-    for (node = claimed.next; node != &claimed; node = node->next)
-        container_of(node, struct worker, link)->is_joined = true;
+        claim_workers(pool, &claimed);
     pthread_mutex_unlock(&pool->lock);
     while ((node = list_pop(&claimed))) {
         struct worker *worker = container_of(node, struct worker, link);
@@ -441,7 +485,7 @@ void asyncio__pool_shutdown(struct pool *pool, bool wait)
         worker_free(worker);
     }
     pthread_mutex_lock(&pool->lock);
-    while (wait && pool->alive > 0)   /* those that another shutdown joins, or that were leaving */
+    while (wait && pool->alive > pool->left) /* others' to join, or on their way out */
         pthread_cond_wait(&pool->ended, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -9,6 +9,8 @@
  * OWNERSHIP  A `struct work` is the caller's, zeroed before its first use. It is the pool's from
  *            submit until `run` is called or cancel returned true; `run` may free it or submit it
  *            again.
+ * LEFT       A job that may never end, and that nobody waits for any more, is left: no shutdown
+ *            waits for it, and another thread takes its place, up to as many as there may be.
  * SIGNALS    All are blocked in the workers.
  * FORK       In a child submit is -ECHILD, and all else does nothing. */
 #pragma once
@@ -33,16 +35,20 @@ struct pool *asyncio__pool_ref(struct pool *pool);   /* any thread */
  * what is queued still runs. */
 void asyncio__pool_unref(struct pool *pool);
 
-/* Queues a job; any thread. -ESHUTDOWN after shutdown; -EAGAIN when there is no thread at all and
- * none can be started; -ECHILD in a forked child. */
+/* Queues a job; any thread. -ESHUTDOWN after shutdown; -EAGAIN when there is no thread at all,
+ * or all were left, and none can be started; -ECHILD in a forked child. */
 int asyncio__pool_submit(struct pool *pool, struct work *work);
 
 /* True: the job was still queued and is removed, `run` will not be called. False: it runs, has
  * run, or was never queued. Any thread, while the job's memory is there. */
 bool asyncio__pool_cancel(struct pool *pool, struct work *work);
 
-/* No job is taken any more; those queued still run. `wait`: returns when all threads have ended; a
- * worker of the pool does not wait, since it would for itself. Any thread, also twice. */
+/* The job, which runs, has run or is about to, is left. Any thread, while its memory is there. */
+void asyncio__pool_leave(struct pool *pool, struct work *work);
+
+/* No job is taken any more; those queued still run. `wait`: returns when all threads have ended,
+ * but for those that were left; a worker of the pool does not wait, since it would for itself. Any
+ * thread, also twice. */
 void asyncio__pool_shutdown(struct pool *pool, bool wait);
 
 size_t asyncio__pool_queued(struct pool *pool);    /* jobs that wait */

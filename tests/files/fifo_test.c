@@ -87,6 +87,42 @@ static int cancelled(void *data)
     return 0;
 }
 
+/* Nobody waits for the thread that is left waiting, neither who needs one, of which there are a
+ * few, nor the end of the program. */
+static int all_cancelled(void *data)
+{
+    (void)data;
+    enum { TASKS = 64 };
+    asyncio_task *tasks[TASKS];
+    struct stat status;
+    for (int i = 0; i < TASKS; i++)
+        START(tasks[i], open_to_read);
+    CHECK_IS(settle(), 0);
+    for (int i = TASKS - 1; i >= 0; i--) /* those that wait for a thread first: they need none */
+        CHECK_IS(asyncio_task_cancel(tasks[i]), 1);
+    for (int i = 0; i < TASKS; i++)
+        CHECK_IS(join(tasks[i]), -ECANCELED);
+    return asyncio_stat(path, &status);
+}
+
+static void test_left(void **state)
+{
+    (void)state;
+    asyncio__record_put(NULL);
+    uint64_t live = asyncio__alloc_live();
+    int descriptors = count_descriptors();
+    enter_world("plain", false, 0);
+    reports.count = 0;
+    assert_int_equal(asyncio_run(asyncio_coro(observed, all_cancelled, NULL),
+                                 .shutdown_timeout = 20.0), 0);
+    assert_int_equal(reports.count, 0); /* that the executor's threads have not ended */
+    asyncio__record_put(NULL);
+    for (int i = 0; i < ROUNDS_MAX && asyncio__alloc_live() != live; i++)
+        let_go();
+    assert_int_equal(asyncio__alloc_live(), live);
+    assert_int_equal(count_descriptors(), descriptors);
+}
+
 /* Both ends of it, by two tasks. */
 static int met(void *data)
 {
@@ -158,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_left),
         cmocka_unit_test(test_closed),
     };
     return cmocka_run_group_tests(tests, make_fifo, remove_fifo);

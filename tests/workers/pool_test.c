@@ -395,6 +395,61 @@ static void no_wake_up_is_lost(void **state)
     finish(pool);
 }
 
+static void wait_for_end(const struct job *job)
+{
+    while (!atomic_load(&job->runs))
+        sched_yield();
+}
+
+static void nobody_waits_for_what_is_left(void **state)
+{
+    (void)state;
+    struct job stuck = { .started = &started, .may_end = &may_end }, next = { .started = NULL };
+    struct pool *pool = asyncio__pool_new(1, NULL);
+    submit(pool, &stuck);
+    sem_wait(&started);
+    submit(pool, &next);
+    assert_int_equal(asyncio__pool_queued(pool), 1);
+    asyncio__pool_leave(pool, &stuck.work);
+    wait_for_end(&next); /* by another thread */
+    asyncio__pool_shutdown(pool, true);
+    assert_int_equal(asyncio__pool_threads(pool), 1);
+    assert_int_equal(stuck.runs, 0);
+    sem_post(&may_end);
+    wait_for_end(&stuck);
+    while (asyncio__pool_threads(pool))
+        sched_yield();
+    asyncio__pool_unref(pool);
+}
+
+/* Each of those that may be is replaced once; then there is no thread to be had. */
+static void what_is_left_is_bounded(void **state)
+{
+    (void)state;
+    enum { THREADS = 3, COUNT = 2 * THREADS };
+    struct job jobs[COUNT] = { 0 }, next = { .work.run = run }, last = next;
+    struct pool *pool = asyncio__pool_new(THREADS, NULL);
+    for (int i = 0; i < COUNT; i++) {
+        jobs[i].started = &started;
+        jobs[i].may_end = &may_end;
+        submit(pool, &jobs[i]);
+        sem_wait(&started);
+        asyncio__pool_leave(pool, &jobs[i].work);
+    }
+    assert_int_equal(asyncio__pool_threads(pool), COUNT);
+    assert_int_equal(asyncio__pool_submit(pool, &next.work), -EAGAIN);
+    assert_int_equal(asyncio__pool_queued(pool), 0);
+    for (int i = 0; i < COUNT; i++)
+        sem_post(&may_end);
+    for (int i = 0; i < COUNT; i++)
+        wait_for_end(&jobs[i]);
+    while (asyncio__pool_submit(pool, &last.work) < 0) /* they are on their way back */
+        sched_yield();
+    wait_for_end(&last);
+    finish(pool);
+    assert_int_equal(next.runs, 0);
+}
+
 static void without_memory_there_is_no_pool_and_no_thread(void **state)
 {
     (void)state;
@@ -458,6 +513,8 @@ int main(void)
         TEST(job_may_submit_itself_again),
         TEST(each_job_runs_or_is_cancelled),
         TEST(no_wake_up_is_lost),
+        TEST(nobody_waits_for_what_is_left),
+        TEST(what_is_left_is_bounded),
         TEST(without_memory_there_is_no_pool_and_no_thread),
         TEST(system_without_threads),
     };
