@@ -368,7 +368,7 @@ static void make_connection(struct handle *handle, asyncio_loop *loop)
 static void resume(struct handle *handle, asyncio_loop *loop)
 {
     asyncio_transport *transport = container_of(handle, asyncio_transport, resuming);
-    if (!loop || !transport->is_told_to_pause || transport->top->is_paused)
+    if (!loop || !transport->is_told_to_pause || transport->top->is_paused || transport->drainers)
         return;
     transport->is_told_to_pause = false;
     struct within within = within_enter(&transport->context);
@@ -446,7 +446,9 @@ static void received(struct transport *top, int result)
 static void resumed(struct transport *top)
 {
     asyncio_transport *transport = top->user;
-    if (transport->is_made)
+    if (transport->drainers)
+        asyncio__waiters_wake(transport->drainers, 0);
+    else if (transport->is_made)
         schedule(transport, &transport->resuming);
 }
 
@@ -457,6 +459,8 @@ static void ended(struct transport *top, int error)
         transport->error = error;
     transport->is_closing = true;
     schedule(transport, &transport->losing); /* the kernel may take longer to let go */
+    if (transport->drainers)
+        asyncio__waiters_wake(transport->drainers, error ? error : -ECONNRESET);
 }
 
 static void lost(struct transport *top, int error)

@@ -21,6 +21,7 @@ struct asyncio_transport {
     struct list link;                /* in the floor's, or the server's */
     struct asyncio_server *server;
     struct list waiters;             /* the task that creates it */
+    struct list *drainers;           /* where who sends a file waits; NULL: nobody sends one */
     int opened;                      /* for that: OP_PENDING, 0, or an error */
     int error;                       /* what it was lost by */
     int result;                      /* of the last receive, when that brought no bytes */
@@ -29,14 +30,18 @@ struct asyncio_transport {
     bool is_made;                    /* connection_made has been called */
     bool is_over;                    /* connection_lost has returned, or never will be called */
     bool is_lost;                    /* the one below is gone */
-    bool is_closing, is_reading_paused, is_receiving;
+    bool is_closing, is_receiving;
+    uint8_t is_reading_paused;       /* who has paused it: PAUSED_BY_USER, PAUSED_FOR_FILE */
     bool is_awaiting, is_awaited;    /* without memory; there is something to receive */
     bool is_shaking_hands;           /* TLS began later than the connection */
     bool is_pipe;                    /* its end is that of one direction */
     bool is_part;                    /* of another transport, whose the protocol is */
     bool has_result, has_eof;        /* to be given to the protocol; was given */
-    bool is_told_to_pause, has_sent_eof;
+    bool is_told_to_pause;
+    bool has_sent_eof;               /* also set while a file is sent: who may not write then */
 };
+
+enum { PAUSED_BY_USER = 1, PAUSED_FOR_FILE = 2 };
 
 /* Returns new: a transport on a connected socket, in `list`, for what `factory` makes. -ENOMEM: the
  * socket is the caller's. */
@@ -61,5 +66,12 @@ static inline void transport_hand_over(asyncio_transport *transport,
 }
 /* Before it has begun: nothing is left of it but its socket, the caller's again. */
 void asyncio__transport_undo(asyncio_transport *transport);
+/* Whether a file may be sent: 0, -ECONNRESET, -EPIPE, -EBUSY. */
+int asyncio__transport_may_send_file(const asyncio_transport *transport);
+/* From here on nothing is read, what others write is -EBUSY, the protocol is not told that it may
+ * write, and who waits in `drainers` is told when nothing is unsent, or that it is over. */
+void asyncio__transport_sends_file(asyncio_transport *transport, struct list *drainers);
+/* All goes on, unless the transport is closing. */
+void asyncio__transport_sent_file(asyncio_transport *transport);
 /* connection_made is called soon, by TLS after the handshake. */
 int asyncio__transport_begin(asyncio_transport *transport, const struct secure *secure);

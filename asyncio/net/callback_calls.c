@@ -20,7 +20,9 @@ static void pause_if_told(asyncio_transport *transport)
 static int may_write(const asyncio_transport *transport)
 {
     int r = asyncio__loop_check(transport->tcp.net->loop);
-    return r < 0 ? r : transport->has_sent_eof ? -EPIPE : 0;
+    if (__builtin_expect(r >= 0 && transport->has_sent_eof, 0))
+        r = transport->drainers ? -EBUSY : -EPIPE;
+    return r;
 }
 
 int asyncio_transport_writelines(asyncio_transport *transport, const struct iovec *pieces,
@@ -110,18 +112,23 @@ int asyncio_transport_is_closing(const asyncio_transport *transport)
 void asyncio_transport_pause_reading(asyncio_transport *transport)
 {
     if (may_change(transport))
-        transport->is_reading_paused = true;
+        transport->is_reading_paused |= PAUSED_BY_USER;
+}
+
+static void read_on(asyncio_transport *transport)
+{
+    if (transport->is_reading_paused || transport->is_closing || !transport->is_made)
+        return;
+    list_remove(&transport->reading.link);
+    asyncio__loop_call(transport->tcp.net->loop, &transport->reading);
 }
 
 void asyncio_transport_resume_reading(asyncio_transport *transport)
 {
     if (!transport->is_reading_paused || !may_change(transport))
         return;
-    transport->is_reading_paused = false;
-    if (transport->is_closing || !transport->is_made)
-        return;
-    list_remove(&transport->reading.link);
-    asyncio__loop_call(transport->tcp.net->loop, &transport->reading);
+    transport->is_reading_paused &= (uint8_t)~PAUSED_BY_USER;
+    read_on(transport);
 }
 
 int asyncio_transport_is_reading(const asyncio_transport *transport)
@@ -179,4 +186,35 @@ int asyncio_transport_get_extra_info(const asyncio_transport *transport, const c
 {
     return asyncio__extra_info(transport->top, transport->is_lost ? NULL : &transport->tcp, name,
                                data, size);
+}
+
+/* ---- files ---- */
+
+int asyncio__transport_may_send_file(const asyncio_transport *transport)
+{
+    if (transport->is_closing)
+        return -ECONNRESET;
+    return transport->is_shaking_hands ? -EBUSY : may_write(transport);
+}
+
+void asyncio__transport_sends_file(asyncio_transport *transport, struct list *drainers)
+{
+    transport->drainers = drainers;
+    transport->has_sent_eof = true;
+    transport->is_reading_paused |= PAUSED_FOR_FILE;
+}
+
+void asyncio__transport_sent_file(asyncio_transport *transport)
+{
+    transport->drainers = NULL;
+    transport->has_sent_eof = false;
+    transport->is_reading_paused &= (uint8_t)~PAUSED_FOR_FILE;
+    if (transport->is_closing)
+        return;
+    read_on(transport);
+    pause_if_told(transport);
+    if (transport->is_told_to_pause && !transport->top->is_paused) {
+        list_remove(&transport->resuming.link);
+        asyncio__loop_call(transport->tcp.net->loop, &transport->resuming);
+    }
 }

@@ -138,10 +138,10 @@ int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
         return asyncio_raise(-EINVAL, "sslcontext is expected to be an instance of ssl.SSLContext");
     if (transport->is_closing)
         return -ECONNRESET;
+    if (transport->is_shaking_hands || transport->drainers)
+        return -EBUSY;
     if (transport->has_sent_eof)
         return -EPIPE;
-    if (transport->is_shaking_hands)
-        return -EBUSY;
     r = asyncio__secure_check(&secure);
     if (r < 0)
         return r;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending files: by sendfile(2) where the system can, else by reading and writing.
  *
- * STREAM     What was written before goes out first: the water marks are brought to 0 and the
- *            stream is drained. Then the kernel moves what the socket takes. When it takes no more,
- *            one piece goes the stream's own way, whose end tells that there is room again: so
+ * CONNECTION What was written before goes out first: the water marks are brought to 0 until nothing
+ *            is unsent. Then the kernel moves what the socket takes. When it takes no more, one
+ *            piece goes the connection's own way, whose end tells that there is room again: so
  *            waiting needs nothing of its own, and nothing is reordered. Meanwhile other writers
  *            are refused.
+ * STREAM     and a protocol's transport differ in who is told and what they refuse. Python gives a
+ *            transport another protocol meanwhile, or takes it out of the loop; here it has a flag
+ *            (callback_calls.c).
  * TLS        By kernel TLS where the context wants it and it can be had (tls_kernel.c) and enough
  *            is left; the kernel is never asked for more than the file has, which some would make
  *            half a record of. Else by reading and encrypting. */
+#include "net/callback.h"
 #include "net/plain.h"
-#include "net/stream.h"
 #include "net/tls.h"
 
 #include "backend/ktls.h"
@@ -32,9 +35,13 @@ enum {
 };
 
 struct sending {
-    struct held held; /* of the task: the buffer, and the stream's writers */
+    struct held held; /* of the task: the buffer, and the connection's writers */
     asyncio_loop *loop;
-    asyncio_stream *stream; /* or NULL: `socket` */
+    asyncio_stream *stream;
+    asyncio_transport *transport;
+    struct tcp *tcp;       /* of one of these; NULL: `socket` */
+    struct list *drainers; /* where who is told of it waits */
+    struct list senders;   /* a transport's, who has no others */
     int socket, file;
     bool by_kernel, fallback;
     int64_t offset, left, sent; /* `left` negative: to the end */
@@ -63,36 +70,79 @@ static void count(struct sending *sending, int bytes)
         sending->left -= bytes;
 }
 
+/* ---- the connection ---- */
+
+static struct transport *top_of(const struct sending *sending)
+{
+    return sending->stream ? sending->stream->transport : sending->transport->top;
+}
+
+static struct tls *tls_of(const struct sending *sending)
+{
+    return sending->tcp ? asyncio__tls_of(top_of(sending)) : NULL;
+}
+
+/* 0 while calls make sense, or why they do not. */
+static int gone(const struct sending *sending)
+{
+    if (sending->stream)
+        return sending->stream->gone;
+    const asyncio_transport *transport = sending->transport;
+    if (!transport || !transport->is_closing)
+        return 0;
+    return transport->error ? transport->error : -ECONNRESET;
+}
+
+static bool is_open(const struct sending *sending)
+{
+    return sending->stream ? sending->stream->is_open : !sending->transport->is_lost;
+}
+
+static void set_marks(struct transport *transport, size_t high, size_t low)
+{
+    transport->high = high;
+    transport->low = low;
+    transport->type->limits_changed(transport); /* they are also those below */
+}
+
 /* ---- the ways out ---- */
 
-/* Waits until the stream has sent all of it. */
-static int drain_all(asyncio_stream *stream)
+/* Waits until all of it is sent. Marks that are set meanwhile hold from then on. */
+static int drain_all(struct sending *sending)
 {
-    struct transport *transport = stream->transport;
+    struct transport *transport = top_of(sending);
     size_t high = transport->high, low = transport->low;
-    transport->high = transport->low = 0;
-    transport->type->limits_changed(transport);
-    int r = stream->gone;
-    if (!r && transport->is_paused)
-        r = asyncio__waiters_wait(&stream->drainers, task_current());
-    if (stream->is_open && stream->transport == transport) {
-        transport->high = high;
-        transport->low = low;
-        transport->type->limits_changed(transport); /* they are also those below */
+    bool is_changed = false;
+    int r = 0;
+    while (r >= 0 && !gone(sending) && transport->type->unsent(transport)) {
+        is_changed = true;
+        set_marks(transport, 0, 0);
+        if (!gone(sending) && transport->is_paused)
+            r = asyncio__waiters_wait(sending->drainers, task_current());
+        if (transport->high) {
+            high = transport->high;
+            low = transport->low;
+        }
     }
-    return r < 0 ? r : stream->gone;
+    if (is_changed && is_open(sending))
+        set_marks(transport, high, low);
+    return r < 0 ? r : gone(sending);
+}
+
+static int write_all(struct sending *sending, struct iovec piece)
+{
+    if (!sending->tcp)
+        return asyncio_loop_sock_sendall(sending->loop, sending->socket, piece.iov_base,
+                                         piece.iov_len);
+    int r = gone(sending);
+    if (r >= 0)
+        r = top_of(sending)->type->write(top_of(sending), &piece, 1);
+    return r < 0 ? r : drain_all(sending);
 }
 
 static int write_piece(struct sending *sending, size_t size)
 {
-    asyncio_stream *stream = sending->stream;
-    if (!stream)
-        return asyncio_loop_sock_sendall(sending->loop, sending->socket, sending->buffer, size);
-    if (stream->gone)
-        return stream->gone;
-    struct iovec piece = { sending->buffer, size };
-    int r = stream->transport->type->write(stream->transport, &piece, 1);
-    return r < 0 ? r : drain_all(stream);
+    return write_all(sending, (struct iovec){ sending->buffer, size });
 }
 
 /* One piece of at most `most` bytes by reading and writing: its size, 0 at the end. */
@@ -138,24 +188,23 @@ static int rest_of(const struct sending *sending)
 
 static bool tls_in_kernel(const struct sending *sending)
 {
-    struct tls *tls = sending->stream ? asyncio__tls_of(sending->stream->transport) : NULL;
+    struct tls *tls = tls_of(sending);
     return tls && tls_is_in_kernel(tls);
 }
 
 static int write_proof(struct sending *sending, size_t size)
 {
-    asyncio_stream *stream = sending->stream;
-    if (stream->gone)
-        return stream->gone;
-    int r = asyncio__tls_send_proof(asyncio__tls_of(stream->transport), sending->buffer, size);
-    return r < 0 ? r : drain_all(stream);
+    int r = gone(sending);
+    if (r >= 0)
+        r = asyncio__tls_send_proof(tls_of(sending), sending->buffer, size);
+    return r < 0 ? r : drain_all(sending);
 }
 
 /* Before a file goes by TLS: brings the kernel to do it, where that is possible and worth it. */
 static int go_to_kernel(struct sending *sending)
 {
-    struct tls *tls = sending->stream ? asyncio__tls_of(sending->stream->transport) : NULL;
-    if (!tls || sending->stream->gone || !asyncio__tls_may_go_to_kernel(tls))
+    struct tls *tls = tls_of(sending);
+    if (!tls || gone(sending) || !asyncio__tls_may_go_to_kernel(tls))
         return 0;
     int r = rest_of(sending);
     if (r < TLS_WORTH)
@@ -164,20 +213,20 @@ static int go_to_kernel(struct sending *sending)
     if (r <= 0)
         return r;
     count(sending, r);
-    if (asyncio__tls_of(sending->stream->transport) != tls)
-        return 0;
-    r = asyncio__tls_go_to_kernel(tls);
+    r = gone(sending);
+    if (r >= 0)
+        r = asyncio__tls_go_to_kernel(tls);
     return r < 0 ? r : 0;
 }
 
 static int descriptor_of(const struct sending *sending)
 {
-    const asyncio_stream *stream = sending->stream;
-    if (!stream)
+    const struct tcp *tcp = sending->tcp;
+    if (!tcp)
         return sending->socket;
     struct backend *backend = sending->loop->backend;
-    return stream->transport == &stream->tcp.base || tls_in_kernel(sending)
-               ? backend->type->lend(backend, stream->tcp.out.socket)
+    return top_of(sending) == &tcp->base || tls_in_kernel(sending)
+               ? backend->type->lend(backend, tcp->out.socket)
                : -EINVAL;
 }
 
@@ -191,15 +240,15 @@ static int by_kernel(struct sending *sending)
     bool is_tls = tls_in_kernel(sending);
     if (is_tls) {
         int rest = rest_of(sending);
-        if (rest <= 0 || sending->stream->gone)
-            return rest <= 0 ? rest : sending->stream->gone;
+        if (rest <= 0 || gone(sending))
+            return rest <= 0 ? rest : gone(sending);
         most = (size_t)rest;
     }
     int n = (is_tls ? asyncio__ktls_sendfile : asyncio__plain_sendfile)(
         socket, sending->file, &sending->offset, wanted(sending, most));
     if (n != -EAGAIN)
         return n;
-    if (sending->stream)
+    if (sending->tcp)
         return by_hand(sending, LITTLE);
     int r = asyncio__plain_wait(sending->loop, socket, true);
     return r < 0 ? r : -EAGAIN;
@@ -209,13 +258,9 @@ static int by_kernel(struct sending *sending)
  * writes the rest. */
 static int send_before(struct sending *sending)
 {
-    asyncio_stream *stream = sending->stream;
     struct iovec rest = sending->before;
-    if (!stream)
-        return asyncio_loop_sock_sendall(sending->loop, sending->socket, rest.iov_base,
-                                         rest.iov_len);
-    int socket = descriptor_of(sending);
-    if (socket < 0 && !sending->fallback)
+    int socket = sending->tcp ? descriptor_of(sending) : -1;
+    if (sending->tcp && socket < 0 && !sending->fallback)
         return -ASYNCIO_SENDFILE_NOT_AVAILABLE;
     /* kernel TLS would keep a record open for it, for as long as nothing follows */
     int n = socket < 0 || tls_in_kernel(sending)
@@ -225,17 +270,13 @@ static int send_before(struct sending *sending)
         rest.iov_base = (char *)rest.iov_base + n;
         rest.iov_len -= (size_t)n;
     }
-    if (!rest.iov_len)
-        return 0;
-    int r = stream->gone ? stream->gone
-                         : stream->transport->type->write(stream->transport, &rest, 1);
-    return r < 0 ? r : drain_all(stream);
+    return rest.iov_len ? write_all(sending, rest) : 0;
 }
 
 /* Others have their turn: the socket may take all, for ever. */
 static int be_fair(const struct sending *sending, int bytes)
 {
-    struct net *net = sending->stream ? sending->stream->tcp.net : NULL;
+    struct net *net = sending->tcp ? sending->tcp->net : NULL;
     if (net && sending->left == 0 && bytes <= SHORT && ++net->streak <= STREAK_MAX)
         return 0;
     if (net)
@@ -245,14 +286,14 @@ static int be_fair(const struct sending *sending, int bytes)
 
 static int send_all(struct sending *sending)
 {
-    int r = sending->stream ? drain_all(sending->stream) : 0;
+    int r = sending->tcp ? drain_all(sending) : 0;
     if (r >= 0 && sending->before.iov_len)
         r = send_before(sending);
     if (r >= 0 && sending->left != 0)
         r = go_to_kernel(sending);
     while (r >= 0 && sending->left != 0) {
-        if (sending->stream && sending->stream->gone)
-            return sending->stream->gone;
+        if (gone(sending))
+            return gone(sending);
         r = sending->by_kernel ? by_kernel(sending) : by_hand(sending, PIECE);
         if (r == 0)
             break;
@@ -281,6 +322,10 @@ static void release(struct held *held)
         sending->stream->is_sending_file = sending->stream->has_sent_eof = false;
         asyncio_stream_unref(sending->stream);
     }
+    if (sending->transport) {
+        sending->transport->drainers = NULL;
+        asyncio_transport_unref(sending->transport);
+    }
 }
 
 static int check_file(int file)
@@ -293,6 +338,21 @@ static int check_file(int file)
     return r;
 }
 
+static int send_checked(struct sending *sending, int64_t *ret_sent, bool leaves_place)
+{
+    int r = leaves_place ? 0 : check_file(sending->file);
+    if (r < 0)
+        return r;
+    sending->told = ret_sent;
+    r = send_all(sending);
+    if (!leaves_place)
+        (void)asyncio__plain_seek(sending->file, sending->offset);
+    if (ret_sent)
+        *ret_sent = sending->sent;
+    return r;
+}
+
+/* Holds the connection from the beginning: asking the file can suspend. */
 static int send_file(struct sending *sending, int64_t *ret_sent,
                      const asyncio_sendfile_options *options)
 {
@@ -300,27 +360,27 @@ static int send_file(struct sending *sending, int64_t *ret_sent,
     sending->left = options ? options->count : ASYNCIO__DEFAULT_COUNT;
     sending->fallback = options ? options->fallback : ASYNCIO__DEFAULT_FALLBACK;
     sending->by_kernel = true;
-    sending->told = ret_sent;
     if (options)
         sending->before = (struct iovec){ (void *)(uintptr_t)options->before,
                                           options->before_size };
-    bool leaves_place = options && options->leaves_place;
-    int r = sending->offset < 0 ? -EINVAL : leaves_place ? 0 : check_file(sending->file);
-    if (r < 0)
-        return r;
-    asyncio_task *task = task_current();
+    if (sending->offset < 0)
+        return -EINVAL;
     if (sending->stream) {
         asyncio_stream_ref(sending->stream);
         sending->stream->is_sending_file = sending->stream->has_sent_eof = true;
     }
-    task_hold(task, &sending->held, release);
-    r = send_all(sending);
-    task_let_go(task, &sending->held);
+    if (sending->transport) {
+        asyncio_transport_ref(sending->transport);
+        asyncio__transport_sends_file(sending->transport, sending->drainers);
+    }
+    task_hold(task_current(), &sending->held, release);
+    int r = send_checked(sending, ret_sent, options && options->leaves_place);
+    task_let_go(task_current(), &sending->held);
+    if (sending->tcp && r < 0)
+        r = asyncio__raise_reason(top_of(sending), r);
+    if (sending->transport)
+        asyncio__transport_sent_file(sending->transport);
     release(&sending->held);
-    if (!leaves_place)
-        (void)asyncio__plain_seek(sending->file, sending->offset);
-    if (ret_sent)
-        *ret_sent = sending->sent;
     return r;
 }
 
@@ -341,13 +401,33 @@ int(asyncio_loop_sendfile)(asyncio_loop *loop, asyncio_stream *stream, int file,
                            const asyncio_sendfile_options *options)
 {
     net_check_scopes(NET_CALLER());
-    struct sending sending = { .loop = loop, .stream = stream, .file = file };
+    struct sending sending = { .loop = loop,
+                               .stream = stream,
+                               .tcp = &stream->tcp,
+                               .drainers = &stream->drainers,
+                               .file = file };
     int r = asyncio__plain_begin(loop);
     if (r >= 0)
         r = stream->gone ? stream->gone : net_check_task(stream->tcp.net);
     if (r >= 0 && stream->has_sent_eof)
         r = stream->is_sending_file ? -EBUSY : -EPIPE;
+    return r < 0 ? asyncio__stream_error(stream, r) : send_file(&sending, ret_sent, options);
+}
+
+int asyncio_transport_sendfile(asyncio_loop *loop, asyncio_transport *transport, int file,
+                               int64_t *ret_sent, const asyncio_sendfile_options *options)
+{
+    net_check_scopes(NET_CALLER());
+    struct sending sending = { .loop = loop,
+                               .transport = transport,
+                               .tcp = &transport->tcp,
+                               .drainers = &sending.senders,
+                               .file = file };
+    list_init(&sending.senders);
+    int r = asyncio__plain_begin(loop);
     if (r >= 0)
-        r = send_file(&sending, ret_sent, options);
-    return asyncio__stream_error(stream, r);
+        r = net_check_task(transport->tcp.net);
+    if (r >= 0)
+        r = asyncio__transport_may_send_file(transport);
+    return r < 0 ? r : send_file(&sending, ret_sent, options);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain sockets, and files sent through them.
+/* Plain sockets, and files sent through them, through streams and through transports.
  *
  * MODEL      asyncio_loop_sock_recv and its like are recv(2) and its like, on a socket of the
  *            caller's: tried at once, and when that would wait, the task waits until it does not.
@@ -14,6 +14,7 @@
  * SOURCE     CPython's Lib/asyncio/selector_events.py. */
 #pragma once
 
+#include <asyncio/protocol.h>
 #include <asyncio/stream.h>
 #include <sys/socket.h>
 
@@ -75,14 +76,24 @@ typedef struct asyncio_sendfile_options {
     int leaves_place ASYNCIO__0;
 } asyncio_sendfile_options;
 
-/* Sends a regular file through a stream, after what was written before. *ret_sent (NULL: not
- * wanted) tells how many bytes were, also on failure, and from time to time while it runs: who
- * watches sees it grow. The file then stands behind them. While it runs other writes are -EBUSY.
- * -EPIPE, -ECONNRESET and so on, -EINVAL for what is no regular file,
+/* Sends a regular file through a stream, or through a protocol's transport, after what was written
+ * before. *ret_sent (NULL: not wanted) tells how many bytes were, also on failure, and from time to
+ * time while it runs: who watches sees it grow. The file then stands behind them. While it runs
+ * other writes are -EBUSY. -EPIPE, -ECONNRESET and so on, -EINVAL for what is no regular file,
  * -ASYNCIO_SENDFILE_NOT_AVAILABLE, -ECANCELED. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_sendfile(asyncio_loop *loop, asyncio_stream *stream,
                                                          int file, int64_t *ret_sent,
                                                          const asyncio_sendfile_options *options);
+
+/* What asyncio_loop_sendfile(loop, transport, ...) calls. While the file is sent the transport
+ * reads nothing: what comes waits until it is over, also where resume_reading is called. Writing,
+ * write_eof, start_tls and another file are -EBUSY. The protocol may be replaced, and is told of
+ * the end as ever; but neither pause_writing nor, when it was paused, resume_writing is called
+ * before the file is over. -ECONNRESET for a transport that is closing, or is closed meanwhile.
+ * Borrows the transport. Suspends. */
+ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_transport_sendfile(
+    asyncio_loop *loop, asyncio_transport *transport, int file, int64_t *ret_sent,
+    const asyncio_sendfile_options *options);
 
 /* As asyncio_loop_sendfile, through a plain stream socket. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_sock_sendfile(
@@ -92,9 +103,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_sock_sendfile(
 #define ASYNCIO__SENDFILE_DEFAULTS                                                                 \
     (.count = ASYNCIO__DEFAULT_COUNT, .fallback = ASYNCIO__DEFAULT_FALLBACK, )
 #define asyncio_loop_sendfile(...) asyncio__sendfile_m(__VA_ARGS__, )
-#define asyncio__sendfile_m(loop, stream, file, ret_sent, ...)                                     \
-    asyncio__sendfile_v(                                                                           \
-        loop, stream, file, ret_sent,                                                              \
+#define asyncio__sendfile_m(loop, through, file, ret_sent, ...)                                    \
+    ASYNCIO__SENDFILE(through)(                                                                    \
+        loop, through, file, ret_sent,                                                             \
         ASYNCIO__OPTIONS(asyncio_sendfile_options, ASYNCIO__SENDFILE_DEFAULTS, __VA_ARGS__))
 ASYNCIO_MUST_CHECK static inline int asyncio__sendfile_v(asyncio_loop *loop, asyncio_stream *stream,
                                                          int file, int64_t *ret_sent,
@@ -102,6 +113,26 @@ ASYNCIO_MUST_CHECK static inline int asyncio__sendfile_v(asyncio_loop *loop, asy
 {
     return (asyncio_loop_sendfile)(loop, stream, file, ret_sent, &options);
 }
+ASYNCIO_MUST_CHECK static inline int
+asyncio__transport_sendfile_v(asyncio_loop *loop, asyncio_transport *transport, int file,
+                              int64_t *ret_sent, asyncio_sendfile_options options)
+{
+    return asyncio_transport_sendfile(loop, transport, file, ret_sent, &options);
+}
+#if defined(__cplusplus)
+extern "C++" ASYNCIO_MUST_CHECK inline int
+asyncio__sendfile_v(asyncio_loop *loop, asyncio_transport *transport, int file, int64_t *ret_sent,
+                    const asyncio_sendfile_options &options)
+{
+    return asyncio_transport_sendfile(loop, transport, file, ret_sent, &options);
+}
+#define ASYNCIO__SENDFILE(through) asyncio__sendfile_v
+#else
+#define ASYNCIO__SENDFILE(through)                                                                 \
+    _Generic((through),                                                                            \
+        asyncio_transport *: asyncio__transport_sendfile_v,                                        \
+        default: asyncio__sendfile_v)
+#endif
 #define asyncio_loop_sock_sendfile(...) asyncio__sock_sendfile_m(__VA_ARGS__, )
 #define asyncio__sock_sendfile_m(loop, descriptor, file, ret_sent, ...)                            \
     asyncio__sock_sendfile_v(                                                                      \

@@ -170,6 +170,7 @@ static void ask_for_connections(void)
     REFUSED(asyncio_loop_create_datagram_endpoint(all.loop, NULL, &udp,
                                                   .local_host = "127.0.0.1"));
     REFUSED(asyncio_loop_start_tls(all.loop, all.transport, all.tls.client));
+    REFUSED(asyncio_loop_sendfile(all.loop, all.transport, all.file, NULL));
     REFUSED(asyncio_server_start_serving(all.plain.server));
     REFUSED(asyncio_server_serve_forever(all.plain.server));
     REFUSED(asyncio_server_wait_closed(all.plain.server));

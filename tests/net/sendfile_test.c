@@ -223,6 +223,50 @@ static int cut_meanwhile(struct pair *p)
     return 0;
 }
 
+/* Marks that are set while what was written before goes out do not let the file out before it, and
+ * hold afterwards. */
+static int marks_meanwhile(struct pair *p)
+{
+    if (world.is_chopped)
+        return 0;
+    size_t size = large();
+    int file = make_file(size);
+    char *back = malloc(2 * size);
+    asyncio_task *sender;
+    CHECK(file >= 0 && back);
+    CHECK_IS(asyncio_stream_write_nowait(p->a, content, size / 2), 0);
+    CHECK_IS(asyncio_stream_write_nowait(p->a, content + size / 2, size - size / 2), 0);
+    START(sender, send_it, p->a, file, NULL);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_stream_set_write_buffer_limits(p->a, size, size / 2), 0);
+    CHECK_IS(read_all(p->b, back, 2 * size), (long long)(2 * size));
+    CHECK_IS(join(sender), 0);
+    CHECK(memcmp(back, content, size) == 0 && memcmp(back + size, content, size) == 0);
+    CHECK(p->a->tcp.base.high == size && p->a->tcp.base.low == size / 2);
+    free(back);
+    close(file);
+    return 0;
+}
+
+/* Also where asking the file suspends, one has the stream alone. */
+static int two_at_once(struct pair *p)
+{
+    size_t size = large();
+    int file = make_file(size);
+    char *back = malloc(size);
+    asyncio_task *senders[2];
+    CHECK(file >= 0 && back);
+    START(senders[0], send_it, p->a, file, NULL);
+    START(senders[1], send_it, p->a, file, NULL);
+    CHECK_IS(read_all(p->b, back, size), (long long)size);
+    CHECK_IS(join(senders[0]), 0);
+    CHECK_IS(join(senders[1]), -EBUSY);
+    CHECK(memcmp(back, content, size) == 0);
+    free(back);
+    close(file);
+    return 0;
+}
+
 static int broken(struct pair *p)
 {
     int file = make_file(large());
@@ -276,6 +320,8 @@ static void test_streams(void **state)
     with_pair(part);
     with_pair(long_before);
     with_pair(cut_meanwhile);
+    with_pair(marks_meanwhile);
+    with_pair(two_at_once);
     with_pair(broken);
     with_pair(closed);
     with_pair(cancelled);

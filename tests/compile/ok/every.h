@@ -131,6 +131,8 @@ static int every_stream(struct every *it)
     asyncio_ssl_context_set_sni_callback(it->ssl, on_name, .data = it);
     r |= asyncio_loop_sendfile(loop, it->stream, 1, NULL);
     r |= asyncio_loop_sendfile(loop, it->stream, 1, NULL, .offset = 1);
+    r |= asyncio_loop_sendfile(loop, it->transport, 1, NULL);
+    r |= asyncio_loop_sendfile(loop, it->transport, 1, NULL, .offset = 1);
     r |= asyncio_loop_sock_sendfile(loop, 1, 1, NULL);
     r |= asyncio_loop_sock_sendfile(loop, 1, 1, NULL, .offset = 1);
     return r;
