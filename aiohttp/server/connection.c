@@ -263,7 +263,7 @@ static int serve_one(struct connection *connection)
         connection_goes_on(connection);
         if (r < 0) {
             exchange->closes = true;
-            return r == -ECANCELED ? r : 0;
+            return r == -ECANCELED ? r : aiohttp__http1_flush(exchange); /* what was held back */
         }
     }
     return 0;

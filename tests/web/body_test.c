@@ -214,6 +214,46 @@ static aiohttp_web_server_options small(aiohttp_limits *limits)
     return options;
 }
 
+/* What nobody reads turns out to be no body: the answer to it, and those before it that were held
+ * back to go out with it, are sent all the same. */
+static int unread_and_bad(void *data)
+{
+    char answer[4096];
+    struct live live;
+    (void)data;
+    int r = live_start(&live, mirror);
+    if (r >= 0)
+        r = live_ask(&live,
+                     POST "/read" HOST LENGTH(5) "first" POST "/no" HOST CHUNKED "no chunk\r\n",
+                     answer, sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_IS(count_of(answer, "HTTP/1.1 200 "), 2);
+    CHECK_HAS(answer, "first");
+    CHECK_HAS(answer, "unread");
+    return 0;
+}
+
+/* The same, where more of it has come than is dropped for the sake of the next request. */
+static int unread_and_large(void *data)
+{
+    char request[8192], answer[4096];
+    aiohttp_limits limits;
+    struct live live;
+    (void)data;
+    aiohttp_web_server_options options = small(&limits);
+    int size = snprintf(request, sizeof request,
+                        "GET /no HTTP/1.1\r\nHost: a\r\n\r\n" POST "/no" HOST CHUNKED "400\r\n");
+    memset(request + size, 'x', 1024);
+    int r = live_start_with(&live, mirror, &options);
+    if (r >= 0)
+        r = live_ask_bytes(&live, request, (size_t)size + 1024, answer, sizeof answer);
+    if ((r = live_end(&live, r)) < 0)
+        return r;
+    CHECK_IS(count_of(answer, "HTTP/1.1 200 "), 2);
+    return 0;
+}
+
 static const struct talk large[] = {
     { POST "/read" HOST LENGTH(10) "0123456789", "HTTP/1.1 200 ", "0123456789" },
     { POST "/read" HOST LENGTH(11) "0123456789a", "HTTP/1.1 413 ", NULL },
@@ -353,6 +393,8 @@ static int expect(void *data)
     }
 CASE(bodies)
 CASE(unread)
+CASE(unread_and_bad)
+CASE(unread_and_large)
 CASE(encoded)
 CASE(too_large)
 CASE(refused_late)
@@ -363,6 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bodies),  cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_unread_and_bad), cmocka_unit_test(test_unread_and_large),
         cmocka_unit_test(test_encoded),
         cmocka_unit_test(test_too_large), cmocka_unit_test(test_refused_late),
         cmocka_unit_test(test_cut_off), cmocka_unit_test(test_expect),
