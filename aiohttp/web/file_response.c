@@ -244,9 +244,12 @@ static int set_file(aiohttp_web_request *request, struct web_file *file,
 int aiohttp__web_send_file(aiohttp_web_request *request, struct web_file *file,
                            const char *const *headers)
 {
-    aiohttp__web_response_drop_file(&request->response);
-    int r = request->response.is_prepared ? -ASYNCIO_INVALID_STATE
-                                          : set_file(request, file, headers);
+    struct aiohttp_web_response *response = &request->response;
+    int r = -ASYNCIO_INVALID_STATE;
+    if (!response->is_prepared && !response->is_preparing) {
+        aiohttp__web_response_drop_file(response);
+        r = set_file(request, file, headers);
+    }
     if (file->descriptor >= 0)
         aiohttp__web_close(file->descriptor);
     return r;

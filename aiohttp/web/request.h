@@ -38,7 +38,7 @@ struct aiohttp_web_response {
     int status;
     /* bits, so that those of a usual answer are looked at together */
     bool is_prepared : 1;   /* its head is fixed */
-    bool is_preparing : 1;  /* on_response_prepare is called */
+    bool is_preparing : 1;  /* on_response_prepare is called: the body is fixed */
     bool is_ended : 1;
     bool forces_close : 1;
     bool compresses : 1;

@@ -71,7 +71,7 @@ void aiohttp__web_response_drop_file(struct aiohttp_web_response *response)
 static inline int set_body(struct aiohttp_web_response *response, const void *data, size_t size,
                            bool is_lent)
 {
-    if (response->is_prepared)
+    if (response->is_prepared || response->is_preparing)
         return -ASYNCIO_INVALID_STATE;
     if (size > PTRDIFF_MAX)
         return -EINVAL;
@@ -177,6 +177,8 @@ int aiohttp__web_response_set_head(struct aiohttp_web_response *response,
     int status = response->status;
     const char *reason = response->reason, *type = response->content_type;
     bool is_static = response->has_static_type;
+    if (response->is_preparing)
+        return -ASYNCIO_INVALID_STATE;
     int r = aiohttp_web_response_set_status(response, options->status, options->reason);
     if (r < 0)
         return r;

@@ -288,8 +288,9 @@ AIOHTTP_API int aiohttp_web_application_on_cleanup(aiohttp_web_application *app,
                                                    aiohttp_web_signal *function,
                                                    const aiohttp_web_callback_options *options);
 
-/* Calls `function(request, data)` before an answer's head is fixed: it may change headers. Those of
- * the outermost application first. An error becomes the request's. Does not suspend. */
+/* Calls `function(request, data)` before an answer's head is fixed: it may change headers and
+ * status, but no longer the body: aiohttp_web_respond and its kin are -ASYNCIO_INVALID_STATE there.
+ * Those of the outermost application first. An error becomes the request's. Does not suspend. */
 AIOHTTP_API int
 aiohttp_web_application_on_response_prepare(aiohttp_web_application *app,
                                             aiohttp_web_handler *function,
