@@ -100,7 +100,10 @@ int asyncio__plain_sendfile(int socket, int file, int64_t *offset, size_t size)
         sigpending(&pending);
     off_t at = (off_t)*offset;
     int r = UNINTERRUPTED(sendfile(socket, file, &at, at_once(size)));
-    if (r == -EPIPE && !sigismember(&pending, SIGPIPE))
+    /* The kernel goes piece by piece: one that found the peer gone raises the signal, and those
+     * before it are what is returned. */
+    bool is_short = r >= 0 && (size_t)r < at_once(size);
+    if ((r == -EPIPE || is_short) && !sigismember(&pending, SIGPIPE))
         while (sigtimedwait(&broken, NULL, &(struct timespec){ 0, 0 }) < 0 && errno == EINTR)
             ;
     if (!was_held)
