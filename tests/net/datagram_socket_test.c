@@ -121,6 +121,38 @@ static int by_name(void *data)
     return asyncio_sleep(0);
 }
 
+/* Only who asks for it may send to everybody, and share a port. */
+static int allowed(void *data)
+{
+    (void)data;
+    endpoint *a, *b;
+    struct sockaddr_storage name;
+    socklen_t size = sizeof name;
+    struct sockaddr_in all = { .sin_family = AF_INET, .sin_port = htons(9) };
+    inet_pton(AF_INET, "127.255.255.255", &all.sin_addr);
+    asyncio_datagram datagram = { .data = (char[]){ "x" }, .size = 1,
+                                  .address_size = sizeof all };
+    memcpy(&datagram.address, &all, sizeof all);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), NULL, &a, .local_host = "127.0.0.1"), 0);
+    CHECK_IS(asyncio_datagram_transport_send(a, &datagram, 1), -EACCES);
+    asyncio_datagram_transport_unref(a);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), NULL, &a, .local_host = "127.0.0.1",
+                                                   .reuse_port = 1, .allow_broadcast = 1),
+             0);
+    CHECK_IS(asyncio_datagram_transport_send(a, &datagram, 1), 1);
+    CHECK_IS(asyncio_datagram_transport_sockname(a, &name, &size), 0);
+    int port = ntohs(((struct sockaddr_in *)(void *)&name)->sin_port);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), NULL, &b, .local_host = "127.0.0.1",
+                                                   .local_port = port),
+             -EADDRINUSE);
+    CHECK_IS(asyncio_loop_create_datagram_endpoint(loop(), NULL, &b, .local_host = "127.0.0.1",
+                                                   .local_port = port, .reuse_port = 1),
+             0);
+    asyncio_datagram_transport_unref(a);
+    asyncio_datagram_transport_unref(b);
+    return asyncio_sleep(0);
+}
+
 static int misuse(void *data)
 {
     (void)data;
@@ -413,6 +445,7 @@ static void test_sockets(void **state)
     (void)state;
     run_everywhere(by_path);
     run_everywhere(by_name);
+    run_everywhere(allowed);
     run_everywhere(misuse);
     run_everywhere(of_the_caller);
     run_everywhere(refused);

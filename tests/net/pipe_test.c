@@ -9,6 +9,7 @@
 #include <asyncio.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct ends {
@@ -276,6 +277,28 @@ static int standard_input(void *data)
     return 0;
 }
 
+/* Who has opened both ends of a FIFO is its reader, too: what he writes is no sign that none is. */
+static int both_ends(void *data)
+{
+    (void)data;
+    asyncio_stream *stream;
+    char path[64], text[8];
+    snprintf(path, sizeof path, "/tmp/asyncio-pipe-test-%d", (int)getpid());
+    CHECK_IS(mkfifo(path, 0600), 0);
+    int both = open(path, O_RDWR | O_CLOEXEC), reader = open(path, O_RDONLY | O_CLOEXEC);
+    unlink(path);
+    CHECK(both >= 0 && reader >= 0);
+    CHECK_IS(asyncio_connect_write_pipe(both, &stream), 0);
+    CHECK_IS(asyncio_stream_write(stream, "hello", 5), 0);
+    CHECK_IS(settle(), 0);
+    CHECK_IS(asyncio_stream_is_closing(stream), 0);
+    CHECK_IS(asyncio_stream_write(stream, "!", 1), 0);
+    CHECK_IS(read(reader, text, sizeof text), 6);
+    close(reader);
+    asyncio_stream_unref(stream);
+    return settle();
+}
+
 static int devices(void *data)
 {
     (void)data;
@@ -304,6 +327,7 @@ static void test_others(void **state)
     (void)state;
     run_everywhere(refused);
     run_everywhere(files);
+    run_everywhere(both_ends);
     run_everywhere(devices);
     run_everywhere(standard_input);
 }

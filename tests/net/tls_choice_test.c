@@ -209,10 +209,35 @@ static int sessions(void *data)
     return close_ends(&ends);
 }
 
+/* A session of when nobody was verified does not stand for who has to be. */
+static int unverified(void *data)
+{
+    (void)data;
+    struct ends ends;
+    asyncio_stream *stream;
+    char text[8];
+    asyncio_ssl_version versions[] = { ASYNCIO_SSL_TLSV1_3, ASYNCIO_SSL_TLSV1_2 };
+    CHECK_IS(open_ends(&ends), 0);
+    for (int i = 0; i < 2; i++) {
+        asyncio_ssl_context_unref(ends.client);
+        CHECK_IS(asyncio_ssl_create_default_context(ASYNCIO_SSL_SERVER_AUTH, &ends.client), 0);
+        CHECK_IS(asyncio_ssl_context_set_maximum_version(ends.client, versions[i]), 0);
+        CHECK_IS(asyncio_ssl_context_set_check_hostname(ends.client, 0), 0);
+        CHECK_IS(asyncio_ssl_context_set_verify_mode(ends.client, ASYNCIO_SSL_CERT_NONE), 0);
+        CHECK_IS(visit(&ends, "localhost", "session_reused", text, sizeof text), 1);
+        CHECK_IS(asyncio_ssl_context_set_verify_mode(ends.client, ASYNCIO_SSL_CERT_REQUIRED), 0);
+        CHECK_IS(asyncio_open_connection("127.0.0.1", ends.port, &stream, .ssl = ends.client,
+                                         .server_hostname = "localhost"),
+                 -ASYNCIO_SSL_CERT_VERIFICATION);
+    }
+    return close_ends(&ends);
+}
+
 static void test_sessions(void **state)
 {
     (void)state;
     run_everywhere(sessions);
+    run_everywhere(unverified);
 }
 
 /* ---- what can be asked ---- */

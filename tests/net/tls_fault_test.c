@@ -290,6 +290,56 @@ static void test_no_goodbye(void **state)
     run_everywhere(no_goodbye);
 }
 
+/* A peer that goes on talking after our goodbye, without end: it is listened to for a while. */
+static int talkative(asyncio_stream *stream, void *data)
+{
+    static const char block[16384];
+    size_t *said = data;
+    int r = asyncio_stream_set_write_buffer_limits(stream, 0, 0);
+    while (r >= 0 && *said < 16 << 20) {
+        r = asyncio_stream_write(stream, block, sizeof block);
+        *said += sizeof block;
+    }
+    return r;
+}
+
+static int no_end(void *data)
+{
+    (void)data;
+    asyncio_ssl_context *server_side, *client_side;
+    asyncio_server *server;
+    asyncio_stream *stream;
+    size_t said = 0;
+    if (world.is_chopped || world.is_seeded)
+        return 0;
+    CHECK_IS(server_context(certificates()->server, &server_side), 0);
+    CHECK_IS(client_context(&client_side), 0);
+    CHECK_IS(asyncio_start_server(talkative, "127.0.0.1", 0, &server, .ssl = server_side,
+                                  .data = &said),
+             0);
+    CHECK_IS(asyncio_open_connection("127.0.0.1", asyncio_server_port(server), &stream,
+                                     .ssl = client_side),
+             0);
+    asyncio_stream_close(stream);
+    int r = asyncio_stream_wait_closed(stream);
+    CHECK(r == 0 || r == -ECONNRESET);
+    asyncio_stream_unref(stream);
+    asyncio_server_close(server);
+    CHECK_IS(asyncio_server_wait_closed(server), 0);
+    CHECK(said > 1 << 20 && said < 16 << 20); /* and what the sockets hold */
+    CHECK_IS(asyncio_sleep(0), 0);
+    asyncio_server_unref(server);
+    asyncio_ssl_context_unref(server_side);
+    asyncio_ssl_context_unref(client_side);
+    return 0;
+}
+
+static void test_no_end(void **state)
+{
+    (void)state;
+    run_everywhere(no_end);
+}
+
 /* ---- memory, cancellation ---- */
 
 static int echo_line(asyncio_stream *stream)
@@ -439,6 +489,7 @@ int main(int count, char **words)
         cmocka_unit_test(test_silence),
         cmocka_unit_test(test_silent_client),
         cmocka_unit_test(test_no_goodbye),
+        cmocka_unit_test(test_no_end),
         cmocka_unit_test(test_allocations),
         cmocka_unit_test(test_cancellations),
         cmocka_unit_test(test_their_allocations),

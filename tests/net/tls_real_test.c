@@ -4,6 +4,7 @@
 #include "net/tls_test.h"
 
 #include <arpa/inet.h>
+#include <asyncio/wait.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/wait.h>
@@ -309,11 +310,48 @@ static int renegotiation(void *data)
     return end_conversation(&ends, &child);
 }
 
+static int read_line(asyncio_stream *stream)
+{
+    char line[64];
+    return asyncio_stream_readline(stream, line, sizeof line);
+}
+
+/* Their server wants another handshake in the middle: ours says no, and it gives up. */
+static int renegotiating_server(void *data)
+{
+    (void)data;
+    char accept[32], line[64];
+    asyncio_ssl_context *context;
+    asyncio_stream *stream;
+    struct child child;
+    int port = free_port();
+    CHECK(port > 0);
+    snprintf(accept, sizeof accept, "127.0.0.1:%d", port);
+    const char *words[] = { "openssl", "s_server", "-accept", accept, "-tls1_2", "-cert",
+                            certificates()->server, "-key", certificates()->server, NULL };
+    CHECK_IS(client_context(&context), 0);
+    CHECK_IS(start(&child, words), 0);
+    CHECK_IS(connect_when_up(port, context, &stream), 0);
+    CHECK(write(child.to, "before\n", 7) == 7);
+    CHECK_IS(asyncio_stream_readline(stream, line, sizeof line), 7);
+    asyncio_task *reader;
+    START(reader, read_line, stream);
+    CHECK(write(child.to, "r\n", 2) == 2);
+    int r = asyncio_wait_for(reader, 30.0);
+    asyncio_task_unref(reader);
+    CHECK(r <= 0 && r != -ETIMEDOUT);
+    asyncio_stream_unref(stream);
+    CHECK_IS(stop(&child), 0);
+    asyncio_ssl_context_unref(context);
+    return settle();
+}
+
 static void test_renegotiation(void **state)
 {
     (void)state;
     enter_world("plain", false, 0);
     assert_return_code(run_once(renegotiation, NULL), 0);
+    assert_return_code(run_once(renegotiating_server, NULL), 0);
 }
 
 int main(void)
