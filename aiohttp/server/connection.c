@@ -10,9 +10,6 @@
 
 enum { POOL_MAX = 64 };
 
-/* Seconds that a peer has to read the last answer of a server that ends. */
-#define CLOSING_LINGER 1.0
-
 struct connection *aiohttp__connection_of(struct exchange *exchange)
 {
     return exchange->type == &aiohttp__http1_type ? http1_of(exchange)->owner : NULL;
@@ -132,10 +129,7 @@ static void linger(struct connection *connection)
     if (asyncio_stream_can_write_eof(connection->stream) &&
         asyncio_stream_write_eof(connection->stream) < 0)
         return;
-    double seconds = limits->lingering_time;
-    if (connection->server->is_closing && (seconds > CLOSING_LINGER || seconds == ASYNCIO_NONE))
-        seconds = CLOSING_LINGER;
-    aiohttp__connection_deadline(connection, CONNECTION_LINGERS, seconds);
+    aiohttp__connection_linger(connection);
     while (dropped <= limits->lingering_close) {
         asyncio_stream_consume(connection->stream, size);
         int r = asyncio_stream_fill(connection->stream, 1);
@@ -258,7 +252,7 @@ static int serve_one(struct connection *connection)
     if (r < 0 || exchange->is_upgraded)
         return r;
     if (!exchange->is_body_read && !exchange->closes) {
-        aiohttp__connection_deadline(connection, CONNECTION_LINGERS, server->limits.lingering_time);
+        aiohttp__connection_linger(connection);
         r = aiohttp__http1_drop_body(&connection->work->http);
         connection_goes_on(connection);
         if (r < 0) {

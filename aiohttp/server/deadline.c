@@ -8,6 +8,8 @@
 #define REST 0.1
 /* How many looks there are, at least, in the time that a write may wait. */
 #define WRITE_LOOKS 8
+/* Seconds that a peer has behind the last answer of a server that ends. */
+#define CLOSING_LINGER 1.0
 
 static void check(asyncio_loop *loop, void *data);
 
@@ -80,6 +82,22 @@ static double body_budget(const struct connection *connection)
     if (limits->body_grace == ASYNCIO_NONE || limits->body_rate == 0)
         return __builtin_inf();
     return limits->body_grace + (double)body->total / (double)limits->body_rate;
+}
+
+static double lingering_time(const struct server *server)
+{
+    double seconds = server->limits.lingering_time;
+    bool is_short = server->is_closing && (seconds > CLOSING_LINGER || seconds == ASYNCIO_NONE);
+    return is_short ? CLOSING_LINGER : seconds;
+}
+
+void aiohttp__connection_linger(struct connection *connection)
+{
+    connection->unsent = asyncio_stream_get_write_buffer_size(connection->stream);
+    connection->file_sent = connection->work ? connection->work->http.file_sent : 0;
+    connection->taken = asyncio_loop_time(connection->server->loop);
+    aiohttp__connection_deadline(connection, CONNECTION_LINGERS,
+                                 lingering_time(connection->server));
 }
 
 void aiohttp__connection_wait(struct http1 *http, enum http1_wait what)
@@ -166,6 +184,20 @@ static bool is_taking(struct connection *connection)
     return is_less;
 }
 
+/* A peer that has not got all of its answer has the time of any write; behind it, as long as any
+ * other lingers. */
+static bool lingers_on(struct connection *connection, double now)
+{
+    double write_time = connection->server->limits.write_time;
+    if (is_taking(connection))
+        connection->taken = now;
+    else if (!connection->unsent ||
+             (write_time != ASYNCIO_NONE && now - connection->taken >= write_time))
+        return false;
+    connection->deadline = now + lingering_time(connection->server);
+    return true;
+}
+
 /* A deadline has passed: it is moved, or the connection ends. */
 static void expire(struct connection *connection, double now)
 {
@@ -187,7 +219,12 @@ static void expire(struct connection *connection, double now)
             asyncio_stream_abort(connection->stream);
         break;
     case CONNECTION_LINGERS:
-        asyncio_stream_abort(connection->stream);
+        if (lingers_on(connection, now))
+            return;
+        if (connection->unsent)
+            asyncio_stream_abort(connection->stream);
+        else /* and what the kernel has still to send arrives */
+            asyncio_stream_close(connection->stream);
         break;
     default:
         asyncio_stream_close(connection->stream);

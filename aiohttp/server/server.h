@@ -98,6 +98,7 @@ struct connection {
     double body_deadline, body_since, body_waited;
     size_t unsent;              /* when the deadline was set */
     int64_t file_sent;          /* likewise */
+    double taken;               /* when the peer took some of it, while it lingers */
 };
 
 /* Makes *server ready, with one reference; `name` is the value of its Server field (NULL: none). */
@@ -115,6 +116,9 @@ struct connection *aiohttp__connection_of(struct exchange *exchange);
 /* deadline.c */
 void aiohttp__connection_deadline(struct connection *connection, enum connection_state state,
                                   double seconds);
+/* As aiohttp__connection_deadline, for lingering: its time begins when all of the answer was
+ * taken. */
+void aiohttp__connection_linger(struct connection *connection);
 void aiohttp__connection_wait(struct http1 *http, enum http1_wait what);
 void aiohttp__server_stop_timer(struct server *server);
 

@@ -61,7 +61,8 @@ typedef struct aiohttp_limits {
     double tls_time;         /* for the handshake */
     double keep_alive_time;  /* idle, between two requests */
     double connection_time;  /* of a connection; no request is begun on it after that */
-    double lingering_time;   /* for `lingering`, and for `lingering_close` */
+    double lingering_time;   /* for `lingering`, and for `lingering_close`; behind the answer, which
+                                has write_time */
     double write_time;       /* without a byte taken by the peer */
     double body_grace;       /* a body may be slower than body_rate for so long: 408 */
     size_t body_rate;        /* bytes a second */
