@@ -85,7 +85,7 @@ static int check_limits(const aiohttp_limits *limits)
     if (limits->write_low_water > limits->write_high_water)
         return asyncio_raise(-EINVAL, "the low-water mark is above the high one");
     if (!limits->line || !limits->field || !limits->headers || !limits->head || !limits->body ||
-        !limits->requests || !limits->connections)
+        !limits->requests || !limits->connections || !limits->connections_per_address)
         return asyncio_raise(-EINVAL, "a limit is 0: nothing would be let in");
     return 0;
 }

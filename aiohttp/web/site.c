@@ -123,9 +123,10 @@ static size_t buffer_limit(const aiohttp_limits *limits)
     return head > limits->read_buffer_max ? head : limits->read_buffer_max;
 }
 
-static unsigned most_connections(const aiohttp_limits *limits)
+/* asyncio's 0 is no limit. */
+static unsigned at_most(size_t limit)
 {
-    return limits->connections < UINT32_MAX ? (unsigned)limits->connections : 0;
+    return limit < UINT32_MAX ? (unsigned)limit : 0;
 }
 
 static int backlog_of(const struct aiohttp_web_site *site)
@@ -146,7 +147,8 @@ static int listen_tcp(struct aiohttp_web_site *site)
         .reuse_address = site->options.reuse_address, .reuse_port = site->options.reuse_port,
         .keep_alive = server->keeps_alive, .hosts = (const char *const *)site->hosts,
         .listen_fds = site->listen_fds, .stack_size = server->stack_size,
-        .max_connections = most_connections(limits), .ssl = site->ssl,
+        .max_connections = at_most(limits->connections),
+        .max_connections_per_address = at_most(limits->connections_per_address), .ssl = site->ssl,
         .ssl_handshake_timeout = handshake_time(site), .data = aiohttp_web_server_ref(server),
         .destroy = unref_server);
 }
@@ -158,7 +160,7 @@ static int listen_unix(struct aiohttp_web_site *site)
     return asyncio_start_unix_server(
         connected, site->path, &site->server, .limit = buffer_limit(limits),
         .backlog = backlog_of(site), .stack_size = server->stack_size,
-        .max_connections = most_connections(limits), .ssl = site->ssl,
+        .max_connections = at_most(limits->connections), .ssl = site->ssl,
         .ssl_handshake_timeout = handshake_time(site), .data = aiohttp_web_server_ref(server),
         .destroy = unref_server);
 }

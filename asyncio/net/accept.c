@@ -144,6 +144,22 @@ void asyncio__server_lost_transport(struct asyncio_server *server, bool is_memor
     asyncio__server_release(server);
 }
 
+/* False: its address has enough, or there is no memory to count it. Who has gone already has no
+ * address, and is no burden. */
+static bool is_welcome(struct asyncio_server *server, sock socket, struct peer **ret_peer)
+{
+    struct address address;
+    unsigned most = server->options.max_connections_per_address;
+    *ret_peer = NULL;
+    if (__builtin_expect(!most, 1) ||
+        net_name_of(server->net, socket, true, &address.name, &address.size) < 0)
+        return true;
+    int r = asyncio__peers_add(&server->peers, &address.name, most, ret_peer);
+    if (r < 0)
+        report(server, "a connection could not be handled", r);
+    return r > 0;
+}
+
 static void new_connection(struct asyncio_server *server, sock socket)
 {
     struct net *net = server->net;
@@ -155,18 +171,25 @@ static void new_connection(struct asyncio_server *server, sock socket)
         new_transport(server, socket);
         return;
     }
+    struct peer *peer = NULL;
+    if (!server->is_closed && !is_welcome(server, socket, &peer)) {
+        (void)net->backend->type->close(net->backend, socket);
+        return;
+    }
     asyncio_stream *stream = NULL;
     bool is_over = is_full(server);
     if (!server->is_closed)
         stream = asyncio__stream_new(net, socket, server->options.limit, server,
                                      is_over ? &server->parked : &server->streams);
     if (!stream) {
+        asyncio__peers_remove(&server->peers, peer);
         (void)net->backend->type->close(net->backend, socket);
         if (!server->is_closed)
             report(server, "a connection could not be handled", -ENOMEM);
         return;
     }
     server->holds++;
+    stream->peer = peer;
     stream->is_parked = is_over;
     if (is_over)
         return;
@@ -179,6 +202,8 @@ static void new_connection(struct asyncio_server *server, sock socket)
 void asyncio__server_lost(struct asyncio_server *server, asyncio_stream *stream)
 {
     server->connections -= !stream->is_parked;
+    asyncio__peers_remove(&server->peers, stream->peer);
+    stream->peer = NULL;
     server->holds--;
     if (!server->is_closed) {
         unpark(server);

@@ -19,6 +19,7 @@ static void free_server(struct asyncio_server *server)
         server->options.destroy(server->options.data);
     asyncio_ssl_context_unref(server->options.ssl);
     asyncio_context_unref(server->context);
+    asyncio__peers_fini(&server->peers);
     asyncio__free(server);
 }
 

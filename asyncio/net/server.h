@@ -12,10 +12,12 @@
  * FILES      The file of an AF_UNIX socket goes with it, if it is still the one that was made
  *            then.
  * FULL       With max_connections open, accepting is taken back. What the kernel had accepted by
- *            then is parked, without a task, until there is room. */
+ *            then is parked, without a task, until there is room. What one address has more than
+ *            it may is closed at once. */
 #pragma once
 
 #include "net/address.h"
+#include "net/peers.h"
 #include "net/stream.h"
 
 #include <asyncio/protocol.h>
@@ -41,6 +43,7 @@ struct asyncio_server {
     struct list transports;          /* of a factory's protocols */
     struct list parked;
     size_t connections;              /* all of them */
+    struct peers peers;              /* with max_connections_per_address */
     size_t handlers;                 /* tasks that have not ended */
     struct list waiters;             /* wait_closed */
     struct list idlers;              /* wait for the last connection and the last handler */

@@ -56,6 +56,7 @@ struct asyncio_stream {
     size_t expected_size;
     struct list link; /* in the server's streams, or the floor's */
     struct asyncio_server *server;
+    struct peer *peer;               /* whose connection it is, where the server counts them */
     struct asyncio_server *handled_by; /* whose task has not ended */
     struct list drainers, closers;     /* waiting tasks */
 };

@@ -52,6 +52,8 @@ typedef struct aiohttp_limits {
     size_t write_high_water; /* and waits above it */
     size_t requests;         /* on one connection; then it is closed */
     size_t connections;      /* of a server: at the limit none is accepted */
+    size_t connections_per_address; /* of one IPv4 address, or one IPv6 network of 64 bits: what is
+                                more is closed at once. Behind a proxy all are the proxy's */
     size_t backlog;          /* of a listening socket, unless its site says otherwise */
     size_t lingering;        /* read and thrown away of a request that was answered already, so that
                                 the next one can follow; more: the connection closes */
@@ -122,6 +124,7 @@ static inline aiohttp_limits aiohttp_server_limits(void)
     limits.write_high_water = 65536;
     limits.requests = 10000;
     limits.connections = 10000;
+    limits.connections_per_address = AIOHTTP_UNLIMITED;
     limits.backlog = 1024;
     limits.lingering = 65536;
     limits.lingering_close = 16777216;

@@ -49,6 +49,9 @@ typedef struct asyncio_start_server_options {
     size_t stack_size ASYNCIO__0;                           /* of the handlers' tasks */
     /* accepts no more than this at a time; 0: no limit */
     unsigned max_connections ASYNCIO__0;
+    /* of one IPv4 address, or one IPv6 network of 64 bits; what is more is accepted and closed at
+     * once, before TLS; 0: no limit. Behind a proxy all are the proxy's */
+    unsigned max_connections_per_address ASYNCIO__0;
     /* TLS from the first byte on: the handler is called when the handshake is done */
     asyncio_ssl_context *ssl ASYNCIO__0;
     /* seconds */

@@ -493,6 +493,34 @@ static int connections(void *data)
     return live_end(&live, r);
 }
 
+/* How many of one address are. What is more is closed at once; others have their own. */
+static int connections_per_address(void *data)
+{
+    enum { MOST = 3 };
+    aiohttp_limits limits = timeless();
+    asyncio_stream *streams[MOST + 2] = { NULL };
+    struct live live;
+    (void)data;
+    limits.connections_per_address = MOST;
+    int r = start(&live, &limits);
+    for (int i = 0; i < MOST + 2 && r >= 0; i++) {
+        char answer[200];
+        r = asyncio_open_connection("127.0.0.1", live.port, &streams[i],
+                                    .local_addr = { i <= MOST ? "127.0.0.1" : "127.0.0.2", 0 });
+        if (r >= 0)
+            r = asyncio_stream_write(streams[i], GOOD, strlen(GOOD));
+        if (r < 0 && !(i == MOST && r == -ECONNRESET))
+            break;
+        r = asyncio_stream_read(streams[i], answer, sizeof answer);
+        bool is_served = r > 0;
+        r = r == -ECONNRESET ? 0 : r;
+        CHECK_IS(is_served, i != MOST);
+    }
+    for (int i = 0; i < MOST + 2; i++)
+        asyncio_stream_unref(streams[i]);
+    return live_end(&live, r);
+}
+
 static struct {
     unsigned count, held[8];
 } seen;
@@ -600,7 +628,8 @@ static int write_waters(void *data)
 #define TESTS(X)                                                                                   \
     X(head_time) X(keep_alive_time) X(connection_time) X(connection_time_when_busy)                \
     X(body_grace_and_rate) X(lingering_time) X(lingering_close) X(write_time) X(tls_time)          \
-    X(shutdown_time) X(requests) X(connections) X(pipelined) X(write_waters)
+    X(shutdown_time) X(requests) X(connections)                  \
+    X(connections_per_address) X(pipelined) X(write_waters)
 
 #define CASE(name)                                                                                 \
     static void test_##name(void **state)                                                          \

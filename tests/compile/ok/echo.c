@@ -99,7 +99,8 @@ static int client(const char *host, int port)
     r = asyncio_start_server(handler, NULL, 0, &server);
     if (r >= 0)
         r = asyncio_start_server(counted, NULL, 0, &server, .data = &count, .destroy = NULL,
-                                 .stack_size = 1 << 16, .max_connections = 10, .reuse_port = 1,
+                                 .stack_size = 1 << 16, .max_connections = 10,
+                                 .max_connections_per_address = 2, .reuse_port = 1,
                                  .reuse_address = 0, .limit = 100, .family = AF_UNSPEC);
     asyncio_server_unref(server);
     return r;
