@@ -112,8 +112,8 @@ void aiohttp__web_json_end(aiohttp_web_request *request);
  * ends the connection. Suspends. */
 int aiohttp__web_request_send(aiohttp_web_request *request, int result);
 
-/* Tells the loop's exception handler. */
-void aiohttp__web_report(int result, const char *message);
+/* Tells the loop's exception handler what has happened (`what`), and to which request. */
+void aiohttp__web_report(const aiohttp_web_request *request, int result, const char *what);
 
 /* As aiohttp_web_response_prepare, for a body of `length` bytes. Suspends. */
 int aiohttp__web_response_begin(struct aiohttp_web_response *response, int64_t length);

@@ -2,6 +2,7 @@
 /* Sending: what becomes of a handler's answer and of its result; streams. */
 #include "message/coding.h"
 #include "web/compress.h"
+#include "web/dispatch.h"
 #include "web/file.h"
 #include "web/websocket.h"
 
@@ -11,6 +12,7 @@
 #include <asyncio/file.h>
 #include <asyncio/loop.h>
 #include <errno.h>
+#include <stdio.h>
 
 enum { FILE_PIECE = 65536 };
 
@@ -176,8 +178,17 @@ static int send_body(struct aiohttp_web_response *response)
     return exchange->type->end(exchange);
 }
 
-void aiohttp__web_report(int result, const char *message)
+/* Without the query: that may have secrets. The parser lets no control character in. */
+void aiohttp__web_report(const aiohttp_web_request *request, int result, const char *what)
 {
+    enum { METHOD = 32, PATH = 160 };
+    char message[256];
+    struct span method = exchange_text(request->exchange, request->exchange->head.method_at);
+    struct span path = aiohttp__web_request_target(request);
+    snprintf(message, sizeof message, "%s: %.*s %.*s%s", what,
+             (int)(method.size < METHOD ? method.size : METHOD), method.data,
+             (int)(path.size < PATH ? path.size : PATH), path.data,
+             path.size > PATH ? "..." : "");
     asyncio_loop *loop = asyncio_get_running_loop();
     asyncio_exception_context context = { .size = sizeof context };
     context.message = message;
@@ -198,7 +209,7 @@ static int end_stream(struct aiohttp_web_response *response, int result)
     /* Cut off: the peer sees that the end is missing. */
     exchange->is_ended = exchange->closes = true;
     if (result != -ECONNRESET && result != -EPIPE && !aiohttp_web_http_status(result))
-        aiohttp__web_report(result, "Error in a stream response");
+        aiohttp__web_report(response->request, result, "Error in a stream response");
     return 0;
 }
 
@@ -276,7 +287,7 @@ static void set_error(aiohttp_web_request *request, int result)
     if (status && response->status == status)
         return;
     if (!status) {
-        aiohttp__web_report(result, "Error handling request");
+        aiohttp__web_report(request, result, "Error handling request");
         status = 500;
     }
     int r = aiohttp_web_http_exception(request, status);
@@ -308,7 +319,8 @@ static int __attribute__((noinline)) send_slowly(aiohttp_web_request *request, i
     if (result < 0)
         set_error(request, result);
     else if (!response->status) {
-        aiohttp__web_report(-ASYNCIO_INVALID_STATE, "a handler returned without an answer");
+        aiohttp__web_report(request, -ASYNCIO_INVALID_STATE,
+                            "a handler returned without an answer");
         set_error(request, -(AIOHTTP_HTTP + 500));
     }
     if (exchange->refused)
@@ -317,7 +329,7 @@ static int __attribute__((noinline)) send_slowly(aiohttp_web_request *request, i
     if (r == -ECANCELED || exchange->is_broken)
         return r == -ECANCELED ? r : 0;
     if (r < 0 && !response->is_prepared) {
-        aiohttp__web_report(r, "Error sending an answer");
+        aiohttp__web_report(request, r, "Error sending an answer");
         r = send_plain(response, 500);
     }
     if (r < 0)

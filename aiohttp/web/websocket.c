@@ -248,7 +248,7 @@ int aiohttp__web_websocket_end(aiohttp_web_request *request, int result)
                         result != -EPIPE && !aiohttp_web_http_status(result);
     request->exchange->is_ended = true;
     if (is_own_error)
-        aiohttp__web_report(result, "Error in a WebSocket's handler");
+        aiohttp__web_report(request, result, "Error in a WebSocket's handler");
     int code = is_own_error ? AIOHTTP_WS_CLOSE_INTERNAL_ERROR : AIOHTTP_WS_CLOSE_OK;
     int r = aiohttp_websocket_close(ws, .code = code);
     return r == -ECANCELED ? r : 0;

@@ -249,6 +249,10 @@ static int answers(void *data)
         if (talk->body)
             CHECK_TEXT(body_of(answer), talk->body);
         CHECK_IS(reports.count - before, talk->reported);
+        /* Which request it was is told with it. */
+        snprintf(request, sizeof request, ": GET %s", talk->path);
+        if (talk->reported)
+            CHECK_HAS(reports.message, request);
     }
     return live_end(&live, r);
 }
