@@ -127,7 +127,7 @@ static inline aiohttp_limits aiohttp_server_limits(void)
     limits.connections_per_address = AIOHTTP_UNLIMITED;
     limits.backlog = 1024;
     limits.lingering = 65536;
-    limits.lingering_close = 16777216;
+    limits.lingering_close = AIOHTTP_UNLIMITED; /* lingering_time ends it, as in nginx */
     limits.head_time = 30.0;
     limits.tls_time = 10.0;
     limits.keep_alive_time = 75.0;

@@ -275,8 +275,8 @@ static int too_large(void *data)
     return live_end(&live, r);
 }
 
-/* A peer that sends three megabytes before it reads gets its 413, and not a reset. */
-static int sent_before_read(struct live *live, const char *head)
+/* A peer that sends three megabytes so many times before it reads gets its 413, and not a reset. */
+static int sent_before_read(struct live *live, const char *head, int times)
 {
     static char body[3000000];
     char answer[4096];
@@ -286,7 +286,7 @@ static int sent_before_read(struct live *live, const char *head)
         return r;
     memset(body, 'b', sizeof body);
     r = asyncio_stream_write(stream, head, strlen(head));
-    if (r >= 0)
+    for (int i = 0; i < times && r >= 0; i++)
         r = asyncio_stream_write(stream, body, sizeof body);
     if (r >= 0)
         r = asyncio_stream_write_eof(stream);
@@ -308,9 +308,11 @@ static int refused_late(void *data)
         return 0; /* a byte at a time it takes more than lingering_time */
     int r = live_start(&live, mirror);
     if (r >= 0)
-        r = sent_before_read(&live, POST "/read" HOST LENGTH(3000000));
+        r = sent_before_read(&live, POST "/read" HOST LENGTH(3000000), 1);
     if (r >= 0) /* a chunk of 3,000,000 */
-        r = sent_before_read(&live, POST "/read" HOST CHUNKED "2dc6c0\r\n");
+        r = sent_before_read(&live, POST "/read" HOST CHUNKED "2dc6c0\r\n", 1);
+    if (r >= 0) /* it ends by time alone */
+        r = sent_before_read(&live, POST "/read" HOST LENGTH(24000000), 8);
     return live_end(&live, r);
 }
 
