@@ -404,7 +404,9 @@ static void lose_connection(struct handle *handle, asyncio_loop *loop)
     list_remove(&transport->making.link);
     list_remove(&transport->reading.link);
     list_remove(&transport->resuming.link);
-    if (loop && transport->is_made) {
+    bool is_told = loop && transport->is_made;
+    transport->is_made = false; /* what was written may still go out: that is told no more */
+    if (is_told) {
         struct within within = within_enter(&transport->context);
         (void)asyncio__raise_reason(transport->top, transport->error);
         if (transport->protocol->methods->connection_lost)

@@ -27,7 +27,7 @@ struct asyncio_transport {
     int result;                      /* of the last receive, when that brought no bytes */
     size_t bulk;                     /* what comes at a time, where that is much; else 0 */
     uint32_t refs;                   /* the user's; and one until connection_lost has returned */
-    bool is_made;                    /* connection_made has been called */
+    bool is_made;                    /* connection_made has been called, connection_lost not yet */
     bool is_over;                    /* connection_lost has returned, or never will be called */
     bool is_lost;                    /* the one below is gone */
     bool is_closing, is_receiving;
