@@ -138,6 +138,9 @@ int(asyncio_loop_start_tls)(asyncio_loop *loop, asyncio_transport *transport,
         return asyncio_raise(-EINVAL, "sslcontext is expected to be an instance of ssl.SSLContext");
     if (transport->is_closing)
         return -ECONNRESET;
+    r = net_check_task(transport->tcp.net); /* it may be another loop's */
+    if (r < 0)
+        return r;
     if (transport->is_shaking_hands || transport->drainers)
         return -EBUSY;
     if (transport->has_sent_eof)

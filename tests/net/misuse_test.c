@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that are mistakes, and say so: from another thread or another loop, with sizes that are
  * none, with a scope left open behind them, of what has outlived its loop. */
-#include "net/net_test.h"
+#include "net/protocol_test.h"
 
 #include <asyncio/datagram.h>
 #include <asyncio/timeout.h>
@@ -127,6 +127,54 @@ static int other_threads(struct pair *p)
     return memcmp(text, "ok", 2) == 0 ? 0 : -EPROTO;
 }
 
+/* A loop of one's own does not make another's transport one's own. */
+struct foreign {
+    asyncio_transport *transport;
+    asyncio_ssl_context *context;
+    int result;
+};
+
+static int secure_it(void *data)
+{
+    struct foreign *foreign = data;
+    return asyncio_loop_start_tls(asyncio_get_running_loop(), foreign->transport, foreign->context,
+                                  .server_hostname = "localhost");
+}
+
+static void *secure_foreign(void *data)
+{
+    ((struct foreign *)data)->result = asyncio_run(asyncio_coro(secure_it, data));
+    asyncio__record_put(NULL);
+    return NULL;
+}
+
+static int foreign_transport(void *data)
+{
+    (void)data;
+    struct foreign foreign = { .result = 0 };
+    asyncio_server *server;
+    pthread_t thread;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    CHECK_IS(client_context(&foreign.context), 0);
+    CHECK_IS(asyncio_start_server(idle, "127.0.0.1", 0, &server), 0);
+    CHECK_IS(asyncio_loop_create_connection(loop, new_echo, "127.0.0.1",
+                                            asyncio_server_port(server), &foreign.transport),
+             0);
+    CHECK_IS(pthread_create(&thread, NULL, secure_foreign, &foreign), 0);
+    pthread_join(thread, NULL);
+    CHECK_IS(foreign.result, -ASYNCIO_OTHER_LOOP);
+    CHECK_IS(asyncio_transport_is_closing(foreign.transport), 0);
+    CHECK_IS(end_swept(server, 0, foreign.transport), 0);
+    asyncio_ssl_context_unref(foreign.context);
+    return settle();
+}
+
+static void test_foreign_transport(void **state)
+{
+    (void)state;
+    run_everywhere(foreign_transport);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -243,6 +291,8 @@ static struct outliving {
     asyncio_server *server;
     asyncio_stream *stream;
     asyncio_datagram_transport *endpoint;
+    asyncio_transport *transport;
+    asyncio_ssl_context *context;
 } outliving;
 
 static int make_outliving(void)
@@ -256,7 +306,41 @@ static int make_outliving(void)
         r = asyncio_loop_create_datagram_endpoint(asyncio_get_running_loop(), NULL,
                                                   &outliving.endpoint,
                                                   .local_host = "127.0.0.1");
+    if (r >= 0)
+        r = client_context(&outliving.context);
+    if (r >= 0)
+        r = asyncio_loop_create_connection(asyncio_get_running_loop(), new_echo, "127.0.0.1",
+                                           asyncio_server_port(outliving.server),
+                                           &outliving.transport);
     return r;
+}
+
+static int call_outliving_transport(void)
+{
+    asyncio_transport *transport = outliving.transport;
+    asyncio_loop *loop = asyncio_get_running_loop();
+    struct echo echo = { .protocol.methods = &echo_methods };
+    char text[80];
+    size_t low, high;
+    if (loop)
+        CHECK_IS(asyncio_loop_start_tls(loop, transport, outliving.context), -ECONNRESET);
+    CHECK_IS(asyncio_transport_write(transport, "x", 1), -ECONNRESET);
+    CHECK_IS(asyncio_transport_write_eof(transport), -ECONNRESET);
+    CHECK_IS(asyncio_transport_can_write_eof(transport), 1);
+    CHECK_IS(asyncio_transport_is_closing(transport), 1);
+    CHECK_IS(asyncio_transport_is_reading(transport), 0);
+    asyncio_transport_pause_reading(transport);
+    asyncio_transport_resume_reading(transport);
+    asyncio_transport_close(transport);
+    asyncio_transport_abort(transport);
+    CHECK(asyncio_transport_get_write_buffer_size(transport) == 0);
+    CHECK_IS(asyncio_transport_set_write_buffer_limits(transport, 5, 1), 0);
+    asyncio_transport_get_write_buffer_limits(transport, &low, &high);
+    CHECK(!asyncio_transport_set_protocol(transport, &echo.protocol));
+    CHECK(!asyncio_transport_get_protocol(transport));
+    CHECK_IS(asyncio_transport_get_extra_info(transport, "socket", text, sizeof text), -ENOENT);
+    CHECK_IS(asyncio_transport_get_extra_info(transport, "peername", text, sizeof text), -ENOTCONN);
+    return 0;
 }
 
 /* Nothing of the loop is there any more, so ASan watches. */
@@ -295,7 +379,7 @@ static int call_outliving(void)
              -ECONNRESET);
     asyncio_datagram_transport_close(endpoint);
     asyncio_datagram_transport_abort(endpoint);
-    return 0;
+    return call_outliving_transport();
 }
 
 static void test_outliving(void **state)
@@ -313,6 +397,8 @@ static void test_outliving(void **state)
     asyncio_server_unref(outliving.server);
     asyncio_stream_unref(outliving.stream);
     asyncio_datagram_transport_unref(outliving.endpoint);
+    asyncio_transport_unref(outliving.transport);
+    asyncio_ssl_context_unref(outliving.context);
     assert_int_equal(r, 0);
 }
 
@@ -320,9 +406,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_foreign_transport),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_outliving),
     };
+    warm_up();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
