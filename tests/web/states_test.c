@@ -133,6 +133,11 @@ static int answered(aiohttp_web_request *request, void *data)
         return -ENOMEM;
     if (strcmp(path, "/parts") == 0)
         return in_parts(request);
+    if (strcmp(path, "/sized") == 0) { /* how large it would be, without making it */
+        int r = aiohttp_web_response_set_content_length(aiohttp_web_request_response(request),
+                                                        1000);
+        return r < 0 ? r : aiohttp_web_respond_bytes(request, NULL, 0);
+    }
     if (strcmp(path, "/last") == 0)
         aiohttp_web_response_force_close(aiohttp_web_request_response(request));
     return set_and_change(request);
@@ -146,11 +151,13 @@ static int answers(void *data)
     int r = live_start(&live, answered);
     if (r >= 0)
         r = live_ask(&live,
+                     "HEAD /sized HTTP/1.1\r\nHost: a\r\n\r\n"
                      "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /last HTTP/1.1\r\nHost: a\r\n\r\n"
                      "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
                      answer, sizeof answer);
     if ((r = live_end(&live, r)) < 0)
         return r;
+    CHECK_IS(count_of(answer, "\r\nContent-Length: 1000\r\n"), 1);
     CHECK_IS(count_of(answer, "HTTP/1.1 202 Taken\r\n"), 2); /* none behind the last */
     CHECK_IS(count_of(answer, "\r\nConnection: close\r\n"), 1);
     return 0;
