@@ -6,9 +6,120 @@
 #include <asyncio/alloc.h>
 #include <brotli/decode.h>
 #include <brotli/encode.h>
+#include <setjmp.h>
+#include <stddef.h>
 
 /* Answers are made on the fly: quality 4 is about as fast as gzip's 6, and smaller. */
 enum { QUALITY = 4, WINDOW_BITS = 19 };
+
+/* --- encoding --- */
+
+/* The encoder has no error for it: without memory it ends the process (BROTLI_ENCODER_EXIT_ON_OOM,
+ * as it is usually built). So its allocation jumps out of it instead, and what it had is given back
+ * block by block: in the middle of a step it cannot be asked to do that itself. */
+struct block {
+    struct block *next, **place; /* in `blocks` */
+    max_align_t memory[];
+};
+
+struct brotli {
+    BrotliEncoderState *state; /* NULL: it has had no memory */
+    struct block *blocks;
+    jmp_buf *escape; /* of the step under way */
+};
+
+static void *take_block(void *data, size_t size)
+{
+    struct brotli *brotli = data;
+    struct block *block =
+        size < PTRDIFF_MAX ? asyncio_mem_malloc(sizeof *block + size) : NULL;
+    if (!block && brotli->escape)
+        longjmp(*brotli->escape, 1);
+    if (!block)
+        return NULL;
+    block->next = brotli->blocks;
+    block->place = &brotli->blocks;
+    if (block->next)
+        block->next->place = &block->next;
+    brotli->blocks = block;
+    return block->memory;
+}
+
+static void give_block(void *data, void *memory)
+{
+    (void)data;
+    if (!memory)
+        return;
+    struct block *block = (void *)((char *)memory - offsetof(struct block, memory));
+    *block->place = block->next;
+    if (block->next)
+        block->next->place = block->place;
+    asyncio_mem_free(block);
+}
+
+static void encoder_end(struct stage *stage)
+{
+    struct brotli *brotli = stage->state;
+    while (brotli && brotli->blocks)
+        give_block(brotli, brotli->blocks->memory);
+    asyncio_mem_free(brotli);
+}
+
+static int encoder_begin(struct stage *stage, int level)
+{
+    if (level < -1 || level > BROTLI_MAX_QUALITY)
+        return -EINVAL;
+    struct brotli *brotli = asyncio_mem_calloc(1, sizeof *brotli);
+    if (!brotli)
+        return -ENOMEM;
+    stage->state = brotli;
+    brotli->state = BrotliEncoderCreateInstance(take_block, give_block, brotli);
+    if (!brotli->state) {
+        encoder_end(stage);
+        return -ENOMEM;
+    }
+    BrotliEncoderSetParameter(brotli->state, BROTLI_PARAM_QUALITY,
+                              level < 0 ? QUALITY : (uint32_t)level);
+    BrotliEncoderSetParameter(brotli->state, BROTLI_PARAM_LGWIN, WINDOW_BITS);
+    return 0;
+}
+
+/* False without memory; with operations in their order it fails of nothing else. */
+static bool compress(struct brotli *brotli, BrotliEncoderOperation operation, size_t *in_size,
+                     const uint8_t **in, size_t *out_size, uint8_t **out)
+{
+    jmp_buf escape;
+    if (setjmp(escape)) {
+        brotli->escape = NULL;
+        brotli->state = NULL;
+        return false;
+    }
+    brotli->escape = &escape;
+    bool is_right = BrotliEncoderCompressStream(brotli->state, operation, in_size, in, out_size,
+                                                out, NULL);
+    brotli->escape = NULL;
+    return is_right;
+}
+
+static int encoder_step(struct stage *stage, struct span *in, enum encode how, char **out,
+                        size_t *size)
+{
+    static const BrotliEncoderOperation operations[] = { BROTLI_OPERATION_PROCESS,
+                                                         BROTLI_OPERATION_FLUSH,
+                                                         BROTLI_OPERATION_FINISH };
+    struct brotli *brotli = stage->state;
+    const uint8_t *next_in = (const uint8_t *)in->data;
+    uint8_t *next_out = (uint8_t *)*out;
+    size_t room = *size;
+    if (!brotli->state ||
+        !compress(brotli, operations[how], &in->size, &next_in, size, &next_out))
+        return -ENOMEM;
+    in->data = (const char *)next_in;
+    *out += room - *size;
+    return BrotliEncoderIsFinished(brotli->state) ? STEP_END : STEP_ON;
+}
+
+/* --- decoding --- */
 
 static void *take(void *data, size_t size)
 {
@@ -20,44 +131,6 @@ static void give(void *data, void *memory)
 {
     (void)data;
     asyncio_mem_free(memory);
-}
-
-static int encoder_begin(struct stage *stage, int level)
-{
-    if (level < -1 || level > BROTLI_MAX_QUALITY)
-        return -EINVAL;
-    BrotliEncoderState *state = BrotliEncoderCreateInstance(take, give, NULL);
-    if (!state)
-        return -ENOMEM;
-    stage->state = state;
-    BrotliEncoderSetParameter(state, BROTLI_PARAM_QUALITY,
-                              level < 0 ? QUALITY : (uint32_t)level);
-    BrotliEncoderSetParameter(state, BROTLI_PARAM_LGWIN, WINDOW_BITS);
-    return 0;
-}
-
-static int encoder_step(struct stage *stage, struct span *in, enum encode how, char **out,
-                        size_t *size)
-{
-    static const BrotliEncoderOperation operations[] = { BROTLI_OPERATION_PROCESS,
-                                                         BROTLI_OPERATION_FLUSH,
-                                                         BROTLI_OPERATION_FINISH };
-    const uint8_t *next_in = (const uint8_t *)in->data;
-    uint8_t *next_out = (uint8_t *)*out;
-    size_t room = *size;
-    bool is_right = BrotliEncoderCompressStream(stage->state, operations[how], &in->size, &next_in,
-                                                size, &next_out, NULL);
-    in->data = (const char *)next_in;
-    *out += room - *size;
-    if (!is_right)
-        return -ENOMEM; /* with operations in their order it fails of nothing else */
-    return BrotliEncoderIsFinished(stage->state) ? STEP_END : STEP_ON;
-}
-
-static void encoder_end(struct stage *stage)
-{
-    if (stage->state)
-        BrotliEncoderDestroyInstance(stage->state);
 }
 
 static int decoder_begin(struct stage *stage, int level)

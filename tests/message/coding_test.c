@@ -13,6 +13,8 @@
 
 #include "message/coding.h"
 
+#include "../asyncio/base/alloc.h"
+
 #include <aiohttp/error.h>
 
 enum { MOST = 1 << 20 };
@@ -374,6 +376,47 @@ static void a_flush_lets_all_out(void **state)
     }
 }
 
+/* All of an encoder's life, with each way to call it: 0, or what it has failed with. */
+static int encode_once(enum coding coding)
+{
+    struct encoder *encoder;
+    size_t used = 0;
+    int r = aiohttp__encoder_new(coding, -1, &encoder);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < 4 && r >= 0; i++) {
+        struct span piece = { plain + (size_t)i * 50000, 50000 };
+        enum encode how = i == 1 ? ENCODE_FLUSH : i == 3 ? ENCODE_FINISH : ENCODE_MORE;
+        r = aiohttp__encoder_step(encoder, &piece, how, packed + used, sizeof packed - used);
+        used += r > 0 ? (size_t)r : 0;
+    }
+    if (r < 0) { /* it stays as it is, and the process does, too */
+        struct span none = { NULL, 0 };
+        int again = aiohttp__encoder_step(encoder, &none, ENCODE_FINISH, packed, sizeof packed);
+        assert_true(again >= 0 || again == -ENOMEM);
+    }
+    aiohttp__encoder_free(encoder);
+    return r < 0 ? r : 0;
+}
+
+static void without_memory_it_is_an_error(void **state)
+{
+    (void)state;
+    fill(200000, 5);
+    for (size_t c = 0; c < sizeof codings / sizeof *codings; c++) {
+        uint64_t nth = 0, live = asyncio__alloc_live();
+        int r = -ENOMEM;
+        while (is_there(codings[c]) && r < 0) {
+            asyncio__alloc_fail_at(++nth, 0);
+            r = encode_once(codings[c]);
+            asyncio__alloc_fail_at(0, 0);
+            assert_true(r == 0 || r == -ENOMEM);
+            assert_int_equal(asyncio__alloc_live(), live);
+        }
+        assert_true(nth != 1);
+    }
+}
+
 static void encoders_refuse(void **state)
 {
     (void)state;
@@ -459,6 +502,7 @@ int main(void)
         cmocka_unit_test(members_are_counted),
         cmocka_unit_test(one_over_the_other),
         cmocka_unit_test(a_flush_lets_all_out),
+        cmocka_unit_test(without_memory_it_is_an_error),
         cmocka_unit_test(encoders_refuse),
         cmocka_unit_test(chosen_by_weight),
     };
