@@ -145,6 +145,7 @@ int asyncio_ssl_context_load_cert_chain(asyncio_ssl_context *context, const char
         SSL_CTX_use_PrivateKey_file(ctx, keyfile ? keyfile : certfile, SSL_FILETYPE_PEM) == 1 &&
         SSL_CTX_check_private_key(ctx) == 1;
     SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+    asyncio__tls_sessions_drop(context); /* they say who we were */
     return is_good ? 0 : asyncio__tls_raise();
 }
 
@@ -254,6 +255,7 @@ int asyncio_ssl_context_set_maximum_version(asyncio_ssl_context *context,
 int asyncio_ssl_context_set_ciphers(asyncio_ssl_context *context, const char *ciphers)
 {
     ERR_clear_error();
+    asyncio__tls_sessions_drop(context); /* they have one of those of before */
     return SSL_CTX_set_cipher_list(context->ctx, ciphers) == 1 ? 0 : asyncio__tls_raise();
 }
 

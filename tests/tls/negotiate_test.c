@@ -20,6 +20,7 @@ struct servers {
     struct blocks blocks;
     int named;                  /* which one "named.example.org" is; others are the first one's */
     unsigned choices;           /* calls of `choose` */
+    bool is_certified;          /* the last client that came in */
 };
 
 static int choose(asyncio_ssl_context *context, const char *name, asyncio_ssl_context **ret_context,
@@ -105,6 +106,7 @@ static int visit(struct servers *servers, const char *name, SSL_SESSION **sessio
     if (r == 0) {
         assert_true(client.is_open);
         *ret_reused = SSL_session_reused(server.ssl);
+        servers->is_certified = SSL_get0_peer_certificate(server.ssl) != NULL;
         *session = SSL_get1_session(client.ssl);
     }
     asyncio__tls_fini(&server);
@@ -182,6 +184,39 @@ static void test_not_after_the_mode_has_changed(void **state)
     }
 }
 
+/* What a client changes holds for whoever it has been to before, too. */
+static void test_a_client_that_has_changed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct servers servers;
+        SSL_SESSION *session = NULL;
+        bool is_reused;
+        open_servers(&servers, CLOSED, versions[i]);
+        assert_return_code(asyncio_ssl_context_set_verify_mode(servers.contexts[OPEN],
+                                                               ASYNCIO_SSL_CERT_OPTIONAL),
+                           0);
+        for (int j = 0; j < 3; j++) {
+            if (j == 1)
+                assert_return_code(asyncio_ssl_context_load_cert_chain(servers.client,
+                                                                       certificates()->client, NULL,
+                                                                       NULL),
+                                   0);
+            if (j == 2) /* of 1.2, and not the one that is taken */
+                assert_return_code(asyncio_ssl_context_set_ciphers(servers.client, "CHACHA20"), 0);
+            assert_int_equal(visit(&servers, "www.example.org", &session, &is_reused), 0);
+            assert_int_equal(servers.is_certified, j > 0);
+            assert_false(is_reused);
+            SSL_SESSION_free(session);
+            session = NULL;
+        }
+        assert_int_equal(visit(&servers, "www.example.org", &session, &is_reused), 0);
+        assert_true(is_reused);
+        SSL_SESSION_free(session);
+        close_servers(&servers);
+    }
+}
+
 /* The one that goes on says which versions are spoken. */
 static void test_the_versions_of_the_other(void **state)
 {
@@ -243,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_resumed_where_it_was_given),
         cmocka_unit_test(test_not_elsewhere),
         cmocka_unit_test(test_not_after_the_mode_has_changed),
+        cmocka_unit_test(test_a_client_that_has_changed),
         cmocka_unit_test(test_the_versions_of_the_other),
         cmocka_unit_test(test_begun_anew),
         cmocka_unit_test(test_a_clients_context),
