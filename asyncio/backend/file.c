@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -229,6 +230,21 @@ int asyncio__file_try(struct file_op *op)
     case FILE_STAT: return op->path ? FILE_WOULD_WAIT : asyncio__file_run(op);
     default: return FILE_WOULD_WAIT;
     }
+}
+
+/* What is non-blocking says -EAGAIN, as its owner wants it. */
+bool asyncio__file_is_ready(const struct file_op *op, bool *ret_is_file)
+{
+    struct stat status;
+    int flags = 0;
+    *ret_is_file = (op->kind != FILE_READ && op->kind != FILE_WRITE) || op->offset >= 0 ||
+                   fstat(op->descriptor, &status) < 0 ||
+                   !(S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ||
+                     S_ISCHR(status.st_mode)) ||
+                   (flags = fcntl(op->descriptor, F_GETFL)) < 0 || flags & O_NONBLOCK;
+    struct pollfd one = { .fd = op->descriptor,
+                          .events = op->kind == FILE_READ ? POLLIN : POLLOUT };
+    return *ret_is_file || poll(&one, 1, 0) != 0;
 }
 
 void asyncio__file_status(const struct statx *from, struct stat *to)

@@ -65,6 +65,9 @@ struct file_op {
 
 int asyncio__file_run(struct file_op *op);
 int asyncio__file_try(struct file_op *op);
+/* False: it is read, or written to, where it stands, is no file but a pipe, a socket or a terminal,
+ * and would wait, perhaps for ever. One that is ready takes PIPE_BUF bytes without waiting. */
+bool asyncio__file_is_ready(const struct file_op *op, bool *ret_is_file);
 /* Writing to a pipe or socket that nobody reads raises SIGPIPE, and beyond RLIMIT_FSIZE, where
  * there is one, SIGXFSZ: `run` keeps them back and a ring, in whatever call of the thread's it
  * goes on, does not. */

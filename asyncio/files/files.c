@@ -3,10 +3,12 @@
 #include "files/files.h"
 
 #include "base/alloc.h"
+#include "task/waiters.h"
 
 #include <asyncio/exit_stack.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
 
@@ -353,6 +355,25 @@ static int try_now(struct file_op *op, const asyncio_task *task)
     return may_try(task) ? asyncio__file_try(op) : FILE_WOULD_WAIT;
 }
 
+static const struct future_type ready_type = { "file", 0, asyncio__waiters_cancel, NULL };
+
+/* A thread that reads from a pipe where nothing comes, or writes to one that nobody reads, could
+ * not be called back. So the loop waits for such a descriptor, and the thread does what does not
+ * wait any more. So it is with a ring, whose workers are threads, too. */
+static int wait_until_ready(struct file_op *op, asyncio_task *task)
+{
+    asyncio_loop *loop = task->future.loop;
+    bool writes = op->kind == FILE_WRITE, is_file;
+    int r = 0;
+    if (loop->backend->type->job)
+        return 0;
+    while (r >= 0 && !asyncio__file_is_ready(op, &is_file))
+        r = asyncio__wait_ready(loop, op->descriptor, writes, &ready_type);
+    if (writes && !is_file && op->size > PIPE_BUF)
+        op->size = PIPE_BUF;
+    return r == -ECANCELED || r == -ENOMEM ? r : 0; /* the others are told by who does it */
+}
+
 int asyncio__file_close(int descriptor)
 {
     struct file_op op = { .kind = FILE_CLOSE, .descriptor = descriptor };
@@ -374,5 +395,8 @@ int asyncio__file_do(struct file_op *op)
     if (r < 0)
         return r;
     r = try_now(op, task);
-    return r == FILE_WOULD_WAIT ? do_elsewhere(op, task) : r;
+    if (r != FILE_WOULD_WAIT)
+        return r;
+    r = wait_until_ready(op, task);
+    return r < 0 ? r : do_elsewhere(op, task);
 }

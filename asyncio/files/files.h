@@ -2,7 +2,8 @@
 /* Files from the inside: one operation and who waits for it.
  *
  * WAY        What needs no waiting is done at once (asyncio__file_try). Else the backend does it,
- *            where it can; else a thread of the loop's pool.
+ *            where it can; else a thread of the loop's pool, when a descriptor that is no file's,
+ *            as a pipe's, is ready: what is waited for is its other end, and no disk.
  * OWNERSHIP  A file_call is referenced by the task that waits and by who does the work. It owns
  *            copies of the paths. The caller's buffer is borrowed until the work is done: a
  *            cancelled call waits for that, and so does a loop that closes. A thread that opens a

@@ -6,7 +6,7 @@
  *            closed, and operations that the kernel still has are waited for, since they point
  *            into memory that goes.
  * WAITING    A task that waits alone for something (bytes) is named by it. Where several may wait,
- *            their steps lie in a list: `waiters_wait` and `waiters_wake`. Neither allocates.
+ *            they lie in a list: task/waiters.h.
  * FAIRNESS   What is answered at once does not suspend, and a peer that is fast enough would keep
  *            its task running for ever. So after STREAK_MAX answers in a row the task yields
  * once. */
@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/buffer.h"
-#include "task/task.h"
+#include "task/waiters.h"
 
 struct pool;
 
@@ -110,15 +110,6 @@ static inline char *net_scratch(struct net *net)
         net->scratch = asyncio__malloc(SCRATCH_SIZE);
     return net->scratch;
 }
-
-/* Waits in `waiters`: the result given to wake, or -ECANCELED. */
-int asyncio__waiters_wait(struct list *waiters, asyncio_task *task);
-/* The same, under a name of its own: a type whose `cancel` is asyncio__waiters_cancel. */
-int asyncio__waiters_wait_as(struct list *waiters, asyncio_task *task,
-                             const struct future_type *type);
-int asyncio__waiters_cancel(asyncio_future *awaited, const char *message);
-/* Wakes all who wait, in their order. */
-void asyncio__waiters_wake(struct list *waiters, int result);
 
 /* Ends a task's wait. From now on there is nothing to cancel but the task itself; and when the
  * loop closes, and the task never runs again, it is not found waiting. */

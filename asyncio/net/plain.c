@@ -10,11 +10,6 @@
 
 static const struct future_type waiting_type = { "socket", 0, asyncio__waiters_cancel, NULL };
 
-static void wake(struct list *waiters, int result)
-{
-    asyncio__waiters_wake(waiters, result < 0 ? result : 0);
-}
-
 int asyncio__plain_begin(asyncio_loop *loop)
 {
     asyncio_task *task = task_current();
@@ -28,13 +23,7 @@ int asyncio__plain_begin(asyncio_loop *loop)
 
 int asyncio__plain_wait(asyncio_loop *loop, int descriptor, bool writes)
 {
-    struct list *waiters;
-    int r = asyncio__loop_watch(loop, descriptor, writes, wake, &waiters);
-    if (r < 0)
-        return r;
-    r = asyncio__waiters_wait_as(waiters, task_current(), &waiting_type);
-    asyncio__loop_unwatch(loop, descriptor, writes);
-    return r;
+    return asyncio__wait_ready(loop, descriptor, writes, &waiting_type);
 }
 
 /* What is answered at once does not suspend: now and then it has to. */

@@ -20,7 +20,8 @@
  *            waits for that. What was done by then tells its result, data included, and the
  *            cancellation waits for the next suspension. Opening and reading a whole file lend
  *            nothing, and may wait for the other end of a FIFO: they return at once, and a file
- *            that is opened later is given back.
+ *            that is opened later is given back. So does who waits for a pipe, a socket or a
+ *            terminal to have something, or room.
  * SIGNALS    None: what would raise SIGPIPE or, beyond RLIMIT_FSIZE, SIGXFSZ is -EPIPE or -EFBIG.
  *            Python's programs ignore both; here, what the program does with them stays as it is.
  * SOURCE     open(2), read(2), and so on. */
@@ -68,8 +69,9 @@ ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_read(int descriptor, void *buffer, si
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_pread(int descriptor, void *buffer, size_t size,
                                                  int64_t offset);
 
-/* Writes at most `size` bytes where the file stands, and returns how many. -EBADF, -ENOSPC, -EFBIG,
- * -EPIPE, -EIO, -ENOMEM, -ECANCELED. Suspends. */
+/* Writes at most `size` bytes where the file stands, and returns how many: no more than PIPE_BUF to
+ * a pipe, a socket or a terminal. -EBADF, -ENOSPC, -EFBIG, -EPIPE, -EIO, -ENOMEM, -ECANCELED.
+ * Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_write(int descriptor, const void *data, size_t size);
 
 /* As asyncio_write, to `offset` (bytes), wherever the file stands. -EINVAL for a negative one.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* FIFOs at whose other end nobody is: who opens one waits, as open(2) does, on each backend alike;
- * and can stop waiting. */
+ * and can stop waiting. So can who reads from a pipe where nothing comes. */
 /* TEST: backends io_uring epoll; timeout 60 */
 /* Real files: the jobs of sim run on the loop's thread, which would wait itself. */
 #include "net/net_test.h"
@@ -10,6 +10,8 @@
 
 #include <asyncio.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,6 +125,135 @@ static void test_left(void **state)
     assert_int_equal(count_descriptors(), descriptors);
 }
 
+/* ---- open, and nothing comes ---- */
+
+static int open_ends(int kind, int ret_ends[2])
+{
+    if (kind == 0)
+        return pipe2(ret_ends, O_CLOEXEC) < 0 ? -errno : 0;
+    if (kind == 1)
+        return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret_ends) < 0 ? -errno : 0;
+    ret_ends[1] = open(path, O_RDWR | O_CLOEXEC);
+    ret_ends[0] = open(path, O_RDONLY | O_CLOEXEC);
+    return ret_ends[0] < 0 || ret_ends[1] < 0 ? -errno : 0;
+}
+
+static int read_byte(int descriptor)
+{
+    char byte;
+    int n = asyncio_read(descriptor, &byte, 1);
+    return n == 1 ? byte : n;
+}
+
+static char much[1 << 20];
+
+static int write_much(int descriptor)
+{
+    int n = 1;
+    for (size_t sent = 0; n > 0 && sent < sizeof much; sent += (size_t)n)
+        n = asyncio_write(descriptor, much + sent, sizeof much - sent);
+    return n < 0 ? n : 0;
+}
+
+static bool has_room(int descriptor)
+{
+    struct pollfd one = { .fd = descriptor, .events = POLLOUT };
+    return poll(&one, 1, 0) != 0;
+}
+
+static int one_waits(int ends[2])
+{
+    asyncio_task *task, *other;
+    START(task, read_byte, ends[0]);
+    CHECK_IS(asyncio_sleep(0.01), 0);
+    CHECK_IS(asyncio_task_done(task), 0);
+    CHECK_IS(asyncio_task_cancel(task), 1);
+    CHECK_IS(join(task), -ECANCELED);
+    START(task, read_byte, ends[0]);
+    START(other, read_byte, ends[0]);
+    CHECK_IS(asyncio_sleep(0.01), 0);
+    CHECK_IS(asyncio_write(ends[1], "7", 1), 1);
+    while (!asyncio_task_done(task) && !asyncio_task_done(other))
+        CHECK_IS(asyncio_sleep(0.001), 0);
+    CHECK_IS(asyncio_task_done(task) + asyncio_task_done(other), 1);
+    CHECK_IS(asyncio_write(ends[1], "7", 1), 1);
+    CHECK_IS(join(task), '7');
+    CHECK_IS(join(other), '7');
+    START(task, write_much, ends[1]);
+    while (has_room(ends[1]))
+        CHECK_IS(asyncio_sleep(0.001), 0);
+    CHECK_IS(asyncio_task_done(task), 0);
+    CHECK_IS(asyncio_task_cancel(task), 1);
+    CHECK_IS(join(task), -ECANCELED);
+    CHECK_IS(read_byte(ends[0]), 0);
+    return 0;
+}
+
+/* Who reads from what is empty, or writes to what is full, can stop waiting, too. */
+static int nothing_comes(void *data)
+{
+    (void)data;
+    for (int i = 0; i < 3; i++) {
+        int ends[2];
+        CHECK_IS(open_ends(i, ends), 0);
+        CHECK_IS(one_waits(ends), 0);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return 0;
+}
+
+static void test_empty(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        asyncio__file_tries_nothing = i;
+        run_everywhere(nothing_comes);
+    }
+    asyncio__file_tries_nothing = false;
+}
+
+/* The program ends, and its loop closes, while somebody waits. */
+static int left_reading(int *ends)
+{
+    asyncio_task *reader, *writer;
+    START(reader, read_byte, ends[0]);
+    START(writer, write_much, ends[3]);
+    asyncio_task_unref(reader);
+    asyncio_task_unref(writer);
+    return asyncio_sleep(0.01);
+}
+
+static void test_left_reading(void **state)
+{
+    (void)state;
+    int ends[4], descriptors = count_descriptors();
+    asyncio__record_put(NULL);
+    uint64_t live = asyncio__alloc_live();
+    asyncio_loop *loop;
+    asyncio_task *task;
+    assert_int_equal(open_ends(0, ends), 0);
+    assert_int_equal(open_ends(0, ends + 2), 0);
+    assert_int_equal(asyncio_run(asyncio_coro(left_reading, ends), .shutdown_timeout = 20.0), 0);
+    assert_int_equal(asyncio_loop_new(&loop), 0);
+    asyncio_loop_set_exception_handler(loop, on_report, NULL);
+    assert_int_equal(asyncio_loop_create_task(loop, asyncio_coro(read_byte, ends[0]), &task), 0);
+    for (int i = 0; i < 3; i++) {
+        asyncio_loop_stop(loop);
+        assert_int_equal(asyncio_loop_run_forever(loop), 0);
+    }
+    assert_int_equal(asyncio_loop_close(loop), 0);
+    asyncio_task_unref(task);
+    asyncio_loop_unref(loop);
+    for (int i = 0; i < 4; i++)
+        close(ends[i]);
+    asyncio__record_put(NULL);
+    assert_int_equal(asyncio__alloc_live(), live);
+    assert_int_equal(count_descriptors(), descriptors);
+}
+
+/* ---- both ends ---- */
+
 /* Both ends of it, by two tasks. */
 static int met(void *data)
 {
@@ -196,6 +327,8 @@ int main(void)
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_left),
         cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_left_reading),
     };
     return cmocka_run_group_tests(tests, make_fifo, remove_fifo);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks that wait in a list for something of this floor. The node is the task's own step, and what
+/* Tasks that wait in a list for something: see waiters.h. The node is the task's own step, and what
  * it waits for is the awaited that each task has for light waiting: so there is nothing to
  * allocate, and nothing on its stack. */
-#include "net/net.h"
+#include "task/waiters.h"
 
 static asyncio_task *task_of(asyncio_future *awaited)
 {
@@ -47,6 +47,26 @@ int asyncio__waiters_wait_as(struct list *waiters, asyncio_task *task,
 void asyncio__waiters_wake(struct list *waiters, int result)
 {
     struct list *node;
-    while ((node = list_pop(waiters)))
-        net_wake(task_of_step(container_of(node, struct handle, link)), result);
+    while ((node = list_pop(waiters))) {
+        asyncio_task *task = task_of_step(container_of(node, struct handle, link));
+        task->waiting = NULL; /* when the loop closes now, it is not found waiting */
+        task_wake(task, result);
+    }
+}
+
+static void wake_ready(struct list *waiters, int result)
+{
+    asyncio__waiters_wake(waiters, result < 0 ? result : 0);
+}
+
+int asyncio__wait_ready(asyncio_loop *loop, int descriptor, bool writes,
+                        const struct future_type *type)
+{
+    struct list *waiters;
+    int r = asyncio__loop_watch(loop, descriptor, writes, wake_ready, &waiters);
+    if (r < 0)
+        return r;
+    r = asyncio__waiters_wait_as(waiters, task_current(), type);
+    asyncio__loop_unwatch(loop, descriptor, writes);
+    return r;
 }
