@@ -2,10 +2,8 @@
 /* Sending files: by sendfile(2) where the system can, else by reading and writing.
  *
  * CONNECTION What was written before goes out first: the water marks are brought to 0 until nothing
- *            is unsent. Then the kernel moves what the socket takes. When it takes no more, one
- *            piece goes the connection's own way, whose end tells that there is room again: so
- *            waiting needs nothing of its own, and nothing is reordered. Meanwhile other writers
- *            are refused.
+ *            is unsent. Then the kernel moves what the socket takes; when it takes no more, the
+ *            connection tells when it does again. Meanwhile other writers are refused.
  * STREAM     and a protocol's transport differ in who is told and what they refuse. Python gives a
  *            transport another protocol meanwhile, or takes it out of the loop; here it has a flag
  *            (callback_calls.c).
@@ -27,7 +25,6 @@
 
 enum {
     PIECE = 65536,
-    LITTLE = 4096, /* to wait with until there is room: it is copied, what follows is not */
     TLS_WORTH = 65536, /* what has to be left that the kernel takes TLS over */
     AT_ONCE = 2 << 20, /* bytes by one call: the page cache may have to wait for the disk */
     TLS_AT_ONCE = 1 << 20, /* likewise, of what is encrypted meanwhile */
@@ -44,6 +41,7 @@ struct sending {
     struct list senders;   /* a transport's, who has no others */
     int socket, file;
     bool by_kernel, fallback;
+    bool is_full;               /* the socket is, by what it took last */
     int64_t offset, left, sent; /* `left` negative: to the end */
     int64_t *told;              /* who wants to know how much, now and then; NULL: nobody */
     char *buffer;
@@ -127,6 +125,15 @@ static int drain_all(struct sending *sending)
     if (is_changed && is_open(sending))
         set_marks(transport, high, low);
     return r < 0 ? r : gone(sending);
+}
+
+/* The socket is full, and nothing is unsent. */
+static int wait_for_room(struct sending *sending, int socket)
+{
+    if (!sending->tcp)
+        return asyncio__plain_wait(sending->loop, socket, true);
+    int r = asyncio__tcp_await_room(sending->tcp);
+    return r < 0 ? r : asyncio__waiters_wait(sending->drainers, task_current());
 }
 
 static int write_all(struct sending *sending, struct iovec piece)
@@ -230,12 +237,18 @@ static int descriptor_of(const struct sending *sending)
                : -EINVAL;
 }
 
-/* As much as the kernel takes, or waits until it takes some: bytes, 0 at the end, or why not. */
+/* As much as the kernel takes, or waits until it takes some: bytes, 0 at the end, or why not. Less
+ * than it was asked for is what the socket had room for, unless it is the file's end. */
 static int by_kernel(struct sending *sending)
 {
     int socket = descriptor_of(sending);
     if (socket < 0)
         return -EINVAL;
+    if (sending->is_full) {
+        sending->is_full = false;
+        int r = wait_for_room(sending, socket);
+        return r < 0 ? r : -EAGAIN;
+    }
     size_t most = AT_ONCE;
     bool is_tls = tls_in_kernel(sending);
     if (is_tls) {
@@ -244,14 +257,12 @@ static int by_kernel(struct sending *sending)
             return rest <= 0 ? rest : gone(sending);
         most = (size_t)rest;
     }
-    int n = (is_tls ? asyncio__ktls_sendfile : asyncio__plain_sendfile)(
-        socket, sending->file, &sending->offset, wanted(sending, most));
-    if (n != -EAGAIN)
-        return n;
-    if (sending->tcp)
-        return by_hand(sending, LITTLE);
-    int r = asyncio__plain_wait(sending->loop, socket, true);
-    return r < 0 ? r : -EAGAIN;
+    most = wanted(sending, most);
+    int n = (is_tls ? asyncio__ktls_sendfile : asyncio__plain_sendfile)(socket, sending->file,
+                                                                        &sending->offset, most);
+    bool is_short = n > 0 && (size_t)n < most && sending->left > 0;
+    sending->is_full = n == -EAGAIN || is_short;
+    return n;
 }
 
 /* What goes out before the file. Nothing is unsent. Why the kernel does not take it is told by who
@@ -299,7 +310,7 @@ static int send_all(struct sending *sending)
             break;
         if (r > 0) {
             count(sending, r);
-            r = be_fair(sending, r);
+            r = sending->is_full ? 0 : be_fair(sending, r);
         } else if (sending->by_kernel && kernel_cannot(r) && sending->fallback) {
             sending->by_kernel = false;
             r = 0;

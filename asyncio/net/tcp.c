@@ -8,6 +8,8 @@
  * MARKS      An OP_SEND completes when all of it is sent. So that writing resumes exactly when
  *            `low` is reached, the operation ends there: it is made that long, or taken back and
  *            made again when the mark moves into it.
+ * ROOM       Who sends past it, as a file is sent, waits for room with `out` as OP_POLL_OUT, while
+ *            nothing is unsent. What is written meanwhile, because he has given up, waits with it.
  * LAST       By kernel TLS the last thing sent is a record of its own kind. `out` waits for room
  *            for it, as OP_POLL_OUT, and once more after it: a part of what the kernel has taken
  *            may lie above TCP, and that it has room again says that closing loses none of it.
@@ -225,6 +227,7 @@ static void send_failed(struct tcp *tcp, int error)
 }
 
 static bool on_flushed(struct tcp *tcp);
+static int send_on(struct tcp *tcp);
 static void on_sent(struct op *op, int result);
 
 static void on_room(struct op *op, int result)
@@ -234,12 +237,15 @@ static void on_room(struct op *op, int result)
     tcp->is_sending = false;
     op->kind = OP_SEND;
     op->complete = on_sent;
-    if (tcp->is_shut)
+    if (tcp->is_shut) {
         end_if_free(tcp);
-    else if (result < 0)
+    } else if (result < 0) {
         shut(tcp, result);
-    else
-        (void)on_flushed(tcp);
+    } else {
+        if (!tcp->has_last && !unsent(&tcp->base))
+            tcp->base.events->resumed(&tcp->base);
+        (void)send_on(tcp);
+    }
 }
 
 /* False: the socket is closed now. */
@@ -255,6 +261,19 @@ static bool await_room(struct tcp *tcp)
     if (r != OP_PENDING)
         shut(tcp, r < 0 ? r : -EIO);
     return r == OP_PENDING;
+}
+
+int asyncio__tcp_await_room(struct tcp *tcp)
+{
+    if (!tcp->is_sending && !await_room(tcp))
+        return tcp->error ? tcp->error : -ECONNRESET;
+    return 0;
+}
+
+/* Nothing is unsent, and somebody waits for room, perhaps in vain. */
+static bool is_only_waiting(const struct tcp *tcp)
+{
+    return tcp->out.kind == OP_POLL_OUT && !tcp->has_last && !unsent(&tcp->base);
 }
 
 /* The alert, which is due. True: the socket is closed now. */
@@ -485,7 +504,7 @@ static void close_after_flush(struct transport *base)
     struct tcp *tcp = tcp_of(base);
     if (tcp->is_shut || tcp->is_closing)
         return;
-    if (!tcp->is_sending) {
+    if (!tcp->is_sending || is_only_waiting(tcp)) {
         shut(tcp, 0);
         return;
     }

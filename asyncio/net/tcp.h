@@ -44,6 +44,10 @@ struct tcp *asyncio__tcp_of(struct transport *transport);
  * error ends the connection. */
 void asyncio__tcp_say_last(struct tcp *tcp, const uint8_t alert[2]);
 
+/* Nothing is unsent, and the socket takes no more: `resumed` comes as soon as it does, unless
+ * something is written before, or `ended` does. An error has ended the connection. */
+int asyncio__tcp_await_room(struct tcp *tcp);
+
 /* The transport's own: send_now gave `result` for `total` bytes, less than all. Stores the rest,
  * or ends the connection. */
 int asyncio__tcp_sent_partly(struct tcp *tcp, const struct iovec *pieces, size_t count,

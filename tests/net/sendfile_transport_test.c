@@ -529,6 +529,25 @@ static int cancelled(struct two *two)
     return 0;
 }
 
+/* Nothing is unsent after it was cancelled: closing has nothing to wait for. */
+static int cancelled_and_closed(struct two *two)
+{
+    if (world.is_chopped || world.is_sim || two->is_tls)
+        return 0;
+    int file;
+    int64_t sent = -1;
+    asyncio_task *sender;
+    CHECK_IS(begin(two, &file, &sent, &sender), 0);
+    CHECK_IS(asyncio_task_cancel(sender), 1);
+    CHECK_IS(join(sender), -ECANCELED);
+    CHECK(asyncio_transport_get_write_buffer_size(two->a.transport) == 0);
+    asyncio_transport_close(two->a.transport);
+    CHECK_IS(settle(), 0);
+    CHECK(strcmp(two->a.log, "ml") == 0);
+    close(file);
+    return 0;
+}
+
 static int write_eof(struct two *two)
 {
     if (two->is_tls)
@@ -556,6 +575,7 @@ static void test_cancelled(void **state)
 {
     (void)state;
     by_all(cancelled);
+    by_all(cancelled_and_closed);
 }
 
 /* ---- sweeps ---- */
