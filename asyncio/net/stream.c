@@ -421,8 +421,8 @@ int asyncio__stream_expect(asyncio_stream *stream, const void *expected, size_t 
     int r = stream_may_read(stream);
     if (r < 0 || stream->in.count || stream->has_eof || (r = stream_be_fair(stream)) < 0)
         return r;
-    stream->expected = expected;
-    stream->expected_size = size;
+    stream->expected = size <= UINT32_MAX ? expected : NULL;
+    stream->expected_size = (uint32_t)size;
     r = fill(stream, 2 * stream->limit);
     bool has_come = stream->is_as_expected;
     stream->is_as_expected = false;

@@ -50,10 +50,10 @@ struct asyncio_stream {
     bool is_diverted : 1;   /* the receive under way stores in the scratch */
     bool is_as_expected : 1; /* `expected` has come there, and is not kept */
     uint32_t refs;
+    uint32_t expected_size;
     size_t limit;
     /* borrowed of the reader while it waits for it; NULL: nothing is expected */
     const void *expected;
-    size_t expected_size;
     struct list link; /* in the server's streams, or the floor's */
     struct asyncio_server *server;
     struct peer *peer;               /* whose connection it is, where the server counts them */
