@@ -157,16 +157,19 @@ void aiohttp__connection_wait(struct http1 *http, enum http1_wait what)
     }
 }
 
-static void refuse_head(struct connection *connection)
+#define TOO_LATE "408: Request Timeout"
+
+static void refuse(struct connection *connection, bool with_body)
 {
     static const char text[] = "HTTP/1.1 408 Request Timeout\r\n"
                                "Content-Type: text/plain; charset=utf-8\r\n"
                                "Content-Length: 20\r\n"
                                "Connection: close\r\n"
                                "\r\n"
-                               "408: Request Timeout";
+                               TOO_LATE;
+    size_t size = sizeof text - 1 - (with_body ? 0 : sizeof TOO_LATE - 1);
     /* Whether it arrives is all the same. */
-    int r = asyncio_stream_write_nowait(connection->stream, text, sizeof text - 1);
+    int r = asyncio_stream_write_nowait(connection->stream, text, size);
     (void)r;
     connection->work->http.exchange.status = 408;
     asyncio_stream_close(connection->stream);
@@ -210,11 +213,11 @@ static void expire(struct connection *connection, double now)
         asyncio_stream_abort(connection->stream);
         break;
     case CONNECTION_HEAD:
-        refuse_head(connection);
+        refuse(connection, true);
         break;
     case CONNECTION_BODY:
         if (!connection->work->http.exchange.is_begun)
-            refuse_head(connection);
+            refuse(connection, connection->work->http.exchange.head.method != METHOD_HEAD);
         else
             asyncio_stream_abort(connection->stream);
         break;

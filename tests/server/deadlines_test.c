@@ -79,6 +79,7 @@ static const struct {
     { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", UNIT },
     { "GET / HT", "HTTP/1.1 408 ", UNIT },
     { "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", "HTTP/1.1 408 ", UNIT },
+    { "HEAD /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe", "HTTP/1.1 408 ", UNIT },
     { "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 ", UNIT },
     { "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", 5 * UNIT },
     /* Refused: our side is ended at once, and theirs is waited for. */
@@ -99,6 +100,8 @@ static int deadlines(void *data)
         if (r < 0)
             break;
         CHECK_BEGINS(answer, waits[i].begins);
+        const char *end = strstr(answer, "\r\n\r\n");
+        CHECK(!end || (end[4] == '\0') == (waits[i].text[0] == 'H'));
         if (!world.is_chopped && !is_about(seconds, waits[i].seconds)) {
             print_error("\"%s\" took %.3f seconds\n", waits[i].text, seconds);
             r = -EPROTO;
