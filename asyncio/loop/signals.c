@@ -153,8 +153,9 @@ int asyncio_loop_remove_signal_handler(asyncio_loop *loop, int signal_number)
     watch->destroy = NULL;
     list_remove(&watch->handle.link);
     loop->signal_count--;
-    atomic_store(&watch->loop, NULL);
     atomic_store(&watch->noticed, NULL);
+    wait_for_handlers(watch, loop);
+    atomic_store(&watch->loop, NULL); /* from here on it may be another loop's, data and all */
     wait_for_handlers(watch, loop);
     if (destroy)
         destroy(data);

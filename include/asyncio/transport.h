@@ -227,8 +227,8 @@ typedef struct asyncio_loop_start_tls_options {
 /* Goes on by TLS from here, with the same transport, where Python returns a new one, and the same
  * protocol, whose connection_made is not called again. Meanwhile nothing is read for it, and
  * writing is -EBUSY. `loop` is the running one. When it fails or is cancelled the connection is
- * over; but not by -EINVAL, before anything was said. See ssl.h for the rest of its errors;
- * -ECONNRESET, -EPIPE after write_eof, -ASYNCIO_OTHER_LOOP. Suspends. */
+ * over; but not before anything was said: by -EINVAL, -EBUSY, -EPIPE (writing has been ended),
+ * -ENOMEM, -ASYNCIO_OTHER_LOOP. -ECONNRESET; see ssl.h for the rest of its errors. Suspends. */
 ASYNCIO_API ASYNCIO_MUST_CHECK int asyncio_loop_start_tls(
     asyncio_loop *loop, asyncio_transport *transport, asyncio_ssl_context *context,
     const asyncio_loop_start_tls_options *options);
