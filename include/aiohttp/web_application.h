@@ -290,7 +290,8 @@ AIOHTTP_API int aiohttp_web_application_on_cleanup(aiohttp_web_application *app,
 
 /* Calls `function(request, data)` before an answer's head is fixed: it may change headers and
  * status, but no longer the body: aiohttp_web_respond and its kin are -ASYNCIO_INVALID_STATE there.
- * Those of the outermost application first. An error becomes the request's. Does not suspend. */
+ * Those of the outermost application first. An error is what aiohttp_web_response_prepare returns;
+ * of an answer that goes out behind the handler it is 500. Does not suspend. */
 AIOHTTP_API int
 aiohttp_web_application_on_response_prepare(aiohttp_web_application *app,
                                             aiohttp_web_handler *function,
